@@ -1,0 +1,57 @@
+# Everything a newcomer or a contributor runs. `make help` lists it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Half of the cores would idle: the tests that wait, wait beside each other.
+WORKERS ?= auto
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "EMR Steward needs Python 3.10 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name one: make PYTHON=python3.11 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+setup: $(STAMP) ## A virtual environment with the pinned dependencies
+
+demo: $(STAMP) ## An alert, a timer and a webhook call, end to end against a fake cluster
+	@$(BIN)/steward demo
+
+test: $(STAMP) ## The whole test suite
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(STAMP) ## ruff: style and faults
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP) ## mypy, strict
+	$(BIN)/mypy
+
+coverage: $(STAMP) ## The suite once more, with branch coverage of handler/
+	$(BIN)/coverage erase
+	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest -q -p no:cacheprovider
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+
+check: lint types test ## What CI runs first: lint, types, tests
+
+bench: $(STAMP) ## The figures of the README, warm
+	$(BIN)/python -m benchmarks.warm
+
+lock: ## Pin the dependencies anew (needs uv on PATH)
+	@for name in function redis chat dev; do \
+	  uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	    --upgrade requirements/$$name.in -o requirements/$$name.txt; done
+
+clean: ## Remove what the other targets made
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+
+.PHONY: help setup demo test lint types coverage check bench lock clean

@@ -1,0 +1,1 @@
+"""EMR Steward, the function: what is deployed, and nothing else."""

@@ -1,0 +1,189 @@
+"""The way to Tencent Cloud's API: the only file that imports the official SDK, and it does so when first needed.
+
+One call is one request: it is never sent a second time from here (the SDK's own retryer sends again after a success, and after a
+lost answer, so it is never given one), it ends within its deadline, and every failure says whether the request was certainly not
+carried out or maybe was.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from handler import flight
+from handler.errors import (
+    AnswerLost,
+    ApiError,
+    ClusterBusy,
+    InvalidRequest,
+    NeverSent,
+    NotAuthenticated,
+    NotAuthorized,
+    NotFound,
+    ServerFailed,
+    Throttled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handler.clock import Deadline
+    from handler.settings import Credentials
+
+#: Seconds that one call may take, however much time the invocation has left.
+CALL_SECONDS: Final = 10.0
+
+
+class Product(NamedTuple):
+    """One product's API, at one place: ``scheme`` and ``host`` as in STEWARD_EMR_ENDPOINT."""
+
+    service: str
+    version: str
+    scheme: str
+    host: str
+    region: str
+
+
+class CloudApi:
+    """Calls, through the SDK's CommonClient. Made for one invocation, since credentials are only good for one.
+
+    ``transport`` makes a ``requests`` adapter that replaces the network, for a cloud in the same process. Safe to use from several
+    threads: a client serves one call at a time.
+    """
+
+    def __init__(self, transport: Callable[[], Any] | None = None) -> None:
+        self._transport = transport
+        self._idle: dict[tuple[Product, Credentials], list[Any]] = {}
+        self._lock = threading.Lock()
+
+    def call(
+        self, product: Product, credentials: Credentials, action: str, params: dict[str, Any], deadline: Deadline
+    ) -> dict[str, Any]:
+        """One request, one answer: the ``Response`` object. Raises NotCarriedOut or MaybeCarriedOut."""
+        seconds = min(CALL_SECONDS, deadline.remaining())
+        if seconds <= 0:
+            raise NeverSent("DeadlineExceeded", f"no time left to call {action}")
+        with self._lock:
+            idle = self._idle.setdefault((product, credentials), [])
+            client = idle.pop() if idle else None
+        try:
+            client = client or self._client(product, credentials)
+        except ImportError as missing:
+            raise NeverSent("ImportError", f"the SDK cannot be loaded: {missing}") from None
+        # call_json changes the headers that it is given and leaves the signature in them: it is given its own.
+        flown, answer, error = flight.run(lambda: client.call_json(action, params, headers={}), seconds)
+        if isinstance(error, TimeoutError):
+            what = "sent, but not answered" if flown.was_sent else "not sent"
+            raise (AnswerLost if flown.was_sent else NeverSent)("DeadlineExceeded", f"{action}: {what}: {error}")
+        with self._lock:
+            idle.append(client)
+        if error is not None:
+            raise api_error(error, flown.was_sent)
+        return _response(answer)
+
+    def _client(self, product: Product, credentials: Credentials) -> Any:
+        from tencentcloud.common.common_client import CommonClient
+        from tencentcloud.common.credential import Credential
+        from tencentcloud.common.profile.client_profile import ClientProfile
+        from tencentcloud.common.profile.http_profile import HttpProfile
+
+        # protocol has an effect in the constructor only. reqTimeout bounds one read; flight.run bounds the call.
+        http = HttpProfile(protocol=product.scheme, endpoint=product.host, reqTimeout=CALL_SECONDS)
+        profile = ClientProfile(httpProfile=http, language="en-US", disable_region_breaker=True, retryer=None)
+        credential = Credential(credentials.secret_id, credentials.secret_key, credentials.token or None)
+        client = CommonClient(product.service, product.version, credential, product.region, profile)
+        session = client.request.conn._session
+        session.max_redirects = 0  # a 307 would send the request a second time
+        adapter = self._transport() if self._transport else flight.tracked_adapter()
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return client
+
+
+def _response(answer: object) -> dict[str, Any]:
+    """The envelope, checked here: the SDK looks for an error only under some content types."""
+    response = answer.get("Response") if isinstance(answer, dict) else None
+    if not isinstance(response, dict):
+        raise AnswerLost("NoResponse", "the answer is not the API's: it has no Response")
+    if "Error" in response:
+        error = response["Error"] if isinstance(response["Error"], dict) else {}
+        raise classified(
+            str(error.get("Code") or "UnknownError"),
+            str(error.get("Message") or ""),
+            str(response.get("RequestId") or ""),
+        )
+    return cast("dict[str, Any]", response)
+
+
+# -- the vendor's errors, translated in one place
+
+#: The API's own codes: the longest matching beginning decides. What is not here is in doubt.
+CODES: Final[dict[str, type[ApiError]]] = {
+    "AuthFailure": NotAuthenticated,
+    "UnauthorizedOperation": NotAuthorized,
+    "OperationDenied": NotAuthorized,
+    "RequestLimitExceeded": Throttled,
+    "ResourceInUse": ClusterBusy,
+    "ResourceNotFound": NotFound,
+    "InvalidParameter": InvalidRequest,
+    "InvalidParameterValue": InvalidRequest,
+    "MissingParameter": InvalidRequest,
+    "UnknownParameter": InvalidRequest,
+    "UnsupportedOperation": InvalidRequest,
+    "UnsupportedProtocol": InvalidRequest,
+    "UnsupportedRegion": InvalidRequest,
+    "UnsupportedVersion": InvalidRequest,
+    "NoSuchProduct": InvalidRequest,
+    "NoSuchVersion": InvalidRequest,
+    "InvalidAction": InvalidRequest,
+    "InvalidRequest": InvalidRequest,
+    "ActionOffline": InvalidRequest,
+    "RequestSizeLimitExceeded": InvalidRequest,
+    "LimitExceeded": InvalidRequest,
+    "ResourceUnavailable": InvalidRequest,
+    "ResourceInsufficient": InvalidRequest,
+    "ResourcesSoldOut": InvalidRequest,
+    # Said by a server that may have begun.
+    "InternalError": ServerFailed,
+    "FailedOperation": ServerFailed,
+    "ServiceUnavailable": ServerFailed,
+    "ResponseSizeLimitExceeded": ServerFailed,
+}
+
+
+def classified(code: str, message: str, request_id: str) -> ApiError:
+    """The error for one of the API's codes."""
+    kind = CODES.get(code.partition(".")[0], ServerFailed)
+    return kind(code[:120], message[:500], request_id[:80])
+
+
+def api_error(error: BaseException, was_sent: bool) -> ApiError:
+    """The error for whatever came out of the SDK: one of its own, or what it let through."""
+    code, message = getattr(error, "code", None), getattr(error, "message", None)
+    if code == "ServerNetworkError":
+        # Any status but 200: a gateway's word, whose content is not the API's and may be anything.
+        return AnswerLost("ServerNetworkError", "the answer's HTTP status is not 200")
+    if isinstance(code, str) and code not in ("ClientNetworkError", "ClientError", "ClientParamsError"):
+        return classified(code, str(message), str(getattr(error, "requestId", "") or ""))
+    inner = _innermost(error)
+    kind = AnswerLost if was_sent else NeverSent
+    return kind(type(inner).__name__, _harmless(inner))
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The exception that began it; the SDK keeps it in ``__context__`` only."""
+    for _ in range(20):
+        deeper = error.__context__
+        if deeper is None:
+            reason = getattr(error, "reason", None)  # urllib3's MaxRetryError holds it there
+            return reason if isinstance(reason, BaseException) else error
+        error = deeper
+    return error
+
+
+def _harmless(error: BaseException) -> str:
+    """The exception's text, cut; addresses of objects and bodies say nothing to a reader."""
+    import re
+
+    text = re.sub(r"<[^>]* object at 0x[0-9a-f]+>[:,]? ?", "", str(error))
+    return text[:200]

@@ -1,0 +1,327 @@
+"""The composition root: what the platform calls, and where everything is wired. Also the exit contract.
+
+HTTP calls are always answered. Timers and asynchronous events return what became of them, and raise only where the platform's retry
+(two more, a minute apart) can help.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from handler.alarms import Alarm, Alarms, alarms_of
+from handler.clock import Deadline, SystemClock
+from handler.cloud import CloudApi
+from handler.emr import EmrGateway
+from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable, StewardError, Unauthenticated
+from handler.follow_up import MESSAGE as FOLLOW_UP
+from handler.follow_up import FollowUp
+from handler.ledger import open_ledger
+from handler.logs import Log
+from handler.outcomes import Outcome, Record
+from handler.pipeline import Pipeline, Served
+from handler.settings import Credentials, Settings
+from handler.sources import read
+from handler.sources.envelopes import HttpCall, Queue, open_envelope
+from handler.steward_file import load
+from handler.webhook import answers, door
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from handler.clock import Clock
+    from handler.configuration import Cluster, Config
+    from handler.emr import Gateway
+    from handler.events import Event, Unreadable
+    from handler.ledger import Ledger
+
+#: The platform's own default where the context does not say.
+DEFAULT_TIME_LIMIT_MS: Final = 3000
+#: Seconds of the time limit that are kept for writing down and answering.
+RESERVE: Final = 0.5
+
+
+class RetryLater(StewardError):
+    """Nothing was lost, but nothing could be done now either: the platform should deliver the event again."""
+
+
+def main_handler(event: Any, context: Any) -> Any:
+    """What the platform calls (``index.main_handler``): ``event`` and ``context`` are dicts there, whatever they are here.
+
+    Raises ConfigurationError where the function cannot start, and RetryLater where a repeat can help, for events that are not HTTP.
+    """
+    return Function.of_this_instance().handle(event, context)
+
+
+class Function:
+    """The function, wired: what one instance keeps between invocations, none of which correctness needs."""
+
+    _instance: Function | None = None
+
+    def __init__(
+        self,
+        settings: Settings,
+        config: Config,
+        *,
+        env: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        ledger: Ledger | None = None,
+        gateway: Gateway | None = None,
+        transport: Callable[[], Any] | None = None,
+        write: Callable[[str], Any] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.config = config
+        self.ledger = ledger or open_ledger(settings.ledger)
+        self._env = os.environ if env is None else env
+        self._clock = clock or SystemClock()
+        self._gateway = gateway
+        self._transport = transport
+        self._write = write or _to_stdout
+        self._is_checked = False
+
+    @classmethod
+    def of_this_instance(cls) -> Function:
+        """Made by the first invocation; a bad setting or configuration fails it, and every one after it, loudly."""
+        if cls._instance is None:
+            try:
+                settings = Settings.from_env(os.environ)
+                cls._instance = cls(settings, load(settings.config))
+            except ConfigurationError as error:
+                Log(_to_stdout, SystemClock()).error("steward.configuration", problem=str(error))
+                raise
+        return cls._instance
+
+    def handle(self, raw: Any, context: Any) -> Any:
+        """One invocation."""
+        about = context if isinstance(context, dict) else {}
+        seconds = max(0.0, _number(about.get("time_limit_in_ms"), DEFAULT_TIME_LIMIT_MS) / 1000 - RESERVE)
+        log = Log(
+            self._write,
+            self._clock,
+            level=self.settings.log_level,
+            secrets=self._secrets(),
+            base={"request_id": str(about.get("request_id") or "")[:80]},
+        )
+        invocation = Invocation(self, log, Deadline(self._clock, seconds))
+        self._check_once(log)
+        envelope = open_envelope(raw)
+        if isinstance(envelope, HttpCall):
+            return invocation.answer_call(envelope)
+        events = envelope.read() if isinstance(envelope, Queue) else read(raw)
+        return invocation.serve_events(events)
+
+    # -- wiring for one invocation
+
+    def pipeline(self, log: Log, owner: str) -> Pipeline:
+        return Pipeline(
+            config=self.config,
+            gateway=self.gateway(),
+            ledger=self.ledger,
+            clock=self._clock,
+            log=log,
+            mode=self.settings.mode,
+            owner=owner,
+        )
+
+    def follow_up(self, log: Log) -> FollowUp:
+        return FollowUp(self.config, self.gateway(), self.ledger, self._clock, log)
+
+    def gateway(self) -> Gateway:
+        """The EMR API, with the credentials of this moment."""
+        if self._gateway is not None:
+            return self._gateway
+
+        def credentials(_cluster: Cluster) -> Credentials:
+            return Credentials.from_env(self._env)
+
+        return EmrGateway(CloudApi(self._transport), self.settings.endpoint, credentials)
+
+    def alarms(self) -> Alarms:
+        try:
+            credentials: Credentials | None = Credentials.from_env(self._env)
+        except ConfigurationError:
+            credentials = None
+        return Alarms(
+            self.config.alarms,
+            self._env,
+            ledger=self.ledger,
+            api=CloudApi(self._transport),
+            credentials=credentials,
+            clock=self._clock,
+        )
+
+    def authenticate(self, call: HttpCall) -> str:
+        return door.authenticate(call.headers.get("authorization", ""), self.config.webhook.callers, self._env)
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    def _secrets(self) -> list[str]:
+        secrets = door.secrets_of(self.config.webhook.callers, self._env)
+        try:
+            known = Credentials.from_env(self._env)
+        except ConfigurationError:
+            return secrets
+        # The id of a key is no secret, and an operator needs it in an error; the key and the token are.
+        return [*secrets, known.secret_key, known.token]
+
+    def _check_once(self, log: Log) -> None:
+        """At an instance's start: what a person should know, once."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        for caller in door.without_secret(self.config.webhook.callers, self._env):
+            log.warning("steward.door.no_secret", caller=caller, reason="its secret is not set: it can never come in")
+        try:
+            for warning in self.ledger.check():
+                log.warning("steward.ledger.check", reason=warning)
+        except LedgerUnavailable as error:
+            log.error("steward.ledger.unavailable", problem=str(error))
+
+
+class Invocation:
+    """One event of the platform: its time, its log, its answer."""
+
+    def __init__(self, function: Function, log: Log, deadline: Deadline) -> None:
+        self._function = function
+        self._log = log
+        self._deadline = deadline
+
+    # -- HTTP
+
+    def answer_call(self, call: HttpCall) -> dict[str, Any]:
+        """Authenticate, read, serve, answer. Raises nothing."""
+        self._deadline = self._deadline.sooner(self._function.config.webhook.patience)
+        if call.method != "POST":
+            return answers.problem(405, "only POST is served here", headers={"Allow": "POST"})
+        try:
+            caller = self._function.authenticate(call)
+        except Unauthenticated as error:
+            self._log.warning("steward.door.refused", remote=call.remote, path=call.path[:200])
+            return answers.problem(
+                401, str(error), headers={"WWW-Authenticate": 'Basic realm="steward", Bearer realm="steward"'}
+            )
+        self._log = self._log.with_fields(caller=caller)
+        try:
+            payload = call.payload()
+        except InvalidInput as error:
+            self._log.warning("steward.input.refused", problem=str(error), bytes=call.size)
+            return answers.problem(413 if call.is_too_large else 400, "the body cannot be read", faults=error.faults)
+        events = read(payload, idempotency_key=call.idempotency_key)
+        served = self._serve(events)
+        unreadable = [event.error for event in events if not _is_event(event)]
+        if unreadable and len(unreadable) == len(events):
+            faults = [fault for error in unreadable for fault in error.faults][:20]
+            return answers.problem(400, "nothing in the body can be served", faults=faults)
+        if any(record.outcome.code in ("ledger.unavailable", "time.short", "look.failed") for record in served.records):
+            return answers.problem(
+                503, _retryable(served.records)[0].outcome.reason, headers={"Retry-After": "60"}
+            )
+        return answers.answer(served.records, is_direct=events[0].source == "request", extra=_for_sender(payload))
+
+    # -- everything else
+
+    def serve_events(self, events: Sequence[Event | Unreadable]) -> dict[str, Any]:
+        """Serve what came without HTTP; what became of it. Raises RetryLater where a repeat can help."""
+        if len(events) == 1 and _is_event(events[0]) and events[0].source == "timer":
+            if events[0].message == FOLLOW_UP:  # type: ignore[union-attr]
+                return self._follow_up()
+        served = self._serve(events)
+        if retryable := _retryable(served.records):
+            raise RetryLater(f"{len(retryable)} of {len(served.records)} events: {retryable[0].outcome.reason}")
+        return _summary(served.records)
+
+    def _follow_up(self) -> dict[str, Any]:
+        function = self._function
+        try:
+            counts, alarms = function.follow_up(self._log).run(self._deadline)
+        except LedgerUnavailable as error:
+            self._log.error("steward.ledger.unavailable", problem=str(error))
+            alarms = [Alarm("ledger.unavailable", "", "ledger", str(error))]
+            function.alarms().say(alarms, self._log, self._deadline)
+            return {"follow_up": "the ledger cannot be used"}
+        if alarms:
+            function.alarms().say(alarms, self._log, self._deadline)
+        return {"follow_up": counts}
+
+    # -- both
+
+    def _serve(self, events: Sequence[Event | Unreadable]) -> Served:
+        """Outcomes, their log lines, their alarms and their place in the ledger."""
+        function = self._function
+        for event in events:
+            self._log.debug("steward.event", **_event_fields(event))
+        try:
+            served = function.pipeline(self._log, self._owner()).serve(events, self._deadline)
+        except Exception as error:  # noqa: BLE001 - the last line: a fault of ours must not lose an event without a word
+            served = self._fault(events, error)
+        self._log.outcomes(served.records, mode=function.settings.mode)
+        alarms = [*served.alarms, *alarms_of(served.records)]
+        if alarms:
+            function.alarms().say(alarms, self._log, self._deadline)
+        try:
+            function.ledger.record(served.records)
+        except LedgerUnavailable as error:
+            self._log.error("steward.ledger.record_failed", problem=str(error))
+        return served
+
+    def _fault(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
+        import traceback
+
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{os.path.basename(where.filename)}:{where.lineno}"
+        self._log.error("steward.fault", problem=f"{type(error).__name__}: {error}"[:500], at=place)
+        outcome = Outcome.failed("fault", f"a fault of the steward itself at {place} ({type(error).__name__})")
+        now = self._function.clock.now()
+        return Served([Record(now, event.id, event.source, "", getattr(event, "cluster", ""), outcome) for event in events])
+
+    @staticmethod
+    def _owner() -> str:
+        return os.urandom(8).hex()
+
+
+def _is_event(event: Event | Unreadable) -> bool:
+    return not hasattr(event, "error")
+
+
+def _event_fields(event: Event | Unreadable) -> dict[str, Any]:
+    if not _is_event(event):
+        return {"event_id": event.id, "source": event.source, "problem": str(event.error)}  # type: ignore[union-attr]
+    fields = event.view()  # type: ignore[union-attr]
+    fields["event_id"] = fields.pop("id")
+    return fields
+
+
+def _retryable(records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if record.outcome.facts.get("retry")]
+
+
+def _summary(records: Sequence[Record]) -> dict[str, Any]:
+    """What an asynchronous invocation returns. The platform logs it, so it is short."""
+    counts: dict[str, int] = {}
+    for record in records:
+        counts[record.outcome.status] = counts.get(record.outcome.status, 0) + 1
+    first = [
+        {"event": r.event, "outcome": r.outcome.status, "code": r.outcome.code, "reason": r.outcome.reason}
+        for r in records[:20]
+    ]
+    return {"outcomes": first, "counts": counts}
+
+
+def _for_sender(payload: Any) -> dict[str, Any]:
+    """What a sender wants to read besides: Cloud Monitor its sessionId and a retCode."""
+    if isinstance(payload, dict) and isinstance(payload.get("sessionId"), str) and "alarmStatus" in payload:
+        return {"sessionId": payload["sessionId"][:256], "retCode": 0}
+    return {}
+
+
+def _number(value: Any, default: float) -> float:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else default
+
+
+def _to_stdout(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,0 +1,80 @@
+"""The Event: one occurrence, in our own words, whoever sent it.
+
+A sender's field names end in ``handler/sources/``; from here on there is only this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from handler.errors import InvalidInput
+    from handler.operations import Request
+
+Status = Literal["firing", "resolved", "none"]
+SourceKind = Literal["timer", "tcop", "alertmanager", "grafana", "eventbridge", "request", "unknown"]
+
+#: The fields that a rule's pattern and its templates can name.
+FIELDS: Final = (
+    "id",
+    "source",
+    "name",
+    "status",
+    "severity",
+    "cluster",
+    "service",
+    "component",
+    "ip",
+    "labels",
+    "occurred_at",
+    "message",
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One occurrence.
+
+    ``id`` is the sender's identity of the occurrence, stable over its repeats; ``occurred_at`` is seconds since the epoch,
+    None where the sender does not say. ``status`` is ``none`` for what is no alert. ``cluster`` is an ``emr-…`` id.
+    ``service``, ``component`` and ``ip`` are empty where the sender does not say; ``labels`` holds everything else a rule
+    could ask for, as strings.
+    """
+
+    id: str
+    source: SourceKind
+    name: str
+    status: Status = "none"
+    severity: str = ""
+    cluster: str = ""
+    service: str = ""
+    component: str = ""
+    ip: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    occurred_at: float | None = None
+    message: str = ""
+    #: A direct call says itself what it wants; rules are not asked.
+    request: Request | None = None
+
+    def view(self) -> dict[str, Any]:
+        """What patterns and templates see: the FIELDS that are there."""
+        return {
+            name: value
+            for name in FIELDS
+            if (value := getattr(self, name)) is not None and (value != "" or name == "message")
+        }
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """One event of a payload that could not be read, in its place. The others are served all the same."""
+
+    id: str
+    source: SourceKind
+    error: InvalidInput
+
+
+Received = "Event | Unreadable"

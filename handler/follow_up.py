@@ -1,0 +1,195 @@
+"""The follow-up: each minute it looks at every operation that is still open and finishes it.
+
+What an invocation began and could not see to its end (its time was up, it crashed, an answer was lost) ends here: verified, failed,
+timed out, or, for a request in doubt, found not to have been carried out. It only looks and writes down; it never sends to a cluster.
+It may run twice at once: every step names the state it found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from handler.alarms import Alarm
+from handler.cloud import CALL_SECONDS
+from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
+from handler.history import Operation, State
+from handler.observation import RUNNING
+from handler.operations import OpType
+from handler.watch import observe, services_of, side_by_side, verdict_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handler.clock import Clock, Deadline
+    from handler.configuration import Config
+    from handler.emr import Gateway
+    from handler.ledger import Ledger
+    from handler.logs import Log
+    from handler.observation import Observation
+    from handler.verification import Verdict
+
+#: The ``Message`` of the timer that calls for it.
+MESSAGE: Final = "steward:follow-up"
+#: A signed request is refused by the API 300 s after its timestamp: only later can one in doubt be ruled out. With a margin for clocks.
+SIGNATURE_SECONDS: Final = 300.0 + 60.0
+#: A worker that has not settled by then is dead: no call takes longer than CALL_SECONDS, tries and pauses included.
+SENDING_SECONDS: Final = 6 * CALL_SECONDS
+#: Seconds that must be left to begin another cluster.
+SECONDS_TO_LOOK: Final = 1.0
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """All that one round works with."""
+
+    config: Config
+    gateway: Gateway
+    ledger: Ledger
+    clock: Clock
+    log: Log
+
+    def run(self, deadline: Deadline) -> tuple[dict[str, int], list[Alarm]]:
+        """One round, the oldest first, by the deadline: how many operations are now in which state, and the alarms to say.
+
+        Raises LedgerUnavailable where the open operations cannot be read.
+        """
+        operations = self.ledger.open_operations()
+        by_cluster: dict[str, list[Operation]] = {}
+        for operation in operations:
+            by_cluster.setdefault(operation.cluster, []).append(operation)
+        counts: dict[str, int] = {}
+        alarms: list[Alarm] = []
+
+        def follow(item: tuple[str, list[Operation]]) -> tuple[list[State], list[Alarm]]:
+            return self._follow_cluster(item[0], item[1], deadline)
+
+        for states, said in side_by_side(follow, list(by_cluster.items())):
+            alarms.extend(said)
+            for state in states:
+                counts[state.value] = counts.get(state.value, 0) + 1
+        self.log.info("steward.follow_up", open=len(operations), states=counts or None)
+        self._tidy()
+        return counts, alarms
+
+    def _follow_cluster(
+        self, cluster_id: str, operations: Sequence[Operation], deadline: Deadline
+    ) -> tuple[list[State], list[Alarm]]:
+        alarms: list[Alarm] = []
+        seen: Observation | None = None
+        cluster = self.config.clusters.get(cluster_id)
+        if cluster is not None and deadline.remaining() >= SECONDS_TO_LOOK:
+            services = {service for operation in operations for service in services_of(operation)}
+            try:
+                seen = observe(self.gateway, cluster, services, deadline, self.clock)
+            except (ApiError, ObservationIncomplete) as error:
+                self.log.warning("steward.follow_up.look_failed", cluster=cluster_id, problem=str(error))
+        states = []
+        for operation in operations:
+            try:
+                states.append(self._follow(operation, seen, alarms))
+            except LedgerUnavailable as error:
+                self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
+                states.append(operation.state)
+        return states, alarms
+
+    def _follow(self, operation: Operation, seen: Observation | None, alarms: list[Alarm]) -> State:
+        """Where one operation is after this look."""
+        now = self.clock.now()
+        if operation.state is State.SENDING:
+            if now - operation.armed_at < SENDING_SECONDS:
+                return State.SENDING  # its owner is at it
+            # The owner died, or could not write: whether it was sent, nobody knows.
+            if not self._move(operation, State.IN_DOUBT, now, code="worker_lost"):
+                return operation.state
+            operation = replace(operation, state=State.IN_DOUBT, code="worker_lost")
+        verdict = verdict_of(operation, seen) if seen is not None else None
+        if verdict is not None:
+            self._tell_progress(operation, verdict)
+        state, why = conclude(operation, verdict, seen, now)
+        if state is operation.state:
+            if verdict is not None and verdict.describe() != operation.observed:
+                self._move(operation, state, now, observed=verdict.describe())
+            return state
+        observed = verdict.describe() if verdict is not None else ""
+        if not self._move(operation, state, now, code=why, observed=observed):
+            return operation.state  # another round was faster
+        self._tell_end(operation, state, why, observed)
+        if state in (State.FAILED, State.TIMED_OUT):
+            alarms.append(
+                Alarm(
+                    f"operation.{state.lower()}",
+                    operation.cluster,
+                    operation.id,
+                    f"{operation.op_type} {state}: {why}. Sent at {operation.armed_at:.0f}, RequestId "
+                    f"{operation.request_id or 'unknown'}, request {operation.digest[:12]}; {observed or 'not seen'}; "
+                    f"before: {_readings(operation)}",
+                    facts={"operation": operation.id, "api_request_id": operation.request_id},
+                )
+            )
+        return state
+
+    def _move(self, operation: Operation, state: State, now: float, *, code: str = "", observed: str = "") -> bool:
+        return self.ledger.settle(
+            operation.id, operation.owner, operation.state, state, now, code=code, observed=observed
+        )
+
+    def _tell_progress(self, operation: Operation, verdict: Verdict) -> None:
+        self.log.info(
+            "steward.progress",
+            operation=operation.id,
+            cluster=operation.cluster,
+            op_type=operation.op_type.value,
+            verified=len(verdict.kept),
+            of=verdict.total,
+            batches=operation.batches,
+            seen=verdict.describe(),
+        )
+
+    def _tell_end(self, operation: Operation, state: State, why: str, observed: str) -> None:
+        self.log.info(
+            "steward.operation",
+            operation=operation.id,
+            cluster=operation.cluster,
+            op_type=operation.op_type.value,
+            was=operation.state.value,
+            state=state.value,
+            reason=why,
+            seen=observed,
+            api_request_id=operation.request_id,
+            events=",".join(operation.events[:20]),
+        )
+
+    def _tidy(self) -> None:
+        try:
+            forgotten = self.ledger.expire(self.clock.now(), self.config.safety.keep_records)
+        except LedgerUnavailable as error:
+            self.log.error("steward.ledger.expire_failed", problem=str(error))
+            return
+        if forgotten:
+            self.log.info("steward.ledger.expired", records=forgotten)
+
+
+def conclude(
+    operation: Operation, verdict: Verdict | None, seen: Observation | None, now: float
+) -> tuple[State, str]:
+    """Where an operation (ACCEPTED or IN_DOUBT) is, by what is seen of it now; and why. Pure."""
+    if verdict is not None and verdict.all_kept:
+        return State.VERIFIED, "seen to have worked"
+    if operation.state is State.IN_DOUBT and verdict is not None and seen is not None:
+        if verdict.none_touched and seen.status == RUNNING and now - operation.armed_at > SIGNATURE_SECONDS:
+            return State.NOT_SENT, "not carried out: nothing changed, and its signature is no longer valid"
+        if operation.op_type is OpType.RESTART_SERVICE and not verdict.none_touched:
+            return State.ACCEPTED, "carried out: the processes restarted"
+    if now < operation.deadline:
+        return operation.state, ""
+    if verdict is None:
+        return State.TIMED_OUT, "its deadline passed, and the cluster could not be looked at"
+    if verdict.none_touched:
+        return State.TIMED_OUT, "its deadline passed, and nothing was seen of it"
+    return State.FAILED, "carried out, but its processes are not what was promised"
+
+
+def _readings(operation: Operation, most: int = 5) -> str:
+    rows = [f"{key} last restarted {last or 'never seen'}" for key, last in list(operation.before.items())[:most]]
+    return ", ".join(rows) + (f" and {len(operation.before) - most} more" if len(operation.before) > most else "")

@@ -1,0 +1,145 @@
+"""The ledger: what was claimed, sent and seen, kept outside the function.
+
+One protocol, two stores. The one thing that a store must get right is :meth:`Ledger.arm`: it writes an operation's record before
+the first byte leaves, in one step with comparing the cluster's version, so that of any number of workers that decided on the same
+past exactly one sends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from handler.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from handler.history import Entry, History, Operation, State
+    from handler.outcomes import Record
+
+
+class Ledger(Protocol):
+    """The history of all clusters. Every method may raise LedgerUnavailable; then nothing may be sent.
+
+    Times are seconds since the epoch and passed in: a store has no clock. All methods are safe to call from several threads
+    and processes at once. A *version* counts the changes of one cluster's operations.
+    """
+
+    def enter(
+        self,
+        cluster: str,
+        incidents: Mapping[str, str],
+        now: float,
+        *,
+        most: int,
+        window: float,
+        close_after: float,
+    ) -> Entry:
+        """Note that these incidents (key → origin) came in, and answer what is known of them.
+
+        An *origin* is the sender's identity of the occurrence (source and event id); :meth:`end` marks origins, and an incident whose
+        origin is marked is in ``Entry.ended``. Incidents that have no operation yet are intents; they are counted towards the
+        storm breaker: closed, it opens once more than ``most`` fall into the last ``window`` seconds (counted in tenths of it); open,
+        it closes when ``close_after`` seconds have passed since it opened and no more than half of ``most`` are in the window.
+        """
+
+    def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:
+        """The cluster's past: the newest operation on every target, and what the budgets count.
+
+        ``restarts`` counts, for each target, RestartService operations that were no orders and were settled as VERIFIED or FAILED in the
+        last ``quarantine_within`` seconds and after the target's last release. ``operations_last_hour`` counts all but NOT_SENT and
+        REJECTED ones.
+        """
+
+    def arm(self, operation: Operation, version: int) -> bool:
+        """Write ``operation`` (state SENDING) durably, if the cluster's version is still ``version``; answers whether it is written.
+
+        Also False, with nothing written, where one of its incidents already has an operation that is not NOT_SENT, or one of its targets
+        an open one: the version makes that impossible for callers that read before they armed, and the store does not rely on
+        it. On True each target's and incident's newest operation is this one.
+        """
+
+    def settle(
+        self,
+        operation: str,
+        owner: str,
+        expected: State,
+        state: State,
+        now: float,
+        *,
+        code: str = "",
+        request_id: str = "",
+        observed: str = "",
+        attempts: int | None = None,
+        new_owner: str = "",
+    ) -> bool:
+        """Move an operation from ``expected`` to ``state``, durably, if it is ``owner``'s and in ``expected``; else False, with nothing changed.
+
+        Empty texts keep what is there. ``new_owner`` hands it on. A settled restart that an alert asked for is counted for quarantine.
+        ``state`` may equal ``expected``: only ``observed`` is noted then.
+        """
+
+    def get(self, operation: str) -> Operation | None:
+        """One operation by its id."""
+
+    def open_operations(self) -> list[Operation]:
+        """Every operation that is SENDING, ACCEPTED or IN_DOUBT, the oldest first."""
+
+    def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
+        """The sender says that these occurrences are over."""
+
+    def quarantine(self, cluster: str, target: str, now: float, until: float) -> bool:
+        """Leave a target alone until ``until``; False where it already is, so that one caller escalates."""
+
+    def release(self, target: str, now: float, cluster: str | None = None) -> list[str]:
+        """Let targets with this key (in one cluster, or in all) out of quarantine; the clusters in which there were any."""
+
+    def quarantined(self, now: float) -> list[tuple[str, str, float]]:
+        """Who is in quarantine: (cluster, target key, until)."""
+
+    def claim(self, key: str, now: float, seconds: float) -> bool:
+        """Whether nobody claimed ``key`` in the last ``seconds``; it is claimed then. For alarms that many would raise at once."""
+
+    def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
+        """Take a token of a bucket that fills by ``rate`` a second up to ``burst``: the seconds to wait before using it.
+
+        Tokens are taken in advance (the bucket may go below zero), as far as ``most_wait`` seconds; None, with nothing taken, beyond.
+        """
+
+    def record(self, records: Sequence[Record]) -> None:
+        """Keep what became of events, for ``steward history``. Need not survive a power cut."""
+
+    def records(
+        self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
+    ) -> list[Record]:
+        """Outcomes, the newest first."""
+
+    def operations(self, *, cluster: str | None = None, since: float = 0.0, most: int = 1000) -> list[Operation]:
+        """Operations, the newest first."""
+
+    def expire(self, now: float, keep: float) -> int:
+        """Forget what is older than ``keep`` seconds and not open; how many operations and records that were."""
+
+    def check(self) -> list[str]:
+        """What a person should know about this store: warnings in plain words, none where all is well."""
+
+    def close(self) -> None:
+        """Let go of files and connections. Using it again opens it again."""
+
+
+def open_ledger(url: str) -> Ledger:
+    """The ledger at ``url``: ``sqlite:///FILE`` (four slashes for an absolute path), ``redis://…`` or ``rediss://…``.
+
+    Raises ConfigurationError for another URL. The store is first touched when it is first used.
+    """
+    if url.startswith("sqlite:///"):
+        from handler.ledger.sqlite import SqliteLedger
+
+        return SqliteLedger(url[len("sqlite:///") :])
+    if url.startswith(("redis://", "rediss://", "unix://")):
+        from handler.ledger.redis import RedisLedger
+
+        return RedisLedger(url)
+    raise ConfigurationError(
+        "is no ledger", where="STEWARD_LEDGER", hint="sqlite:///FILE (one host) or redis://host:port/0 (many instances)"
+    )

@@ -1,0 +1,368 @@
+"""What can be asked of a cluster: the request of ``StartStopServiceOrMonitor`` and the algebra of its scope.
+
+The words are the API's own (EMR API 2019-01-03, StartStopServiceOrMonitor). Values are immutable and compare by
+meaning; :meth:`Request.to_wire` is the only way from here to the API's JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+class OpType(str, Enum):
+    """What to do. The values are the wire's strings."""
+
+    START_SERVICE = "StartService"
+    STOP_SERVICE = "StopService"
+    RESTART_SERVICE = "RestartService"
+    # The Chinese page is followed here (进入维护 / 退出维护); the English one reads the other way round.
+    START_MONITOR = "StartMonitor"  # *leaves* maintenance: the processes are watched and pulled up again
+    STOP_MONITOR = "StopMonitor"  # *enters* maintenance: dead processes stay dead
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Target(NamedTuple):
+    """One process of one cluster, as ``DescribeServiceNodeInfos`` names it."""
+
+    service: str
+    component: str
+    ip: str
+
+    @property
+    def key(self) -> str:
+        """The process's identity, whatever case a sender wrote it in."""
+        return f"{self.service.upper()}/{self.component.lower()}/{self.ip}"
+
+    def __str__(self) -> str:
+        return f"{self.service}/{self.component}@{self.ip}"
+
+
+class All(Enum):
+    """Every component of a service, or every node of a component: wider than any list."""
+
+    ALL = "all"
+
+    def __repr__(self) -> str:
+        return "ALL"
+
+
+ALL: Final = All.ALL
+
+Addresses = Union[Literal[All.ALL], "frozenset[str]"]
+#: A component's name as it was first written, and its nodes.
+Component = tuple[str, Addresses]
+#: By the component's name in lower case.
+Components = Union[Literal[All.ALL], "dict[str, Component]"]
+
+
+class UnresolvedScope(ValueError):
+    """Taking a part out of "all" needs to know what all is: resolve the scope against the cluster first."""
+
+
+class OpScope:
+    """Services → components → node addresses.
+
+    Service names are upper case, as the API wants them; component names keep their spelling and compare without case, since
+    Tencent's own pages differ in it. A scope is never wider than what was put in: an empty list stays empty, "all" has
+    to be said.
+    """
+
+    __slots__ = ("_services",)
+
+    def __init__(self, services: Mapping[str, Components] | None = None) -> None:
+        self._services: dict[str, Components] = dict(services or {})
+
+    # -- ways in
+
+    @classmethod
+    def of_service(cls, service: str) -> OpScope:
+        """All processes of a service."""
+        return cls({service.upper(): ALL})
+
+    @classmethod
+    def of_component(cls, service: str, component: str, ips: Iterable[str] | All = ALL) -> OpScope:
+        """One component, on the nodes ``ips`` or on all of them."""
+        addresses: Addresses = ALL if isinstance(ips, All) else frozenset(ips)
+        return cls({service.upper(): {component.lower(): (component, addresses)}})
+
+    @classmethod
+    def of_targets(cls, targets: Iterable[Target]) -> OpScope:
+        """Exactly these processes."""
+        tree: dict[str, dict[str, tuple[str, set[str]]]] = {}
+        for service, component, ip in targets:
+            components = tree.setdefault(service.upper(), {})
+            components.setdefault(component.lower(), (component, set()))[1].add(ip)
+        return cls(
+            {
+                service: {key: (name, frozenset(ips)) for key, (name, ips) in components.items()}
+                for service, components in tree.items()
+            }
+        )
+
+    @classmethod
+    def union_of(cls, scopes: Iterable[OpScope]) -> OpScope:
+        """All that any of ``scopes`` covers, and nothing else."""
+        tree: dict[str, Components] = {}
+        for scope in scopes:
+            for service, components in scope._services.items():
+                known = tree.get(service)
+                if known is ALL or components is ALL:
+                    tree[service] = ALL
+                elif known is None:
+                    tree[service] = dict(components)
+                else:
+                    for key, (name, ips) in components.items():
+                        if key not in known:
+                            known[key] = (name, ips)
+                        else:
+                            first, before = known[key]
+                            known[key] = (first, ALL if before is ALL or ips is ALL else before | ips)
+        return cls(tree)
+
+    # -- algebra
+
+    def __or__(self, other: OpScope) -> OpScope:
+        return OpScope.union_of((self, other))
+
+    def __sub__(self, other: OpScope) -> OpScope:
+        """What is left of this scope without ``other``. Raises UnresolvedScope where that is "all but some"."""
+        left: dict[str, Components] = {}
+        for service, components in self._services.items():
+            taken = other._services.get(service)
+            if taken is ALL:
+                continue
+            if taken is None or not taken:
+                left[service] = components
+            elif components is ALL:
+                raise UnresolvedScope(f"{service}: all components but some")
+            elif rest := _components_without(service, components, taken):
+                left[service] = rest
+        return OpScope(left)
+
+    def covers(self, target: Target) -> bool:
+        """Whether ``target`` is one of this scope's processes."""
+        components = self._services.get(target.service.upper())
+        if components is None:
+            return False
+        if components is ALL:
+            return True
+        found = components.get(target.component.lower())
+        return found is not None and (found[1] is ALL or target.ip in found[1])
+
+    def __bool__(self) -> bool:
+        return any(
+            components is ALL or any(ips is ALL or ips for _, ips in components.values())
+            for components in self._services.values()
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OpScope) and self._canonical() == other._canonical()
+
+    def __hash__(self) -> int:
+        return hash(self.stable())
+
+    # -- ways out
+
+    @property
+    def services(self) -> list[str]:
+        """The names of the services, sorted."""
+        return sorted(self._services)
+
+    def __iter__(self) -> Iterator[tuple[str, str | None, str | None]]:
+        """Each ``(service, component, ip)``, None standing for all; sorted."""
+        for service, components in sorted(self._services.items()):
+            if components is ALL:
+                yield service, None, None
+                continue
+            for _, (name, ips) in sorted(components.items()):
+                if ips is ALL:
+                    yield service, name, None
+                else:
+                    for ip in sorted(ips):
+                        yield service, name, ip
+
+    def to_wire(self) -> dict[str, Any]:
+        """The API's ``OpScope``. A missing list there means "all", so a component without nodes is left out whole."""
+        services: list[dict[str, Any]] = []
+        for service, components in sorted(self._services.items()):
+            if components is ALL:
+                services.append({"ServiceName": service})
+                continue
+            infos: list[dict[str, Any]] = []
+            for _, (name, ips) in sorted(components.items()):
+                if ips is ALL:
+                    infos.append({"ComponentName": name})
+                elif ips:
+                    infos.append({"ComponentName": name, "IpList": sorted(ips)})
+            if infos:
+                services.append({"ServiceName": service, "ComponentInfoList": infos})
+        return {"ServiceInfoList": services}
+
+    def stable(self) -> str:
+        """One string for one meaning, for hashing and comparing."""
+        return json.dumps(self._canonical(), separators=(",", ":"))
+
+    def _canonical(self) -> list[Any]:
+        return [
+            [
+                service,
+                None
+                if components is ALL
+                else [
+                    [key, None if ips is ALL else sorted(ips)] for key, (_, ips) in sorted(components.items()) if ips
+                ],
+            ]
+            for service, components in sorted(self._services.items())
+            if components
+        ]
+
+    def __str__(self) -> str:
+        parts = []
+        for service, components in sorted(self._services.items()):
+            if components is ALL:
+                parts.append(f"{service} (all)")
+                continue
+            for _, (name, ips) in sorted(components.items()):
+                nodes = "all nodes" if ips is ALL else _few(sorted(ips))
+                parts.append(f"{service}/{name} on {nodes}")
+        return "; ".join(parts) or "nothing"
+
+    def __repr__(self) -> str:
+        return f"OpScope({self.stable()})"
+
+
+def _components_without(
+    service: str, components: dict[str, Component], taken: dict[str, Component]
+) -> dict[str, Component]:
+    rest: dict[str, Component] = {}
+    for key, (name, ips) in components.items():
+        if key not in taken:
+            rest[key] = (name, ips)
+            continue
+        away = taken[key][1]
+        if away is ALL:
+            continue
+        if ips is ALL and away:
+            raise UnresolvedScope(f"{service}/{name}: all nodes but some")
+        if ips is ALL:
+            rest[key] = (name, ALL)
+        elif ips - away:
+            rest[key] = (name, ips - away)
+    return rest
+
+
+def _few(names: list[str], most: int = 4) -> str:
+    """``a, b, c, d and 3 more``."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+@dataclass(frozen=True)
+class StrategyConfig:
+    """How a restart goes through the processes.
+
+    ``batch_size`` processes a time (1–99999), ``time_wait`` seconds between batches (0–300); ``skip_failed`` goes on where a
+    batch fails, otherwise it blocks. ``args`` are further ``Key``/``Values`` of the command.
+    """
+
+    rolling: bool = True
+    batch_size: int = 1
+    time_wait: int = 30
+    skip_failed: bool = False
+    args: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def to_wire(self) -> dict[str, Any]:
+        """The API's ``StrategyConfig``."""
+        wire: dict[str, Any] = {
+            "RollingRestartSwitch": int(self.rolling),
+            "BatchSize": self.batch_size,
+            "TimeWait": self.time_wait,
+            "DealOnFail": int(self.skip_failed),
+        }
+        if self.args:
+            wire["Args"] = [{"Key": key, "Values": list(values)} for key, values in self.args]
+        return wire
+
+    def batches(self, processes: int) -> int:
+        """How many batches ``processes`` take."""
+        return -(-processes // self.batch_size) if self.rolling else min(processes, 1)
+
+
+@dataclass(frozen=True)
+class StopParams:
+    """How a stop is carried out: the policy (``safe`` moves work away first), threads, and seconds of grace."""
+
+    policy: Literal["safe", "default"] | None = None
+    thread_count: int | None = None
+    grace_down_time: int | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """The API's ``StopParams``; what is not set is not sent."""
+        values = {
+            "StopPolicy": self.policy,
+            "ThreadCount": self.thread_count,
+            "GraceDownTime": self.grace_down_time,
+        }
+        return {key: value for key, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What is done, without where: requests that agree in this can be one request."""
+
+    op_type: OpType
+    strategy: StrategyConfig | None = None
+    stop_params: StopParams | None = None
+    keep_monitor: bool | None = None
+
+    def problem(self) -> str:
+        """Why the API would not take it, or an empty string."""
+        if self.op_type is OpType.RESTART_SERVICE and self.strategy is None:
+            return "StrategyConfig: RestartService needs a strategy (rolling, batch size, wait, what to do on failure)"
+        if self.op_type is not OpType.STOP_MONITOR and self.keep_monitor is not None:
+            return f"KeepMonitorButNotRecoverProcess: only StopMonitor takes it, not {self.op_type}"
+        if self.op_type is not OpType.STOP_SERVICE and self.stop_params is not None:
+            return f"StopParams: only StopService takes them, not {self.op_type}"
+        return ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request of StartStopServiceOrMonitor."""
+
+    instance_id: str
+    manner: Manner
+    scope: OpScope
+
+    @property
+    def op_type(self) -> OpType:
+        return self.manner.op_type
+
+    def to_wire(self) -> dict[str, Any]:
+        """Exactly what is sent."""
+        wire: dict[str, Any] = {
+            "InstanceId": self.instance_id,
+            "OpType": self.op_type.value,
+            "OpScope": self.scope.to_wire(),
+        }
+        if self.manner.strategy is not None:
+            wire["StrategyConfig"] = self.manner.strategy.to_wire()
+        if self.manner.stop_params is not None:
+            wire["StopParams"] = self.manner.stop_params.to_wire()
+        if self.manner.keep_monitor is not None:
+            wire["KeepMonitorButNotRecoverProcess"] = self.manner.keep_monitor
+        return wire
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the request's meaning: equal for requests that ask the same, however they were written."""
+        import hashlib
+
+        wire = {**self.to_wire(), "OpScope": self.scope.stable()}
+        return hashlib.sha256(json.dumps(wire, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,137 @@
+"""Settings: what the environment says, read once and passed down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+from handler.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Mode = Literal["act", "observe"]
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+#: The names that STEWARD_EMR_ENDPOINT may take instead of a host or a URL.
+ENDPOINTS: Final = {
+    "global": "emr.tencentcloudapi.com",
+    "regional": "emr.{region}.tencentcloudapi.com",
+    "international": "emr.intl.tencentcloudapi.com",
+    "internal": "emr.internal.tencentcloudapi.com",  # inside a VPC (assumed)
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the EMR API is: ``host`` may hold ``{region}`` and a port."""
+
+    scheme: Literal["https", "http"] = "https"
+    host: str = ENDPOINTS["global"]
+
+    def for_region(self, region: str) -> str:
+        return self.host.replace("{region}", region)
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """``global``, ``regional``, ``international``, ``internal``, a host, or a whole URL without a path."""
+        if text in ENDPOINTS:
+            return cls("https", ENDPOINTS[text])
+        scheme, found, host = text.partition("://")
+        if not found:
+            scheme, host = "https", text
+        host = host.rstrip("/")
+        if scheme not in ("https", "http") or not host or any(c in host for c in "/?#@ \\") or not host.isascii():
+            raise ConfigurationError(
+                f"{text!r} is no endpoint",
+                where="STEWARD_EMR_ENDPOINT",
+                hint=f"one of {', '.join(ENDPOINTS)}, a host, or a URL such as http://127.0.0.1:18080",
+            )
+        return cls("http" if scheme == "http" else "https", host)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A key of the cloud's API. Never printed: its repr shows nothing but whether a token is there."""
+
+    secret_id: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False, default="")
+
+    @property
+    def kind(self) -> str:
+        """``role`` for the temporary key of an execution role, ``key`` for a lasting one."""
+        return "role" if self.token else "key"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Credentials:
+        """The function platform's names first, then the SDK's. Raises ConfigurationError where neither pair is whole.
+
+        The platform rewrites its variables before every invocation (assumed), so this is called in each.
+        """
+        for names in (
+            ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"),
+            ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"),
+        ):
+            secret_id, secret_key, token = (env.get(name, "") for name in names)
+            if secret_id and secret_key:
+                return cls(secret_id, secret_key, token)
+        raise ConfigurationError(
+            "no credentials",
+            where="environment",
+            hint="give the function an execution role (`role` in serverless.yml), or set TENCENTCLOUD_SECRET_ID and "
+            "TENCENTCLOUD_SECRET_KEY",
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that the environment decides. Variables are named STEWARD_…; secrets are not among them."""
+
+    config: str = "steward.yml"
+    endpoint: Endpoint = field(default_factory=Endpoint)
+    mode: Mode = "act"
+    log_level: str = "INFO"
+    ledger: str = "sqlite:///:memory:"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Raises ConfigurationError naming the variable and what it may be."""
+        known = {
+            "STEWARD_CONFIG",
+            "STEWARD_EMR_ENDPOINT",
+            "STEWARD_MODE",
+            "STEWARD_LOG_LEVEL",
+            "STEWARD_LEDGER",
+        }
+        for name, value in env.items():
+            if name in known and not value.strip():
+                raise ConfigurationError("is set but empty", where=name, hint="give it a value or leave it out")
+        mode = env.get("STEWARD_MODE", "act")
+        if mode not in ("act", "observe"):
+            raise ConfigurationError(f"{mode!r} is no mode", where="STEWARD_MODE", hint="act or observe")
+        level = env.get("STEWARD_LOG_LEVEL", "INFO").upper()
+        if level not in LEVELS:
+            raise ConfigurationError(f"{level!r} is no level", where="STEWARD_LOG_LEVEL", hint=", ".join(LEVELS))
+        return cls(
+            config=env.get("STEWARD_CONFIG") or _default_config(),
+            endpoint=Endpoint.parse(env.get("STEWARD_EMR_ENDPOINT", "global")),
+            mode="observe" if mode == "observe" else "act",
+            log_level=level,
+            ledger=env.get("STEWARD_LEDGER") or _default_ledger(),
+        )
+
+
+def _default_config() -> str:
+    """The packaged form where there is one, else the file that people write; both lie beside ``handler/``."""
+    import os
+
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    packaged = os.path.join(root, "steward.json")
+    return packaged if os.path.exists(packaged) else os.path.join(root, "steward.yml")
+
+
+def _default_ledger() -> str:
+    import tempfile
+
+    return f"sqlite:///{tempfile.gettempdir()}/steward-ledger.db"

@@ -1,0 +1,203 @@
+"""Prometheus Alertmanager's webhook, version 4 (Prometheus, "Alerting: webhook_config"): one body, many alerts.
+
+An alert's identity is its fingerprint and its ``startsAt``: repeats of it, and its resolution, have the same id.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from typing_extensions import NotRequired, TypedDict
+
+from handler.errors import Fault, InvalidInput
+from handler.events import Event, Unreadable
+from handler.sources import places, text
+from handler.sources.moments import moment
+from handler.sources.processes import Process, process_named, service_named
+from handler.validation import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from handler.events import SourceKind, Status
+
+#: Labels that are looked at, in this order, and what is taken from the first that holds such a thing.
+CLUSTER_LABELS = ("cluster_id", "emr_cluster", "cluster", "instance_id")
+ADDRESS_LABELS = ("ip", "instance", "host", "node", "address")
+COMPONENT_LABELS = ("component", "role", "process")
+MESSAGE_ANNOTATIONS = ("summary", "description", "message")
+#: Annotations become labels under this prefix, so that a label is never mistaken for one.
+ANNOTATION = "annotation_"
+#: Alerts of one body that are read; about as many as 6 MB hold of real ones.
+MOST_ALERTS = 10_000
+_NEVER = "0001-01-01"  # Go's zero time
+
+
+class Alert(TypedDict):
+    """One alert as it is on the wire."""
+
+    status: NotRequired[Literal["firing", "resolved"]]
+    labels: dict[str, str]
+    annotations: NotRequired["dict[str, str] | None"]
+    startsAt: str
+    endsAt: NotRequired[str]
+    fingerprint: NotRequired[str]
+
+
+class Group(TypedDict):
+    """The body, its alerts unread."""
+
+    alerts: list[Any]
+    status: NotRequired[Literal["firing", "resolved"]]
+    groupKey: NotRequired[str]
+    truncatedAlerts: NotRequired[int]
+
+
+class Alerts(TypedDict):
+    """All alerts of a body at once: what is quickest, where each of them is sound."""
+
+    alerts: list[Alert]
+
+
+ALERT = Shape(Alert)
+GROUP = Shape(Group)
+ALERTS = Shape(Alerts)
+
+
+def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
+    """Each alert of the body, and one Unreadable where the sender says that it left some out.
+
+    Those alerts would have asked for something that is not known here: a refused outcome, and so an alarm, is what an operator
+    should see. Their Unreadable has the group's id, so that repeats of the body are one alarm.
+    """
+    return read_group("alertmanager", payload, at, (ALERTS, ALERT), lambda _: {})
+
+
+def read_group(
+    source: SourceKind,
+    payload: dict[str, Any],
+    at: str,
+    shapes: tuple[Shape[Any], Shape[Any]],
+    more_labels: Callable[[Any], Mapping[str, str]],
+) -> list[Event | Unreadable]:
+    """The alerts of a body in Alertmanager's shape.
+
+    ``shapes`` are those of a body with its alerts and of one alert; ``more_labels`` gives what an alert of that shape has to say
+    beyond Alertmanager's.
+    """
+    group = GROUP.read(payload, at)
+    alerts, status = group["alerts"], group.get("status")
+    if not alerts:
+        raise InvalidInput(Fault(_below(at, "alerts"), "is empty; an alert is wanted"))
+    received: list[Event | Unreadable] = []
+    for place, alert in enumerate(_each(alerts[:MOST_ALERTS], at, shapes)):
+        if isinstance(alert, InvalidInput):
+            received.append(Unreadable(_unread_id(alerts[place]), source, alert))
+        elif fault := _fault(alert, status):
+            error = InvalidInput(Fault(_below(at, f"alerts[{place}].{fault.field}"), fault.problem))
+            received.append(Unreadable(_unread_id(alerts[place]), source, error))
+        else:
+            received.append(_event(source, alert, status, more_labels(alert)))
+    if (left := group.get("truncatedAlerts", 0)) > 0:
+        problem = f"{text.as_text(left) or 'many'} alerts of this group were left out by the sender (its max_alerts)"
+        received.append(_left_out(source, group, _below(at, "truncatedAlerts"), problem))
+    if len(alerts) > MOST_ALERTS:
+        problem = f"{len(alerts) - MOST_ALERTS} alerts more than the {MOST_ALERTS} that one body may hold were not read"
+        received.append(_left_out(source, group, _below(at, "alerts"), problem))
+    return received
+
+
+def _each(alerts: list[Any], at: str, shapes: tuple[Shape[Any], Shape[Any]]) -> list[Any]:
+    """Each alert, or its InvalidInput: all by one run of the validator, one by one only where that finds a fault."""
+    whole, one = shapes
+    try:
+        return cast("list[Any]", whole.read({"alerts": alerts})["alerts"])
+    except InvalidInput:
+        return [_one(one, raw, _below(at, f"alerts[{place}]")) for place, raw in enumerate(alerts)]
+
+
+def _one(shape: Shape[Any], raw: object, at: str) -> object:
+    try:
+        return shape.read(raw, at)
+    except InvalidInput as error:
+        return error
+
+
+def _fault(alert: Alert, group_status: Status | None) -> Fault | None:
+    """What the alert's shape does not tell."""
+    if group_status is None and "status" not in alert:
+        return Fault("status", "is missing, here and in the group; firing or resolved is wanted")
+    if moment(alert["startsAt"]) is None and not alert["startsAt"].startswith(_NEVER):
+        # Without its age an old alert would count as fresh.
+        return Fault("startsAt", "is no RFC 3339 time")
+    return None
+
+
+def _event(source: SourceKind, alert: Alert, group_status: Status | None, more: Mapping[str, str]) -> Event:
+    labels, starts_at = alert["labels"], alert["startsAt"]
+    status = alert.get("status") or group_status or "none"
+    ended = moment(alert.get("endsAt", "")) if status == "resolved" else None
+    annotations = alert.get("annotations") or {}
+    name = labels.get("alertname", "")
+    service, component = _process(
+        labels.get("service", "")[: text.MOST_IN_NAME],
+        next(filter(None, map(labels.get, COMPONENT_LABELS)), "")[: text.MOST_IN_NAME],
+        labels.get("job", "")[: text.MOST_IN_NAME],
+    )
+    fingerprint = alert.get("fingerprint") or f"labels:{text.digest(labels)}"
+    return Event(
+        id=text.identity(f"{fingerprint}@{starts_at}"),
+        source=source,
+        name=text.plain(name, text.MOST_IN_NAME),
+        status=status,
+        severity=text.plain(labels.get("severity", ""), text.MOST_IN_NAME),
+        cluster=next((value for key in CLUSTER_LABELS if (value := places.cluster(labels.get(key, "")))), ""),
+        service=service,
+        component=component,
+        ip=next((found for key in ADDRESS_LABELS if (value := labels.get(key)) and (found := places.address(value))), ""),
+        labels=text.labels({**{ANNOTATION + key: value for key, value in annotations.items()}, **more, **labels}),
+        occurred_at=moment(starts_at) if ended is None else ended,
+        message=text.plain(next(filter(None, map(annotations.get, MESSAGE_ANNOTATIONS)), name), text.MOST_IN_MESSAGE),
+    )
+
+
+@lru_cache(maxsize=512)
+def _process(service: str, component: str, job: str) -> Process:
+    """EMR's names where they are known, otherwise what the labels say; the job's name only where they say nothing."""
+    known_service = service_named(service)
+    if component:
+        found = process_named(component, known_service) if known_service or not service else None
+        if found:
+            return found
+        return Process(known_service or _plain(service), _plain(component))
+    if known_service:
+        found = process_named(job, known_service)
+        return found or Process(known_service, "")
+    # Some exporters write the process where EMR has the service: service="DataNode".
+    if found := process_named(service):
+        return found
+    if service:
+        return Process(_plain(service), "")
+    return process_named(job) or Process(service_named(job), "")
+
+
+def _plain(name: str) -> str:
+    return text.plain(name, text.MOST_IN_NAME)
+
+
+def _unread_id(raw: object) -> str:
+    fingerprint = raw.get("fingerprint") if isinstance(raw, dict) else None
+    if isinstance(fingerprint, str) and fingerprint and isinstance(raw, dict):
+        return text.identity(f"{fingerprint}@{text.as_text(raw.get('startsAt'))}")
+    return f"unread:{text.digest(raw)}"
+
+
+def _left_out(source: SourceKind, group: Group, field: str, problem: str) -> Unreadable:
+    key = group.get("groupKey") or [alert.get("fingerprint") for alert in islice(group["alerts"], 10) if isinstance(alert, dict)]
+    return Unreadable(f"left-out:{text.digest(key)}", source, InvalidInput(Fault(field, problem)))
+
+
+def _below(at: str, name: str) -> str:
+    return f"{at}.{name}" if at else name

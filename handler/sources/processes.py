@@ -1,0 +1,121 @@
+"""What services and processes are called: by EMR, in Cloud Monitor's policy types, and in people's labels.
+
+This is knowledge to help a rule, never a whitelist: a name that is not here stays as it was written.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Process(NamedTuple):
+    """A process by EMR's names for its service and itself; either may be empty where a sender does not say."""
+
+    service: str
+    component: str
+
+
+#: EMR API, DescribeServiceNodeInfos, and the console's service pages.
+COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
+    "HDFS": ("NameNode", "DataNode", "JournalNode", "ZKFailoverController", "Router"),
+    "YARN": ("ResourceManager", "NodeManager", "JobHistoryServer", "TimeLineServer"),
+    "HIVE": ("HiveServer2", "HiveMetaStore", "HiveWebHcat"),
+    "HBASE": ("HMaster", "HRegionServer", "HbaseThrift"),
+    "ZOOKEEPER": ("QuorumPeerMain",),
+    "SPARK": ("SparkJobHistoryServer",),
+    "PRESTO": ("PrestoCoordinator", "PrestoWorker"),
+    "PRESTOSQL": ("PrestoSqlCoordinator", "PrestoSqlWorker"),
+    "KUDU": ("KuduMaster", "KuduServer"),
+    "IMPALA": ("Impala-Daemon", "Impala-Statestore", "Impala-Catalog"),
+    "RANGER": ("Ranger", "RangerUsersync", "Solr"),
+    "ALLUXIO": ("AlluxioMaster", "AlluxioWorker"),
+    "KYUUBI": ("KyuubiServer",),
+    "LIVY": ("LivyServer",),
+    "KNOX": ("Gateway",),
+    "STORM": ("Nimbus", "Supervisor"),
+    "KRB5": ("Krb5Kdc",),
+    "OPENLDAP": ("Slapd",),
+    "HUE": (),
+    "OOZIE": (),
+    "ZEPPELIN": (),
+    "SUPERSET": (),
+}
+
+# Too common as words to tell a service by themselves; beside their service they do.
+_COMMON: Final = frozenset({"Router", "Ranger", "Solr", "Gateway", "Supervisor"})
+
+#: Other spellings that Tencent's pages and exporters use, as _key writes them.
+_ALIASES: Final[dict[str, str]] = {
+    "zookeeper": "QuorumPeerMain",
+    "zookeeperzookeeper": "QuorumPeerMain",
+    "zookeeperserver": "QuorumPeerMain",
+    "zkfc": "ZKFailoverController",
+    "regionserver": "HRegionServer",
+    "hbaseregionserver": "HRegionServer",
+    "hbasemaster": "HMaster",
+    "metastore": "HiveMetaStore",
+    "hs2": "HiveServer2",
+    "historyserver": "JobHistoryServer",
+    "yarntimelineserver": "TimeLineServer",
+    "rangeradmin": "Ranger",
+    "kudutserver": "KuduServer",
+    "impalad": "Impala-Daemon",
+    "statestored": "Impala-Statestore",
+    "catalogd": "Impala-Catalog",
+}
+
+
+def _key(name: str) -> str:
+    """``Impala-Daemon``, ``impala_daemon`` and ``IMPALA daemon`` alike."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+_SERVICES: Final = {_key(service): service for service in COMPONENTS}
+
+
+def _named() -> dict[str, Process]:
+    own = {name: Process(service, name) for service, names in COMPONENTS.items() for name in names}
+    table = {_key(name): process for name, process in own.items() if name not in _COMMON}
+    table |= {_key(process.service + name): process for name, process in own.items()}
+    return table | {alias: own[name] for alias, name in _ALIASES.items()}
+
+
+_PROCESSES: Final = _named()
+_MOST = 64  # characters of any such name
+
+
+def service_named(name: str) -> str:
+    """EMR's name for the service that ``name`` means, or empty. ``TXMR_HDFS`` and ``QCE/TXMR_HDFS`` are HDFS."""
+    if len(name) > _MOST:
+        return ""
+    key = _key(name.rpartition("/")[2])
+    return _SERVICES.get(key.removeprefix("txmr"), "")
+
+
+def process_named(name: str, service: str = "") -> Process | None:
+    """The process that ``name`` means, whatever its case and separators; one of ``service`` where that is given.
+
+    ``datanode``, ``HDFS-DataNode``, ``hdfs_datanode`` and ``zkfc`` are known; None for what is not.
+    """
+    if not name or len(name) > _MOST:
+        return None
+    key = _key(name)
+    if not service:
+        return _PROCESSES.get(key)
+    found = _PROCESSES.get(_key(service) + key) or _PROCESSES.get(key)
+    return found if found and found.service == service_named(service) else None
+
+
+def process_of_policy(policy_type: str, namespace: str) -> Process:
+    """What a Cloud Monitor policy type (``new_hdfs_datanode_dim``) and namespace (``QCE/TXMR_HDFS``) say of a process.
+
+    A role that is not known leaves the component empty, a policy type that names no service leaves that to the namespace.
+    """
+    role = policy_type.strip().lower().removeprefix("new_").removesuffix("_dim")
+    first, _, rest = role.partition("_")
+    service = service_named(first) or service_named(namespace)
+    # "zookeeper" alone may be the service or its process; a role has to be named.
+    if rest and (found := process_named(role) or process_named(rest)):
+        # PRESTO's policies hold PRESTOSQL's roles too; otherwise a role of another service is none.
+        return found if found.service.startswith(service) else Process(service, "")
+    return Process(service, "")

@@ -1,0 +1,115 @@
+"""Text from outside, made fit to be an id, a label or a line of a log: bounded, and without control characters.
+
+6 MB of somebody's label must not become 6 MB of log, nor may an escape sequence reach a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MOST_IN_NAME = 256
+MOST_IN_ID = 256
+MOST_IN_LABEL = 1024
+MOST_IN_MESSAGE = 4096  # a timer's argument is at most 4 KB (SCF, "Timer trigger")
+MOST_LABELS = 128
+#: The label that says how many were left out beyond MOST_LABELS.
+LEFT_OUT = "labels_left_out"
+
+# Controls but tab and newline, line and paragraph separators, marks that turn the direction of writing, lone surrogates.
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_DIGEST_LENGTH = 32
+
+
+def plain(text: str, most: int) -> str:
+    """``text`` with U+FFFD for what is unfit, cut to ``most`` characters, the last being an ellipsis then."""
+    if len(text) > most:
+        text = text[: most - 1] + "…"
+    return text if text.isprintable() else _UNFIT.sub("\ufffd", text)
+
+
+def identity(text: str) -> str:
+    """``text`` as an id: unchanged where it is short and printable, otherwise its beginning and a hash of the whole."""
+    if len(text) <= MOST_IN_ID and text.isprintable():
+        return text
+    return f"{plain(text, MOST_IN_ID - _DIGEST_LENGTH - 1)}#{digest(text)}"
+
+
+def digest(value: object) -> str:
+    """A hash of a JSON value that is equal for equal values, whatever the order of their keys.
+
+    What is no JSON value has the hash of its type's name.
+    """
+    import hashlib
+
+    try:
+        written = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        written = type(value).__name__
+    return hashlib.sha256(written.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def as_text(value: object) -> str:
+    """A JSON scalar as text: strings as they are, ``true``, ``1``, ``0.5``; empty for null and for what is no scalar."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, int):
+        try:
+            return str(value)
+        except ValueError:  # longer than Python is willing to write
+            return ""
+    return ""
+
+
+def labels(pairs: Mapping[str, str]) -> dict[str, str]:
+    """``pairs`` as an Event's labels: at most MOST_LABELS of them, keys and values plain and bounded."""
+    names, values = "".join(pairs), "".join(pairs.values())
+    if len(names) <= MOST_IN_NAME and len(values) <= MOST_IN_LABEL and (names + values).isprintable():
+        return dict(pairs) if len(pairs) <= MOST_LABELS else _bounded(pairs)
+    return _bounded(pairs)
+
+
+def _bounded(pairs: Mapping[str, str]) -> dict[str, str]:
+    kept = {
+        plain(key, MOST_IN_NAME): plain(value, MOST_IN_LABEL)
+        for key, value in list(pairs.items())[: MOST_LABELS if len(pairs) <= MOST_LABELS else MOST_LABELS - 1]
+    }
+    if len(pairs) > MOST_LABELS:
+        kept[LEFT_OUT] = str(len(pairs) - len(kept))
+    return kept
+
+
+def flattened(value: object, prefix: str) -> dict[str, str]:
+    """The scalars within ``value``, by the underscore-joined names on the way to them: ``dimension_objDetail_ip``.
+
+    Templates name labels without dots. At most four levels and MOST_LABELS scalars are read; empty ones are left out.
+    """
+    found: dict[str, str] = {}
+    level: list[tuple[str, object]] = [(prefix, value)]
+    for _ in range(5):
+        inner: list[tuple[str, object]] = []
+        for name, item in level:
+            if len(found) + len(inner) >= MOST_LABELS:
+                break
+            if isinstance(item, dict):
+                inner.extend((f"{name}_{as_text(key)[:MOST_IN_NAME]}", part) for key, part in _first(item.items()))
+            elif isinstance(item, (list, tuple)):
+                inner.extend((f"{name}_{number}", part) for number, part in enumerate(_first(item)))
+            elif written := as_text(item):
+                found.setdefault(name, written)
+        level = inner
+    return found
+
+
+def _first(items: Iterable[object]) -> list[object]:
+    from itertools import islice
+
+    return list(islice(items, MOST_LABELS))

@@ -1,0 +1,111 @@
+"""Shapes: TypedDicts that pydantic validates, at a start-up cost that a function can bear.
+
+A shape is written as a ``TypedDict`` with ``Annotated`` bounds. On a laptop pydantic turns it into a validator when it is
+first used. Importing pydantic takes about as long as importing the whole SDK, so the deployed package carries what
+pydantic made of each shape (its core schema, plain data) and only pydantic's Rust core is loaded there; the two are
+the same validator, which a test proves.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from handler.errors import Fault, InvalidInput
+
+if TYPE_CHECKING:
+    from pydantic_core import SchemaValidator
+
+T = TypeVar("T")
+
+#: Where ``make package`` writes the core schemas, by shape name; absent on a laptop.
+COMPILED = "compiled_shapes.json"
+
+_compiled: dict[str, Any] | None = None
+#: Every shape there is, for the package and the test that compares.
+shapes: dict[str, Shape[Any]] = {}
+
+
+class Shape(Generic[T]):
+    """A validator for ``kind``, made when first used.
+
+    Validation is lax as pydantic's default is (``"1"`` is read as a number where one is wanted), JSON-like input only.
+    """
+
+    __slots__ = ("_validator", "kind", "name")
+
+    def __init__(self, kind: type[T]) -> None:
+        self.kind = kind
+        self.name = f"{kind.__module__}.{kind.__qualname__}"
+        self._validator: SchemaValidator | None = None
+        shapes[self.name] = self
+
+    def read(self, raw: object, at: str = "") -> T:
+        """``raw`` as ``kind``; ``at`` is the path of ``raw`` within the payload, for the error's field names.
+
+        Raises InvalidInput, naming each field that is wrong (the first ten).
+        """
+        validator = self._validator or self._make()
+        try:
+            return cast("T", validator.validate_python(raw))
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(*_faults(error, at)) from None
+
+    def core_schema(self) -> dict[str, Any]:
+        """What pydantic makes of the shape, as plain data."""
+        from pydantic import TypeAdapter
+
+        return cast("dict[str, Any]", _as_data(TypeAdapter(self.kind).core_schema))
+
+    def _make(self) -> SchemaValidator:
+        from pydantic_core import SchemaValidator
+
+        schema = _load_compiled().get(self.name) or self.core_schema()
+        self._validator = SchemaValidator(schema)
+        return self._validator
+
+
+def _load_compiled() -> dict[str, Any]:
+    global _compiled  # noqa: PLW0603 - read once an instance; the file is part of the code
+    if _compiled is None:
+        import os
+
+        try:
+            with open(os.path.join(os.path.dirname(__file__), COMPILED), encoding="utf-8") as file:
+                _compiled = json.load(file)
+        except FileNotFoundError:
+            _compiled = {}
+    return cast("dict[str, Any]", _compiled)
+
+
+def _as_data(schema: Any) -> Any:
+    """The core schema without what only a running Python can hold: the TypedDict class and the addresses in its refs."""
+    if isinstance(schema, dict):
+        return {
+            key: _as_data(value)
+            for key, value in schema.items()
+            if key not in ("cls", "metadata", "ref") and not (key == "computed_fields" and not value)
+        }
+    if isinstance(schema, (list, tuple)):
+        return [_as_data(item) for item in schema]
+    return schema
+
+
+def _faults(error: Exception, at: str) -> list[Fault]:
+    from pydantic_core import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return [Fault(at, "nested too deeply" if isinstance(error, RecursionError) else "is no valid data")]
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return [Fault(dotted(at, detail["loc"]), detail["msg"]) for detail in details[:10]]
+
+
+def dotted(at: str, loc: tuple[int | str, ...]) -> str:
+    """``alerts[0].labels.ip`` for pydantic's ``("alerts", 0, "labels", "ip")`` below ``at``."""
+    path = at
+    for step in loc:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        else:
+            path += f".{step[:80]}" if path else step[:80]
+    return path

@@ -1,0 +1,116 @@
+"""Looking at clusters: side by side, within a deadline, once before acting and as often as needed afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
+from handler.history import State
+from handler.observation import Observation
+from handler.verification import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from handler.clock import Clock, Deadline
+    from handler.configuration import Cluster
+    from handler.emr import Gateway
+    from handler.history import Operation
+    from handler.ledger import Ledger
+    from handler.logs import Log
+    from handler.verification import Verdict
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Threads for one payload. Clusters are independent, and a call mostly waits.
+SIDE_BY_SIDE = 32
+#: Seconds between looks at an operation: short at first, since most are quick, then patient.
+POLLS = (0.5, 1.0, 2.0, 3.0, 5.0)
+
+
+def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """``work`` on every item at once, at most SIDE_BY_SIDE; the results in the items' order. An exception is raised at its item."""
+    if len(items) <= 1:
+        return [work(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(items)), "steward") as pool:
+        return list(pool.map(work, items))
+
+
+def observe(
+    gateway: Gateway, cluster: Cluster, services: Iterable[str], deadline: Deadline, clock: Clock
+) -> Observation:
+    """The cluster and these services, as they are now. Raises ApiError, ObservationIncomplete."""
+    names = sorted(set(services))
+    seen_at = clock.now()
+
+    def look(service: str | None) -> Any:
+        if service is None:
+            return gateway.cluster_status(cluster, deadline)
+        return gateway.processes(cluster, service, deadline)
+
+    status, *processes = side_by_side(look, [None, *names])
+    return Observation(cluster.id, status, dict(zip(names, processes, strict=True)), seen_at)
+
+
+def services_of(operation: Operation) -> set[str]:
+    """The services that an operation's targets belong to."""
+    return {key.partition("/")[0] for key in operation.before}
+
+
+def verdict_of(operation: Operation, seen: Observation) -> Verdict:
+    """What ``seen`` shows of the operation."""
+    return judge(operation.op_type, operation.before, seen.read(operation.before))
+
+
+def verify(
+    operation: Operation,
+    *,
+    gateway: Gateway,
+    ledger: Ledger,
+    cluster: Cluster,
+    deadline: Deadline,
+    clock: Clock,
+    log: Log,
+) -> Verdict | None:
+    """Look until the operation's promise is seen on every process, or the deadline nears: the last verdict, None without any.
+
+    What is seen to be kept is settled as VERIFIED. A look that fails is no verdict on the cluster, and the next one may not.
+    """
+    verdict: Verdict | None = None
+    for poll in range(10_000):
+        pause = POLLS[min(poll, len(POLLS) - 1)]
+        if deadline.remaining() < pause + 0.3:
+            break
+        clock.sleep(pause)
+        try:
+            seen = observe(gateway, cluster, services_of(operation), deadline, clock)
+        except (ApiError, ObservationIncomplete) as error:
+            log.warning("steward.verification.look_failed", operation=operation.id, problem=str(error))
+            continue
+        verdict = verdict_of(operation, seen)
+        log.info(
+            "steward.verification",
+            operation=operation.id,
+            cluster=operation.cluster,
+            verified=len(verdict.kept),
+            of=verdict.total,
+            seen=verdict.describe(),
+        )
+        if verdict.all_kept:
+            try:
+                ledger.settle(
+                    operation.id,
+                    operation.owner,
+                    operation.state,
+                    State.VERIFIED,
+                    clock.now(),
+                    observed=verdict.describe(),
+                )
+            except LedgerUnavailable as error:
+                # Seen is seen; the follow-up will see it too.
+                log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
+            break
+    return verdict

@@ -1,0 +1,95 @@
+"""What an HTTP caller is told: JSON, or problem+json (RFC 9457) where the call itself is at fault.
+
+Senders repeat what is answered with 5xx (Alertmanager that alone), so 5xx is only for what a repeat can help. All that is decided, refusals
+included, is answered with 2xx, except to a direct caller, who asked for one thing and is told by the status what became of it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from handler.errors import Fault
+    from handler.outcomes import Outcome, Record
+
+TITLES: Final = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+#: What a direct caller is told of a refusal, by the beginning of its code.
+REFUSALS: Final = (
+    ("guard.listed", 403),
+    ("guard.allowed", 403),
+    ("once.conflict", 422),
+    ("scope.unknown", 404),
+    ("api.ResourceNotFound", 404),
+    ("api.AuthFailure", 500),
+    ("api.UnauthorizedOperation", 500),
+    ("input.", 400),
+)
+
+
+def problem(
+    status: int, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None, **extra: Any
+) -> dict[str, Any]:
+    """A problem+json response. ``faults`` become ``errors``, each with its field and detail."""
+    body: dict[str, Any] = {"type": "about:blank", "title": TITLES[status], "status": status, "detail": detail, **extra}
+    if faults:
+        body["errors"] = [{"field": fault.field, "detail": fault.problem} for fault in faults]
+    return _response(status, body, "application/problem+json", headers)
+
+
+def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The response for a payload that was read: 200, 202 while something is yet to be seen, or a direct caller's status."""
+    outcomes = [
+        {
+            "event": record.event,
+            "outcome": record.outcome.status,
+            "code": record.outcome.code,
+            "reason": record.outcome.reason,
+            **({"operations": list(record.operations)} if record.operations else {}),
+        }
+        for record in records
+    ]
+    body = {"outcomes": outcomes, **extra}
+    if is_direct and len(records) == 1:
+        status = direct_status(records[0].outcome)
+        if status >= 400:
+            return problem(status, records[0].outcome.reason, **body)
+        return _response(status, body)
+    pending = any(record.outcome.status in ("unverified", "in_doubt") for record in records)
+    return _response(202 if pending else 200, body)
+
+
+def direct_status(outcome: Outcome) -> int:
+    """The HTTP status that says what became of the one thing that was asked."""
+    if outcome.status in ("unverified", "in_doubt"):
+        return 202  # a repeat would help nobody: it is looked at from here
+    if outcome.status == "deferred":
+        return 409
+    if outcome.status == "refused":
+        return next((status for start, status in REFUSALS if outcome.code.startswith(start)), 422)
+    return 200
+
+
+def _response(
+    status: int, body: Mapping[str, Any], kind: str = "application/json", headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The function URL's response object."""
+    return {
+        "isBase64Encoded": False,
+        "statusCode": status,
+        "headers": {"Content-Type": kind, "Cache-Control": "no-store", **(headers or {})},
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+    }
