@@ -15,6 +15,7 @@ from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi
 from handler.emr import EmrGateway
 from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable, StewardError, Unauthenticated
+from handler.events import Unreadable
 from handler.follow_up import MESSAGE as FOLLOW_UP
 from handler.follow_up import FollowUp
 from handler.ledger import open_ledger
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from handler.clock import Clock
     from handler.configuration import Cluster, Config
     from handler.emr import Gateway
-    from handler.events import Event, Unreadable
+    from handler.events import Event
     from handler.ledger import Ledger
 
 #: The platform's own default where the context does not say.
@@ -212,23 +213,20 @@ class Invocation:
             return answers.problem(413 if call.is_too_large else 400, "the body cannot be read", faults=error.faults)
         events = read(payload, idempotency_key=call.idempotency_key)
         served = self._serve(events)
-        unreadable = [event.error for event in events if not _is_event(event)]
+        unreadable = [event.error for event in events if isinstance(event, Unreadable)]
         if unreadable and len(unreadable) == len(events):
             faults = [fault for error in unreadable for fault in error.faults][:20]
             return answers.problem(400, "nothing in the body can be served", faults=faults)
         if any(record.outcome.code in ("ledger.unavailable", "time.short", "look.failed") for record in served.records):
-            return answers.problem(
-                503, _retryable(served.records)[0].outcome.reason, headers={"Retry-After": "60"}
-            )
+            return answers.problem(503, _retryable(served.records)[0].outcome.reason, headers={"Retry-After": "60"})
         return answers.answer(served.records, is_direct=events[0].source == "request", extra=_for_sender(payload))
 
     # -- everything else
 
     def serve_events(self, events: Sequence[Event | Unreadable]) -> dict[str, Any]:
         """Serve what came without HTTP; what became of it. Raises RetryLater where a repeat can help."""
-        if len(events) == 1 and _is_event(events[0]) and events[0].source == "timer":
-            if events[0].message == FOLLOW_UP:  # type: ignore[union-attr]
-                return self._follow_up()
+        if any(_is_follow_up(event) for event in events):
+            return self._follow_up()
         served = self._serve(events)
         if retryable := _retryable(served.records):
             raise RetryLater(f"{len(retryable)} of {len(served.records)} events: {retryable[0].outcome.reason}")
@@ -256,7 +254,7 @@ class Invocation:
             self._log.debug("steward.event", **_event_fields(event))
         try:
             served = function.pipeline(self._log, self._owner()).serve(events, self._deadline)
-        except Exception as error:  # noqa: BLE001 - the last line: a fault of ours must not lose an event without a word
+        except Exception as error:
             served = self._fault(events, error)
         self._log.outcomes(served.records, mode=function.settings.mode)
         alarms = [*served.alarms, *alarms_of(served.records)]
@@ -276,21 +274,23 @@ class Invocation:
         self._log.error("steward.fault", problem=f"{type(error).__name__}: {error}"[:500], at=place)
         outcome = Outcome.failed("fault", f"a fault of the steward itself at {place} ({type(error).__name__})")
         now = self._function.clock.now()
-        return Served([Record(now, event.id, event.source, "", getattr(event, "cluster", ""), outcome) for event in events])
+        return Served(
+            [Record(now, event.id, event.source, "", getattr(event, "cluster", ""), outcome) for event in events]
+        )
 
     @staticmethod
     def _owner() -> str:
         return os.urandom(8).hex()
 
 
-def _is_event(event: Event | Unreadable) -> bool:
-    return not hasattr(event, "error")
+def _is_follow_up(event: Event | Unreadable) -> bool:
+    return not isinstance(event, Unreadable) and event.source == "timer" and event.message == FOLLOW_UP
 
 
 def _event_fields(event: Event | Unreadable) -> dict[str, Any]:
-    if not _is_event(event):
-        return {"event_id": event.id, "source": event.source, "problem": str(event.error)}  # type: ignore[union-attr]
-    fields = event.view()  # type: ignore[union-attr]
+    if isinstance(event, Unreadable):
+        return {"event_id": event.id, "source": event.source, "problem": str(event.error)}
+    fields = event.view()
     fields["event_id"] = fields.pop("id")
     return fields
 

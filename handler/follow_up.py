@@ -170,9 +170,7 @@ class FollowUp:
             self.log.info("steward.ledger.expired", records=forgotten)
 
 
-def conclude(
-    operation: Operation, verdict: Verdict | None, seen: Observation | None, now: float
-) -> tuple[State, str]:
+def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | None, now: float) -> tuple[State, str]:
     """Where an operation (ACCEPTED or IN_DOUBT) is, by what is seen of it now; and why. Pure."""
     if verdict is not None and verdict.all_kept:
         return State.VERIFIED, "seen to have worked"

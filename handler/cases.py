@@ -1,0 +1,54 @@
+"""A Case: one intent on its way to its outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from handler.outcomes import URGENCY, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from handler.events import Event
+    from handler.intents import Intent
+
+
+@dataclass
+class Case:
+    """One intent on its way through the pipeline."""
+
+    event: Event
+    intent: Intent
+    digest: str
+    outcome: Outcome | None = None
+    operation: str = ""
+    #: Why some of its processes are not served, where others are.
+    held_in_part: Outcome | None = None
+
+    @property
+    def origin(self) -> str:
+        """The sender's identity of the occurrence."""
+        return f"{self.event.source}:{self.event.id}"
+
+    @property
+    def incident(self) -> str:
+        """The rule and the sender's identity of the occurrence: what is served once."""
+        return f"{self.intent.rule}|{self.origin}"
+
+
+def hold(cases: Iterable[Case], outcome: Outcome) -> None:
+    """Give the cases that have none this outcome; where only a part was served, the more urgent part speaks."""
+    for case in cases:
+        if case.outcome is not None:
+            continue
+        case.outcome = outcome
+        part = case.held_in_part
+        if part is not None and part.status != "skipped":
+            leading, other = (part, outcome) if URGENCY[part.status] > URGENCY[outcome.status] else (outcome, part)
+            facts = {**part.facts, **outcome.facts}
+            case.outcome = replace(leading, reason=f"{leading.reason}; in part: {other.reason}", facts=facts)
+
+
+def most_urgent(outcomes: Iterable[Outcome]) -> Outcome:
+    return max(outcomes, key=lambda outcome: URGENCY[outcome.status])

@@ -1,0 +1,269 @@
+"""One cluster's part of a payload: past the ledger's door, looked at, weighed, and armed.
+
+What the guards decide is decided on a past (the ledger's version) and a look at the cluster that came after it; arming compares the version, so
+a decision that others overtook is taken anew, never acted upon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from handler import guards
+from handler.alarms import Alarm
+from handler.cases import hold, most_urgent
+from handler.errors import (
+    ApiError,
+    ClusterBusy,
+    LedgerUnavailable,
+    NeverSent,
+    NotCarriedOut,
+    ObservationIncomplete,
+    Throttled,
+)
+from handler.history import Operation, State
+from handler.operations import Request
+from handler.outcomes import Outcome
+from handler.planning import Plan, plan, resolve, scope_to_send
+from handler.sending import SECONDS_TO_ACT, Sending
+from handler.verification import patience
+from handler.watch import observe
+
+if TYPE_CHECKING:
+    from handler.cases import Case
+    from handler.clock import Clock, Deadline
+    from handler.configuration import Cluster, Config
+    from handler.emr import Gateway
+    from handler.ledger import Ledger
+    from handler.logs import Log
+    from handler.observation import Observation
+    from handler.planning import Asked
+    from handler.settings import Mode
+
+#: Others may change a cluster's past while we decide; then we decide anew, so many times.
+MOST_DECISIONS: Final = 20
+
+
+@dataclass
+class ClusterRun:
+    """The cases of one payload for one cluster; ``alarms`` collects what a person should hear of."""
+
+    cluster: Cluster
+    cases: list[Case]
+    config: Config
+    gateway: Gateway
+    ledger: Ledger
+    clock: Clock
+    log: Log
+    mode: Mode
+    #: Who arms: unique to the invocation.
+    owner: str
+    deadline: Deadline
+    alarms: list[Alarm] = field(default_factory=list)
+
+    def serve(self) -> list[Alarm]:
+        """Give every case its outcome; the alarms to be said. A failure here touches no other cluster."""
+        try:
+            open_cases = self._enter()
+            for the_plan in plan(case.intent for case in open_cases):
+                mine = [case for case in open_cases if case.intent.manner == the_plan.manner]
+                self._serve_plan(the_plan, mine)
+        except LedgerUnavailable as error:
+            self._ledger_unavailable(error)
+        return self.alarms
+
+    def _enter(self) -> list[Case]:
+        """Past the ledger's door: the cases that nobody has served yet."""
+        breaker = self.config.safety.breaker
+        entry = self.ledger.enter(
+            self.cluster.id,
+            {case.incident: case.origin for case in self.cases},
+            self.clock.now(),
+            most=breaker.intents,
+            window=breaker.window,
+            close_after=breaker.close_after,
+        )
+        stormy = guards.breaker_closed(self.cluster.id, entry, breaker)
+        if entry.breaker_opened and stormy is not None:
+            self._alarm(stormy, "breaker")
+        for case in self.cases:
+            past = entry.incidents.get(case.incident)
+            if case.incident in entry.ended:
+                case.outcome = Outcome.skipped(
+                    "guard.ended", "its sender has called this occurrence resolved", guard="ended"
+                )
+            else:
+                case.outcome = guards.not_seen_before(case.digest, past) or stormy
+            if past is not None and case.outcome is not None:
+                case.operation = past.operation
+        return [case for case in self.cases if case.outcome is None]
+
+    # -- one plan: look, decide, arm, send, look again
+
+    def _serve_plan(self, the_plan: Plan, cases: list[Case]) -> None:
+        by_intent = {id(case.intent): case for case in cases}
+        self.log.info(
+            "steward.plan",
+            cluster=self.cluster.id,
+            op_type=the_plan.manner.op_type.value,
+            scope=str(the_plan.scope),
+            intents=len(cases),
+        )
+        for _ in range(MOST_DECISIONS):
+            decided = self._decide(the_plan, by_intent)
+            if decided is None:
+                return
+            operation, request, version = decided
+            if self.ledger.arm(operation, version):
+                served = [case for case in cases if case.outcome is None]
+                for case in served:
+                    case.operation = operation.id
+                hold(served, self._sending().carry_out(operation, request))
+                return
+            self.log.debug("steward.ledger.conflict", cluster=self.cluster.id, version=version)
+            for case in cases:
+                case.outcome = case.held_in_part = None
+        hold(cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retry=True))
+
+    def _decide(self, the_plan: Plan, by_intent: dict[int, Case]) -> tuple[Operation, Request, int] | None:
+        """What to send, and on which past that was decided; None where nothing is: every case then has its outcome."""
+        cases = list(by_intent.values())
+        now = self.clock.now()
+        safety = self.config.safety
+        history = self.ledger.history(self.cluster.id, now, quarantine_within=safety.quarantine.within)
+        held = guards.within_hourly(history, self.cluster.operations_per_hour)
+        seen = None if held else self._observe(the_plan, cases)
+        if seen is None:
+            if held:
+                self._alarm(held, "operations_per_hour")
+                hold(cases, held)
+            return None
+        if not_ready := guards.cluster_ready(seen):
+            hold(cases, not_ready)
+            return None
+        asked, unknown = resolve(the_plan, seen)
+        for intent, problem in unknown:
+            by_intent[id(intent)].outcome = Outcome.refused("scope.unknown", problem, guard="scope")
+        view = guards.View(seen, history, safety, now)
+        chosen, held_back = self._weigh(asked, view)
+        self._tell_guards(the_plan, chosen, held_back)
+        self._hold_back(held_back, chosen, by_intent)
+        if not chosen:
+            return None
+        request = Request(self.cluster.id, the_plan.manner, scope_to_send(the_plan, chosen, bool(held_back or unknown)))
+        served = [case for case in cases if case.outcome is None]
+        if self.mode == "observe":
+            hold(
+                served,
+                Outcome.skipped(
+                    "mode.observe", f"observe mode: would send {request.op_type} of {request.scope}", guard="mode"
+                ),
+            )
+            return None
+        if self.deadline.remaining() < SECONDS_TO_ACT:
+            hold(served, Outcome.deferred("time.short", "too little time is left to send and to see", retry=True))
+            return None
+        return self._operation(request, chosen, served, now), request, history.version
+
+    def _observe(self, the_plan: Plan, cases: list[Case]) -> Observation | None:
+        try:
+            return observe(self.gateway, self.cluster, the_plan.scope.services, self.deadline, self.clock)
+        except (ApiError, ObservationIncomplete) as error:
+            code = getattr(error, "code", "ObservationIncomplete")
+            lasting = isinstance(error, NotCarriedOut) and not isinstance(error, (NeverSent, Throttled, ClusterBusy))
+            if lasting:
+                outcome = Outcome.refused(f"api.{code}", f"the cluster cannot be looked at: {error}", guard="look")
+            else:
+                outcome = Outcome.deferred(
+                    "look.failed", f"the cluster cannot be looked at: {error}", guard="look", retry=True, api_code=code
+                )
+                self._alarm(outcome, "look")
+            hold(cases, outcome)
+            return None
+
+    def _weigh(self, asked: list[Asked], view: guards.View) -> tuple[list[Asked], list[tuple[Asked, Outcome]]]:
+        passed: list[Asked] = []
+        held: list[tuple[Asked, Outcome]] = []
+        for one in asked:
+            outcome = next((said for guard in guards.PROCESS_GUARDS if (said := guard(one, view))), None)
+            if outcome is None:
+                passed.append(one)
+            else:
+                held.append((one, outcome))
+        chosen, over_budget = guards.within_budgets(passed, view)
+        return chosen, [*held, *over_budget]
+
+    def _hold_back(self, held: list[tuple[Asked, Outcome]], chosen: list[Asked], by_intent: dict[int, Case]) -> None:
+        """Outcomes for the cases none of whose processes is served; escalations for what a person should decide."""
+        served = {id(intent) for one in chosen for intent in one.intents}
+        said: dict[int, list[Outcome]] = {}
+        for one, outcome in held:
+            for intent in one.intents:
+                said.setdefault(id(intent), []).append(outcome)
+            self._escalate(one, outcome)
+        for key, outcomes in said.items():
+            if key in served:
+                by_intent[key].held_in_part = most_urgent(outcomes)
+            elif by_intent[key].outcome is None:
+                by_intent[key].outcome = most_urgent(outcomes)
+
+    def _escalate(self, one: Asked, outcome: Outcome) -> None:
+        now = self.clock.now()
+        if outcome.code == "guard.quarantine":
+            until = now + self.config.safety.quarantine.release_after
+            if self.ledger.quarantine(self.cluster.id, one.key, now, until):
+                self._alarm(outcome, one.key)
+        elif outcome.code == "guard.max_share" and not one.is_order:
+            # More need help than may be helped at once: one escalation for the component.
+            self._alarm(outcome, f"{one.reading.target.service}/{one.reading.target.component}")
+
+    def _tell_guards(self, the_plan: Plan, chosen: list[Asked], held: list[tuple[Asked, Outcome]]) -> None:
+        reasons: dict[str, int] = {}
+        for _, outcome in held:
+            reasons[outcome.code] = reasons.get(outcome.code, 0) + 1
+        self.log.info(
+            "steward.guards",
+            cluster=self.cluster.id,
+            op_type=the_plan.manner.op_type.value,
+            proceed=len(chosen),
+            held=len(held),
+            held_by=reasons or None,
+            reason=held[0][1].reason if held else None,
+        )
+
+    def _operation(self, request: Request, chosen: list[Asked], served: list[Case], now: float) -> Operation:
+        import os
+
+        manner = request.manner
+        batches = manner.strategy.batches(len(chosen)) if manner.strategy else 1
+        return Operation(
+            id=f"op-{os.urandom(8).hex()}",
+            cluster=self.cluster.id,
+            op_type=request.op_type,
+            state=State.SENDING,
+            owner=self.owner,
+            armed_at=now,
+            settled_at=now,
+            deadline=now + patience(manner, len(chosen)),
+            request=request.to_wire(),
+            digest=request.digest(),
+            before={one.key: one.reading.last_restart for one in chosen},
+            incidents={case.incident: case.digest for case in served},
+            events=tuple(dict.fromkeys(case.event.id for case in served)),
+            rules=tuple(dict.fromkeys(case.intent.rule for case in served)),
+            is_order=any(one.is_order for one in chosen),
+            batches=batches,
+        )
+
+    def _ledger_unavailable(self, error: LedgerUnavailable) -> None:
+        outcome = Outcome.failed(
+            "ledger.unavailable", f"nothing was sent, since the ledger cannot be used: {error}", retry=True
+        )
+        hold(self.cases, outcome)
+        self._alarm(outcome, "ledger")
+
+    def _sending(self) -> Sending:
+        return Sending(self.cluster, self.gateway, self.ledger, self.clock, self.log, self.deadline, self.alarms)
+
+    def _alarm(self, outcome: Outcome, about: str) -> None:
+        self.alarms.append(Alarm(outcome.code, self.cluster.id, about, outcome.reason))

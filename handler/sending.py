@@ -1,0 +1,194 @@
+"""Sending what is armed: exactly one worker comes here with an operation.
+
+What certainly was not carried out may be sent again, within the deadline and a budget that all instances share; anything else is written down
+and looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from handler.alarms import Alarm
+from handler.errors import ApiError, ClusterBusy, LedgerUnavailable, NeverSent, NotCarriedOut, Throttled
+from handler.history import Operation, State
+from handler.outcomes import Outcome
+from handler.watch import verify
+
+if TYPE_CHECKING:
+    from handler.clock import Clock, Deadline
+    from handler.configuration import Cluster
+    from handler.emr import Gateway
+    from handler.ledger import Ledger
+    from handler.logs import Log
+    from handler.operations import Request
+
+#: Seconds that must be left to arm, call and settle; with less, nothing is begun.
+SECONDS_TO_ACT: Final = 1.0
+#: The API takes 20 requests a second of this action (documented); all instances share one bucket.
+REQUESTS_A_SECOND: Final = 20.0
+#: What may be sent again is, so many times in all, and so often across all instances.
+MOST_SENDS: Final = 4
+RETRIES_A_SECOND: Final = 0.5
+RETRIES_AT_ONCE: Final = 10.0
+
+
+@dataclass
+class Sending:
+    """All that carrying out one armed operation works with; ``alarms`` collects what a person should hear of."""
+
+    cluster: Cluster
+    gateway: Gateway
+    ledger: Ledger
+    clock: Clock
+    log: Log
+    deadline: Deadline
+    alarms: list[Alarm]
+
+    def carry_out(self, operation: Operation, request: Request) -> Outcome:
+        """Send it, write down what the API said, and look at what came of it until the deadline."""
+        self.log.info(
+            "steward.request",
+            operation=operation.id,
+            cluster=operation.cluster,
+            op_type=operation.op_type.value,
+            scope=str(request.scope),
+            processes=len(operation.before),
+            events=len(operation.events),
+            request=operation.request,
+        )
+        attempts, answer = self._send_until_taken(request)
+        if isinstance(answer, ApiError):
+            state, request_id, code = _state_after(answer), answer.request_id, answer.code
+        else:
+            state, request_id, code = State.ACCEPTED, answer, ""
+        self.log.info(
+            "steward.answer",
+            operation=operation.id,
+            state=state.value,
+            api_request_id=request_id,
+            api_code=code,
+            attempts=attempts,
+        )
+        operation = replace(operation, state=state, code=code, request_id=request_id, attempts=attempts)
+        self._settle(operation)
+        facts: dict[str, Any] = {
+            "op_type": operation.op_type.value,
+            "scope": str(request.scope)[:500],
+            "processes": len(operation.before),
+            "api_request_id": request_id,
+            "api_code": code,
+            "attempts": attempts,
+        }
+        if isinstance(answer, NotCarriedOut):
+            return _not_carried_out(answer, facts)
+        return self._verified(operation, answer if isinstance(answer, ApiError) else None, facts)
+
+    def _send_until_taken(self, request: Request) -> tuple[int, str | ApiError]:
+        """Send, and send again only what certainly was not carried out: how often, and the RequestId or the error."""
+        attempts = 0
+        while True:
+            try:
+                wait = self.ledger.take(
+                    "api|StartStopServiceOrMonitor",
+                    self.clock.now(),
+                    rate=REQUESTS_A_SECOND,
+                    burst=REQUESTS_A_SECOND,
+                    most_wait=max(0.0, self.deadline.remaining() - SECONDS_TO_ACT),
+                )
+            except LedgerUnavailable as error:
+                return attempts, NeverSent("LedgerUnavailable", f"armed, but not sent: {error}")
+            if wait is None:
+                return attempts, Throttled("steward.rate", "our own rate limit leaves no room before the deadline")
+            self.clock.sleep(wait)
+            attempts += 1
+            try:
+                return attempts, self.gateway.start_stop(self.cluster, request, self.deadline)
+            except (NeverSent, Throttled) as error:
+                if attempts >= MOST_SENDS or not self._may_retry(attempts):
+                    return attempts, error
+                self.log.info("steward.retry", attempt=attempts, api_code=error.code, problem=error.message)
+            except ApiError as error:
+                return attempts, error
+
+    def _may_retry(self, attempts: int) -> bool:
+        """Sleep before the next try, with full jitter; False where no time or no shared budget is left."""
+        import random
+
+        pause = random.uniform(0, min(4.0, 0.25 * 2**attempts))  # noqa: S311 - jitter, not a secret
+        if self.deadline.remaining() - pause < SECONDS_TO_ACT:
+            return False
+        try:
+            taken = self.ledger.take(
+                "retries", self.clock.now(), rate=RETRIES_A_SECOND, burst=RETRIES_AT_ONCE, most_wait=0.0
+            )
+        except LedgerUnavailable:
+            return False
+        if taken is None:
+            return False
+        self.clock.sleep(pause)
+        return True
+
+    def _settle(self, operation: Operation) -> None:
+        """Write down what became of it. Where that fails the request is as it is: the record says SENDING, and is observed."""
+        try:
+            kept = self.ledger.settle(
+                operation.id,
+                operation.owner,
+                State.SENDING,
+                operation.state,
+                self.clock.now(),
+                code=operation.code,
+                request_id=operation.request_id,
+                attempts=operation.attempts,
+            )
+        except LedgerUnavailable as error:
+            kept = False
+            self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
+        if not kept:
+            self.alarms.append(
+                Alarm("ledger.settle_failed", operation.cluster, operation.id, "the answer could not be written down")
+            )
+
+    def _verified(self, operation: Operation, doubt: ApiError | None, facts: dict[str, Any]) -> Outcome:
+        verdict = verify(
+            operation,
+            gateway=self.gateway,
+            ledger=self.ledger,
+            cluster=self.cluster,
+            deadline=self.deadline,
+            clock=self.clock,
+            log=self.log,
+        )
+        seen = verdict.describe() if verdict else "not looked at yet"
+        if verdict is not None and verdict.all_kept:
+            return Outcome.done(f"{operation.op_type} verified on {verdict.total} processes", verified=seen, **facts)
+        if doubt is not None:
+            return Outcome.in_doubt(
+                f"api.{doubt.code}",
+                f"{operation.op_type} was sent at {_clock_time(operation.armed_at)}, its answer is not known ({doubt}); "
+                f"{seen}; it is being observed and not sent again",
+                verified=seen,
+                **facts,
+            )
+        return Outcome.unverified(f"{operation.op_type} accepted by the API; {seen}", verified=seen, **facts)
+
+
+def _state_after(error: ApiError) -> State:
+    if isinstance(error, (NeverSent, Throttled, ClusterBusy)):
+        return State.NOT_SENT
+    return State.REJECTED if isinstance(error, NotCarriedOut) else State.IN_DOUBT
+
+
+def _not_carried_out(error: NotCarriedOut, facts: dict[str, Any]) -> Outcome:
+    if isinstance(error, ClusterBusy):
+        return Outcome.deferred("api.busy", f"the cluster is busy: {error}", retry=True, **facts)
+    if isinstance(error, (NeverSent, Throttled)):
+        return Outcome.deferred(f"api.{error.code}", f"certainly not carried out: {error}", retry=True, **facts)
+    return Outcome.refused(f"api.{error.code}", f"the API refused: {error}", **facts)
+
+
+def _clock_time(at: float) -> str:
+    import time
+
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
