@@ -48,7 +48,8 @@ class PatternError(StewardError):
 
     def __init__(self, path: str, problem: str, hint: str = "") -> None:
         self.path, self.problem, self.hint = path, problem, hint
-        super().__init__(f"{path}: {problem}" + (f" ({hint})" if hint else ""))
+        text = f"{path}: {problem}" + (f" ({hint})" if hint else "")
+        super().__init__(text.encode("utf-8", "backslashreplace").decode())
 
 
 class Mismatch(NamedTuple):

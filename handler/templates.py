@@ -49,10 +49,9 @@ class TemplateError(StewardError):
         listed = ", ".join(item[:80] for item in self.available[:_MAX_LISTED])
         more = ", …" if len(self.available) > _MAX_LISTED else ""
         help_ = hint or (f"there is {listed}{more}" if listed else "")
-        where = f"{path}: " if path else ""
-        super().__init__(
-            f'{where}"{template[:200]}": {name[:80]}{" " if name else ""}{problem}' + (f" ({help_})" if help_ else "")
-        )
+        subject = f"{name[:80]} {problem}" if name else problem
+        text = (f"{path}: " if path else "") + f'"{template[:200]}": {subject}' + (f" ({help_})" if help_ else "")
+        super().__init__(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _host(text: str) -> str:

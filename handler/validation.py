@@ -9,6 +9,7 @@ the same validator, which a test proves.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from handler.errors import Fault, InvalidInput
@@ -79,12 +80,12 @@ def _load_compiled() -> dict[str, Any]:
 
 
 def _as_data(schema: Any) -> Any:
-    """The core schema without what only a running Python can hold: the TypedDict class and the addresses in its refs."""
+    """The core schema without what only a running Python can hold: the TypedDict class, and the addresses in its refs."""
     if isinstance(schema, dict):
         return {
-            key: _as_data(value)
+            key: re.sub(r":\d+", "", value) if key in ("ref", "schema_ref") else _as_data(value)
             for key, value in schema.items()
-            if key not in ("cls", "metadata", "ref") and not (key == "computed_fields" and not value)
+            if key not in ("cls", "metadata") and not (key == "computed_fields" and not value)
         }
     if isinstance(schema, (list, tuple)):
         return [_as_data(item) for item in schema]

@@ -33,6 +33,7 @@ ANNOTATION = "annotation_"
 #: Alerts of one body that are read; about as many as 6 MB hold of real ones.
 MOST_ALERTS = 10_000
 _NEVER = "0001-01-01"  # Go's zero time
+_STATUSES: dict[str, Status] = {"firing": "firing", "resolved": "resolved"}
 
 
 class Alert(TypedDict):
@@ -40,7 +41,7 @@ class Alert(TypedDict):
 
     status: NotRequired[Literal["firing", "resolved"]]
     labels: dict[str, str]
-    annotations: NotRequired["dict[str, str] | None"]
+    annotations: NotRequired[dict[str, str] | None]
     startsAt: str
     endsAt: NotRequired[str]
     fingerprint: NotRequired[str]
@@ -50,9 +51,9 @@ class Group(TypedDict):
     """The body, its alerts unread."""
 
     alerts: list[Any]
-    status: NotRequired[Literal["firing", "resolved"]]
-    groupKey: NotRequired[str]
-    truncatedAlerts: NotRequired[int]
+    status: NotRequired[Any]
+    groupKey: NotRequired[Any]
+    truncatedAlerts: NotRequired[Any]
 
 
 class Alerts(TypedDict):
@@ -88,20 +89,21 @@ def read_group(
     beyond Alertmanager's.
     """
     group = GROUP.read(payload, at)
-    alerts, status = group["alerts"], group.get("status")
+    alerts = group["alerts"]
+    status: Status | None = _STATUSES.get(text.as_text(group.get("status")))
     if not alerts:
         raise InvalidInput(Fault(_below(at, "alerts"), "is empty; an alert is wanted"))
     received: list[Event | Unreadable] = []
     for place, alert in enumerate(_each(alerts[:MOST_ALERTS], at, shapes)):
-        if isinstance(alert, InvalidInput):
-            received.append(Unreadable(_unread_id(alerts[place]), source, alert))
-        elif fault := _fault(alert, status):
-            error = InvalidInput(Fault(_below(at, f"alerts[{place}].{fault.field}"), fault.problem))
-            received.append(Unreadable(_unread_id(alerts[place]), source, error))
+        event = alert if isinstance(alert, InvalidInput) else _event(source, alert, status, more_labels(alert))
+        if isinstance(event, Fault):
+            event = InvalidInput(Fault(_below(at, f"alerts[{place}].{event.field}"), event.problem))
+        if isinstance(event, InvalidInput):
+            received.append(Unreadable(_unread_id(alerts[place]), source, event))
         else:
-            received.append(_event(source, alert, status, more_labels(alert)))
-    if (left := group.get("truncatedAlerts", 0)) > 0:
-        problem = f"{text.as_text(left) or 'many'} alerts of this group were left out by the sender (its max_alerts)"
+            received.append(event)
+    if left := group.get("truncatedAlerts"):
+        problem = f"{text.plain(text.as_text(left), 20) or 'some'} alerts of this group were left out by the sender (its max_alerts)"
         received.append(_left_out(source, group, _below(at, "truncatedAlerts"), problem))
     if len(alerts) > MOST_ALERTS:
         problem = f"{len(alerts) - MOST_ALERTS} alerts more than the {MOST_ALERTS} that one body may hold were not read"
@@ -125,25 +127,23 @@ def _one(shape: Shape[Any], raw: object, at: str) -> object:
         return error
 
 
-def _fault(alert: Alert, group_status: Status | None) -> Fault | None:
-    """What the alert's shape does not tell."""
-    if group_status is None and "status" not in alert:
+def _event(source: SourceKind, alert: Alert, group_status: Status | None, more: Mapping[str, str]) -> Event | Fault:
+    """The alert as an Event, or what its shape does not tell of its faults."""
+    labels, starts_at = alert["labels"], alert["startsAt"]
+    status = alert.get("status") or group_status
+    if status is None:
         return Fault("status", "is missing, here and in the group; firing or resolved is wanted")
-    if moment(alert["startsAt"]) is None and not alert["startsAt"].startswith(_NEVER):
+    occurred_at = moment(starts_at)
+    if occurred_at is None and not starts_at.startswith(_NEVER):
         # Without its age an old alert would count as fresh.
         return Fault("startsAt", "is no RFC 3339 time")
-    return None
-
-
-def _event(source: SourceKind, alert: Alert, group_status: Status | None, more: Mapping[str, str]) -> Event:
-    labels, starts_at = alert["labels"], alert["startsAt"]
-    status = alert.get("status") or group_status or "none"
-    ended = moment(alert.get("endsAt", "")) if status == "resolved" else None
+    if status == "resolved" and (ended := moment(alert.get("endsAt", ""))) is not None:
+        occurred_at = ended
     annotations = alert.get("annotations") or {}
     name = labels.get("alertname", "")
     service, component = _process(
         labels.get("service", "")[: text.MOST_IN_NAME],
-        next(filter(None, map(labels.get, COMPONENT_LABELS)), "")[: text.MOST_IN_NAME],
+        _first(labels, COMPONENT_LABELS)[: text.MOST_IN_NAME],
         labels.get("job", "")[: text.MOST_IN_NAME],
     )
     fingerprint = alert.get("fingerprint") or f"labels:{text.digest(labels)}"
@@ -153,14 +153,32 @@ def _event(source: SourceKind, alert: Alert, group_status: Status | None, more: 
         name=text.plain(name, text.MOST_IN_NAME),
         status=status,
         severity=text.plain(labels.get("severity", ""), text.MOST_IN_NAME),
-        cluster=next((value for key in CLUSTER_LABELS if (value := places.cluster(labels.get(key, "")))), ""),
+        cluster=_first_place(labels, CLUSTER_LABELS, places.cluster),
         service=service,
         component=component,
-        ip=next((found for key in ADDRESS_LABELS if (value := labels.get(key)) and (found := places.address(value))), ""),
-        labels=text.labels({**{ANNOTATION + key: value for key, value in annotations.items()}, **more, **labels}),
-        occurred_at=moment(starts_at) if ended is None else ended,
-        message=text.plain(next(filter(None, map(annotations.get, MESSAGE_ANNOTATIONS)), name), text.MOST_IN_MESSAGE),
+        ip=_first_place(labels, ADDRESS_LABELS, places.address),
+        labels=text.labels({**_prefixed(annotations), **more, **labels}),
+        occurred_at=occurred_at,
+        message=text.plain(_first(annotations, MESSAGE_ANNOTATIONS) or name, text.MOST_IN_MESSAGE),
     )
+
+
+def _first(labels: Mapping[str, str], keys: tuple[str, ...]) -> str:
+    for key in keys:
+        if value := labels.get(key):
+            return value
+    return ""
+
+
+def _first_place(labels: Mapping[str, str], keys: tuple[str, ...], reading: Callable[[str], str]) -> str:
+    for key in keys:
+        if (value := labels.get(key)) and (found := reading(value)):
+            return found
+    return ""
+
+
+def _prefixed(annotations: Mapping[str, str]) -> dict[str, str]:
+    return {ANNOTATION + key: value for key, value in annotations.items()}
 
 
 @lru_cache(maxsize=512)
@@ -195,7 +213,9 @@ def _unread_id(raw: object) -> str:
 
 
 def _left_out(source: SourceKind, group: Group, field: str, problem: str) -> Unreadable:
-    key = group.get("groupKey") or [alert.get("fingerprint") for alert in islice(group["alerts"], 10) if isinstance(alert, dict)]
+    key = group.get("groupKey") or [
+        alert.get("fingerprint") for alert in islice(group["alerts"], 10) if isinstance(alert, dict)
+    ]
     return Unreadable(f"left-out:{text.digest(key)}", source, InvalidInput(Fault(field, problem)))
 
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from handler.events import Event, Unreadable
 
 
-class GrafanaAlert(Alert):
+class GrafanaAlert(Alert, TypedDict):
     """One alert as it is on the wire."""
 
-    values: NotRequired["dict[str, Any] | None"]
+    values: NotRequired[dict[str, Any] | None]
     valueString: NotRequired[str]
     dashboardURL: NotRequired[str]
     panelURL: NotRequired[str]

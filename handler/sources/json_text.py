@@ -55,16 +55,17 @@ def is_deeper(value: object, levels: int) -> bool:
     for _ in range(levels):
         inner: list[Any] = []
         for item in level:
-            if isinstance(item, dict):
-                inner.extend(item.values())
-            elif isinstance(item, list):
-                inner.extend(item)
-        level = [item for item in inner if isinstance(item, (dict, list))]
+            if type(item) is dict:
+                inner += item.values()
+            elif type(item) is list:
+                inner += item
+        level = [item for item in inner if type(item) in _CONTAINERS]
         if not level:
             return False
     return True
 
 
+_CONTAINERS = frozenset((dict, list))
 _TOO_DEEP = f"is nested more than {MOST_LEVELS} deep"
 
 
@@ -75,9 +76,9 @@ class _NotStrict(Exception):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _NotStrict(f"has a key twice in one object: {ascii(twice[:80])}")
+        keys = [key for key, _ in pairs]
+        twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+        raise _NotStrict(f"has a key twice in one object: {twice[:80]!a}")
     return found
 
 

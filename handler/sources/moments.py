@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 #: Cloud Monitor writes local times without a zone; Tencent's consoles run on China Standard Time.
 CHINA = timezone(timedelta(hours=8))
@@ -12,6 +13,7 @@ _WRITTEN = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,12}))?"
     r"(?:([Zz])|([+-])([0-9]{2}):?([0-9]{2}))?"
 )
+_MOST = 64  # characters
 _LAST = 253_402_300_799.0  # the last second of the year 9999
 _FIRST_IN_MILLISECONDS = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
 
@@ -22,7 +24,12 @@ def moment(written: str, without_zone: timezone = timezone.utc) -> float | None:
     ``without_zone`` is where a time without a zone is meant to be. None for what is no such moment, and for one before 1970:
     Go's zero time, ``0001-01-01T00:00:00Z``, means that there is none.
     """
-    found = _WRITTEN.fullmatch(written) if len(written) <= 64 else None
+    return _moment(written, without_zone) if len(written) <= _MOST else None
+
+
+@lru_cache(maxsize=512)  # the alerts of one rule began at one moment
+def _moment(written: str, without_zone: timezone) -> float | None:
+    found = _WRITTEN.fullmatch(written)
     if found is None:
         return None
     year, month, day, hour, minute, second, fraction, is_utc, sign, zone_hours, zone_minutes = found.groups()

@@ -27,7 +27,7 @@ Name = Annotated[str, MinLen(1), MaxLen(64)]
 class ComponentInfo(TypedDict):
     """A component; without ``IpList`` on all its nodes."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     ComponentName: Name
     IpList: NotRequired[Annotated[list[str], MinLen(1), MaxLen(10_000)]]
@@ -36,7 +36,7 @@ class ComponentInfo(TypedDict):
 class ServiceInfo(TypedDict):
     """A service; without ``ComponentInfoList`` all its processes."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     ServiceName: Name
     ComponentInfoList: NotRequired[Annotated[list[ComponentInfo], MinLen(1), MaxLen(1000)]]
@@ -45,7 +45,7 @@ class ServiceInfo(TypedDict):
 class Scope(TypedDict):
     """``OpScope``."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     ServiceInfoList: Annotated[list[ServiceInfo], MinLen(1), MaxLen(1000)]
 
@@ -53,7 +53,7 @@ class Scope(TypedDict):
 class Arg(TypedDict):
     """A further argument of the command."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     Key: Annotated[str, MinLen(1), MaxLen(256)]
     Values: Annotated[list[Annotated[str, MaxLen(1024)]], MaxLen(100)]
@@ -62,7 +62,7 @@ class Arg(TypedDict):
 class Strategy(TypedDict):
     """``StrategyConfig``; what is not said is the careful choice: rolling, one at a time, 30 s between, block on failure."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     RollingRestartSwitch: NotRequired[Switch]
     BatchSize: NotRequired[Annotated[int, Ge(1), Le(99_999)]]
@@ -74,7 +74,7 @@ class Strategy(TypedDict):
 class Stop(TypedDict):
     """``StopParams``. The API's pages give no bounds; these are a 32-bit integer's."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     StopPolicy: NotRequired[Literal["safe", "default"]]
     ThreadCount: NotRequired[Annotated[int, Ge(1), Le(2_147_483_647)]]
@@ -84,7 +84,7 @@ class Stop(TypedDict):
 class Call(TypedDict):
     """The API's request, and two words of ours: the caller's key of idempotency, and why."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     InstanceId: str
     OpType: Literal["StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor"]

@@ -19,7 +19,7 @@ from handler.sources.processes import process_of_policy
 from handler.validation import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from handler.events import Status
 
@@ -38,7 +38,7 @@ class PolicyInfo(TypedDict):
     policyId: NotRequired[Any]
     policyType: NotRequired[Any]
     policyName: NotRequired[Any]
-    conditions: NotRequired["dict[str, Any] | None"]
+    conditions: NotRequired[dict[str, Any] | None]
 
 
 class Alarm(TypedDict):
@@ -49,8 +49,8 @@ class Alarm(TypedDict):
     alertId: NotRequired[Any]
     alarmType: NotRequired[Any]
     alarmLevel: NotRequired[Any]
-    alarmObjInfo: NotRequired["ObjectInfo | None"]
-    alarmPolicyInfo: NotRequired["PolicyInfo | None"]
+    alarmObjInfo: NotRequired[ObjectInfo | None]
+    alarmPolicyInfo: NotRequired[PolicyInfo | None]
     firstOccurTime: NotRequired[Any]
     durationTime: NotRequired[Any]
     recoverTime: NotRequired[Any]
@@ -111,3 +111,78 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
             message=text.plain(_message(conditions, policy), text.MOST_IN_MESSAGE),
         )
     ]
+
+
+def _status(written: object, field: str) -> Status:
+    sign = written.strip() if isinstance(written, str) else written
+    if isinstance(sign, bool) or sign not in ("1", "0", 1, 0):
+        raise InvalidInput(Fault(field, "is neither 1 (alarm) nor 0 (recovered)"))
+    return "firing" if sign in ("1", 1) else "resolved"
+
+
+def _identity(payload: Mapping[str, Any], alarm: Alarm, name: str, first: str) -> str:
+    """What stays the same over the repeats of an alarm, the retries of their delivery, and the recovery.
+
+    ``alertId`` where there is one (newer callbacks). Otherwise the policy, the object, the metric or event, and when it first
+    occurred. ``sessionId`` names a delivery (it is what an answer gives back), so a repeat would look new by it: it serves only
+    where nothing better is there.
+    """
+    if alert := text.as_text(alarm.get("alertId")):
+        return text.identity(f"alert:{alert}")
+    about, policy = alarm.get("alarmObjInfo") or {}, alarm.get("alarmPolicyInfo") or {}
+    if first:
+        return f"occurrence:{text.digest([policy.get('policyId'), about.get('dimensions'), name, first])}"
+    if session := text.as_text(alarm.get("sessionId")):
+        return text.identity(f"session:{session}")
+    return f"body:{text.digest(payload)}"
+
+
+def _by_view(dimensions: Mapping[str, str], view: str, reading: Callable[[str], str]) -> str:
+    """What the dimensions of one kind (``id4…``, ``host4…``) agree in."""
+    found = {reading(value) for key, value in dimensions.items() if f"_{view}" in key}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _labels(alarm: Alarm, about: ObjectInfo, policy: PolicyInfo, conditions: Mapping[str, Any]) -> dict[str, str]:
+    code = text.as_text(about.get("region"))
+    values = {
+        "sessionId": alarm.get("sessionId"),
+        "alertId": alarm.get("alertId"),
+        "alarmType": alarm.get("alarmType"),
+        "region": REGIONS.get(code, code),
+        "region_code": code,
+        "namespace": about.get("namespace"),
+        "policyId": policy.get("policyId"),
+        "policyType": policy.get("policyType"),
+        "policyName": policy.get("policyName"),
+        **{key: conditions.get(key) for key in _CONDITIONS},
+        "duration": alarm.get("durationTime"),
+    }
+    return {key: written for key, value in values.items() if (written := text.as_text(value))}
+
+
+_CONDITIONS = (
+    "metricName",
+    "calcType",
+    "calcValue",
+    "calcUnit",
+    "currentValue",
+    "unit",
+    "productName",
+    "eventName",
+    "alarmNotifyType",
+)
+
+
+def _message(conditions: Mapping[str, Any], policy: PolicyInfo) -> str:
+    """``test: CPU utilization > 90% (now 100%)``."""
+
+    def of(key: str) -> str:
+        return text.as_text(conditions.get(key))
+
+    what = of("metricShowName") or of("eventShowName") or of("metricName") or of("eventName")
+    if of("calcType") and of("calcValue"):
+        what += f" {of('calcType')} {of('calcValue')}{of('calcUnit')}"
+    if of("currentValue"):
+        what += f" (now {of('currentValue')}{of('unit')})"
+    return ": ".join(filter(None, (text.as_text(policy.get("policyName")), what)))

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from itertools import islice
 
 MOST_IN_NAME = 256
 MOST_IN_ID = 256
@@ -69,15 +66,15 @@ def as_text(value: object) -> str:
     return ""
 
 
-def labels(pairs: Mapping[str, str]) -> dict[str, str]:
+def labels(pairs: dict[str, str]) -> dict[str, str]:
     """``pairs`` as an Event's labels: at most MOST_LABELS of them, keys and values plain and bounded."""
     names, values = "".join(pairs), "".join(pairs.values())
     if len(names) <= MOST_IN_NAME and len(values) <= MOST_IN_LABEL and (names + values).isprintable():
-        return dict(pairs) if len(pairs) <= MOST_LABELS else _bounded(pairs)
+        return pairs if len(pairs) <= MOST_LABELS else _bounded(pairs)
     return _bounded(pairs)
 
 
-def _bounded(pairs: Mapping[str, str]) -> dict[str, str]:
+def _bounded(pairs: dict[str, str]) -> dict[str, str]:
     kept = {
         plain(key, MOST_IN_NAME): plain(value, MOST_IN_LABEL)
         for key, value in list(pairs.items())[: MOST_LABELS if len(pairs) <= MOST_LABELS else MOST_LABELS - 1]
@@ -100,16 +97,12 @@ def flattened(value: object, prefix: str) -> dict[str, str]:
             if len(found) + len(inner) >= MOST_LABELS:
                 break
             if isinstance(item, dict):
-                inner.extend((f"{name}_{as_text(key)[:MOST_IN_NAME]}", part) for key, part in _first(item.items()))
+                inner.extend(
+                    (f"{name}_{as_text(key)[:MOST_IN_NAME]}", part) for key, part in islice(item.items(), MOST_LABELS)
+                )
             elif isinstance(item, (list, tuple)):
-                inner.extend((f"{name}_{number}", part) for number, part in enumerate(_first(item)))
+                inner.extend((f"{name}_{number}", part) for number, part in enumerate(islice(item, MOST_LABELS)))
             elif written := as_text(item):
                 found.setdefault(name, written)
         level = inner
     return found
-
-
-def _first(items: Iterable[object]) -> list[object]:
-    from itertools import islice
-
-    return list(islice(items, MOST_LABELS))

@@ -23,7 +23,7 @@ class Timer(TypedDict):
 
     TriggerName: str
     Time: str
-    Message: NotRequired["str | None"]
+    Message: NotRequired[str | None]
 
 
 TIMER = Shape(Timer)
@@ -58,8 +58,11 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
         return [event]
     received: list[Event | Unreadable] = []
     for place, raw in enumerate(wanted):
-        identity = event.id if len(wanted) == 1 else text.identity(f"{name}@{time}#{place}")
-        received.append(_with_request(replace(event, id=identity), raw, f"{prefix}Message"))
+        if len(wanted) == 1:
+            received.append(_with_request(event, raw, f"{prefix}Message"))
+        else:
+            its_event = replace(event, id=text.identity(f"{name}@{time}#{place}"))
+            received.append(_with_request(its_event, raw, f"{prefix}Message[{place}]"))
     return received
 
 
@@ -83,7 +86,7 @@ def _with_request(event: Event, raw: object, at: str) -> Event | Unreadable:
     from handler.sources import request
 
     try:
-        asked = request.event_of(raw, "", at)
+        asked = request.event_of(raw, at)
     except InvalidInput as error:
         return Unreadable(event.id, "timer", error)
     return replace(asked, id=event.id, source="timer", name=event.name, occurred_at=event.occurred_at)

@@ -61,8 +61,6 @@ class CloudAdapter(HTTPAdapter):
             headers={"Content-Type": reply.content_type, "Content-Length": str(length), **reply.headers},
             status=reply.status,
             version=11,
-            version_string="HTTP/1.1",
-            reason="",
             preload_content=False,
             request_method=request.method,
         )

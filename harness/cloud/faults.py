@@ -29,7 +29,7 @@ class Kind(Enum):
 
     # The connection
     MUTE_FROM_ACCEPT = ("the connection is accepted, and not a byte read or written (a TLS handshake hangs so)", False)
-    RESET_BEFORE_READING = ("reset before the body is read", False)
+    RESET_BEFORE_READING = ("reset before the API reads the request", False)
     RESET_AFTER_READING = ("reset after the request was read", True)
     CLOSE_SILENTLY = ("closed after the request was read, without a byte", True)
     HANG_BEFORE = ("the request is read; no answer, and it never gets any further", False)

@@ -66,7 +66,7 @@ class CloudServer:
     def serve_forever(self) -> None:
         """Serve in this thread until KeyboardInterrupt, which is raised on."""
         try:
-            self._http.serve_forever()
+            self._http.serve_forever(0.05)
         finally:
             self.close()
 
@@ -124,15 +124,12 @@ class _Handler(BaseHTTPRequestHandler):
     def handle(self) -> None:
         fault = self._ours.queue.for_connection()
         if fault:
-            self._ours.ending.wait(fault.seconds or HANG_SECONDS)
+            self._hang(fault)
         else:
             super().handle()
 
     def do_POST(self) -> None:
         fault = self._ours.queue.for_request(self.headers.get("X-TC-Action", ""))
-        if fault and fault.kind is Kind.RESET_BEFORE_READING:
-            self._reset()
-            return
         body = self._body()
         if body is None:
             return
@@ -164,6 +161,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, call: Call, fault: Fault) -> None:
         if fault.kind is Kind.HANG_BEFORE:
             self._hang(fault)
+            return
+        if fault.kind is Kind.RESET_BEFORE_READING:
+            # The bytes are off the socket by now, so that the reset cannot meet the client half way through its sending:
+            # urllib3 drops an error from there, and what is left to see is a mere end, now and then.
+            self._reset()
             return
         reply = faults.reply_to(call, self._ours.api, fault)
         if fault.kind is Kind.RESET_AFTER_READING:
@@ -197,9 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply, sent=0)
         for position in range(len(reply.body)):
             if self._ours.ending.wait(seconds):
-                break
+                self.close_connection = True
+                return
             self.wfile.write(reply.body[position : position + 1])
-        self.close_connection = True
 
     def _hang(self, fault: Fault) -> None:
         self._ours.ending.wait(HANG_SECONDS if fault.seconds is None else fault.seconds)

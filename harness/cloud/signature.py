@@ -106,8 +106,6 @@ def _hosts(host: str) -> Iterator[str]:
     """
     bare = host.removeprefix("http://").removeprefix("https://").rstrip("/")
     yield host
-    if bare != host:
-        yield bare
     yield f"http://{bare}"
     yield f"https://{bare}"
     yield bare.rpartition(":")[0] or bare

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.clock import Clock
 from harness.clock import START, VirtualClock
 from harness.cloud import errors
 from harness.cloud.demo_clusters import ANALYTICS, NIGHTLY, demo_cloud
 from harness.cloud.processes import local_time
 from harness.cloud.state import Cloud
+from harness.cloud.timeline import Timeline
 from harness.cloud.workflows import Operation, ScopePart, Strategy
+
+if TYPE_CHECKING:
+    from handler.clock import Clock
 
 CLUSTER = "emr-4zvc5mul"
 NODES = ["172.16.0.5", "172.16.0.6", "172.16.0.7", "172.16.0.8", "172.16.0.9"]
@@ -71,7 +75,12 @@ def test_a_virtual_clock_never_goes_back(seconds: float) -> None:
 def test_threads_share_a_virtual_clock() -> None:
     """No sleep of any thread is lost."""
     clock = VirtualClock()
-    threads = [threading.Thread(target=lambda: [clock.sleep(1) for _ in range(500)]) for _ in range(4)]
+
+    def sleep_often() -> None:
+        for _ in range(500):
+            clock.sleep(1)
+
+    threads = [threading.Thread(target=sleep_often) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -447,6 +456,30 @@ def test_the_demonstration_is_made_of_two_clusters(clock: VirtualClock) -> None:
     ]
     assert [process.ip for process in cloud.cluster(ANALYTICS).processes("HDFS", "DataNode")] == NODES
     assert all(process.is_running for cluster in cloud.clusters() for process in cluster.processes())
+
+
+def test_a_change_may_look_at_the_state(clock: VirtualClock) -> None:
+    """Looking from within a change sees what was made before it, and makes nothing that comes after it."""
+    timeline = Timeline(clock)
+    made: list[str] = []
+
+    def look(_: float) -> None:
+        with timeline.current():
+            made.append(f"seen {made}")
+
+    timeline.at(START + 1, lambda _: made.append("first"))
+    timeline.at(START + 2, look)
+    timeline.at(START + 3, lambda _: made.append("last"))
+    clock.advance(3)
+    with timeline.current() as now:
+        assert (now, made) == (START + 3, ["first", "seen ['first']", "last"])
+
+
+def test_a_process_says_how_it_is(cloud: Cloud) -> None:
+    """A failed assertion shows which process it is and in what state."""
+    process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
+    process.kill()
+    assert repr(process) == "<HDFS/DataNode@172.16.0.5 ServiceStatus 1, MonitorStatus 1, health 0, 0 restarts>"
 
 
 def test_a_process_that_is_not_there_is_named_with_those_that_are(cloud: Cloud) -> None:

@@ -1,0 +1,718 @@
+"""steward.yml's shape, and its way to the values that the function works with.
+
+The shapes are what editors complete from (``steward schema``) and what a reader of the file is told; :func:`read_config` finds every
+fault of a file, not only the first, each with its key's path and the nearest right word.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union
+
+from annotated_types import Ge, Le, Len
+from typing_extensions import NotRequired, TypedDict
+
+from handler.configuration import (
+    DAYS,
+    QUORUM_ROLES,
+    AlarmSettings,
+    Breaker,
+    Caller,
+    Chat,
+    Cluster,
+    Config,
+    EventBus,
+    Freeze,
+    MaintenanceWindow,
+    Quarantine,
+    Safety,
+    Webhook,
+)
+from handler.errors import ConfigurationError, InvalidInput
+from handler.intents import ORDER_LIMITS, Limits
+from handler.operations import ALL, Manner, OpType, StopParams, StrategyConfig
+from handler.patterns import PatternError, compile_pattern
+from handler.rules import CLUSTER_ID, ComponentScope, Rule, ServiceScope
+from handler.templates import Template, TemplateError, compile_template
+from handler.validation import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Duration = Union[str, int, float]  # noqa: UP007 - evaluated on Python 3.10, where the shapes are read
+OpName = Literal["StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor"]
+_STRICT: Final = {"extra": "forbid", "use_attribute_docstrings": True}
+
+
+class ClusterShape(TypedDict):
+    """A cluster that may be touched."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    name: NotRequired[str]
+    """What people call it."""
+    region: str
+    """Where it is, such as ap-guangzhou."""
+    allow: Annotated[list[OpName], Len(1)]
+    """The operations that may be done to it; anything else is refused."""
+    operations_per_hour: NotRequired[Annotated[int, Ge(1)]]
+    """Operations an hour, whatever they are (12)."""
+    role_arn: NotRequired[str]
+    """The role to assume where it belongs to another account: qcs::cam::uin/…:roleName/…"""
+
+
+class StrategyShape(TypedDict):
+    """How a restart goes through the processes."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    rolling: NotRequired[bool]
+    """Batch by batch (true). Without it the service may be unavailable meanwhile."""
+    batch_size: NotRequired[Annotated[int, Ge(1), Le(99_999)]]
+    """Processes in a batch (1)."""
+    wait_seconds: NotRequired[Annotated[int, Ge(0), Le(300)]]
+    """Seconds between batches (30; at most 300)."""
+    on_failure: NotRequired[Literal["block", "skip"]]
+    """Where a batch fails: block stops there (default), skip goes on."""
+    args: NotRequired[dict[str, list[str]]]
+    """Further arguments of the command."""
+
+
+class StopParamsShape(TypedDict):
+    """How a stop is carried out."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    policy: NotRequired[Literal["safe", "default"]]
+    """safe moves work away first."""
+    thread_count: NotRequired[Annotated[int, Ge(1)]]
+    """Threads that move it."""
+    grace_seconds: NotRequired[Annotated[int, Ge(0)]]
+    """Seconds that a safe stop may take."""
+
+
+class DoShape(TypedDict):
+    """What a rule asks for."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    operation: OpName
+    """StopMonitor enters maintenance, StartMonitor leaves it."""
+    cluster: str
+    """The cluster's id, or a template such as {cluster}."""
+    scope: dict[str, Literal["all"] | dict[str, Literal["all"] | list[str]]]
+    """Service → all, or component → all, or a list of addresses. Every name may be a template."""
+    strategy: NotRequired[StrategyShape]
+    """How to restart; RestartService needs it."""
+    stop_params: NotRequired[StopParamsShape]
+    """How to stop; for StopService."""
+    keep_monitor: NotRequired[bool]
+    """In maintenance, go on watching but pull nothing up; for StopMonitor."""
+    even_if_healthy: NotRequired[bool]
+    """Restart for an alert even where the process answers, such as a full heap; for RestartService."""
+
+
+class LimitsShape(TypedDict):
+    """How much may be done. Durations are seconds, or texts such as 90s, 15m, 2h, 7d."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    cooldown: NotRequired[Duration]
+    """Between two operations on one process (15m; none for orders)."""
+    max_nodes: NotRequired[Annotated[int, Ge(1)]]
+    """Processes of a component under operation at a time (1; any number for orders)."""
+    max_share: NotRequired[str | float]
+    """Share of a component that may be away at a time: 25% or 0.25 (25%; all for orders)."""
+    max_event_age: NotRequired[Duration]
+    """How old an event may be to be acted upon (10m)."""
+
+
+class RuleShape(TypedDict):
+    """One rule: an event pattern, and what it asks for."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    name: Annotated[str, Len(1, 100)]
+    """Unique; it stands in every log line."""
+    when: dict[str, Any]
+    """An EventBridge event pattern over the event's fields."""
+    do: DoShape
+    """What to do when it matches."""
+    limits: NotRequired[LimitsShape]
+    """How much this rule may do."""
+
+
+class BasicShape(TypedDict):
+    """Basic credentials."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    user: Annotated[str, Len(1, 100)]
+    """The user name."""
+    password_env: str
+    """The environment variable that holds the password."""
+
+
+class CallerShape(TypedDict):
+    """Who may call: either basic or bearer_env."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    name: Annotated[str, Len(1, 100)]
+    """Unique; it stands in the log."""
+    basic: NotRequired[BasicShape]
+    """Basic credentials, as Cloud Monitor sends them in the callback URL."""
+    bearer_env: NotRequired[str]
+    """The environment variable that holds a bearer token."""
+
+
+class WebhookShape(TypedDict):
+    """The door for HTTP calls."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    callers: NotRequired[list[CallerShape]]
+    """Who may call; without any, every call is refused."""
+    patience: NotRequired[Duration]
+    """Within which a sender is answered (4s; Cloud Monitor waits 5 s)."""
+
+
+class BreakerShape(TypedDict):
+    """The storm breaker, for each cluster."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    intents: NotRequired[Annotated[int, Ge(1)]]
+    """More than so many within the window open it (100)."""
+    window: NotRequired[Duration]
+    """The window (5m)."""
+    close_after: NotRequired[Duration]
+    """It closes so long after it opened, once half as many are in the window (10m)."""
+
+
+class QuarantineShape(TypedDict):
+    """When restarts do not help."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    restarts: NotRequired[Annotated[int, Ge(1)]]
+    """So many restarts of one process (3) …"""
+    within: NotRequired[Duration]
+    """… within this time (1h) …"""
+    release_after: NotRequired[Duration]
+    """… leave it alone for this long (24h), or until steward release."""
+
+
+#: A time in which nothing is done: ISO 8601 date-times. ``from`` is a keyword of Python, hence this form.
+FreezeShape = TypedDict(
+    "FreezeShape",
+    {"from": str, "to": str, "time_zone": NotRequired[str], "reason": str, "clusters": NotRequired[list[str]]},
+)
+FreezeShape.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]
+
+
+class MaintenanceWindowShape(TypedDict):
+    """A time of the week in which alerts are left to people."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    days: NotRequired[list[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]]]
+    """On which days it begins (every day)."""
+    start: str
+    """HH:MM"""
+    end: str
+    """HH:MM; may be past midnight."""
+    time_zone: str
+    """Such as Asia/Shanghai."""
+    reason: str
+    """Said in every outcome that it holds back."""
+    clusters: NotRequired[list[str]]
+    """Which clusters (all)."""
+
+
+class SafetyShape(TypedDict):
+    """What holds for all rules."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    quorum_roles: NotRequired[list[str]]
+    """Components that never lose their quorum to us (NameNode, JournalNode, QuorumPeerMain, Zookeeper)."""
+    breaker: NotRequired[BreakerShape]
+    quarantine: NotRequired[QuarantineShape]
+    freezes: NotRequired[list[FreezeShape]]
+    maintenance_windows: NotRequired[list[MaintenanceWindowShape]]
+    keep_records: NotRequired[Duration]
+    """How long the ledger remembers what is finished (30d; at least 1d)."""
+
+
+class ChatShape(TypedDict):
+    """A chat or pager."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    url_env: str
+    """The environment variable that holds its apprise URL."""
+
+
+class EventBusShape(TypedDict):
+    """An EventBridge bus."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    id: str
+    """eb-…"""
+    region: str
+    """Such as ap-guangzhou."""
+
+
+class AlarmsShape(TypedDict):
+    """Where alarms go besides the log."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    chat: NotRequired[list[ChatShape]]
+    event_bus: NotRequired[EventBusShape]
+    group_within: NotRequired[Duration]
+    """The same alarm is said once in this time (10m)."""
+
+
+class ConfigShape(TypedDict):
+    """The configuration of EMR Steward."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    clusters: dict[str, ClusterShape]
+    """By cluster id; a cluster that is not listed is never touched."""
+    rules: NotRequired[list[RuleShape]]
+    limits: NotRequired[LimitsShape]
+    """What rules do not say themselves."""
+    webhook: NotRequired[WebhookShape]
+    safety: NotRequired[SafetyShape]
+    alarms: NotRequired[AlarmsShape]
+
+
+CONFIG: Final = Shape(ConfigShape)
+
+
+class InvalidConfiguration(ConfigurationError):
+    """Everything that is wrong with a file: ``problems``, each a ConfigurationError with its line."""
+
+    def __init__(self, problems: tuple[ConfigurationError, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+def read_config(raw: object, locate: Callable[[str], str] = lambda path: "") -> Config:
+    """The configuration that ``raw`` (the file's mapping) means. ``locate`` gives ``file:line`` for a key's path.
+
+    Raises InvalidConfiguration with every problem.
+    """
+    return _Reader(locate).read(raw)
+
+
+class _Reader:
+    def __init__(self, locate: Callable[[str], str]) -> None:
+        self._locate = locate
+        self._problems: list[ConfigurationError] = []
+
+    def read(self, raw: object) -> Config:
+        try:
+            shape: Any = CONFIG.read(raw)
+        except InvalidInput as error:
+            for fault in error.faults:
+                self._problem(_plain(fault.field), fault.problem, _hint(fault.field, fault.problem))
+            raise InvalidConfiguration(tuple(self._problems)) from None
+        clusters = {key: self._cluster(key, value) for key, value in shape["clusters"].items()}
+        config = Config(
+            clusters=clusters,
+            rules=self._rules(shape.get("rules") or [], shape.get("limits") or {}, clusters),
+            webhook=self._webhook(shape.get("webhook") or {}),
+            safety=self._safety(shape.get("safety") or {}, clusters),
+            alarms=self._alarms(shape.get("alarms") or {}),
+        )
+        if self._problems:
+            raise InvalidConfiguration(tuple(self._problems))
+        return config
+
+    def _problem(self, path: str, problem: str, hint: str = "") -> None:
+        self._problems.append(ConfigurationError(problem, path=path, where=self._locate(path), hint=hint))
+
+    # -- clusters
+
+    def _cluster(self, key: str, shape: Any) -> Cluster:
+        path = f"clusters.{key}"
+        if not CLUSTER_ID.fullmatch(key):
+            self._problem(
+                path, "is no cluster id", "emr- and eight lower-case letters or digits, as the console shows it"
+            )
+        if not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", shape["region"]):
+            self._problem(f"{path}.region", "is no region", "such as ap-guangzhou")
+        arn = shape.get("role_arn", "")
+        if arn and not re.fullmatch(r"qcs::cam::uin/\d+:role(Name)?/[\w.@-]+", arn):
+            self._problem(f"{path}.role_arn", "is no role", "qcs::cam::uin/100000000001:roleName/emr-steward")
+        return Cluster(
+            id=key,
+            name=shape.get("name", key),
+            region=shape["region"],
+            allow=frozenset(OpType(name) for name in shape["allow"]),
+            role_arn=arn,
+            operations_per_hour=shape.get("operations_per_hour", 12),
+        )
+
+    # -- rules
+
+    def _rules(self, shapes: list[Any], defaults: Any, clusters: Mapping[str, Cluster]) -> tuple[Rule, ...]:
+        base = self._limits("limits", defaults, Limits())
+        order_base = self._limits("limits", defaults, ORDER_LIMITS)
+        rules: list[Rule] = []
+        names: set[str] = set()
+        for index, shape in enumerate(shapes):
+            path = f"rules[{index}]"
+            if shape["name"] in names:
+                self._problem(f"{path}.name", f"{shape['name']!r} stands twice", "names are unique")
+            names.add(shape["name"])
+            rule = self._rule(path, shape, base, order_base, clusters)
+            if rule is not None:
+                rules.append(rule)
+        return tuple(rules)
+
+    def _rule(
+        self, path: str, shape: Any, base: Limits, order_base: Limits, clusters: Mapping[str, Cluster]
+    ) -> Rule | None:
+        before = len(self._problems)
+        pattern = None
+        try:
+            pattern = compile_pattern(shape["when"], f"{path}.when")
+        except PatternError as error:
+            self._problem(error.path, error.problem, error.hint)
+        do = shape["do"]
+        manner = self._manner(f"{path}.do", do)
+        cluster = self._template(do["cluster"], f"{path}.do.cluster")
+        scope = self._scope(do["scope"], f"{path}.do.scope")
+        even_if_healthy = do.get("even_if_healthy", False)
+        if even_if_healthy and manner.op_type is not OpType.RESTART_SERVICE:
+            self._problem(f"{path}.do.even_if_healthy", f"only RestartService takes it, not {manner.op_type}")
+        if cluster is not None and not cluster.names:
+            self._literal_cluster(f"{path}.do", do["cluster"], manner.op_type, clusters)
+        limits = shape.get("limits") or {}
+        order_limits = self._limits(f"{path}.limits", limits, order_base)
+        limits = self._limits(f"{path}.limits", limits, base)
+        if len(self._problems) > before or pattern is None or cluster is None:
+            return None
+        return Rule(shape["name"], pattern, manner, cluster, scope, limits, order_limits, even_if_healthy)
+
+    def _literal_cluster(self, path: str, cluster: str, op_type: OpType, clusters: Mapping[str, Cluster]) -> None:
+        known = clusters.get(cluster)
+        if known is None:
+            self._problem(
+                f"{path}.cluster", f"{cluster} is not listed under clusters", _nearest(cluster, list(clusters))
+            )
+        elif op_type not in known.allow:
+            self._problem(
+                f"{path}.operation", f"{op_type} is not in `allow` of {cluster}", f"add it to clusters.{cluster}.allow"
+            )
+
+    def _manner(self, path: str, do: Any) -> Manner:
+        op_type = OpType(do["operation"])
+        strategy = do.get("strategy")
+        stop = do.get("stop_params")
+        manner = Manner(
+            op_type,
+            None
+            if strategy is None
+            else StrategyConfig(
+                rolling=strategy.get("rolling", True),
+                batch_size=strategy.get("batch_size", 1),
+                time_wait=strategy.get("wait_seconds", 30),
+                skip_failed=strategy.get("on_failure", "block") == "skip",
+                args=tuple((key, tuple(values)) for key, values in strategy.get("args", {}).items()),
+            ),
+            None
+            if stop is None
+            else StopParams(stop.get("policy"), stop.get("thread_count"), stop.get("grace_seconds")),
+            do.get("keep_monitor"),
+        )
+        if op_type is OpType.RESTART_SERVICE and strategy is None:
+            self._problem(
+                path, "RestartService needs a strategy", "strategy: {rolling: true, batch_size: 1, wait_seconds: 30}"
+            )
+        elif op_type in (OpType.START_MONITOR, OpType.STOP_MONITOR) and strategy is not None:
+            self._problem(f"{path}.strategy", f"{op_type} takes none", "leave it out")
+        if stop is not None and op_type is not OpType.STOP_SERVICE:
+            self._problem(f"{path}.stop_params", f"only StopService takes them, not {op_type}", "leave them out")
+        if do.get("keep_monitor") is not None and op_type is not OpType.STOP_MONITOR:
+            self._problem(f"{path}.keep_monitor", f"only StopMonitor takes it, not {op_type}", "leave it out")
+        return manner
+
+    def _scope(self, raw: Mapping[str, Any], path: str) -> tuple[ServiceScope, ...]:
+        scope: list[ServiceScope] = []
+        if not raw:
+            self._problem(path, "is empty", "name a service: {HDFS: all}")
+        for service, components in raw.items():
+            service_template = self._template(service, path)
+            if service_template is None:
+                continue
+            if components == "all":
+                scope.append((service_template, ALL))
+                continue
+            scope.append((service_template, self._components(components, f"{path}.{service}")))
+        return tuple(scope)
+
+    def _components(self, raw: Mapping[str, Any], path: str) -> tuple[ComponentScope, ...]:
+        if not raw:
+            self._problem(path, "is empty", "say `all`, or name components")
+        components: list[ComponentScope] = []
+        for component, ips in raw.items():
+            template = self._template(component, path)
+            if template is None:
+                continue
+            if ips == "all":
+                components.append((template, ALL))
+                continue
+            if not ips:
+                self._problem(f"{path}.{component}", "is empty", "say `all`, or list addresses")
+            made = [self._template(ip, f"{path}.{component}[{index}]") for index, ip in enumerate(ips)]
+            components.append((template, tuple(one for one in made if one is not None)))
+        return tuple(components)
+
+    def _template(self, raw: str, path: str) -> Template | None:
+        try:
+            return compile_template(raw, path)
+        except TemplateError as error:
+            subject = f"{error.name} {error.problem}" if error.name else error.problem
+            self._problem(
+                path, subject, error.hint or (f"there is {', '.join(error.available)}" if error.available else "")
+            )
+            return None
+
+    def _limits(self, path: str, raw: Mapping[str, Any], base: Limits) -> Limits:
+        share = base.max_share
+        if "max_share" in raw:
+            share = self._share(f"{path}.max_share", raw["max_share"])
+        return Limits(
+            cooldown=self._duration(path, raw, "cooldown", base.cooldown),
+            max_nodes=raw.get("max_nodes", base.max_nodes),
+            max_share=share,
+            max_event_age=self._duration(path, raw, "max_event_age", base.max_event_age, least=1),
+        )
+
+    def _share(self, path: str, raw: str | float) -> float:
+        text = str(raw).strip()
+        try:
+            share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            share = -1.0
+        if not 0 < share <= 1:
+            self._problem(path, f"{raw!r} is no share", "a percentage such as 25%, or a number above 0 and up to 1")
+            return 1.0
+        return share
+
+    def _duration(
+        self,
+        path: str,
+        raw: Mapping[str, Any],
+        key: str,
+        default: float,
+        *,
+        least: float = 0,
+        most: float = 3660 * 86400,
+    ) -> float:
+        if key not in raw:
+            return default
+        seconds = duration(raw[key])
+        if seconds is None:
+            self._problem(f"{path}.{key}", f"{raw[key]!r} is no duration", "90s, 15m, 2h, 7d, or a number of seconds")
+            return default
+        if not least <= seconds <= most:
+            self._problem(f"{path}.{key}", f"{raw[key]!r} is out of bounds", f"from {least:g} to {most:g} seconds")
+        return seconds
+
+    # -- the door, safety, alarms
+
+    def _env(self, path: str, name: str) -> str:
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,127}", name):
+            # The value itself is never repeated: somebody may have written the secret here.
+            self._problem(
+                path,
+                "is no environment variable's name",
+                "secrets are set in the environment, and named here: STEWARD_SECRET_…",
+            )
+        return name
+
+    def _webhook(self, shape: Any) -> Webhook:
+        callers: list[Caller] = []
+        for index, one in enumerate(shape.get("callers") or []):
+            path = f"webhook.callers[{index}]"
+            if any(caller.name == one["name"] for caller in callers):
+                self._problem(f"{path}.name", f"{one['name']!r} stands twice", "names are unique")
+            basic, bearer = one.get("basic"), one.get("bearer_env")
+            if (basic is None) == (bearer is None):
+                self._problem(path, "needs either basic or bearer_env", "exactly one of them")
+                continue
+            if basic is not None:
+                if ":" in basic["user"]:
+                    self._problem(f"{path}.basic.user", "holds a colon", "basic credentials end the user name with one")
+                callers.append(
+                    Caller(one["name"], self._env(f"{path}.basic.password_env", basic["password_env"]), basic["user"])
+                )
+            else:
+                callers.append(Caller(one["name"], self._env(f"{path}.bearer_env", str(bearer))))
+        return Webhook(tuple(callers), self._duration("webhook", shape, "patience", 4.0, least=1, most=25))
+
+    def _safety(self, shape: Any, clusters: Mapping[str, Cluster]) -> Safety:
+        breaker, quarantine = shape.get("breaker") or {}, shape.get("quarantine") or {}
+        return Safety(
+            quorum_roles=tuple(shape.get("quorum_roles", QUORUM_ROLES)),
+            breaker=Breaker(
+                breaker.get("intents", 100),
+                self._duration("safety.breaker", breaker, "window", 300.0, least=1),
+                self._duration("safety.breaker", breaker, "close_after", 600.0),
+            ),
+            quarantine=Quarantine(
+                quarantine.get("restarts", 3),
+                self._duration("safety.quarantine", quarantine, "within", 3600.0, least=1),
+                self._duration("safety.quarantine", quarantine, "release_after", 86400.0, least=1),
+            ),
+            freezes=tuple(
+                self._freeze(f"safety.freezes[{index}]", one, clusters)
+                for index, one in enumerate(shape.get("freezes") or [])
+            ),
+            maintenance_windows=tuple(
+                self._window(f"safety.maintenance_windows[{index}]", one, clusters)
+                for index, one in enumerate(shape.get("maintenance_windows") or [])
+            ),
+            keep_records=self._duration("safety", shape, "keep_records", 30 * 86400.0, least=86400),
+        )
+
+    def _named(self, path: str, shape: Any, clusters: Mapping[str, Cluster]) -> frozenset[str]:
+        for index, name in enumerate(shape.get("clusters") or []):
+            if name not in clusters:
+                self._problem(
+                    f"{path}.clusters[{index}]", f"{name} is not listed under clusters", _nearest(name, list(clusters))
+                )
+        return frozenset(shape.get("clusters") or [])
+
+    def _freeze(self, path: str, shape: Any, clusters: Mapping[str, Cluster]) -> Freeze:
+        zone = shape.get("time_zone")
+        start = self._moment(f"{path}.from", shape["from"], zone)
+        end = self._moment(f"{path}.to", shape["to"], zone)
+        if start >= end > 0:
+            self._problem(path, "ends before it begins", "`to` is later than `from`")
+        return Freeze(start, end, shape["reason"], self._named(path, shape, clusters))
+
+    def _moment(self, path: str, text: str, zone: str | None) -> float:
+        import datetime
+
+        try:
+            moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        except ValueError:
+            self._problem(path, f"{text!r} is no date and time", "2026-12-24T18:00:00+08:00")
+            return 0.0
+        if moment.tzinfo is None:
+            if zone is None:
+                self._problem(path, f"{text!r} names no time zone", "add +08:00, or time_zone: Asia/Shanghai")
+                return 0.0
+            moment = moment.replace(tzinfo=self._zone(path.rpartition(".")[0] + ".time_zone", zone))
+        return moment.timestamp()
+
+    def _zone(self, path: str, name: str) -> Any:
+        import datetime
+        import zoneinfo
+
+        try:
+            return zoneinfo.ZoneInfo(name)
+        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+            self._problem(path, f"{name!r} is no time zone", "an IANA name such as Asia/Shanghai")
+            return datetime.timezone.utc
+
+    def _window(self, path: str, shape: Any, clusters: Mapping[str, Cluster]) -> MaintenanceWindow:
+        self._zone(f"{path}.time_zone", shape["time_zone"])
+        start, end = self._minute(f"{path}.start", shape["start"]), self._minute(f"{path}.end", shape["end"])
+        if start == end:
+            self._problem(path, "ends when it begins", "a whole day is 00:00 to 24:00")
+        days = shape.get("days") or list(DAYS)
+        return MaintenanceWindow(
+            frozenset(DAYS.index(day) for day in days),
+            start,
+            end,
+            shape["time_zone"],
+            shape["reason"],
+            self._named(path, shape, clusters),
+        )
+
+    def _minute(self, path: str, text: str) -> int:
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text):
+            self._problem(path, f"{text!r} is no time of day", "HH:MM, quoted")
+            return 0
+        return int(text[:2]) * 60 + int(text[3:])
+
+    def _alarms(self, shape: Any) -> AlarmSettings:
+        chat = tuple(
+            Chat(self._env(f"alarms.chat[{index}].url_env", one["url_env"]))
+            for index, one in enumerate(shape.get("chat") or [])
+        )
+        bus = shape.get("event_bus")
+        if bus is not None and not bus["id"].startswith("eb-"):
+            self._problem(
+                "alarms.event_bus.id", f"{bus['id']!r} is no event bus", "eb- and its name, as the console shows it"
+            )
+        return AlarmSettings(
+            chat,
+            None if bus is None else EventBus(bus["id"], bus["region"]),
+            self._duration("alarms", shape, "group_within", 600.0),
+        )
+
+
+def duration(raw: object) -> float | None:
+    """Seconds of ``90s``, ``15m``, ``2h``, ``7d``, ``1h30m`` or a number; None for anything else."""
+    if isinstance(raw, bool):
+        return None
+    if isinstance(raw, (int, float)):
+        return float(raw) if raw == raw and abs(raw) < 1e12 else None  # noqa: PLR0124 - NaN is not itself
+    if not isinstance(raw, str):
+        return None
+    text = raw.strip().lower()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
+        return float(text)
+    parts = re.findall(r"(\d{1,9}(?:\.\d{1,6})?)\s*([smhd])", text)
+    if not parts or "".join(f"{number}{unit}" for number, unit in parts) != re.sub(r"\s", "", text):
+        return None
+    return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
+
+
+# -- faults that pydantic found, in the words of the file
+
+
+def _plain(field: str) -> str:
+    """The key's path without pydantic's names of union members, which no file holds."""
+    return re.sub(r"\.(literal\['all'\]|dict\[[^\n]*?\]+|list\[str\]|str|int|float)(?=\.|\[|$)", "", field)
+
+
+def _keys() -> dict[str, list[str]]:
+    """The keys that may stand at each level, by the last named key of the path above."""
+    levels: dict[str, Any] = {
+        "": ConfigShape,
+        "clusters.*": ClusterShape,
+        "rules[]": RuleShape,
+        "do": DoShape,
+        "strategy": StrategyShape,
+        "stop_params": StopParamsShape,
+        "limits": LimitsShape,
+        "webhook": WebhookShape,
+        "callers[]": CallerShape,
+        "basic": BasicShape,
+        "safety": SafetyShape,
+        "breaker": BreakerShape,
+        "quarantine": QuarantineShape,
+        "freezes[]": FreezeShape,
+        "maintenance_windows[]": MaintenanceWindowShape,
+        "alarms": AlarmsShape,
+        "chat[]": ChatShape,
+        "event_bus": EventBusShape,
+    }
+    return {level: [key for key in shape.__annotations__ if not key.startswith("_")] for level, shape in levels.items()}
+
+
+def _hint(field: str, problem: str) -> str:
+    above, _, key = _plain(field).rpartition(".")
+    if "Extra inputs" in problem:
+        level = re.sub(r"\[\d+\]$", "[]", above.rpartition(".")[2])
+        if re.fullmatch(r"clusters\.[^.]+", above):
+            level = "clusters.*"
+        keys = _keys().get(level, [])
+        return f"no such key; {_nearest(key, keys)}"
+    if "'StartService'" in problem:
+        return "one of " + ", ".join(op.value for op in OpType)
+    return ""
+
+
+def _nearest(word: str, words: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, words, 1, 0.6) or [one for one in words if one.lower() == word.lower()]
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"there is {', '.join(words[:20])}" if words else ""

@@ -1,0 +1,538 @@
+"""The embedded ledger: one SQLite file, right for one host.
+
+Write-ahead log; what fences the cluster is written with ``synchronous=FULL``, what only counts or informs with NORMAL. Every change is one
+transaction that begins by taking the write lock, so that reading and comparing within it is comparing and setting.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from handler.errors import LedgerUnavailable
+from handler.history import OPEN, Entry, History, Operation, Past, State
+from handler.ledger.rows import operation_from, operation_to_text, record_from, record_to_text
+from handler.operations import OpType
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from handler.outcomes import Record
+
+APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
+SCHEMA_VERSION: Final = 1
+BUSY_SECONDS: Final = 2.0
+#: The breaker's window is counted in so many parts.
+PARTS: Final = 10
+
+_OPEN: Final = ", ".join(f"'{state.value}'" for state in sorted(OPEN))
+_SCHEMA: Final = """
+CREATE TABLE clusters (cluster TEXT PRIMARY KEY, version INTEGER NOT NULL DEFAULT 0, opened_at REAL) WITHOUT ROWID;
+CREATE TABLE operations (
+    id TEXT PRIMARY KEY, cluster TEXT NOT NULL, op_type TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL,
+    armed_at REAL NOT NULL, settled_at REAL NOT NULL, code TEXT NOT NULL, request_id TEXT NOT NULL, is_order INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX operations_by_cluster ON operations (cluster, armed_at);
+CREATE INDEX operations_open ON operations (armed_at) WHERE state IN ('SENDING', 'ACCEPTED', 'IN_DOUBT');
+CREATE TABLE incidents (cluster TEXT, incident TEXT, operation TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (cluster, incident)) WITHOUT ROWID;
+CREATE TABLE targets (cluster TEXT, target TEXT, operation TEXT NOT NULL, PRIMARY KEY (cluster, target)) WITHOUT ROWID;
+CREATE TABLE ended (cluster TEXT, origin TEXT, at REAL NOT NULL, PRIMARY KEY (cluster, origin)) WITHOUT ROWID;
+CREATE TABLE intents (cluster TEXT, part INTEGER, size REAL, count INTEGER NOT NULL, PRIMARY KEY (cluster, part, size)) WITHOUT ROWID;
+CREATE TABLE restarts (cluster TEXT, target TEXT, at REAL, PRIMARY KEY (cluster, target, at)) WITHOUT ROWID;
+CREATE TABLE quarantine (cluster TEXT, target TEXT, until REAL NOT NULL, released_at REAL NOT NULL DEFAULT 0, PRIMARY KEY (cluster, target)) WITHOUT ROWID;
+CREATE TABLE claims (key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE buckets (key TEXT PRIMARY KEY, tokens REAL NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE records (number INTEGER PRIMARY KEY, at REAL NOT NULL, cluster TEXT NOT NULL, event TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX records_by_time ON records (at);
+CREATE INDEX records_by_event ON records (event);
+"""
+_PAST: Final = "o.id, o.op_type, o.state, o.armed_at, o.settled_at, o.code, o.request_id"
+
+
+class SqliteLedger:
+    """The ledger in ``path``, a file, or ``:memory:``. Opened when first used, and again in a forked process."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._pid = 0
+
+    # -- incidents
+
+    def enter(
+        self,
+        cluster: str,
+        incidents: Mapping[str, str],
+        now: float,
+        *,
+        most: int,
+        window: float,
+        close_after: float,
+    ) -> Entry:
+        with self._reading() as db:
+            known = self._known(db, cluster, incidents)
+            ended = self._ended(db, cluster, incidents)
+            fresh = sum(key not in known or known[key].state is State.NOT_SENT for key in incidents if key not in ended)
+            if not fresh:
+                count = self._count(db, cluster, now, window)
+                opened_at = self._opened_at(db, cluster)
+                return Entry(known, ended, count, opened_at is not None)
+        with self._writing(durable=False) as db:
+            size = window / PARTS
+            db.execute(
+                "INSERT INTO intents VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                (cluster, int(now // size), size, fresh),
+            )
+            db.execute("DELETE FROM intents WHERE cluster = ? AND part * size < ?", (cluster, now - 2 * window))
+            count = self._count(db, cluster, now, window)
+            opened_at = self._opened_at(db, cluster)
+            is_open, opened = opened_at is not None, False
+            if opened_at is None and count > most:
+                is_open = opened = True
+            elif opened_at is not None and now - opened_at >= close_after and count <= most / 2:
+                is_open = False
+            if is_open != (opened_at is not None):
+                db.execute(
+                    "INSERT INTO clusters (cluster, opened_at) VALUES (?, ?) ON CONFLICT DO UPDATE SET opened_at = excluded.opened_at",
+                    (cluster, now if is_open else None),
+                )
+            return Entry(known, ended, count, is_open, opened)
+
+    def _known(self, db: sqlite3.Connection, cluster: str, incidents: Iterable[str]) -> dict[str, Past]:
+        known: dict[str, Past] = {}
+        for some in _portions(list(incidents)):
+            rows = db.execute(
+                f"SELECT i.incident, i.digest, {_PAST} FROM incidents i JOIN operations o ON o.id = i.operation "  # noqa: S608 - constants
+                f"WHERE i.cluster = ? AND i.incident IN ({_marks(some)})",
+                (cluster, *some),
+            )
+            for incident, digest, *past in rows:
+                known[incident] = _past(past, digest)
+        return known
+
+    def _ended(self, db: sqlite3.Connection, cluster: str, incidents: Mapping[str, str]) -> frozenset[str]:
+        over: set[str] = set()
+        for some in _portions(list(dict.fromkeys(incidents.values()))):
+            rows = db.execute(
+                f"SELECT origin FROM ended WHERE cluster = ? AND origin IN ({_marks(some)})",  # noqa: S608 - marks only
+                (cluster, *some),
+            )
+            over |= {origin for (origin,) in rows}
+        return frozenset(key for key, origin in incidents.items() if origin in over)
+
+    def _count(self, db: sqlite3.Connection, cluster: str, now: float, window: float) -> int:
+        size = window / PARTS
+        row = db.execute(
+            "SELECT COALESCE(SUM(count), 0) FROM intents WHERE cluster = ? AND size = ? AND part > ?",
+            (cluster, size, int(now // size) - PARTS),
+        ).fetchone()
+        return int(row[0])
+
+    def _opened_at(self, db: sqlite3.Connection, cluster: str) -> float | None:
+        row = db.execute("SELECT opened_at FROM clusters WHERE cluster = ?", (cluster,)).fetchone()
+        return row[0] if row else None
+
+    def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
+        with self._writing(durable=False) as db:
+            db.executemany(
+                "INSERT INTO ended VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
+                [(cluster, origin, now) for origin in origins],
+            )
+
+    # -- history, arm, settle
+
+    def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:
+        with self._reading() as db:
+            version = self._version(db, cluster)
+            (recent,) = db.execute(
+                "SELECT COUNT(*) FROM operations WHERE cluster = ? AND armed_at > ? AND state NOT IN ('NOT_SENT', 'REJECTED')",
+                (cluster, now - 3600),
+            ).fetchone()
+            targets = {
+                target: _past(past)
+                for target, *past in db.execute(
+                    f"SELECT t.target, {_PAST} FROM targets t JOIN operations o ON o.id = t.operation WHERE t.cluster = ?",  # noqa: S608 - constants
+                    (cluster,),
+                )
+            }
+            restarts = dict(
+                db.execute(
+                    "SELECT r.target, COUNT(*) FROM restarts r LEFT JOIN quarantine q ON q.cluster = r.cluster AND q.target = r.target "
+                    "WHERE r.cluster = ? AND r.at > ? AND r.at > COALESCE(q.released_at, 0) GROUP BY r.target",
+                    (cluster, now - quarantine_within),
+                )
+            )
+            quarantined = dict(
+                db.execute("SELECT target, until FROM quarantine WHERE cluster = ? AND until > ?", (cluster, now))
+            )
+        return History(version, recent, targets, restarts, quarantined)
+
+    def _version(self, db: sqlite3.Connection, cluster: str) -> int:
+        row = db.execute("SELECT version FROM clusters WHERE cluster = ?", (cluster,)).fetchone()
+        return row[0] if row else 0
+
+    def _changed(self, db: sqlite3.Connection, cluster: str) -> None:
+        db.execute(
+            "INSERT INTO clusters (cluster, version) VALUES (?, 1) ON CONFLICT DO UPDATE SET version = version + 1",
+            (cluster,),
+        )
+
+    def arm(self, operation: Operation, version: int) -> bool:
+        cluster = operation.cluster
+        with self._writing() as db:
+            if self._version(db, cluster) != version:
+                return False
+            if any(past.state is not State.NOT_SENT for past in self._known(db, cluster, operation.incidents).values()):
+                return False
+            for some in _portions(list(operation.before)):
+                taken = db.execute(
+                    "SELECT 1 FROM targets t JOIN operations o ON o.id = t.operation "  # noqa: S608 - marks and constants
+                    f"WHERE t.cluster = ? AND t.target IN ({_marks(some)}) AND o.state IN ({_OPEN}) LIMIT 1",
+                    (cluster, *some),
+                ).fetchone()
+                if taken:
+                    return False
+            db.execute(
+                "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    operation.id,
+                    cluster,
+                    operation.op_type.value,
+                    operation.state.value,
+                    operation.owner,
+                    operation.armed_at,
+                    operation.settled_at,
+                    operation.code,
+                    operation.request_id,
+                    operation.is_order,
+                    operation_to_text(operation),
+                ),
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?)",
+                [(cluster, key, operation.id, digest) for key, digest in operation.incidents.items()],
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO targets VALUES (?, ?, ?)",
+                [(cluster, key, operation.id) for key in operation.before],
+            )
+            self._changed(db, cluster)
+        return True
+
+    def settle(
+        self,
+        operation: str,
+        owner: str,
+        expected: State,
+        state: State,
+        now: float,
+        *,
+        code: str = "",
+        request_id: str = "",
+        observed: str = "",
+        attempts: int | None = None,
+        new_owner: str = "",
+    ) -> bool:
+        with self._writing() as db:
+            found = self._get(db, operation)
+            if found is None or found.owner != owner or found.state is not expected:
+                return False
+            settled = replace(
+                found,
+                state=state,
+                owner=new_owner or found.owner,
+                settled_at=now if state is not expected else found.settled_at,
+                code=code or found.code,
+                request_id=request_id or found.request_id,
+                observed=observed or found.observed,
+                attempts=found.attempts if attempts is None else attempts,
+            )
+            db.execute(
+                "UPDATE operations SET state = ?, owner = ?, settled_at = ?, code = ?, request_id = ?, body = ? WHERE id = ?",
+                (
+                    state.value,
+                    settled.owner,
+                    settled.settled_at,
+                    settled.code,
+                    settled.request_id,
+                    operation_to_text(settled),
+                    operation,
+                ),
+            )
+            if state is expected:
+                return True
+            if (
+                found.op_type is OpType.RESTART_SERVICE
+                and not found.is_order
+                and state in (State.VERIFIED, State.FAILED)
+            ):
+                db.executemany(
+                    "INSERT OR IGNORE INTO restarts VALUES (?, ?, ?)",
+                    [(found.cluster, key, now) for key in found.before],
+                )
+            self._changed(db, found.cluster)
+        return True
+
+    def _get(self, db: sqlite3.Connection, operation: str) -> Operation | None:
+        row = db.execute("SELECT body FROM operations WHERE id = ?", (operation,)).fetchone()
+        return _operation(row[0]) if row else None
+
+    def get(self, operation: str) -> Operation | None:
+        with self._reading() as db:
+            return self._get(db, operation)
+
+    def open_operations(self) -> list[Operation]:
+        with self._reading() as db:
+            rows = db.execute(f"SELECT body FROM operations WHERE state IN ({_OPEN}) ORDER BY armed_at, id")  # noqa: S608 - constants
+            return [_operation(body) for (body,) in rows]
+
+    # -- quarantine
+
+    def quarantine(self, cluster: str, target: str, now: float, until: float) -> bool:
+        with self._writing() as db:
+            row = db.execute(
+                "SELECT until FROM quarantine WHERE cluster = ? AND target = ?", (cluster, target)
+            ).fetchone()
+            if row and row[0] > now:
+                return False
+            db.execute(
+                "INSERT INTO quarantine (cluster, target, until) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET until = excluded.until",
+                (cluster, target, until),
+            )
+            return True
+
+    def release(self, target: str, now: float, cluster: str | None = None) -> list[str]:
+        with self._writing() as db:
+            rows = db.execute(
+                "SELECT cluster FROM quarantine WHERE target = ? AND until > ? AND (? IS NULL OR cluster = ?) ORDER BY cluster",
+                (target, now, cluster, cluster),
+            ).fetchall()
+            for (name,) in rows:
+                db.execute(
+                    "UPDATE quarantine SET until = ?, released_at = ? WHERE cluster = ? AND target = ?",
+                    (now, now, name, target),
+                )
+                self._changed(db, name)
+            return [name for (name,) in rows]
+
+    def quarantined(self, now: float) -> list[tuple[str, str, float]]:
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT cluster, target, until FROM quarantine WHERE until > ? ORDER BY cluster, target", (now,)
+            )
+            return [(cluster, target, until) for cluster, target, until in rows]
+
+    # -- claims and buckets
+
+    def claim(self, key: str, now: float, seconds: float) -> bool:
+        with self._writing(durable=False) as db:
+            row = db.execute("SELECT at FROM claims WHERE key = ?", (key,)).fetchone()
+            if row and now - row[0] < seconds:
+                return False
+            db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (key, now))
+            return True
+
+    def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
+        with self._writing(durable=False) as db:
+            row = db.execute("SELECT tokens, at FROM buckets WHERE key = ?", (bucket,)).fetchone()
+            tokens, at = row or (burst, now)
+            # A clock that went back fills nothing, and takes nothing away.
+            tokens = min(burst, tokens + max(0.0, now - at) * rate)
+            wait = max(0.0, (1 - tokens) / rate)
+            if wait > most_wait:
+                return None
+            db.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, ?)", (bucket, tokens - 1, max(now, at)))
+            return wait
+
+    # -- records
+
+    def record(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        with self._writing(durable=False) as db:
+            db.executemany(
+                "INSERT INTO records (at, cluster, event, body) VALUES (?, ?, ?, ?)",
+                [(record.at, record.cluster, record.event, record_to_text(record)) for record in records],
+            )
+
+    def records(
+        self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
+    ) -> list[Record]:
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT body FROM records WHERE at >= ? AND (? IS NULL OR cluster = ?) AND (? IS NULL OR event = ?) "
+                "ORDER BY number DESC LIMIT ?",
+                (since, cluster, cluster, event, event, most),
+            )
+            try:
+                return [record_from(body) for (body,) in rows]
+            except (KeyError, TypeError, ValueError):
+                raise LedgerUnavailable(f"{self._path} holds a record that cannot be read") from None
+
+    def operations(self, *, cluster: str | None = None, since: float = 0.0, most: int = 1000) -> list[Operation]:
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT body FROM operations WHERE armed_at >= ? AND (? IS NULL OR cluster = ?) ORDER BY armed_at DESC, id LIMIT ?",
+                (since, cluster, cluster, most),
+            )
+            return [_operation(body) for (body,) in rows]
+
+    def expire(self, now: float, keep: float) -> int:
+        before = now - keep
+        with self._writing(durable=False) as db:
+            count = db.execute(
+                f"DELETE FROM operations WHERE settled_at < ? AND state NOT IN ({_OPEN})",  # noqa: S608 - constants
+                (before,),
+            ).rowcount
+            if count:
+                db.execute("DELETE FROM incidents WHERE operation NOT IN (SELECT id FROM operations)")
+                db.execute("DELETE FROM targets WHERE operation NOT IN (SELECT id FROM operations)")
+            count += db.execute("DELETE FROM records WHERE at < ?", (before,)).rowcount
+            db.execute("DELETE FROM restarts WHERE at < ?", (before,))
+            db.execute("DELETE FROM ended WHERE at < ?", (before,))
+            db.execute("DELETE FROM claims WHERE at < ?", (before,))
+            db.execute("DELETE FROM quarantine WHERE until < ? AND released_at < ?", (before, before))
+            return count
+
+    # -- the file
+
+    def check(self) -> list[str]:
+        with self._reading() as db:
+            (mode,) = db.execute("PRAGMA journal_mode").fetchone()
+        warnings = []
+        if self._path != ":memory:" and mode != "wal":
+            warnings.append(f"{self._path} is not in write-ahead mode but in {mode}: slower, and safe")
+        import tempfile
+
+        if self._path == ":memory:" or os.path.abspath(self._path).startswith(tempfile.gettempdir()):
+            warnings.append(
+                f"the ledger is {self._path}: it serves one host, on the function platform one warm instance only; "
+                "set STEWARD_LEDGER=redis://… for more"
+            )
+        return warnings
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None and self._pid == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A snapshot."""
+        with self._guarded() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                if db.in_transaction:
+                    db.execute("COMMIT")
+
+    @contextmanager
+    def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction under the write lock; on the disk when it is left, if it is durable."""
+        with self._guarded() as db:
+            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _guarded(self) -> Iterator[sqlite3.Connection]:
+        import sqlite3
+
+        with self._lock:
+            try:
+                yield self._open(sqlite3)
+            except sqlite3.Error as error:
+                self._connection = None
+                raise LedgerUnavailable(f"sqlite ledger {self._path}: {error}") from None
+
+    def _open(self, sqlite3: Any) -> sqlite3.Connection:
+        # A connection must not cross a fork: SQLite's locks are the process's.
+        if self._connection is not None and self._pid == os.getpid():
+            return self._connection
+        is_memory = self._path == ":memory:"
+        if not is_memory:
+            folder = os.path.dirname(os.path.abspath(self._path))
+            if not os.path.isdir(folder):
+                raise LedgerUnavailable(f"sqlite ledger {self._path}: there is no folder {folder}")
+            if os.path.isdir(self._path):
+                raise LedgerUnavailable(f"sqlite ledger {self._path}: is a folder; name a file")
+        db: sqlite3.Connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(db)
+        except BaseException:
+            db.close()
+            raise
+        self._connection, self._pid = db, os.getpid()
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if application != APPLICATION_ID:
+            if tables or application:
+                raise LedgerUnavailable(f"sqlite ledger {self._path}: is another program's database; name another file")
+            self._create(db)
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version != SCHEMA_VERSION:
+            raise LedgerUnavailable(
+                f"sqlite ledger {self._path}: has version {version}, this program reads {SCHEMA_VERSION}; name another file"
+            )
+
+    def _create(self, db: sqlite3.Connection) -> None:
+        if self._path != ":memory:":
+            os.chmod(self._path, 0o600)
+            db.execute("PRAGMA journal_mode = WAL")
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have made it while we waited for the lock.
+            if not db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+                for statement in _SCHEMA.split(";"):
+                    if statement.strip():
+                        db.execute(statement)
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+def _past(row: Sequence[Any], digest: str = "") -> Past:
+    operation, op_type, state, at, settled_at, code, request_id = row
+    return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id)
+
+
+def _operation(body: str) -> Operation:
+    import json
+
+    try:
+        return operation_from(json.loads(body))
+    except (KeyError, TypeError, ValueError):
+        raise LedgerUnavailable("the sqlite ledger holds an operation that cannot be read") from None
+
+
+def _portions(items: list[str], size: int = 500) -> Iterator[list[str]]:
+    """SQLite takes a bounded number of parameters."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _marks(items: Sequence[str]) -> str:
+    return ",".join("?" * len(items))

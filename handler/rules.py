@@ -1,0 +1,115 @@
+"""Rules: a pattern over an Event, and the Intent that it becomes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, Union
+
+from handler.errors import Fault, InvalidInput
+from handler.intents import Intent, Limits
+from handler.operations import ALL, All, OpScope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from handler.events import Event
+    from handler.operations import Manner
+    from handler.patterns import Mismatch, Pattern
+    from handler.templates import Template
+
+CLUSTER_ID: Final = re.compile(r"emr-[a-z0-9]{8,}")
+#: Services and components, as the API spells them: letters, digits, and a few signs (``Impala-Daemon``).
+PROCESS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}")
+_IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)", re.ASCII)
+
+#: component template → all its nodes, or address templates
+ComponentScope = tuple["Template", Union[Literal[All.ALL], "tuple[Template, ...]"]]
+#: service template → all its components, or component scopes
+ServiceScope = tuple["Template", Union[Literal[All.ALL], "tuple[ComponentScope, ...]"]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of steward.yml. ``order_limits`` hold where a timer or a person asks, ``limits`` where an alert does."""
+
+    name: str
+    pattern: Pattern
+    manner: Manner
+    cluster: Template
+    scope: tuple[ServiceScope, ...]
+    limits: Limits
+    order_limits: Limits
+    even_if_healthy: bool = False
+
+    def matches(self, view: Mapping[str, Any]) -> bool:
+        """Whether the rule is for this event (:meth:`Event.view`)."""
+        return self.pattern.matches(view)
+
+    def explain(self, view: Mapping[str, Any]) -> list[Mismatch]:
+        """What in the event does not match; empty where it does."""
+        return self.pattern.explain(view)
+
+    def intent(self, event: Event, view: Mapping[str, Any]) -> Intent:
+        """What the event asks for by this rule. Raises TemplateError, or InvalidInput where a template gives what is none."""
+        cluster = self.cluster.render(view)
+        if not CLUSTER_ID.fullmatch(cluster):
+            raise InvalidInput(
+                Fault("do.cluster", f"{_shown(cluster)} is no cluster id (emr- and 8 lower-case characters)")
+            )
+        is_order = event.source in ("timer", "request")
+        return Intent(
+            cluster=cluster,
+            manner=self.manner,
+            scope=self._scope(view),
+            rule=self.name,
+            event_id=event.id,
+            is_order=is_order,
+            even_if_healthy=self.even_if_healthy,
+            limits=self.order_limits if is_order else self.limits,
+            occurred_at=event.occurred_at,
+        )
+
+    def _scope(self, view: Mapping[str, Any]) -> OpScope:
+        parts: list[OpScope] = []
+        for service_template, components in self.scope:
+            service = _process_name(service_template.render(view), "service")
+            if isinstance(components, All):
+                parts.append(OpScope.of_service(service))
+                continue
+            for component_template, addresses in components:
+                component = _process_name(component_template.render(view), "component")
+                ips = ALL if isinstance(addresses, All) else [_address(ip.render(view)) for ip in addresses]
+                parts.append(OpScope.of_component(service, component, ips))
+        return parts[0] if len(parts) == 1 else OpScope.union_of(parts)
+
+
+def is_address(text: str) -> bool:
+    """Whether ``text`` is an IPv4 or IPv6 address."""
+    if _IPV4.fullmatch(text):
+        return True
+    if ":" not in text:
+        return False
+    import ipaddress
+
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def _address(text: str) -> str:
+    if not is_address(text):
+        raise InvalidInput(Fault("do.scope", f"{_shown(text)} is no address (a filter such as `|host` strips a port)"))
+    return text
+
+
+def _process_name(text: str, what: str) -> str:
+    if not PROCESS_NAME.fullmatch(text):
+        raise InvalidInput(Fault("do.scope", f"{_shown(text)} is no {what} name"))
+    return text
+
+
+def _shown(text: str) -> str:
+    return repr(text[:60] + "…" if len(text) > 60 else text)

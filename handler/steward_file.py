@@ -1,0 +1,155 @@
+"""Reading steward.yml from disk: YAML where people write it, JSON where it is packaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from handler.configuration_file import CONFIG, InvalidConfiguration, read_config
+from handler.errors import ConfigurationError, InvalidInput
+
+if TYPE_CHECKING:
+    from handler.configuration import Config
+
+MOST_BYTES: Final = 1_000_000
+MOST_DEPTH: Final = 50
+
+
+def load(path: str) -> Config:
+    """The configuration in ``path``. Raises ConfigurationError; InvalidConfiguration with every problem of its content."""
+    raw, lines = read_raw(path)
+    return read_config(raw, lambda key: _where(path, key, lines))
+
+
+def read_raw(path: str) -> tuple[Any, dict[str, int]]:
+    """The file's content, and the line of each key by its path (none for JSON). Raises ConfigurationError."""
+    text = _text(path)
+    if not text.strip():
+        raise ConfigurationError(
+            "is empty", where=path, hint="`clusters:` and `rules:` belong here; see the example steward.yml"
+        )
+    return _from_json(path, text) if path.endswith(".json") else _from_yaml(path, text)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the file, for editors."""
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(CONFIG.kind).json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "steward.yml",
+    }
+
+
+def _text(path: str) -> str:
+    hint = "set STEWARD_CONFIG to its path"
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigurationError("no such file", where=path, hint=hint) from None
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"cannot be read: {getattr(error, 'strerror', None) or error}", where=path, hint=hint
+        ) from None
+    if len(data) > MOST_BYTES:
+        raise ConfigurationError("is larger than 1 MB", where=path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigurationError("is not UTF-8", where=f"{path}:{line}", hint="save it as UTF-8") from None
+
+
+def _from_json(path: str, text: str) -> tuple[Any, dict[str, int]]:
+    from handler.sources.json_text import parse
+
+    try:
+        return parse(text, ""), {}
+    except InvalidInput as error:
+        raise ConfigurationError(str(error), where=path) from None
+
+
+def _from_yaml(path: str, text: str) -> tuple[Any, dict[str, int]]:
+    try:
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+    except ImportError:
+        raise ConfigurationError(
+            "cannot be read here: no YAML reader", where=path, hint="`make package` stores it as steward.json"
+        ) from None
+    lines: dict[str, int] = {}
+    try:
+        nodes = list(YAML(typ="safe", pure=True).compose_all(text))
+    except (YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        where = f"{path}:{mark.line + 1}" if mark is not None else path
+        raise ConfigurationError(f"is no YAML: {problem}", where=where) from None
+    if len(nodes) != 1:
+        raise ConfigurationError(f"holds {len(nodes)} documents", where=path, hint="one is enough")
+    return _Values(path, lines).value(nodes[0], "", 0), lines
+
+
+class _Values:
+    """Plain values of composed YAML nodes, noting the line of every key."""
+
+    def __init__(self, path: str, lines: dict[str, int]) -> None:
+        self._path = path
+        self._lines = lines
+
+    def value(self, node: Any, at: str, depth: int) -> Any:
+        from ruamel.yaml.nodes import MappingNode, SequenceNode
+
+        if depth > MOST_DEPTH:
+            raise self._error(node, "is nested too deeply")
+        self._lines.setdefault(at, node.start_mark.line + 1)
+        if isinstance(node, MappingNode):
+            mapping: dict[str, Any] = {}
+            for key_node, value_node in node.value:
+                key = key_node.value
+                if not isinstance(key, str) or key_node.tag.endswith((":merge", ":null")):
+                    raise self._error(key_node, "a key must be a plain text", "merge keys (<<) are not used here")
+                if key in mapping:
+                    raise self._error(key_node, f"{key!r} stands twice")
+                path = f"{at}.{key}" if at else key
+                self._lines[path] = key_node.start_mark.line + 1
+                mapping[key] = self.value(value_node, path, depth + 1)
+            return mapping
+        if isinstance(node, SequenceNode):
+            return [self.value(item, f"{at}[{index}]", depth + 1) for index, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _scalar(self, node: Any) -> Any:
+        kind, text = node.tag.rpartition(":")[2], node.value
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() in ("true", "yes", "on")
+        try:
+            if kind == "int":
+                return int(text.replace("_", ""), 0 if text.lower().startswith(("0x", "0o")) else 10)
+            if kind == "float":
+                return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
+        except ValueError:
+            return text
+        if kind in ("str", "timestamp"):  # a date is written as a text, and read as one
+            return text
+        raise self._error(node, f"the tag {node.tag} is not known here")
+
+    def _error(self, node: Any, problem: str, hint: str = "") -> ConfigurationError:
+        return ConfigurationError(problem, where=f"{self._path}:{node.start_mark.line + 1}", hint=hint)
+
+
+def _where(path: str, key: str, lines: dict[str, int]) -> str:
+    """``file:line`` of a key, or of the nearest one above it that is there."""
+    at = key
+    while at:
+        if at in lines:
+            return f"{path}:{lines[at]}"
+        at = at[: max(at.rfind("."), at.rfind("["), 0)]
+    return f"{path}:1" if lines else path
+
+
+__all__ = ["InvalidConfiguration", "json_schema", "load", "read_raw"]
