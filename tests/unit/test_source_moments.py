@@ -79,6 +79,7 @@ def test_any_moment_that_python_writes_is_read(time: datetime, offset: int) -> N
         (float("inf"), None),
         ([1615430559146], None),
     ],
+    ids=lambda value: ascii(value)[:20],
 )
 def test_counts(value: object, seconds: float | None) -> None:
     """Milliseconds and seconds are told apart; what is no count is None."""

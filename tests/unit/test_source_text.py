@@ -94,6 +94,7 @@ def test_a_digest_depends_on_the_value_alone() -> None:
         ({}, ""),
         (10**5000, ""),
     ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_scalars_are_written_as_json_writes_them(value: object, expected: str) -> None:
     """Labels are strings whatever the sender wrote."""
