@@ -103,7 +103,8 @@ def read_group(
         else:
             received.append(event)
     if left := group.get("truncatedAlerts"):
-        problem = f"{text.plain(text.as_text(left), 20) or 'some'} alerts of this group were left out by the sender (its max_alerts)"
+        count = text.plain(text.as_text(left), 20) if isinstance(left, int) else "some"
+        problem = f"{count} alerts of this group were left out by the sender (its max_alerts)"
         received.append(_left_out(source, group, _below(at, "truncatedAlerts"), problem))
     if len(alerts) > MOST_ALERTS:
         problem = f"{len(alerts) - MOST_ALERTS} alerts more than the {MOST_ALERTS} that one body may hold were not read"

@@ -51,18 +51,18 @@ def parse(text: str | bytes, at: str) -> object:
 
 def is_deeper(value: object, levels: int) -> bool:
     """Whether objects and arrays lie in each other more than ``levels`` deep."""
-    level: list[Any] = [value]
+    level: list[Any] = [value] if type(value) in _CONTAINERS else []
     for _ in range(levels):
         inner: list[Any] = []
         for item in level:
             if type(item) is dict:
                 inner += item.values()
-            elif type(item) is list:
+            else:
                 inner += item
         level = [item for item in inner if type(item) in _CONTAINERS]
         if not level:
             return False
-    return True
+    return bool(level)
 
 
 _CONTAINERS = frozenset((dict, list))

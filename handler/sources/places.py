@@ -13,7 +13,8 @@ _V4 = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
 _ADDRESS = re.compile(rf"({_V4})(?::[0-9]{{1,5}})?")
 _WITHIN = re.compile(rf"(?<![0-9.]){_V4}(?!\.?[0-9])")
 # EMR API, StartStopServiceOrMonitor: lower-case letters and digits; live ones have eight.
-_CLUSTER = "emr-[a-z0-9]{8,32}"
+# "emr-instance" is a word of CAM's resource names (qcs::emr:…:emr-instance/emr-4zvc5mul) and would pass for one.
+_CLUSTER = "emr-(?!instance(?![a-z0-9]))[a-z0-9]{8,32}"
 _IS_CLUSTER = re.compile(_CLUSTER)
 _CLUSTER_WITHIN = re.compile(rf"(?<![A-Za-z0-9_-]){_CLUSTER}(?![A-Za-z0-9_-])")
 _PRIVATE = re.compile(r"10\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.")

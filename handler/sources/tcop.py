@@ -38,6 +38,7 @@ class PolicyInfo(TypedDict):
     policyId: NotRequired[Any]
     policyType: NotRequired[Any]
     policyName: NotRequired[Any]
+    alarmLevel: NotRequired[Any]
     conditions: NotRequired[dict[str, Any] | None]
 
 

@@ -184,12 +184,11 @@ def test_a_mended_process_starts_again(cloud: Cloud, clock: VirtualClock) -> Non
 
 
 def test_a_restart_may_help_only_for_a_while(cloud: Cloud, clock: VirtualClock) -> None:
-    """A process can be made to die some time after each start, which a second start begins anew."""
+    """A process can be made to die some time after each start; the death planned by an earlier start is off."""
     process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
     process.die_after_start(60)
     act(cloud, "RestartService", ONE)
-    clock.advance(3 + 59)
-    assert process.is_running
+    clock.advance(3 + 30)
     act(cloud, "RestartService", ONE)
     clock.advance(3 + 59)
     assert process.is_running
@@ -285,6 +284,20 @@ def test_the_daemon_pulls_up_what_should_run(
     assert process.health == 0
     clock.advance(1)
     assert process.health == expected
+
+
+def test_the_daemon_leaves_alone_what_came_back_before_it(cloud: Cloud, clock: VirtualClock) -> None:
+    """Its wait is for one death: a restart meanwhile ends it, and a later death begins another."""
+    cloud.cluster(CLUSTER).daemon_seconds = 20
+    process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
+    process.kill()
+    act(cloud, "RestartService", ONE)
+    clock.advance(15)
+    process.kill()
+    clock.advance(19)
+    assert (process.health, process.restarts) == (0, 1)
+    clock.advance(1)
+    assert (process.health, process.restarts) == (1, 2)
 
 
 def test_the_daemon_looks_again_when_maintenance_ends(cloud: Cloud, clock: VirtualClock) -> None:

