@@ -34,18 +34,24 @@ def config() -> Config:
     """The rule of the README with limits that hold nothing back: the figures are of work, not of refusals."""
     return read_config(
         {
-            "clusters": {CLUSTER: {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": 1_000_000}},
+            "clusters": {
+                CLUSTER: {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": 1_000_000}
+            },
             "rules": [
                 {
                     "name": "restart-dead-process",
-                    "when": {"source": ["tcop", "alertmanager"], "status": ["firing"], "component": ["DataNode", "NodeManager"]},
+                    "when": {
+                        "source": ["tcop", "alertmanager"],
+                        "status": ["firing"],
+                        "component": ["DataNode", "NodeManager"],
+                    },
                     "do": {
                         "operation": "RestartService",
                         "cluster": "{cluster}",
                         "scope": {"{service}": {"{component}": ["{ip}"]}},
                         "strategy": {"rolling": True},
                     },
-                    "limits": {"max_nodes": 99_999, "max_share": 1.0, "cooldown": 0},
+                    "limits": {"max_nodes": 99_999, "max_share": 1, "cooldown": 0},
                 }
             ],
             "safety": {"breaker": {"intents": 1_000_000_000}},
@@ -58,18 +64,19 @@ class InstantGateway:
 
     def __init__(self, nodes: int) -> None:
         self._nodes = [f"172.16.{n // 250}.{n % 250 + 1}" for n in range(nodes)]
-        self._restarts = 0
+        self._was_sent = False
         self.requests = 0
 
     def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
         return 2
 
     def processes(self, cluster: Cluster, service: str, deadline: Deadline) -> tuple[Reading, ...]:
-        at = f"restart {self._restarts}"
-        return tuple(Reading(Target("HDFS", "DataNode", ip), 1, 1, 0, at) for ip in self._nodes)
+        health, at = (1, "after") if self._was_sent else (0, "before")
+        self._was_sent = False
+        return tuple(Reading(Target("HDFS", "DataNode", ip), 1, 1, health, at) for ip in self._nodes)
 
     def start_stop(self, cluster: Cluster, request: Request, deadline: Deadline) -> str:
-        self._restarts += 1
+        self._was_sent = True
         self.requests += 1
         return f"request-{self.requests}"
 
@@ -120,7 +127,9 @@ class Restless(SystemClock):
 
 
 def function(ledger: Ledger, gateway: InstantGateway) -> Function:
-    return Function(Settings(), config(), env={}, clock=Restless(), ledger=ledger, gateway=gateway, write=lambda text: None)
+    return Function(
+        Settings(), config(), env={}, clock=Restless(), ledger=ledger, gateway=gateway, write=lambda text: None
+    )
 
 
 CONTEXT = {"time_limit_in_ms": 60_000, "request_id": "bench"}
@@ -150,7 +159,12 @@ def arm_and_settle(url: str, runs: int) -> float:
 
     def once(run: int) -> None:
         now = clock.now()
-        operation = an_operation(f"op-{os.getpid()}-{run}", cluster=CLUSTER, now=now, targets=(f"HDFS/datanode/10.0.{run // 250}.{run % 250}",))
+        operation = an_operation(
+            f"op-{os.getpid()}-{run}",
+            cluster=CLUSTER,
+            now=now,
+            targets=(f"HDFS/datanode/10.0.{run // 250}.{run % 250}",),
+        )
         version = ledger.history(CLUSTER, now, quarantine_within=3600).version
         ledger.arm(operation, version)
         ledger.settle(operation.id, operation.owner, State.SENDING, State.ACCEPTED, now, request_id="r")
@@ -175,7 +189,9 @@ def main() -> None:
         "1,000 alerts on one cluster, requests": thousand_requests,
     }
     with tempfile.TemporaryDirectory() as folder:
-        figures["history + arm + settle, SQLite file, ms"] = round(arm_and_settle(f"sqlite:///{folder}/ledger.db", 100), 2)
+        figures["history + arm + settle, SQLite file, ms"] = round(
+            arm_and_settle(f"sqlite:///{folder}/ledger.db", 100), 2
+        )
     if arguments.redis:
         figures["history + arm + settle, Redis, ms"] = round(arm_and_settle(arguments.redis, 100), 2)
     if arguments.json:

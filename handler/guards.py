@@ -7,12 +7,12 @@ it holds the event back with, or None to let it pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from handler.history import State
-from handler.observation import BUSY, RUNNING, same_component
+from handler.observation import BUSY, RUNNING, component_key
 from handler.operations import OpType
 from handler.outcomes import Outcome
 from handler.verification import is_satisfied
@@ -303,6 +303,42 @@ def within_hourly(history: History, most: int) -> Outcome | None:
     )
 
 
+@dataclass
+class Room:
+    """What is left of a component's budgets, while its processes are chosen one after the other."""
+
+    component: str
+    #: Processes of the component that the cluster shows.
+    total: int
+    #: Of these, under an open operation of ours; the other counts are without them.
+    under_operation: int
+    #: Not stopped by anybody, and known to be down.
+    down: int
+    serving: int
+    #: Chosen so far, and of these the ones that serve.
+    taken: int = 0
+    taken_serving: int = 0
+
+    def take(self, one: Asked) -> None:
+        """``one`` is chosen."""
+        self.taken += 1
+        self.taken_serving += one.reading.serves
+
+    @classmethod
+    def of(cls, component: str, peers: Iterable[Reading], under_operation: frozenset[str]) -> Room:
+        """The room before anything is chosen."""
+        total = ours = down = serving = 0
+        for peer in peers:
+            total += 1
+            if peer.target.key in under_operation:
+                ours += 1
+            elif peer.serves:
+                serving += 1
+            elif not peer.is_stopped:
+                down += 1
+        return cls(component, total, ours, down, serving)
+
+
 def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], list[tuple[Asked, Outcome]]]:
     """The processes that the budgets of their component leave room for, and those held back, each with the reason.
 
@@ -314,38 +350,37 @@ def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], lis
     by_component: dict[tuple[str, str], list[Asked]] = {}
     for one in asked:
         target = one.reading.target
-        by_component.setdefault((target.service, target.component.lower()), []).append(one)
-    for group in by_component.values():
-        ordered = sorted(group, key=lambda one: (one.reading.serves, one.key))
-        peers = view.seen.component(ordered[0].reading.target.service, ordered[0].reading.target.component)
-        taken: list[Asked] = []
-        for one in ordered:
-            outcome = next((said for guard in BUDGET_GUARDS if (said := guard(one, taken, peers, view))), None)
+        by_component.setdefault((target.service, target.component), []).append(one)
+    for (service, component), group in by_component.items():
+        peers = view.seen.component(service, component).values()
+        room = Room.of(component, peers, view.history.under_operation)
+        for one in sorted(group, key=lambda one: (one.reading.serves, one.key)):
+            outcome = next((said for guard in BUDGET_GUARDS if (said := guard(one, room, view))), None)
             if outcome is None:
-                taken.append(one)
+                room.take(one)
+                chosen.append(one)
             else:
                 held.append((one, outcome))
-        chosen.extend(taken)
     return chosen, held
 
 
-def within_max_nodes(one: Asked, taken: Sequence[Asked], peers: Sequence[Reading], view: View) -> Outcome | None:
+def within_max_nodes(one: Asked, room: Room, view: View) -> Outcome | None:
     """So many processes of a component under operation at a time."""
     if one.manner.op_type not in TOUCHES_PROCESSES:
         return None
-    open_now = _open_peers(peers, view) + len(taken)
+    open_now = room.under_operation + room.taken
     if open_now < one.limits.max_nodes:
         return None
     return Outcome.deferred(
         "guard.max_nodes",
-        f"{open_now} of {one.reading.target.component} already under operation; max_nodes is {one.limits.max_nodes}",
+        f"{open_now} of {room.component} already under operation; max_nodes is {one.limits.max_nodes}",
         guard="max_nodes",
         max_nodes=one.limits.max_nodes,
         under_operation=open_now,
     )
 
 
-def within_max_share(one: Asked, taken: Sequence[Asked], peers: Sequence[Reading], view: View) -> Outcome | None:
+def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
     """So large a share of a component's processes away at a time, never less than one.
 
     Restarting a process that is down takes nothing away, so it counts only with those under operation; one that still serves
@@ -353,58 +388,48 @@ def within_max_share(one: Asked, taken: Sequence[Asked], peers: Sequence[Reading
     """
     if one.manner.op_type not in TAKES_AWAY:
         return None
-    most = max(1, int(one.limits.max_share * len(peers) + 1e-9))
-    away = {peer.target.key for peer in peers if peer.target.key in view.history.under_operation}
-    away |= {other.key for other in taken}
+    most = max(1, int(one.limits.max_share * room.total + 1e-9))
+    away = room.under_operation + room.taken
     if one.reading.serves:
-        away |= {peer.target.key for peer in peers if not peer.serves and not peer.is_stopped}
-    away.discard(one.key)
-    if len(away) < most:
+        away += room.down - (room.taken - room.taken_serving)
+    if away < most:
         return None
     return Outcome.deferred(
         "guard.max_share",
-        f"{len(away)} of {len(peers)} {one.reading.target.component} are away; "
-        f"max_share of {one.limits.max_share:.0%} leaves room for {most}",
+        f"{away} of {room.total} {room.component} are away; max_share of {one.limits.max_share:.0%} leaves room for {most}",
         guard="max_share",
         max_share=one.limits.max_share,
-        away=len(away),
-        peers=len(peers),
+        away=away,
+        peers=room.total,
     )
 
 
-def within_quorum(one: Asked, taken: Sequence[Asked], peers: Sequence[Reading], view: View) -> Outcome | None:
+def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
     """A quorum role never loses its quorum to us: a majority, or one of a pair."""
-    target = one.reading.target
     if one.manner.op_type not in TAKES_AWAY or not one.reading.serves:
         return None
-    if not any(same_component(target.component, role) for role in view.safety.quorum_roles):
+    if component_key(room.component) not in {component_key(role) for role in view.safety.quorum_roles}:
         return None
     strategy = one.manner.strategy
-    serving_taken = 1 + sum(other.reading.serves for other in taken)
-    at_once = serving_taken
+    at_once = room.taken_serving + 1
     if one.manner.op_type is OpType.RESTART_SERVICE and strategy is not None and strategy.rolling:
-        at_once = min(strategy.batch_size, serving_taken)
-    up = sum(peer.serves and peer.target.key not in view.history.under_operation for peer in peers)
-    quorum = 1 if len(peers) == 2 else len(peers) // 2 + 1
-    if up - at_once >= quorum:
+        at_once = min(strategy.batch_size, at_once)
+    quorum = 1 if room.total == 2 else room.total // 2 + 1
+    if room.serving - at_once >= quorum:
         return None
     return Outcome.deferred(
         "guard.quorum",
-        f"{target.component} is a quorum role: {up} of {len(peers)} serve, {quorum} must remain, "
+        f"{room.component} is a quorum role: {room.serving} of {room.total} serve, {quorum} must remain, "
         f"{at_once} would be away at once",
         guard="quorum",
         quorum=quorum,
-        serving=up,
-        peers=len(peers),
+        serving=room.serving,
+        peers=room.total,
     )
 
 
-BudgetGuard = Callable[["Asked", Sequence["Asked"], Sequence["Reading"], View], "Outcome | None"]
+BudgetGuard = Callable[["Asked", Room, View], "Outcome | None"]
 BUDGET_GUARDS: Final[tuple[BudgetGuard, ...]] = (within_max_nodes, within_max_share, within_quorum)
-
-
-def _open_peers(peers: Sequence[Reading], view: View) -> int:
-    return sum(peer.target.key in view.history.under_operation for peer in peers)
 
 
 def _span(seconds: float) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class History:
     #: By Target.key: until when (seconds since the epoch) a process is left alone.
     quarantined: Mapping[str, float] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def under_operation(self) -> frozenset[str]:
         """The targets whose newest operation is still open."""
         return frozenset(key for key, past in self.targets.items() if past.state in OPEN)

@@ -7,6 +7,7 @@ the comment says so, and what is assumed is the careful reading.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -70,10 +71,13 @@ SPELLINGS: Final = (
 )
 
 
-def same_component(left: str, right: str) -> bool:
-    """Whether two names mean the same process, whatever their case and page of origin."""
-    left, right = left.lower(), right.lower()
-    return left == right or any(left in names and right in names for names in SPELLINGS)
+def component_key(name: str) -> str:
+    """One name for one process, whatever its case and the page it was taken from."""
+    name = name.lower()
+    return _CANONICAL.get(name, name)
+
+
+_CANONICAL: Final[Mapping[str, str]] = {name: min(names) for names in SPELLINGS for name in names}
 
 
 class Reading(NamedTuple):
@@ -146,13 +150,18 @@ class Observation:
             return "running"
         return BUSY.get(self.status) or GONE.get(self.status) or f"in status {self.status}"
 
-    def component(self, service: str, component: str) -> tuple[Reading, ...]:
-        """All processes of one component, wherever they run."""
-        return tuple(
-            reading
-            for reading in self.services.get(service.upper(), ())
-            if same_component(reading.target.component, component)
-        )
+    @cached_property
+    def _by_component(self) -> dict[tuple[str, str], dict[str, Reading]]:
+        """The readings of a service's component, by address."""
+        index: dict[tuple[str, str], dict[str, Reading]] = {}
+        for service, readings in self.services.items():
+            for reading in readings:
+                index.setdefault((service, component_key(reading.target.component)), {})[reading.target.ip] = reading
+        return index
+
+    def component(self, service: str, component: str) -> dict[str, Reading]:
+        """All processes of one component, by address."""
+        return self._by_component.get((service.upper(), component_key(component)), {})
 
     def resolve(self, scope: OpScope) -> tuple[Reading, ...]:
         """The processes that ``scope`` means, each once, in a stable order.
@@ -186,12 +195,11 @@ class Observation:
             names = sorted({reading.target.component for reading in readings})
             raise UnknownPart(f"component {component}: {service} has {_listed(names)}")
         if ip is None:
-            return of_component
-        at = tuple(reading for reading in of_component if reading.target.ip == ip)
-        if not at:
-            ips = sorted({reading.target.ip for reading in of_component})
-            raise UnknownPart(f"address {ip}: {of_component[0].target.component} runs on {_listed(ips)}")
-        return at
+            return tuple(of_component.values())
+        at = of_component.get(ip)
+        if at is None:
+            raise UnknownPart(f"address {ip}: {component} runs on {_listed(sorted(of_component))}")
+        return (at,)
 
 
 def _listed(names: list[str], most: int = 12) -> str:

@@ -110,22 +110,29 @@ class OpScope:
     @classmethod
     def union_of(cls, scopes: Iterable[OpScope]) -> OpScope:
         """All that any of ``scopes`` covers, and nothing else."""
-        tree: dict[str, Components] = {}
+        tree: dict[str, Literal[All.ALL] | dict[str, tuple[str, Literal[All.ALL] | set[str]]]] = {}
         for scope in scopes:
             for service, components in scope._services.items():
-                known = tree.get(service)
-                if known is ALL or components is ALL:
+                known = tree.setdefault(service, {})
+                if known is ALL:
+                    continue
+                if components is ALL:
                     tree[service] = ALL
-                elif known is None:
-                    tree[service] = dict(components)
-                else:
-                    for key, (name, ips) in components.items():
-                        if key not in known:
-                            known[key] = (name, ips)
-                        else:
-                            first, before = known[key]
-                            known[key] = (first, ALL if before is ALL or ips is ALL else before | ips)
-        return cls(tree)
+                    continue
+                for key, (name, ips) in components.items():
+                    first, before = known.setdefault(key, (name, set()))
+                    if ips is ALL:
+                        known[key] = (first, ALL)
+                    elif before is not ALL:
+                        before.update(ips)
+        return cls(
+            {
+                service: ALL
+                if components is ALL
+                else {key: (name, ALL if ips is ALL else frozenset(ips)) for key, (name, ips) in components.items()}
+                for service, components in tree.items()
+            }
+        )
 
     # -- algebra
 

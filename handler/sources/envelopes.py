@@ -66,8 +66,7 @@ class HttpCall:
         return json_text.parse(self.body, "body")
 
 
-@dataclass(frozen=True)
-class Queue:
+class Queue(NamedTuple):
     """A queue's delivery: the platform has authenticated it. ``raw`` is its envelope."""
 
     raw: Mapping[str, Any]

@@ -29,7 +29,21 @@ PURE = (
     "templates",
     "verification",
 )
-IMPURE = {"asyncio", "concurrent", "io", "os", "pathlib", "random", "shutil", "socket", "sqlite3", "subprocess", "threading", "time", "urllib"}
+IMPURE = {
+    "asyncio",
+    "concurrent",
+    "io",
+    "os",
+    "pathlib",
+    "random",
+    "shutil",
+    "socket",
+    "sqlite3",
+    "subprocess",
+    "threading",
+    "time",
+    "urllib",
+}
 
 
 def imports_of(path: Path, *, top_level_only: bool = False) -> set[str]:
@@ -78,7 +92,19 @@ def test_pure_modules_do_no_io(name: str) -> None:
 @pytest.mark.parametrize("path", [path for path in HANDLER if "sources" in path.parts], ids=lambda path: path.name)
 def test_sources_know_nothing_of_what_comes_after_them(path: Path) -> None:
     """Data flows one way: a sender's file ends in an Event."""
-    later = {"pipeline", "decision", "sending", "guards", "planning", "ledger", "emr", "cloud", "alarms", "logs", "entrypoint"}
+    later = {
+        "pipeline",
+        "decision",
+        "sending",
+        "guards",
+        "planning",
+        "ledger",
+        "emr",
+        "cloud",
+        "alarms",
+        "logs",
+        "entrypoint",
+    }
     mine = {name.split(".")[1] for name in imports_of(path) if name.startswith("handler.") and name.count(".") >= 1}
     assert not mine & later
 
@@ -98,5 +124,19 @@ def modules_after(code: str) -> set[str]:
 def test_loading_the_function_loads_nothing_heavy() -> None:
     """An event that needs no call pays for no SDK, no pydantic, no YAML, no logging."""
     loaded = modules_after("import index")
-    heavy = {"tencentcloud", "requests", "urllib3", "pydantic", "ruamel", "yaml", "redis", "apprise", "sqlite3", "logging", "asyncio", "ssl", "zoneinfo"}
+    heavy = {
+        "tencentcloud",
+        "requests",
+        "urllib3",
+        "pydantic",
+        "ruamel",
+        "yaml",
+        "redis",
+        "apprise",
+        "sqlite3",
+        "logging",
+        "asyncio",
+        "ssl",
+        "zoneinfo",
+    }
     assert not {name.partition(".")[0] for name in loaded} & heavy
