@@ -14,11 +14,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.clock import Deadline, SystemClock
-from handler.configuration import Cluster, Config
 from handler.configuration_file import read_config
 from handler.entrypoint import Function
 from handler.history import State
@@ -26,6 +24,11 @@ from handler.ledger import Ledger, open_ledger
 from handler.observation import Reading
 from handler.operations import Request, Target
 from handler.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handler.configuration import Cluster, Config
 
 CLUSTER = "emr-4zvc5mul"
 

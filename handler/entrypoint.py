@@ -250,7 +250,7 @@ class Invocation:
     def _serve(self, events: Sequence[Event | Unreadable]) -> Served:
         """Outcomes, their log lines, their alarms and their place in the ledger."""
         function = self._function
-        for event in events:
+        for event in events if self._log.is_debug else ():
             self._log.debug("steward.event", **_event_fields(event))
         try:
             served = function.pipeline(self._log, self._owner()).serve(events, self._deadline)

@@ -24,6 +24,10 @@ SHORTEST_SECRET: Final = 6
 REDACTED: Final = "[redacted]"
 
 
+#: Made once: json.dumps makes one for every line that asks for anything but its defaults.
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 class Log:
     """Writes lines. ``write`` takes text that ends in a line's end; ``secrets`` never get past it."""
 
@@ -52,6 +56,11 @@ class Log:
         """Secrets that became known later."""
         known = {*self._secrets, *(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)}
         self._secrets = sorted(known, key=len, reverse=True)
+
+    @property
+    def is_debug(self) -> bool:
+        """Whether debug lines are written: they may cost more to make than to write."""
+        return self._level == 0
 
     def debug(self, event: str, **fields: Any) -> None:
         if self._level == 0:
@@ -120,7 +129,7 @@ class Log:
         return text
 
     def _encode(self, row: Mapping[str, Any]) -> str:
-        text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        text = _JSON.encode(row)
         # A lone surrogate can be held by a string, but not be written.
         return self.hide(text.encode("utf-8", "backslashreplace").decode()) + "\n"
 

@@ -6,7 +6,6 @@ meaning; :meth:`Request.to_wire` is the only way from here to the API's JSON.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
@@ -215,7 +214,7 @@ class OpScope:
 
     def stable(self) -> str:
         """One string for one meaning, for hashing and comparing."""
-        return json.dumps(self._canonical(), separators=(",", ":"))
+        return repr(self._canonical())
 
     def _canonical(self) -> list[Any]:
         return [
@@ -371,5 +370,5 @@ class Request:
         """SHA-256 (hex) of the request's meaning: equal for requests that ask the same, however they were written."""
         import hashlib
 
-        wire = {**self.to_wire(), "OpScope": self.scope.stable()}
-        return hashlib.sha256(json.dumps(wire, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        manner = repr(self.manner)  # of frozen values: the same for the same meaning
+        return hashlib.sha256(f"{self.instance_id}|{manner}|{self.scope.stable()}".encode()).hexdigest()

@@ -112,6 +112,8 @@ class Pipeline:
             case.outcome = next(
                 (held for guard in guards.INTENT_GUARDS if (held := guard(case.intent, self.config, now))), None
             )
+            if not self.log.is_debug:
+                continue
             self.log.debug(
                 "steward.rule",
                 event_id=event.id,

@@ -162,7 +162,7 @@ class Sending:
         )
         seen = verdict.describe() if verdict else "not looked at yet"
         if verdict is not None and verdict.all_kept:
-            return Outcome.done(f"{operation.op_type} verified on {verdict.total} processes", verified=seen, **facts)
+            return Outcome.done(f"{operation.op_type} verified on {_processes(verdict.total)}", verified=seen, **facts)
         if doubt is not None:
             return Outcome.in_doubt(
                 f"api.{doubt.code}",
@@ -192,3 +192,7 @@ def _clock_time(at: float) -> str:
     import time
 
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+def _processes(count: int) -> str:
+    return "1 process" if count == 1 else f"{count} processes"

@@ -1,6 +1,6 @@
 """The ledger: what was claimed, sent and seen, kept outside the function.
 
-One protocol, two stores. The one thing that a store must get right is :meth:`Ledger.arm`: it writes an operation's record before
+One protocol, so that stores can differ. The one thing that a store must get right is :meth:`Ledger.arm`: it writes an operation's record before
 the first byte leaves, in one step with comparing the cluster's version, so that of any number of workers that decided on the same
 past exactly one sends.
 """
@@ -128,18 +128,16 @@ class Ledger(Protocol):
 
 
 def open_ledger(url: str) -> Ledger:
-    """The ledger at ``url``: ``sqlite:///FILE`` (four slashes for an absolute path), ``redis://…`` or ``rediss://…``.
+    """The ledger at ``url``: ``sqlite:///FILE`` (four slashes for an absolute path), or ``sqlite:///:memory:``.
 
     Raises ConfigurationError for another URL. The store is first touched when it is first used.
     """
-    if url.startswith("sqlite:///"):
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
         from handler.ledger.sqlite import SqliteLedger
 
         return SqliteLedger(url[len("sqlite:///") :])
-    if url.startswith(("redis://", "rediss://", "unix://")):
-        from handler.ledger.redis import RedisLedger
-
-        return RedisLedger(url)
     raise ConfigurationError(
-        "is no ledger", where="STEWARD_LEDGER", hint="sqlite:///FILE (one host) or redis://host:port/0 (many instances)"
+        "is no ledger that is known here",
+        where="STEWARD_LEDGER",
+        hint="sqlite:///FILE; four slashes for an absolute path",
     )

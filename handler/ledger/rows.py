@@ -10,13 +10,14 @@ from handler.history import Operation, State
 from handler.operations import OpType
 from handler.outcomes import Outcome, Record
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 _TUPLES = ("events", "rules")
 _NAMES = tuple(field.name for field in fields(Operation))
 
 
 def operation_to_text(operation: Operation) -> str:
     """One operation as a JSON object."""
-    return json.dumps({name: getattr(operation, name) for name in _NAMES}, ensure_ascii=False, separators=(",", ":"))
+    return _JSON.encode({name: getattr(operation, name) for name in _NAMES})
 
 
 def operation_from(row: dict[str, Any]) -> Operation:
@@ -32,7 +33,7 @@ def operation_from(row: dict[str, Any]) -> Operation:
 def record_to_text(record: Record) -> str:
     """One event's outcome as a JSON object."""
     outcome = record.outcome
-    return json.dumps(
+    return _JSON.encode(
         {
             "at": record.at,
             "event": record.event,
@@ -45,10 +46,7 @@ def record_to_text(record: Record) -> str:
             "code": outcome.code,
             "reason": outcome.reason,
             "facts": outcome.facts,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-        default=str,
+        }
     )
 
 

@@ -19,7 +19,7 @@ from handler.operations import OpType
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from handler.outcomes import Record
 
@@ -454,15 +454,16 @@ class SqliteLedger:
 
         with self._lock:
             try:
-                yield self._open(sqlite3)
+                yield self._open(sqlite3.connect)
             except sqlite3.Error as error:
                 self._connection = None
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: {error}") from None
 
-    def _open(self, sqlite3: Any) -> sqlite3.Connection:
+    def _open(self, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
         # A connection must not cross a fork: SQLite's locks are the process's.
-        if self._connection is not None and self._pid == os.getpid():
-            return self._connection
+        known = self._connection
+        if known is not None and self._pid == os.getpid():
+            return known
         is_memory = self._path == ":memory:"
         if not is_memory:
             folder = os.path.dirname(os.path.abspath(self._path))
@@ -470,9 +471,7 @@ class SqliteLedger:
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: there is no folder {folder}")
             if os.path.isdir(self._path):
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: is a folder; name a file")
-        db: sqlite3.Connection = sqlite3.connect(
-            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        db = connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)
         except BaseException:

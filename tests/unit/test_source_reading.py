@@ -132,7 +132,7 @@ def test_no_bad_sample_is_untold() -> None:
 def test_the_storm_is_what_the_readme_makes() -> None:
     """The generator that is shown is the one that was used."""
     code = (EVENTS / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-    made = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own text
+    made = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert made == (EVENTS / "storm-1000.json").read_text(encoding="utf-8")
 
 
@@ -359,7 +359,7 @@ def test_a_timer_loads_no_other_sender() -> None:
         "print(' '.join(sorted(name for name in sys.modules if name.startswith('handler.sources.'))))"
     )
     run = [sys.executable, "-c", code]
-    loaded = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own text
+    loaded = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     others = {f"handler.sources.{sender.source}" for sender in SENDERS if sender.source != "timer"}
     assert "handler.sources.timer" in loaded.split()
     assert not others & set(loaded.split())

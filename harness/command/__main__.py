@@ -1,0 +1,5 @@
+"""``python -m harness.command``."""
+
+from harness.command import main
+
+main()

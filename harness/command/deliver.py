@@ -1,0 +1,223 @@
+"""``steward demo`` and ``steward run``: events delivered to the function."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from handler.clock import SystemClock
+from handler.entrypoint import Function
+from handler.errors import ConfigurationError
+from handler.ledger import Ledger, open_ledger
+from handler.settings import Mode, Settings
+from handler.steward_file import load
+from harness.cloud.demo_clusters import demo_cloud
+from harness.cloud.server import CloudServer
+from harness.emulator import Invocation, function_url_event, timer_event
+from harness.narration import tell
+from harness.world import World, private_world
+
+if TYPE_CHECKING:
+    from handler.configuration import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+BAD = {"failed", "refused", "in_doubt"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """The commands of this file."""
+    app.command()(demo)
+    app.command()(run)
+
+
+def example_or(config: Path | None) -> Path:
+    """The configuration that was named, that of STEWARD_CONFIG, that of this folder, or the example."""
+    named = config or (Path(os.environ["STEWARD_CONFIG"]) if os.environ.get("STEWARD_CONFIG") else None)
+    here = Path("steward.yml")
+    return named or (here if here.exists() else ROOT / "steward.yml")
+
+
+def user_ledger() -> Ledger:
+    """The ledger where the user sees it: STEWARD_LEDGER, else ``.steward/ledger.db`` in this folder."""
+    url = os.environ.get("STEWARD_LEDGER")
+    if url is None:
+        Path(".steward").mkdir(exist_ok=True)
+        url = "sqlite:///.steward/ledger.db"
+    return open_ledger(url)
+
+
+def demo() -> None:
+    """An alert, a timer and a webhook call, end to end against a fake cluster: the real SDK over HTTP.
+
+    Example: steward demo
+    """
+    console = Console(highlight=False)
+    clock = SystemClock()
+    cloud = demo_cloud(clock, transition_seconds=1.0)
+    config = load(str(ROOT / "steward.yml"))
+    with CloudServer(cloud) as server:
+        world = private_world(config, cloud=cloud, endpoint=server.url, on_line=lambda row: tell(console, row))
+        cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+        for process in cloud.cluster("emr-8kd2m1qp").processes():
+            if process.service == "HBASE":
+                process.stop_by_operator()
+        alert = json.loads((ROOT / "events" / "alertmanager-datanode-down.json").read_text(encoding="utf-8"))
+        call = json.loads((ROOT / "events" / "request-restart-hive.json").read_text(encoding="utf-8"))
+        call["StrategyConfig"]["TimeWait"] = 1
+        cases = (
+            ("An alert: a DataNode is down (Alertmanager, over the function's URL)", _post(alert)),
+            ("A timer: start HBase in the morning", timer_event("morning", "morning-start", clock.now())),
+            ("A webhook call: restart Hive, rolling (a direct request)", _post(call)),
+        )
+        shown = []
+        for title, event in cases:
+            console.print(f"\n[bold]{title}[/bold]")
+            before = len(world.outcomes())
+            world.deliver(event)
+            shown.append((title, world.outcomes()[before:]))
+        up = {
+            "DataNode 172.16.0.5 runs again": cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").health == 1,
+            "HBase of emr-8kd2m1qp runs": all(
+                process.health == 1
+                for process in cloud.cluster("emr-8kd2m1qp").processes()
+                if process.service == "HBASE"
+            ),
+            "Hive runs": all(
+                process.health == 1
+                for process in cloud.cluster("emr-4zvc5mul").processes()
+                if process.service == "HIVE"
+            ),
+            "one request for each": world.requests() == len(cases),
+        }
+    table = Table(title="\nOn the fake cluster", title_justify="left", show_header=False)
+    for what, is_so in up.items():
+        table.add_row(what, "[green]yes[/green]" if is_so else "[red]no[/red]")
+    console.print(table)
+    verified = all(len(lines) == 1 and lines[0]["outcome"] == "done" for _, lines in shown)
+    if not (verified and all(up.values())):
+        console.print("[red]Not every operation was verified.[/red]")
+        raise typer.Exit(1)
+
+
+def _post(payload: Any) -> dict[str, Any]:
+    return function_url_event("POST", "/", {"Content-Type": "application/json"}, json.dumps(payload).encode())
+
+
+def run(
+    event: Annotated[list[Path], typer.Argument(metavar="EVENT.json…", help="Event files; - reads standard input.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here).")
+    ] = None,
+    mode: Annotated[
+        str, typer.Option(metavar="act|observe", help="observe decides everything and sends nothing.")
+    ] = "act",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")] = False,
+    now: Annotated[bool, typer.Option("--now/--as-it-is", help="Deliver the event as if it had just happened.")] = True,
+) -> None:
+    """Deliver events to the function, as the platform would.
+
+    Against a private fake cluster, on which the processes that an alert names are killed first; against the API at
+    STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is remembered in
+    .steward/ledger.db.
+
+    Example: steward run events/alertmanager-datanode-down.json --mode observe
+    """
+    if mode not in ("act", "observe"):
+        raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")
+    events = [(str(path), _read(path)) for path in event]
+    loaded = load(str(example_or(config)))
+    console = Console(highlight=False)
+    chosen: Mode = "observe" if mode == "observe" else "act"
+    with ExitStack() as stack:
+        world, is_private = _world(stack, loaded, chosen, None if as_json else console)
+        errors = []
+        for name, content in events:
+            if not as_json:
+                console.print(f"\n[bold]{name}[/bold]", highlight=False)
+            if is_private and (killed := world.kill_what_fires(content)) and not as_json:
+                console.print(f"  [dim]given   [/dim] {', '.join(killed)} died on the fake cluster")
+            invocation = world.deliver(content, fresh=now)
+            errors += _told(console, invocation, as_json)
+    outcomes = world.outcomes()
+    if as_json:
+        sent = [dict(operation.params) for operation in world.cloud.operations] if is_private else None
+        json.dump({"outcomes": outcomes, "requests": sent, "errors": errors}, sys.stdout, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+    if errors or any(line["outcome"] in BAD for line in outcomes):
+        raise typer.Exit(1)
+
+
+def _read(path: Path) -> Any:
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}", where=str(path)
+        ) from None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"is no JSON: {error}", where=str(path)) from None
+
+
+def _world(stack: ExitStack, config: Config, mode: Mode, console: Console | None) -> tuple[World, bool]:
+    """The world to deliver to, and whether it is a private one."""
+
+    def on_line(row: dict[str, Any]) -> None:
+        if console is not None:
+            tell(console, row)
+
+    settings = Settings.from_env(os.environ)
+    settings = Settings(settings.config, settings.endpoint, mode, "DEBUG", settings.ledger)
+    clock = SystemClock()
+    cloud = demo_cloud(clock, transition_seconds=1.0)
+    if os.environ.get("STEWARD_EMR_ENDPOINT"):
+        world = private_world(config, settings=settings, cloud=cloud, ledger=user_ledger(), on_line=on_line)
+        env = {**world.env, **os.environ}
+        lines = world.lines
+
+        def write(text: str) -> None:
+            for line in text.splitlines():
+                row = json.loads(line)
+                lines.append(row)
+                on_line(row)
+
+        for made in ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"):
+            if made not in os.environ:
+                env.pop(made, None)
+        world.env = env
+        world.function = Function(settings, config, env=env, clock=clock, ledger=user_ledger(), write=write)
+        return world, False
+    server = stack.enter_context(CloudServer(cloud))
+    world = private_world(
+        config,
+        settings=settings,
+        cloud=cloud,
+        endpoint=server.url,
+        ledger=user_ledger(),
+        env=dict(os.environ),
+        on_line=on_line,
+    )
+    return world, True
+
+
+def _told(console: Console, invocation: Invocation, as_json: bool) -> list[str]:
+    """What the platform or the HTTP caller got that no line has told; as errors where it is one."""
+    answer = invocation.answer
+    if invocation.error:
+        if not as_json:
+            console.print(f"  [red]error   {invocation.error}[/red]", markup=True)
+        return [invocation.error]
+    if isinstance(answer, dict) and "statusCode" in answer and not as_json:
+        console.print(f"  [dim]HTTP    [/dim] {answer['statusCode']} {answer['body'][:300]}", markup=True)
+    if isinstance(answer, dict) and answer.get("statusCode", 200) >= 400:
+        return [f"HTTP {answer['statusCode']}: {answer['body']}"]
+    return []

@@ -1,0 +1,63 @@
+"""The function's own log lines, told to a person: one line for each step of the pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+COLOURS: Final = {
+    "done": "green",
+    "skipped": "cyan",
+    "unverified": "yellow",
+    "deferred": "yellow",
+    "refused": "red",
+    "failed": "bold red",
+    "in_doubt": "bold magenta",
+}
+
+
+def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
+    """``(step, text, colour)`` of a log line; None for those that are no step."""
+    event = row["event"]
+    if event == "steward.event":
+        about = row.get("problem") or " ".join(
+            str(row[key]) for key in ("name", "status", "cluster", "service", "component", "ip") if row.get(key)
+        )
+        message = f" “{row['message']}”" if row.get("message") and row["source"] == "timer" else ""
+        return "event", f"{row['source']}: {about}{message}", "bold"
+    if event == "steward.rule":
+        held = f" — {row['held']}" if row.get("held") else ""
+        return "rule", f"{row['rule']} → {row['op_type']} {row['scope']}{held}", ""
+    if event == "steward.plan":
+        return "plan", f"{row['cluster']}: {row['op_type']} of {row['scope']} ({row['intents']} asking)", ""
+    if event == "steward.guards":
+        reason = f", {row['held']} held: {row['reason']}" if row.get("held") else ""
+        return "guards", f"{row['proceed']} of {row['proceed'] + row['held']} processes may proceed{reason}", ""
+    if event == "steward.request":
+        return "request", f"StartStopServiceOrMonitor {row['op_type']} {row['scope']} as {row['operation']}", "blue"
+    if event == "steward.answer":
+        code = f" {row['api_code']}" if row.get("api_code") else ""
+        return "answer", f"{row['state']}{code}, RequestId {row.get('api_request_id', 'none')}", ""
+    if event == "steward.verification":
+        return "verify", row["seen"], ""
+    if event == "steward.outcome":
+        return "outcome", f"{row['outcome']}: {row['reason']}", COLOURS[row["outcome"]]
+    if event == "steward.alarm":
+        return "alarm", f"{row['code']}: {row['reason']}", "red"
+    if event in ("steward.input.refused", "steward.door.refused", "steward.fault"):
+        return "refused", str(row.get("problem", "the caller is not known")), "red"
+    return None
+
+
+def tell(console: Console, row: dict[str, Any]) -> None:
+    """Print one log line as a step."""
+    told = step(row)
+    if told is None:
+        return
+    name, text, colour = told
+    # Text, not markup: what an alert says must not colour anything.
+    console.print(Text.assemble((f"  {name:<8}", "dim"), (text, colour)), soft_wrap=True)

@@ -1,0 +1,142 @@
+"""A private world: a fake cloud, the function wired to it, and a door key that was made for the occasion."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from handler.clock import Clock, SystemClock
+from handler.entrypoint import Function
+from handler.events import Event
+from handler.ledger import Ledger, open_ledger
+from handler.settings import Endpoint, Settings
+from handler.sources import read
+from handler.sources.envelopes import HttpCall, open_envelope
+from harness.cloud.adapter import CloudAdapter
+from harness.cloud.demo_clusters import demo_cloud
+from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
+from harness.emulator import Invocation, invoke, restamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from handler.configuration import Config
+
+
+@dataclass
+class World:
+    """Given this cluster, when this event arrives, then these processes run and this many requests were made."""
+
+    cloud: Cloud
+    function: Function
+    clock: Clock
+    env: dict[str, str]
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def deliver(self, event: Any, *, fresh: bool = True, time_limit_ms: int = 30_000) -> Invocation:
+        """Deliver it as the platform would; ``fresh``: as if it had happened now. An HTTP envelope gets a caller's credentials."""
+        if fresh:
+            event = restamp(event, self.clock.now())
+        return invoke(self.function, self._signed(event), self.clock, time_limit_ms=time_limit_ms)
+
+    def outcomes(self) -> list[dict[str, Any]]:
+        """The canonical lines so far."""
+        return [line for line in self.lines if line["event"] == "steward.outcome"]
+
+    def requests(self) -> int:
+        """How many operations were carried out by the cloud."""
+        return len(self.cloud.operations)
+
+    def kill_what_fires(self, event: Any) -> list[str]:
+        """Make the alerts of ``event`` true: the processes that they name die. The names of those."""
+        killed = []
+        for alert in events_of(event):
+            if alert.status != "firing" or not (alert.component and alert.ip):
+                continue
+            try:
+                self.cloud.process(alert.cluster, alert.component, alert.ip).kill()
+            except KeyError:
+                continue  # no such process here: the function will say so
+            killed.append(f"{alert.component}@{alert.ip}")
+        return killed
+
+    def _signed(self, event: Any) -> Any:
+        if not isinstance(open_envelope(event), HttpCall) or not self.function.config.webhook.callers:
+            return event
+        bearer = next((one for one in self.function.config.webhook.callers if not one.user), None)
+        headers = dict(event.get("headers") or {})
+        if bearer is not None and "authorization" not in {name.lower() for name in headers}:
+            headers["authorization"] = f"Bearer {self.env[bearer.secret_env]}"
+        return {**event, "headers": headers}
+
+
+def events_of(event: Any) -> list[Event]:
+    """What can be read of an event, whatever envelope it is in."""
+    envelope = open_envelope(event)
+    try:
+        payload = envelope.payload() if isinstance(envelope, HttpCall) else event
+    except Exception:
+        return []
+    return [one for one in read(payload) if isinstance(one, Event)]
+
+
+def private_world(
+    config: Config,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    cloud: Cloud | None = None,
+    ledger: Ledger | None = None,
+    endpoint: str = "",
+    env: Mapping[str, str] | None = None,
+    on_line: Callable[[dict[str, Any]], None] | None = None,
+) -> World:
+    """The demo clusters, or those of ``cloud``; in process where no ``endpoint`` of a fake is given. The real SDK either way."""
+    clock = clock or SystemClock()
+    cloud = cloud or demo_cloud(clock, transition_seconds=1.0)
+    for cluster in config.clusters.values():
+        if cluster.id not in {one.id for one in cloud.clusters()}:
+            cloud.add_cluster(cluster.id, _like_the_demo(cloud), name=cluster.name, region=cluster.region)
+    secrets_made = {one.secret_env: secrets.token_urlsafe(24) for one in config.webhook.callers}
+    full_env = {
+        **secrets_made,
+        **(env or {}),
+        "TENCENTCLOUD_SECRET_ID": SECRET_ID,
+        "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+    }
+    settings = settings or Settings(log_level="DEBUG")
+    lines: list[dict[str, Any]] = []
+
+    def write(text: str) -> None:
+        for line in text.splitlines():
+            row = json.loads(line)
+            lines.append(row)
+            if on_line is not None:
+                on_line(row)
+
+    shown = Settings(
+        settings.config,
+        Endpoint.parse(endpoint) if endpoint else settings.endpoint,
+        settings.mode,
+        settings.log_level,
+        settings.ledger,
+    )
+    function = Function(
+        shown,
+        config,
+        env=full_env,
+        clock=clock,
+        ledger=ledger or open_ledger("sqlite:///:memory:"),
+        transport=None if endpoint else lambda: CloudAdapter(cloud),
+        write=write,
+    )
+    return World(cloud, function, clock, full_env, lines)
+
+
+def _like_the_demo(cloud: Cloud) -> dict[str, dict[str, list[str]]]:
+    services: dict[str, dict[str, list[str]]] = {}
+    for process in cloud.clusters()[0].processes():
+        services.setdefault(process.service, {}).setdefault(process.component, []).append(process.ip)
+    return services

@@ -1,0 +1,283 @@
+"""Each file of events/, end to end: the real SDK in process, the fake cloud, a virtual clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handler.configuration import Config
+from handler.configuration_file import read_config
+from handler.follow_up import MESSAGE
+from handler.settings import Settings
+from handler.steward_file import read_raw
+from harness.cloud.adapter import CloudAdapter
+from harness.cloud.faults import Kind
+from harness.emulator import function_url_event, timer_event
+from harness.fixtures import MakeWorld, sample
+from harness.world import World
+
+ROOT = Path(__file__).parents[2]
+ALL = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
+
+
+def statuses(world: World) -> list[str]:
+    return [line["outcome"] for line in world.outcomes()]
+
+
+def example_with(change: Callable[[dict[str, Any]], object]) -> Config:
+    """The example configuration, changed."""
+    raw, _ = read_raw(str(ROOT / "steward.yml"))
+    change(raw)
+    return read_config(raw)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_sample_ends_in_outcomes_and_never_raises(world: World, name: str) -> None:
+    """Whatever arrives, each event has one outcome with a reason, or the HTTP caller is told what is wrong."""
+    event = sample(name)
+    world.kill_what_fires(event)
+    invocation = world.deliver(event)
+    assert not invocation.error or "look" in invocation.error or "busy" in invocation.error
+    refused_at_the_door = isinstance(invocation.answer, dict) and invocation.answer.get("statusCode", 200) >= 400
+    assert refused_at_the_door or world.outcomes()
+    for line in world.outcomes():
+        assert line["reason"]
+        assert line["code"]
+    assert world.requests() <= len(world.outcomes())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "requests"),
+    [
+        ("alertmanager-datanode-down", ["done"], 1),
+        ("alertmanager-resolved", ["skipped"], 0),
+        ("tcop-metric-datanode-down", ["done"], 1),
+        ("tcop-recovered", ["skipped"], 0),
+        ("grafana-nodemanager-down", ["done"], 1),
+        ("function-url-alertmanager", ["done"], 1),
+        ("ckafka-alertmanager", ["done"], 1),
+        ("timer-nightly-stop", ["done"], 1),
+        ("timer-morning-start", ["skipped"], 0),
+        ("timer-maintenance-on", ["done"], 1),
+        ("timer-maintenance-off", ["skipped"], 0),
+        ("request-restart-hive", ["done"], 1),
+        ("request-stop", ["done"], 1),
+        ("request-start", ["skipped"], 0),
+        ("request-stopmonitor", ["done"], 1),
+        ("request-startmonitor", ["skipped"], 0),
+        ("bad-unknown-sender", ["refused"], 0),
+        ("bad-request-misspelt", ["refused"], 0),
+        ("documented-request", ["refused"], 0),
+        ("documented-tcop-metric", ["skipped"], 0),
+    ],
+)
+def test_what_becomes_of_it(world: World, name: str, expected: list[str], requests: int) -> None:
+    """The outcome and the number of requests of the samples that show a path each."""
+    event = sample(name)
+    world.kill_what_fires(event)
+    world.deliver(event)
+    assert statuses(world) == expected
+    assert world.requests() == requests
+
+
+def test_a_dead_process_runs_again(world: World) -> None:
+    """Given a dead DataNode, when Alertmanager says so, then it runs, by one request that names it alone."""
+    process = world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5")
+    process.kill()
+    world.deliver(sample("alertmanager-datanode-down"))
+    assert process.health == 1
+    (operation,) = world.cloud.operations
+    assert operation.params["OpScope"] == {
+        "ServiceInfoList": [
+            {"ServiceName": "HDFS", "ComponentInfoList": [{"ComponentName": "DataNode", "IpList": ["172.16.0.5"]}]}
+        ]
+    }
+
+
+def test_the_same_need_through_three_senders_is_one_request(world: World) -> None:
+    """The fence is the process, not the sender's id."""
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").refuse_to_recover()
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    for name in ("alertmanager-datanode-down", "tcop-metric-datanode-down", "ckafka-alertmanager"):
+        world.deliver(sample(name), time_limit_ms=3000)
+    assert world.requests() == 1
+
+
+def test_a_repeat_is_replayed_without_a_look(world: World) -> None:
+    """What the ledger knows needs no call of the API."""
+    event = sample("alertmanager-datanode-down")
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    world.deliver(event)
+    before = len(world.cloud.requests)
+    world.deliver(_as_first_delivered(world, event), fresh=False)
+    assert world.outcomes()[-1]["code"] == "once.verified"
+    assert len(world.cloud.requests) == before
+
+
+def _as_first_delivered(world: World, event: dict[str, Any]) -> dict[str, Any]:
+    first = world.outcomes()[0]["event_id"].rpartition("@")[2]
+    return {**event, "alerts": [{**alert, "startsAt": first} for alert in event["alerts"]]}
+
+
+def test_a_thousand_alerts_are_one_request(make_world: MakeWorld) -> None:
+    """The union of the addresses is exact, and every event is named in exactly one decision."""
+
+    def loosen(raw: dict[str, Any]) -> None:
+        raw["rules"][0]["limits"] = {"max_nodes": 9999, "max_share": "100%"}
+        raw["safety"]["breaker"] = {"intents": 100_000}
+
+    world = make_world(example_with(loosen))
+    event = sample("storm-1000")
+    killed = world.kill_what_fires(event)
+    world.deliver(event)
+    assert world.requests() <= 3  # one for each OpType and strategy on the cluster
+    asked = {
+        (component["ComponentName"], ip)
+        for operation in world.cloud.operations
+        for service in operation.params["OpScope"]["ServiceInfoList"]
+        for component in service["ComponentInfoList"]
+        for ip in component["IpList"]
+    }
+    assert {f"{component}@{ip}" for component, ip in asked} == set(killed)
+    ids = [line["event_id"] for line in world.outcomes()]
+    assert len(ids) == 1000
+
+
+def test_a_storm_opens_the_breaker_and_raises_one_alarm(world: World) -> None:
+    """With the example's limits a thousand alerts are a person's matter, and every event says so."""
+    world.deliver(sample("storm-1000"))
+    assert world.requests() == 0
+    held = [line for line in world.outcomes() if line["code"] == "guard.breaker"]
+    assert held
+    alarms = [line for line in world.lines if line["event"] == "steward.alarm" and line["code"] == "guard.breaker"]
+    assert len(alarms) == 1
+
+
+def test_observe_mode_decides_and_sends_nothing(make_world: MakeWorld) -> None:
+    """The mode for the first week in production."""
+    world = make_world(settings=Settings(mode="observe", log_level="DEBUG"))
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    world.deliver(sample("alertmanager-datanode-down"))
+    assert statuses(world) == ["skipped"]
+    assert world.outcomes()[0]["code"] == "mode.observe"
+    assert world.requests() == 0
+
+
+def test_the_follow_up_finishes_what_the_invocation_could_not(world: World) -> None:
+    """Accepted is not done: the timer of the next minute sees that it worked."""
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    world.deliver(sample("alertmanager-datanode-down"), time_limit_ms=2100)
+    assert statuses(world) == ["unverified"]
+    world.clock.sleep(60)
+    answer = world.deliver(timer_event("follow-up", MESSAGE, world.clock.now())).answer
+    assert answer == {"follow_up": {"VERIFIED": 1}}
+    assert world.deliver(timer_event("follow-up", MESSAGE, world.clock.now())).answer == {"follow_up": {}}
+
+
+def test_a_restart_that_does_not_help_times_out_with_one_alarm(world: World) -> None:
+    """FAILED is said once, with what is known."""
+    process = world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5")
+    process.kill()
+    process.refuse_to_recover()
+    world.deliver(sample("alertmanager-datanode-down"), time_limit_ms=2100)
+    for _ in range(12):
+        world.clock.sleep(60)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    alarms = [line for line in world.lines if line["event"] == "steward.alarm"]
+    assert [line["code"] for line in alarms] == ["operation.failed"]
+    assert world.requests() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "carried_out"), [(Kind.RESET_AFTER_READING, 1), (Kind.CUT_BODY, 1), (Kind.RESET_BEFORE_READING, 0)]
+)
+def test_a_lost_answer_is_in_doubt_and_never_sent_again(make_world: MakeWorld, kind: Kind, carried_out: int) -> None:
+    """The request may have been carried out: the cluster is looked at, the request never resent."""
+    world = make_world()
+    adapter = CloudAdapter(world.cloud)
+    adapter.faults.add(kind, action="StartStopServiceOrMonitor")
+    world.function._transport = lambda: adapter
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    event = sample("alertmanager-datanode-down")
+    world.deliver(event, time_limit_ms=2100)
+    assert statuses(world) == ["in_doubt"]
+    world.clock.sleep(60)
+    world.deliver(event, time_limit_ms=2100)
+    for _ in range(4):
+        world.clock.sleep(60)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    assert world.requests() == carried_out
+    (operation,) = world.function.ledger.operations()
+    assert operation.state.value == ("VERIFIED" if carried_out else "IN_DOUBT")
+
+
+# -- the door
+
+
+def post(world: World, payload: Any, **headers: str) -> dict[str, Any]:
+    event = function_url_event("POST", "/", headers, json.dumps(payload).encode())
+    answer: dict[str, Any] = world.function.handle(event, {"time_limit_in_ms": 30_000})
+    return answer
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic ???"}, {"Authorization": "Digest x"}]
+)
+def test_the_door_refuses_whom_it_does_not_know(world: World, headers: dict[str, str]) -> None:
+    """401 as problem+json, nothing read, nothing sent."""
+    answer = post(world, sample("request-restart-hive"), **headers)
+    assert answer["statusCode"] == 401
+    assert json.loads(answer["body"])["status"] == 401
+    assert not world.cloud.requests
+    assert not world.outcomes()
+
+
+def test_a_door_without_callers_refuses_everybody(make_world: MakeWorld) -> None:
+    """An open door to a production cluster is never the default."""
+    world = make_world(example_with(lambda raw: raw.pop("webhook")))
+    assert post(world, sample("request-restart-hive"), Authorization="Bearer ")["statusCode"] == 401
+
+
+def test_cloud_monitor_gets_the_answer_it_expects(world: World) -> None:
+    """sessionId and retCode, beside what became of the alarm; basic credentials."""
+    import base64
+
+    password = world.env["STEWARD_SECRET_TCOP"]
+    basic = base64.b64encode(f"tcop:{password}".encode()).decode()
+    answer = post(world, sample("tcop-recovered"), Authorization=f"Basic {basic}")
+    body = json.loads(answer["body"])
+    assert answer["statusCode"] == 200
+    assert body["retCode"] == 0
+    assert body["sessionId"] == sample("tcop-recovered")["sessionId"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "status"),
+    [
+        ("request-restart-hive", 200),
+        ("bad-request-misspelt", 400),
+        ("documented-request", 404),
+        ("alertmanager-resolved", 200),
+    ],
+)
+def test_a_direct_caller_is_told_by_the_status(world: World, payload: str, status: int) -> None:
+    """2xx for what is decided; 4xx as problem+json for a direct call that cannot be served."""
+    answer = post(world, sample(payload), Authorization=f"Bearer {world.env['STEWARD_SECRET_DEPLOY']}")
+    assert answer["statusCode"] in ({status, 202} if status == 200 else {status})
+
+
+def test_no_secret_is_ever_printed(world: World) -> None:
+    """Secrets planted in headers, environment and payload are in no line, no answer and no alarm."""
+    secret = world.env["STEWARD_SECRET_DEPLOY"]
+    planted = {**sample("request-restart-hive"), "Reason": f"token {secret}", "Id": secret}
+    answers = [
+        post(world, planted, Authorization=f"Bearer {secret}"),
+        post(world, {"alerts": [{"labels": {"x": secret}}], "version": "4"}, Authorization=f"Bearer {secret}"),
+    ]
+    text = json.dumps(world.lines)
+    assert secret not in text
+    assert world.env["TENCENTCLOUD_SECRET_KEY"] not in text + json.dumps(answers)
