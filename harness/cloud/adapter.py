@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ProtocolError
 
+from handler.flight import note_sent
 from harness.cloud import faults
 from harness.cloud.faults import FaultQueue, Kind
 from harness.cloud.messages import Call
@@ -42,6 +43,7 @@ class CloudAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """As ``HTTPAdapter.send``; raises what that raises."""
+        note_sent()  # as a connection would: from here on, nobody can take it back
         call = _received(request)
         fault = self.faults.for_connection() or self.faults.for_request(call.action)
         if fault is None:

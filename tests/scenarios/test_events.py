@@ -15,7 +15,7 @@ from handler.follow_up import MESSAGE
 from handler.settings import Settings
 from handler.steward_file import read_raw
 from harness.cloud.adapter import CloudAdapter
-from harness.cloud.faults import Kind
+from harness.cloud.faults import Fault, Kind
 from harness.emulator import function_url_event, timer_event
 from harness.fixtures import MakeWorld, sample
 from harness.world import World
@@ -199,7 +199,7 @@ def test_a_lost_answer_is_in_doubt_and_never_sent_again(make_world: MakeWorld, k
     """The request may have been carried out: the cluster is looked at, the request never resent."""
     world = make_world()
     adapter = CloudAdapter(world.cloud)
-    adapter.faults.add(kind, action="StartStopServiceOrMonitor")
+    adapter.faults.add(Fault(kind, action="StartStopServiceOrMonitor"))
     world.function._transport = lambda: adapter
     world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
     event = sample("alertmanager-datanode-down")
