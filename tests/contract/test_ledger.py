@@ -1,0 +1,377 @@
+"""The ledger's promises: every sentence of its protocol, on a real file."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.errors import ConfigurationError, LedgerUnavailable
+from handler.history import State
+from handler.ledger import Ledger, open_ledger
+from handler.operations import OpType
+from handler.outcomes import Outcome, Record
+from tests.operations import an_operation
+
+CLUSTER = "emr-4zvc5mul"
+NOW = 1_000_000.0
+TARGET = "HDFS/datanode/172.16.0.5"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/ledger.db"
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    ledger = open_ledger(url)
+    yield ledger
+    ledger.close()
+
+
+def version(ledger: Ledger, now: float = NOW) -> int:
+    return ledger.history(CLUSTER, now, quarantine_within=3600).version
+
+
+def enter(ledger: Ledger, *incidents: str, now: float = NOW, most: int = 100) -> Any:
+    return ledger.enter(
+        CLUSTER, {key: f"origin-{key}" for key in incidents}, now, most=most, window=300, close_after=600
+    )
+
+
+def armed(ledger: Ledger, name: str = "op-1", **fields: Any) -> Any:
+    operation = an_operation(name, **fields)
+    assert ledger.arm(operation, version(ledger))
+    return operation
+
+
+def settled(ledger: Ledger, name: str, state: State, now: float, **fields: Any) -> None:
+    operation = armed(ledger, name, now=now, **fields)
+    assert ledger.settle(operation.id, operation.owner, State.SENDING, state, now)
+
+
+def test_what_was_armed_is_there(ledger: Ledger) -> None:
+    """An armed operation is SENDING, and its incidents and targets point to it."""
+    operation = armed(ledger)
+    assert ledger.get("op-1") == operation
+    (incident,) = operation.incidents
+    past = enter(ledger, incident).incidents[incident]
+    assert (past.operation, past.state, past.digest) == ("op-1", State.SENDING, "d" * 64)
+    history = ledger.history(CLUSTER, NOW, quarantine_within=3600)
+    assert history.targets[TARGET].operation == "op-1"
+    assert history.under_operation == {TARGET}
+    assert ledger.open_operations() == [operation]
+
+
+def test_arming_compares_the_version(ledger: Ledger) -> None:
+    """Of two that decided on the same past, one arms."""
+    seen = version(ledger)
+    assert ledger.arm(an_operation("op-1", targets=("a/b/1",)), seen)
+    assert not ledger.arm(an_operation("op-2", targets=("a/b/2",)), seen)
+    assert ledger.get("op-2") is None
+
+
+def test_an_open_target_and_a_known_incident_are_refused_whatever_the_version(ledger: Ledger) -> None:
+    """The store does not rely on its callers."""
+    operation = armed(ledger)
+    assert not ledger.arm(an_operation("op-2", incidents={"other": "d"}), version(ledger))
+    again = an_operation("op-3", targets=("x/y/z",), incidents=dict(operation.incidents))
+    assert not ledger.arm(again, version(ledger))
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.SENDING])
+def test_only_what_was_not_sent_may_be_armed_again(ledger: Ledger, state: State) -> None:
+    """REJECTED and everything that may have been carried out stands."""
+    operation = armed(ledger)
+    assert ledger.settle("op-1", operation.owner, State.SENDING, state, NOW)
+    again = an_operation("op-2", incidents=dict(operation.incidents))
+    assert ledger.arm(again, version(ledger)) is (state is State.NOT_SENT)
+
+
+@pytest.mark.parametrize(
+    ("owner", "expected", "works"),
+    [("worker-1", State.SENDING, True), ("worker-2", State.SENDING, False), ("worker-1", State.ACCEPTED, False)],
+)
+def test_settling_is_for_the_owner_and_the_state_it_knows(
+    ledger: Ledger, owner: str, expected: State, works: bool
+) -> None:
+    """A late owner cannot overwrite a newer record."""
+    armed(ledger)
+    assert ledger.settle("op-1", owner, expected, State.ACCEPTED, NOW + 1, request_id="r-1") is works
+    operation = ledger.get("op-1")
+    assert operation is not None
+    assert operation.state is (State.ACCEPTED if works else State.SENDING)
+    assert operation.request_id == ("r-1" if works else "")
+
+
+def test_settling_twice_works_once(ledger: Ledger) -> None:
+    """Two follow-ups at once do no harm."""
+    armed(ledger)
+    assert ledger.settle("op-1", "worker-1", State.SENDING, State.IN_DOUBT, NOW)
+    assert ledger.settle("op-1", "worker-1", State.IN_DOUBT, State.VERIFIED, NOW)
+    assert not ledger.settle("op-1", "worker-1", State.IN_DOUBT, State.TIMED_OUT, NOW)
+
+
+def test_a_settled_operation_is_no_longer_open(ledger: Ledger) -> None:
+    """Its targets may be operated on again, and its past is told."""
+    settled(ledger, "op-1", State.VERIFIED, NOW)
+    assert ledger.open_operations() == []
+    history = ledger.history(CLUSTER, NOW, quarantine_within=3600)
+    assert history.under_operation == frozenset()
+    assert history.targets[TARGET].state is State.VERIFIED
+
+
+def test_the_hour_counts_what_was_or_may_have_been_sent(ledger: Ledger) -> None:
+    """NOT_SENT and REJECTED cost no budget; what is older than an hour neither."""
+    settled(ledger, "op-0", State.VERIFIED, NOW - 3601)
+    for number, state in enumerate((State.VERIFIED, State.IN_DOUBT, State.NOT_SENT, State.REJECTED)):
+        settled(ledger, f"op-{number + 1}", state, NOW, targets=(f"a/b/{number}",))
+    assert ledger.history(CLUSTER, NOW, quarantine_within=3600).operations_last_hour == 2
+
+
+def test_quarantine_counts_needs_that_did_not_help(ledger: Ledger) -> None:
+    """Verified and failed restarts that an alert asked for; orders, other operations and old ones do not count."""
+    settled(ledger, "old", State.VERIFIED, NOW - 7200)
+    cases: list[tuple[State, dict[str, Any]]] = [
+        (State.VERIFIED, {}),
+        (State.FAILED, {}),
+        (State.NOT_SENT, {}),
+        (State.VERIFIED, {"is_order": True}),
+        (State.VERIFIED, {"op_type": OpType.START_SERVICE}),
+    ]
+    for number, (state, more) in enumerate(cases):
+        settled(ledger, f"op-{number}", state, NOW + number, **more)
+    assert ledger.history(CLUSTER, NOW + 10, quarantine_within=3600).restarts == {TARGET: 2}
+
+
+def test_quarantine_begins_once_and_ends_by_release(ledger: Ledger) -> None:
+    """One caller escalates; what was before a release counts no more."""
+    settled(ledger, "op-1", State.VERIFIED, NOW)
+    assert ledger.quarantine(CLUSTER, TARGET, NOW, NOW + 100)
+    assert not ledger.quarantine(CLUSTER, TARGET, NOW + 1, NOW + 100)
+    assert ledger.quarantined(NOW + 1) == [(CLUSTER, TARGET, NOW + 100)]
+    assert ledger.release(TARGET, NOW + 2) == [CLUSTER]
+    assert ledger.release(TARGET, NOW + 3) == []
+    history = ledger.history(CLUSTER, NOW + 3, quarantine_within=3600)
+    assert (history.quarantined, history.restarts) == ({}, {})
+    assert ledger.quarantine(CLUSTER, TARGET, NOW + 4, NOW + 5)
+    assert ledger.quarantined(NOW + 6) == []
+
+
+def test_an_ended_occurrence_is_known(ledger: Ledger) -> None:
+    """A resolved alert ends the incident, for every rule."""
+    ledger.end(CLUSTER, ["origin-a"], NOW)
+    assert enter(ledger, "a", "b").ended == {"a"}
+
+
+def test_the_breaker_opens_and_closes_with_hysteresis(ledger: Ledger) -> None:
+    """More than so many open it, once; it closes after its time, when half as many are in the window."""
+    assert not enter(ledger, *"abc", most=3).breaker_is_open
+    opened = enter(ledger, "d", most=3)
+    assert (opened.breaker_is_open, opened.breaker_opened, opened.intents_in_window) == (True, True, 4)
+    assert not enter(ledger, "e", most=3).breaker_opened
+    assert enter(ledger, "f", now=NOW + 400, most=3).breaker_is_open  # quiet, but too early
+    assert not enter(ledger, "g", now=NOW + 1000, most=3).breaker_is_open
+
+
+def test_known_incidents_are_no_new_intents(ledger: Ledger) -> None:
+    """A sender's repeats make no storm."""
+    operation = armed(ledger)
+    (incident,) = operation.incidents
+    assert enter(ledger, incident).intents_in_window == 0
+
+
+def test_a_claim_is_had_once(ledger: Ledger) -> None:
+    """Many would raise the same alarm; one does."""
+    assert ledger.claim("k", NOW, 60)
+    assert not ledger.claim("k", NOW + 59, 60)
+    assert ledger.claim("k", NOW + 60, 60)
+    assert ledger.claim("other", NOW, 60)
+
+
+@given(steps=st.lists(st.floats(0, 2), max_size=40), rate=st.floats(0.5, 20), burst=st.floats(1, 20))
+def test_the_bucket_never_gives_more_than_it_holds(steps: list[float], rate: float, burst: float) -> None:
+    """Over any time from the start: at most the burst and what flowed in since."""
+    ledger = open_ledger("sqlite:///:memory:")
+    now, used = NOW, []
+    for step in steps:
+        now += step
+        wait = ledger.take("b", now, rate=rate, burst=burst, most_wait=1.0)
+        if wait is not None:
+            assert 0 <= wait <= 1.0
+            used.append(now + wait)
+    for count, at in enumerate(sorted(used), 1):
+        assert count <= burst + rate * (at - NOW) + 1e-6
+
+
+def test_records_and_operations_are_listed_newest_first(ledger: Ledger) -> None:
+    """By cluster, time and event."""
+    for number in range(3):
+        settled(ledger, f"op-{number}", State.VERIFIED, NOW + number)
+    records = [
+        Record(NOW + n, f"event-{n}", "timer", "t", CLUSTER, Outcome.done("fine", seen=1), ("r",), (f"op-{n}",))
+        for n in range(3)
+    ]
+    ledger.record(records)
+    assert ledger.records() == records[::-1]
+    assert ledger.records(event="event-1") == [records[1]]
+    assert ledger.records(since=NOW + 2) == [records[2]]
+    assert ledger.records(cluster="emr-other000") == []
+    assert [one.id for one in ledger.operations(cluster=CLUSTER)] == ["op-2", "op-1", "op-0"]
+    assert [one.id for one in ledger.operations(since=NOW + 1, most=1)] == ["op-2"]
+
+
+def test_expiry_keeps_what_is_open(ledger: Ledger) -> None:
+    """Records expire by age alone, and never one that is not settled."""
+    settled(ledger, "old", State.VERIFIED, NOW)
+    armed(ledger, "open", targets=("a/b/c",))
+    ledger.record([Record(NOW, "e", "timer", "t", CLUSTER, Outcome.done("fine"))])
+    assert ledger.expire(NOW + 10, 5) == 2
+    assert ledger.get("old") is None
+    assert ledger.get("open") is not None
+    assert TARGET not in ledger.history(CLUSTER, NOW, quarantine_within=1).targets
+
+
+def test_threads_share_a_ledger_and_one_arms(ledger: Ledger) -> None:
+    """Eight threads on one past, fifty times: one each time."""
+    for round_ in range(50):
+        seen = version(ledger)
+        results: list[bool] = []
+
+        def arm(number: int, round_: int = round_, seen: int = seen, results: list[bool] = results) -> None:
+            results.append(ledger.arm(an_operation(f"op-{round_}-{number}", targets=(f"a/{round_}/{number}",)), seen))
+
+        threads = [threading.Thread(target=arm, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(results) == [False] * 7 + [True]
+
+
+def _arm_in_a_process(url: str, number: int, rounds: int, barrier: Any, results: Any) -> None:
+    ledger = open_ledger(url)
+    for round_ in range(rounds):
+        seen = version(ledger)
+        barrier.wait()
+        if ledger.arm(an_operation(f"op-{round_}-{number}", targets=(f"a/{round_}/{number}",)), seen):
+            results.put(round_)
+        barrier.wait()
+
+
+def test_processes_share_a_ledger_and_one_arms(url: str) -> None:
+    """Four processes on one past, thirty times: one each time."""
+    open_ledger(url).history(CLUSTER, NOW, quarantine_within=1)
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(4), spawn.Queue()
+    workers = [spawn.Process(target=_arm_in_a_process, args=(url, n, 30, barrier, results)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    rounds = [results.get(timeout=60) for _ in range(30)]
+    for worker in workers:
+        worker.join()
+    assert sorted(rounds) == list(range(30))
+    assert results.empty()
+
+
+def _arm_and_wait(url: str, ready: Any) -> None:
+    ledger = open_ledger(url)
+    ready.put(ledger.arm(an_operation("op-1"), version(ledger)))
+    signal.pause()
+
+
+def test_what_was_armed_survives_kill_9(url: str) -> None:
+    """A worker that dies right after arming leaves SENDING behind."""
+    spawn = multiprocessing.get_context("spawn")
+    ready = spawn.Queue()
+    worker = spawn.Process(target=_arm_and_wait, args=(url, ready))
+    worker.start()
+    assert ready.get(timeout=60)
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join()
+    operation = open_ledger(url).get("op-1")
+    assert operation is not None
+    assert operation.state is State.SENDING
+
+
+# -- bad stores
+
+
+def _corrupt(path: Path) -> None:
+    open_ledger(f"sqlite:///{path}").history(CLUSTER, NOW, quarantine_within=1)
+    path.write_bytes(b"SQLite format 3\0" + os.urandom(8192))
+
+
+def _foreign(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE mine (x)")
+    db.close()
+
+
+def _newer(path: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{path}")
+    ledger.history(CLUSTER, NOW, quarantine_within=1)
+    ledger.close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_corrupt, "sqlite ledger"),
+        (
+            lambda path: path.write_text("just a text, and long enough to be read as a header of something" * 20),
+            "sqlite ledger",
+        ),
+        (_foreign, "another program's"),
+        (_newer, "version 99"),
+        (lambda path: path.mkdir(), "is a folder"),
+    ],
+)
+def test_a_bad_file_is_said_and_left_alone(tmp_path: Path, spoil: Any, says: str) -> None:
+    """Corrupted, foreign, newer, a folder: LedgerUnavailable, nothing overwritten."""
+    path = tmp_path / "ledger.db"
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    ledger = open_ledger(f"sqlite:///{path}")
+    with pytest.raises(LedgerUnavailable, match=says):
+        ledger.arm(an_operation("op-1"), 0)
+    assert before is None or path.read_bytes() == before
+
+
+def test_a_missing_folder_and_a_full_disk_are_said(tmp_path: Path, ledger: Ledger) -> None:
+    """Each in words, and nothing is armed."""
+    with pytest.raises(LedgerUnavailable, match="no folder"):
+        open_ledger(f"sqlite:///{tmp_path}/missing/ledger.db").check()
+    pages = version(ledger)  # opens it
+    connection = ledger._connection  # type: ignore[attr-defined]
+    connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0] + pages}")
+    full = an_operation("op-1", targets=tuple(f"a/b/{number}" for number in range(5000)))
+    with pytest.raises(LedgerUnavailable, match="full"):
+        ledger.arm(full, pages)
+
+
+@pytest.mark.parametrize("url", ["", "sqlite://x", "sqlite:///", "mysql://x", "redis:/x"])
+def test_an_unknown_url_is_refused(url: str) -> None:
+    """Naming the variable and the forms."""
+    with pytest.raises(ConfigurationError, match="STEWARD_LEDGER"):
+        open_ledger(url)
+
+
+def test_a_ledger_for_one_host_says_so() -> None:
+    """In the temporary folder it is one warm instance's."""
+    assert any("one host" in warning for warning in open_ledger("sqlite:///:memory:").check())
