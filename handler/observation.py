@@ -77,6 +77,11 @@ def component_key(name: str) -> str:
     return _CANONICAL.get(name, name)
 
 
+def same_spelling(left: str, right: str) -> bool:
+    """Whether two names mean the same process."""
+    return component_key(left) == component_key(right)
+
+
 _CANONICAL: Final[Mapping[str, str]] = {name: min(names) for names in SPELLINGS for name in names}
 
 

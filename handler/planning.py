@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handler.observation import UnknownPart, component_key
+from handler.observation import UnknownPart
 from handler.operations import OpScope
 
 if TYPE_CHECKING:
@@ -110,10 +110,6 @@ def scope_to_send(the_plan: Plan, chosen: list[Asked], held_any: bool) -> OpScop
         if component is None:
             parts.append(OpScope.of_service(service))
         elif ip is None:
-            names = [
-                t.component
-                for t in targets
-                if t.service == service and component_key(t.component) == component_key(component)
-            ]
+            names = [t.component for t in targets if t.service == service and same_spelling(t.component, component)]
             parts.append(OpScope.of_component(service, names[0]))
     return OpScope.union_of(parts)

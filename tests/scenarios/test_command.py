@@ -1,0 +1,146 @@
+"""The steward command, as a person uses it: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def steward(*arguments: str, cwd: Path, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """Run it in a process of its own, in an empty folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "harness.command", *arguments],
+        cwd=cwd,
+        input=stdin,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "COLUMNS": "200", **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+EVENTS = ROOT / "events"
+DOWN = str(EVENTS / "alertmanager-datanode-down.json")
+
+
+def test_the_demo_verifies_everything(tmp_path: Path) -> None:
+    """Exit 0 only if every operation was verified; no colours where there is no terminal."""
+    done = steward("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for step in ("event", "rule", "plan", "guards", "request", "verify", "outcome"):
+        assert len(re.findall(rf"^  {step} ", done.stdout, re.MULTILINE)) >= 3
+    assert "\x1b[" not in done.stdout
+
+
+def test_run_explain_history(tmp_path: Path) -> None:
+    """An event is delivered, told, remembered, and explained afterwards."""
+    done = steward("run", DOWN, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    (outcome,) = told["outcomes"]
+    assert outcome["outcome"] == "done"
+    assert told["requests"][0]["OpType"] == "RestartService"
+    again = steward("run", DOWN, cwd=tmp_path)
+    assert "cooldown" in again.stdout or "once" in again.stdout
+    history = json.loads(steward("history", "--json", cwd=tmp_path).stdout)
+    assert history["operations"][0]["state"] == "VERIFIED"
+    assert "VERIFIED" in steward("history", "--since", "1h", cwd=tmp_path).stdout
+    past = steward("explain", outcome["event_id"], cwd=tmp_path)
+    assert "RestartService VERIFIED" in past.stdout
+    assert steward("release", "HDFS/datanode/172.16.0.5", cwd=tmp_path).returncode == 1
+
+
+def test_observe_sends_nothing(tmp_path: Path) -> None:
+    """It says what it would send."""
+    done = steward("run", DOWN, "--mode", "observe", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["requests"] == []
+    assert json.loads(done.stdout)["outcomes"][0]["code"] == "mode.observe"
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "says"),
+    [
+        (("run", "missing.json"), "", 2, "missing.json: cannot be read"),
+        (("run", "-"), "{", 2, "is no JSON"),
+        (("run", "-"), '{"a": 1}', 1, "refused"),
+        (("run", DOWN, "--mode", "dry"), "", 2, "act nor observe"),
+        (("run", DOWN, "--config", "none.yml"), "", 2, "none.yml: no such file"),
+        (("check", "none.yml"), "", 2, "none.yml: no such file"),
+        (("check",), "", 0, "fine"),
+        (("explain", DOWN), "", 0, "yes  restart-dead-process"),
+        (("explain", DOWN), "", 0, "nightly-stop: source is"),
+        (("explain", "no-such-event"), "", 1, "knows no event"),
+        (("explain", str(EVENTS / "request-restart-hive.json")), "", 0, "direct request"),
+        (("explain", str(EVENTS / "bad-number.json")), "", 1, "Nothing in it"),
+        (("history", "--since", "soon"), "", 2, "is no duration"),
+        (("schema",), "", 0, "json-schema.org"),
+        (("--version",), "", 0, "steward"),
+        (("--help",), "", 0, "explain"),
+        (("run",), "", 2, "EVENT"),
+    ],
+)
+def test_what_it_says_and_how_it_ends(
+    tmp_path: Path, arguments: tuple[str, ...], stdin: str, code: int, says: str
+) -> None:
+    """0 fine, 1 something did not go well, 2 usage or configuration; never a traceback."""
+    done = steward(*arguments, cwd=tmp_path, stdin=stdin)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_names_every_fault_with_its_line(tmp_path: Path) -> None:
+    """All at once, not the first only."""
+    (tmp_path / "steward.yml").write_text(
+        "clusters:\n  emr-4zvc5mul: {region: ap-guangzhou, allow: [RestartService]}\nrules:\n"
+        "  - name: a\n    when: {statsu: [firing]}\n    do: {operation: RestartService, cluster: '{clutser}', scope: {HDFS: all}}\n",
+        encoding="utf-8",
+    )
+    done = steward("check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 3
+    assert "steward.yml:5: rules[0].when.statsu" in done.stderr
+    assert "did you mean cluster" in done.stderr
+
+
+def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
+    """A call with the printed credentials restarts on the fake cluster beside it; one without is refused."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "harness.command", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "STEWARD_SECRET_DEPLOY": "deploy-secret-for-the-test"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            found = re.search(r"listens on (http://127\.0\.0\.1:\d+), a fake", server.stdout.readline())
+            assert found is not None
+            body = (EVENTS / "request-restart-hive.json").read_bytes()
+
+            def call(headers: dict[str, str]) -> tuple[int, Any]:
+                request = urllib.request.Request(found[1] + "/", body, headers)  # noqa: S310 - our own server
+                try:
+                    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+                        return answer.status, json.load(answer)
+                except urllib.error.HTTPError as error:
+                    return error.code, json.load(error)
+
+            assert call({})[0] == 401
+            status, answer = call({"Authorization": "Bearer deploy-secret-for-the-test"})
+            assert status in (200, 202)
+            assert answer["outcomes"][0]["outcome"] in ("done", "unverified")
+        finally:
+            server.terminate()
+            server.wait(10)

@@ -1,0 +1,396 @@
+"""What goes wrong around the function: the ledger, the API, the clock, ourselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_mock import MockerFixture
+
+from handler import entrypoint
+from handler.configuration import AlarmSettings, Chat, EventBus
+from handler.configuration_file import read_config
+from handler.entrypoint import Function
+from handler.errors import ConfigurationError, LedgerUnavailable
+from handler.follow_up import MESSAGE, conclude
+from handler.history import State
+from handler.ledger import open_ledger
+from handler.observation import Observation
+from handler.operations import OpType
+from handler.settings import Credentials, Endpoint, Settings
+from handler.steward_file import read_raw
+from handler.verification import Verdict
+from harness.cloud.adapter import CloudAdapter
+from harness.cloud.faults import Fault, Kind
+from harness.emulator import function_url_event, timer_event
+from harness.fixtures import MakeWorld, sample
+from harness.world import World
+from tests.operations import an_operation
+
+ROOT = Path(__file__).parents[2]
+DOWN = "alertmanager-datanode-down"
+ACTION = "StartStopServiceOrMonitor"
+
+
+def kill(world: World, ip: str = "172.16.0.5") -> None:
+    world.cloud.process("emr-4zvc5mul", "DataNode", ip).kill()
+
+
+def faulty(world: World, *faults: Fault) -> CloudAdapter:
+    adapter = CloudAdapter(world.cloud)
+    adapter.faults.add(*faults)
+    world.function._transport = lambda: adapter
+    return adapter
+
+
+def alarms(world: World) -> list[str]:
+    return [line["code"] for line in world.lines if line["event"] == "steward.alarm"]
+
+
+def post(world: World, payload: Any) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {world.env['STEWARD_SECRET_DEPLOY']}"}
+    event = function_url_event("POST", "/", headers, json.dumps(payload).encode())
+    answer: dict[str, Any] = world.function.handle(event, {"time_limit_in_ms": 30_000})
+    return answer
+
+
+@pytest.fixture
+def broken(make_world: MakeWorld, tmp_path: Path) -> World:
+    """A world whose ledger is a folder."""
+    return make_world(ledger=open_ledger(f"sqlite:///{tmp_path}"))
+
+
+def test_without_its_ledger_nothing_is_sent(broken: World) -> None:
+    """An exception to the platform's retry, one alarm, no request."""
+    kill(broken)
+    invocation = broken.deliver(sample(DOWN))
+    assert "RetryLater" in invocation.error
+    assert broken.requests() == 0
+    assert not any(request.action == ACTION for request in broken.cloud.requests)
+    assert "ledger.unavailable" in alarms(broken)
+
+
+def test_without_its_ledger_http_senders_are_asked_to_repeat(broken: World) -> None:
+    """503: the one thing that Alertmanager repeats."""
+    answer = post(broken, sample("request-restart-hive"))
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["Retry-After"]
+    assert broken.requests() == 0
+
+
+def test_the_follow_up_without_its_ledger_says_so(broken: World) -> None:
+    """It raises nothing: the next minute tries again."""
+    answer = broken.deliver(timer_event("follow-up", MESSAGE, broken.clock.now())).answer
+    assert "cannot be used" in answer["follow_up"]
+
+
+def test_a_lost_settle_leaves_the_request_as_it_is(world: World, mocker: MockerFixture) -> None:
+    """The record says SENDING, the sender gets its answer, the follow-up observes."""
+    kill(world)
+    mocker.patch.object(type(world.function.ledger), "settle", side_effect=LedgerUnavailable("gone"))
+    world.deliver(sample(DOWN))
+    assert world.outcomes()[0]["outcome"] == "done"
+    assert "ledger.settle_failed" in alarms(world)
+    mocker.stopall()
+    for _ in range(2):
+        world.clock.sleep(61)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    (operation,) = world.function.ledger.operations()
+    assert operation.state is State.VERIFIED
+    assert world.requests() == 1
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "RequestLimitExceeded.UinLimitExceeded"])
+def test_a_throttled_request_is_sent_again_with_a_pause(world: World, code: str) -> None:
+    """What certainly was not carried out may be: the third try is taken."""
+    kill(world)
+    fault = next(kind for kind in Kind if kind.name in ("ERROR", "API_ERROR", "ERROR_ENVELOPE"))
+    faulty(world, *(Fault(fault, action=ACTION, code=code) for _ in range(2)))
+    world.deliver(sample(DOWN))
+    assert world.outcomes()[0]["outcome"] == "done"
+    assert world.outcomes()[0]["attempts"] == 3
+    assert world.requests() == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "state"),
+    [
+        ("RequestLimitExceeded", "deferred", State.NOT_SENT),
+        ("ResourceInUse.InstanceInProcess", "deferred", State.NOT_SENT),
+        ("UnauthorizedOperation.CheckCamAuth", "refused", State.REJECTED),
+        ("InvalidParameter.InvalidIpList", "refused", State.REJECTED),
+        ("InternalError.WoodServerError", "in_doubt", State.IN_DOUBT),
+        ("FailedOperation", "in_doubt", State.IN_DOUBT),
+    ],
+)
+def test_the_apis_errors_end_in_their_outcomes(world: World, code: str, outcome: str, state: State) -> None:
+    """Deferred, refused or in doubt: by the code; and nothing is carried out."""
+    kill(world)
+    fault = next(kind for kind in Kind if kind.name in ("ERROR", "API_ERROR", "ERROR_ENVELOPE"))
+    faulty(world, *(Fault(fault, action=ACTION, code=code) for _ in range(40)))
+    world.deliver(sample(DOWN), time_limit_ms=6000)
+    assert {line["outcome"] for line in world.outcomes()} == {outcome}
+    assert {operation.state for operation in world.function.ledger.operations()} == {state}
+    assert world.requests() == 0
+
+
+def test_a_cluster_that_cannot_be_seen_is_left_alone(world: World) -> None:
+    """No look, no request; a timer's event is delivered again by the platform."""
+    faulty(world, *(Fault(Kind.CUT_BODY, action="DescribeInstances") for _ in range(9)))
+    invocation = world.deliver(sample("timer-nightly-stop"))
+    assert "RetryLater" in invocation.error
+    assert world.requests() == 0
+    assert {line["code"] for line in world.outcomes()} == {"look.failed"}
+
+
+def test_missing_rights_to_look_are_a_refusal(world: World) -> None:
+    """A repeat would not help."""
+    for secret in list(world.cloud.credentials):
+        world.cloud.denied.add((secret, "DescribeInstances"))
+    kill(world)
+    world.deliver(sample(DOWN))
+    assert world.outcomes()[0]["outcome"] == "refused"
+
+
+def test_a_busy_cluster_defers(world: World) -> None:
+    """Another workflow ends; the event says that it waited."""
+    kill(world)
+    world.cloud.cluster("emr-4zvc5mul").status = 4
+    world.deliver(sample(DOWN))
+    assert world.outcomes()[0]["code"] == "guard.cluster_busy"
+
+
+def test_too_little_time_begins_nothing(world: World) -> None:
+    """Refused before anything is armed."""
+    kill(world)
+    assert "RetryLater" in world.deliver(sample(DOWN), time_limit_ms=1000).error
+    assert world.function.ledger.operations() == []
+
+
+def test_quarantine_after_restarts_that_do_not_last(world: World) -> None:
+    """K verified restarts, then one escalation, then nothing by itself, until a person releases it."""
+    process = world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5")
+    for _ in range(5):
+        process.kill()
+        world.deliver(sample(DOWN))
+        world.clock.sleep(16 * 60)
+    assert world.requests() == 3
+    assert alarms(world).count("guard.quarantine") >= 1
+    assert world.outcomes()[-1]["code"] == "guard.quarantine"
+    world.function.ledger.release("HDFS/datanode/172.16.0.5", world.clock.now())
+    world.deliver(sample(DOWN))
+    assert world.requests() == 4
+
+
+def loosened(limits: dict[str, Any]) -> Any:
+    raw, _ = read_raw(str(ROOT / "steward.yml"))
+    raw["rules"][0]["limits"] = limits
+    return read_config(raw)
+
+
+def test_a_share_serves_a_part_and_escalates_once(make_world: MakeWorld) -> None:
+    """20 DataNodes, 20 %: 15 alerts at 15 cold instances restart 4, hold 11 with the reason, and say so once."""
+    config = loosened({"cooldown": "15m", "max_nodes": 20, "max_share": "20%"})
+    shared = open_ledger("sqlite:///:memory:")
+    world = make_world(config, ledger=shared)
+    ips = [f"10.9.0.{n}" for n in range(20)]
+    world.cloud.remove_cluster("emr-4zvc5mul")
+    world.cloud.add_cluster("emr-4zvc5mul", {"HDFS": {"DataNode": ips}}, region="ap-guangzhou", transition_seconds=0.0)
+    for ip in ips[:15]:
+        process = world.cloud.process("emr-4zvc5mul", "DataNode", ip)
+        process.kill()
+        process.refuse_to_recover()
+    for ip in ips[:15]:
+        event = sample(DOWN)
+        event["alerts"][0]["labels"]["ip"] = ip
+        event["alerts"][0]["fingerprint"] = ip
+        cold = Function(
+            world.function.settings,
+            config,
+            env=world.env,
+            clock=world.clock,
+            ledger=shared,
+            transport=lambda: CloudAdapter(world.cloud),
+            write=world.function._write,
+        )
+        world.function = cold
+        world.deliver(event, time_limit_ms=2100)
+    assert world.requests() == 4
+    codes = [line["code"] for line in world.outcomes()]
+    assert codes.count("guard.max_share") == 11
+    assert alarms(world).count("guard.max_share") == 1
+
+
+def test_one_failing_cluster_does_not_touch_the_other(world: World) -> None:
+    """Clusters are served side by side."""
+    event = sample("alertmanager-two-clusters")
+    world.kill_what_fires(event)
+    world.cloud.cluster("emr-8kd2m1qp").status = 23
+    world.deliver(event)
+    assert sorted(line["outcome"] for line in world.outcomes()) == ["done", "refused"]
+
+
+def test_a_fault_of_our_own_is_an_outcome(world: World, mocker: MockerFixture) -> None:
+    """No input loses an event without a word."""
+    mocker.patch("handler.entrypoint.Pipeline.serve", side_effect=RuntimeError("bug"))
+    world.deliver(sample(DOWN))
+    assert world.outcomes()[0]["code"] == "fault"
+    assert post(world, sample("request-restart-hive"))["statusCode"] == 200
+
+
+def test_only_post_is_served_and_bodies_are_bounded(world: World) -> None:
+    """405, 413 and 400 as problem+json."""
+    headers = {"Authorization": f"Bearer {world.env['STEWARD_SECRET_DEPLOY']}"}
+
+    def call(method: str, body: bytes) -> int:
+        status: int = world.function.handle(function_url_event(method, "/?a=1", headers, body), None)["statusCode"]
+        return status
+
+    assert call("GET", b"") == 405
+    assert call("POST", b"{") == 400
+    assert call("POST", b"\xff") == 400
+    assert call("POST", b"[" * (7 * 1024 * 1024)) == 413
+
+
+def test_alarms_reach_chats_and_the_bus_and_their_failure_changes_nothing(world: World, mocker: MockerFixture) -> None:
+    """Once each; a chat that fails, and one that is not set, are said in the log."""
+    object.__setattr__(
+        world.function.config,
+        "alarms",
+        AlarmSettings((Chat("CHAT_A"), Chat("CHAT_B")), EventBus("eb-example0", "ap-guangzhou")),
+    )
+    try:
+        world.env["CHAT_A"] = "json://127.0.0.1:9/token-that-nobody-may-see"
+        world.env["STEWARD_EB_ENDPOINT"] = "https://eb.tencentcloudapi.com"
+        notify = mocker.patch("apprise.Apprise.notify", return_value=False)
+        world.deliver(sample("documented-request"))
+        world.deliver(sample("documented-request"))
+    finally:
+        object.__setattr__(world.function.config, "alarms", AlarmSettings())
+    assert notify.call_count == 1
+    assert len(world.cloud.put_events) == 1
+    unsent = [line["problem"] for line in world.lines if line["event"] == "steward.alarm.unsent"]
+    assert any("CHAT_B" in problem for problem in unsent)
+    assert any("did not take" in problem for problem in unsent)
+    assert {line["outcome"] for line in world.outcomes()} == {"refused"}
+    assert "token-that-nobody-may-see" not in json.dumps(world.lines)
+
+
+# -- the follow-up's conclusions
+
+
+def verdict(kept: int, carried_out: int, untouched: int) -> Verdict:
+    names = iter("abcdefghi")
+    return Verdict(*(tuple(next(names) for _ in range(count)) for count in (kept, carried_out, untouched)))
+
+
+@pytest.mark.parametrize(
+    ("state", "seen", "status", "age", "expected"),
+    [
+        (State.ACCEPTED, verdict(2, 0, 0), 2, 10, State.VERIFIED),
+        (State.ACCEPTED, verdict(1, 1, 0), 8, 10, State.ACCEPTED),
+        (State.ACCEPTED, verdict(1, 1, 0), 2, 601, State.FAILED),
+        (State.ACCEPTED, verdict(0, 0, 2), 2, 601, State.TIMED_OUT),
+        (State.ACCEPTED, None, 2, 10, State.ACCEPTED),
+        (State.ACCEPTED, None, 2, 601, State.TIMED_OUT),
+        (State.IN_DOUBT, verdict(2, 0, 0), 2, 10, State.VERIFIED),
+        (State.IN_DOUBT, verdict(0, 1, 1), 8, 10, State.ACCEPTED),
+        (State.IN_DOUBT, verdict(0, 0, 2), 2, 300, State.IN_DOUBT),
+        (State.IN_DOUBT, verdict(0, 0, 2), 2, 361, State.NOT_SENT),
+        (State.IN_DOUBT, verdict(0, 0, 2), 8, 361, State.IN_DOUBT),
+        (State.IN_DOUBT, verdict(0, 0, 2), 8, 601, State.TIMED_OUT),
+    ],
+)
+def test_what_the_follow_up_concludes(
+    state: State, seen: Verdict | None, status: int, age: float, expected: State
+) -> None:
+    """By what is seen and how much time has passed; never by guessing."""
+    now = 1_000_000.0
+    operation = an_operation("op-1", now=now - age, state=state)
+    observed = Observation("emr-4zvc5mul", status, {}, now) if seen is not None else None
+    assert conclude(operation, seen, observed, now)[0] is expected
+
+
+def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:
+    """What cannot be looked at does not stay open for ever."""
+    now = world.clock.now()
+    ledger = world.function.ledger
+    operation = an_operation("op-1", cluster="emr-gone0000", now=now, op_type=OpType.STOP_SERVICE)
+    assert ledger.arm(operation, 0)
+    for _ in range(12):
+        world.clock.sleep(61)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    found = ledger.get("op-1")
+    assert found is not None
+    assert found.state is State.TIMED_OUT
+    assert alarms(world) == ["operation.timed_out"]
+
+
+# -- settings
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"STEWARD_MODE": "dry"}, "act or observe"),
+        ({"STEWARD_LOG_LEVEL": "LOUD"}, "DEBUG"),
+        ({"STEWARD_EMR_ENDPOINT": "ftp://x"}, "is no endpoint"),
+        ({"STEWARD_EMR_ENDPOINT": "http://h/path"}, "is no endpoint"),
+        ({"STEWARD_CONFIG": " "}, "set but empty"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start(env: dict[str, str], says: str) -> None:
+    """Naming the variable and what it may be."""
+    with pytest.raises(ConfigurationError, match=says) as raised:
+        Settings.from_env(env)
+    assert next(iter(env)) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "host"),
+    [
+        ("global", "https", "emr.tencentcloudapi.com"),
+        ("regional", "https", "emr.ap-guangzhou.tencentcloudapi.com"),
+        ("international", "https", "emr.intl.tencentcloudapi.com"),
+        ("internal", "https", "emr.internal.tencentcloudapi.com"),
+        ("emr.example.com", "https", "emr.example.com"),
+        ("http://127.0.0.1:18080/", "http", "127.0.0.1:18080"),
+    ],
+)
+def test_endpoints(text: str, scheme: str, host: str) -> None:
+    """A word, a host, or a URL."""
+    endpoint = Endpoint.parse(text)
+    assert (endpoint.scheme, endpoint.for_region("ap-guangzhou")) == (scheme, host)
+
+
+def test_credentials_come_from_the_platform_first() -> None:
+    """A whole pair of its names, then the SDK's; never printed."""
+    sdk = {"TENCENTCLOUD_SECRET_ID": "id-b", "TENCENTCLOUD_SECRET_KEY": "key-b"}
+    role = {"TENCENTCLOUD_SECRETID": "id-a", "TENCENTCLOUD_SECRETKEY": "key-a", "TENCENTCLOUD_SESSIONTOKEN": "token-a"}
+    assert Credentials.from_env({**sdk, **role}).kind == "role"
+    assert Credentials.from_env(sdk).kind == "key"
+    assert "key-a" not in repr(Credentials.from_env(role))
+    with pytest.raises(ConfigurationError, match="execution role"):
+        Credentials.from_env({"TENCENTCLOUD_SECRETID": "only"})
+
+
+def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(
+    mocker: MockerFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """index.main_handler, as deployed: one instance, made by the first event."""
+    import index
+
+    mocker.patch.object(entrypoint.Function, "_instance", None)
+    mocker.patch.dict("os.environ", {"STEWARD_CONFIG": "/nonexistent/steward.yml"}, clear=True)
+    with pytest.raises(ConfigurationError):
+        index.main_handler({}, {})
+    mocker.patch.dict("os.environ", {"STEWARD_LEDGER": "sqlite:///:memory:"}, clear=True)
+    answer = index.main_handler(
+        sample("timer-maintenance-on") | {"Message": "nobody listens"}, {"time_limit_in_ms": "x"}
+    )
+    assert answer["counts"] == {"skipped": 1}
+    out = capsys.readouterr().out
+    assert '"event":"steward.configuration"' in out
+    assert '"code":"rules.none"' in out

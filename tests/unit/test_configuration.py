@@ -1,0 +1,395 @@
+"""steward.yml: what it means, and what is refused, with line, path and mend."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler import steward_file
+from handler.configuration import Config
+from handler.configuration_file import InvalidConfiguration, duration, read_config
+from handler.errors import ConfigurationError
+from handler.operations import OpType
+from handler.steward_file import json_schema, load, read_raw
+
+ROOT = Path(__file__).parents[2]
+RAW: dict[str, Any] = {
+    "clusters": {"emr-4zvc5mul": {"region": "ap-guangzhou", "allow": ["RestartService", "StopService", "StopMonitor"]}},
+    "rules": [
+        {
+            "name": "restart",
+            "when": {"status": ["firing"]},
+            "do": {
+                "operation": "RestartService",
+                "cluster": "{cluster}",
+                "scope": {"HDFS": {"DataNode": ["{ip}"]}},
+                "strategy": {"rolling": True},
+            },
+        }
+    ],
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """RAW with the value at a dotted path replaced; None removes it."""
+    raw = copy.deepcopy(RAW)
+    *steps, last = path.split("/")
+    here: Any = raw
+    for step in steps:
+        here = here[int(step)] if isinstance(here, list) else here.setdefault(step, {})
+    if value is None:
+        del here[last]
+    else:
+        here[int(last) if isinstance(here, list) else last] = value
+    return raw
+
+
+def problems(raw: object) -> str:
+    with pytest.raises(InvalidConfiguration) as raised:
+        read_config(raw)
+    return str(raised.value)
+
+
+def test_the_example_is_valid_and_fits_its_schema() -> None:
+    """What is shipped is what is documented."""
+    raw, lines = read_raw(str(ROOT / "steward.yml"))
+    jsonschema.Draft202012Validator(json_schema()).validate(raw)
+    config = load(str(ROOT / "steward.yml"))
+    assert [rule.name for rule in config.rules] == [rule["name"] for rule in raw["rules"]]
+    assert lines["rules[0].do.operation"] > lines["rules[0].name"]
+
+
+def test_every_section_becomes_values() -> None:
+    """Each key has its meaning."""
+    raw = copy.deepcopy(RAW)
+    raw["limits"] = {"cooldown": "1h30m", "max_share": "50%"}
+    raw["rules"].append(
+        {
+            "name": "stop",
+            "when": {"source": ["timer"]},
+            "do": {
+                "operation": "StopService",
+                "cluster": "emr-4zvc5mul",
+                "scope": {"HBASE": "all", "HIVE": {"HiveServer2": "all"}},
+                "stop_params": {"policy": "safe", "thread_count": 2, "grace_seconds": 60},
+            },
+            "limits": {"max_nodes": 3, "max_event_age": 60},
+        }
+    )
+    raw["webhook"] = {
+        "patience": "3s",
+        "callers": [
+            {"name": "a", "basic": {"user": "u", "password_env": "SECRET_A"}},
+            {"name": "b", "bearer_env": "SECRET_B"},
+        ],
+    }
+    raw["safety"] = {
+        "quorum_roles": ["NameNode"],
+        "breaker": {"intents": 5, "window": "1m", "close_after": "2m"},
+        "quarantine": {"restarts": 2, "within": "30m", "release_after": "1d"},
+        "freezes": [
+            {
+                "from": "2027-02-05T18:00:00",
+                "to": "2027-02-06T09:00:00+08:00",
+                "time_zone": "Asia/Shanghai",
+                "reason": "x",
+                "clusters": ["emr-4zvc5mul"],
+            }
+        ],
+        "maintenance_windows": [
+            {"days": ["Sat"], "start": "22:00", "end": "02:00", "time_zone": "Asia/Shanghai", "reason": "x"}
+        ],
+        "keep_records": "7d",
+    }
+    raw["alarms"] = {
+        "chat": [{"url_env": "CHAT"}],
+        "event_bus": {"id": "eb-x", "region": "ap-guangzhou"},
+        "group_within": "1m",
+    }
+    raw["clusters"]["emr-4zvc5mul"]["role_arn"] = "qcs::cam::uin/100000000001:roleName/steward"
+    config = read_config(raw)
+    restart, stop = config.rules
+    assert (restart.limits.cooldown, restart.limits.max_share, restart.limits.max_nodes) == (5400.0, 0.5, 1)
+    assert (stop.order_limits.max_nodes, stop.order_limits.max_event_age, stop.order_limits.cooldown) == (
+        3,
+        60.0,
+        5400.0,
+    )
+    assert stop.manner.stop_params is not None
+    assert stop.manner.stop_params.to_wire() == {"StopPolicy": "safe", "ThreadCount": 2, "GraceDownTime": 60}
+    assert config.webhook.patience == 3.0
+    assert [(caller.user, caller.secret_env) for caller in config.webhook.callers] == [
+        ("u", "SECRET_A"),
+        ("", "SECRET_B"),
+    ]
+    (freeze,) = config.safety.freezes
+    assert freeze.end - freeze.start == 15 * 3600
+    assert freeze.covers(freeze.start, "emr-4zvc5mul")
+    assert not freeze.covers(freeze.start, "emr-other000")
+    assert config.safety.breaker.close_after == 120.0
+    assert config.safety.keep_records == 7 * 86400
+    assert config.alarms.event_bus is not None
+
+
+def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
+    """Saturday 22:00 to 02:00 covers Sunday 01:00, by the zone's clock."""
+    window = {"days": ["Sat"], "start": "22:00", "end": "02:00", "time_zone": "Asia/Shanghai", "reason": "x"}
+    (one,) = read_config(changed("safety/maintenance_windows", [window])).safety.maintenance_windows
+    saturday_2200 = 1_800_108_000.0  # 2027-01-16T14:00:00Z
+    assert [one.covers(saturday_2200 + hours * 3600, "emr-4zvc5mul") for hours in (-1, 0, 3, 4, 24, 27)] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("clusters", None, "clusters"),
+        ("cluster", {}, "did you mean clusters"),
+        ("clusters/emr-X", {"region": "ap-guangzhou", "allow": ["StopService"]}, "is no cluster id"),
+        ("clusters/emr-4zvc5mul/region", "Guangzhou", "is no region"),
+        ("clusters/emr-4zvc5mul/allow", [], "allow"),
+        ("clusters/emr-4zvc5mul/allow", ["RestartServices"], "one of StartService"),
+        ("clusters/emr-4zvc5mul/alow", [], "did you mean allow"),
+        ("clusters/emr-4zvc5mul/role_arn", "steward", "is no role"),
+        ("rules/0/name", "", "rules[0].name"),
+        ("rules/0/whne", {}, "did you mean when"),
+        ("rules/0/when", {"statsu": ["firing"]}, "did you mean status"),
+        ("rules/0/when", {"ip": [{"prefx": "1"}]}, "did you mean prefix"),
+        ("rules/0/do/operation", "Restart", "one of StartService"),
+        ("rules/0/do/strategy", None, "RestartService needs a strategy"),
+        ("rules/0/do/strategy/batch_sise", 1, "did you mean batch_size"),
+        ("rules/0/do/strategy/batch_size", 0, "batch_size"),
+        ("rules/0/do/strategy/wait_seconds", 301, "wait_seconds"),
+        ("rules/0/do/stop_params", {}, "only StopService"),
+        ("rules/0/do/keep_monitor", True, "only StopMonitor"),
+        ("rules/0/do/cluster", "{clster}", "did you mean cluster"),
+        ("rules/0/do/cluster", "emr-4zvc5muk", "did you mean emr-4zvc5mul"),
+        ("rules/0/do/scope", {}, "is empty"),
+        ("rules/0/do/scope", {"HDFS": {}}, "is empty"),
+        ("rules/0/do/scope", {"HDFS": {"DataNode": []}}, "is empty"),
+        ("rules/0/do/scope", {"HDFS": {"DataNode": ["{ip|hots}"]}}, "hots"),
+        ("rules/0/limits", {"cooldown": "soon"}, "is no duration"),
+        ("rules/0/limits", {"max_share": "250%"}, "is no share"),
+        ("rules/0/limits", {"max_share": "half"}, "is no share"),
+        ("rules/0/limits", {"max_node": 1}, "did you mean max_nodes"),
+        ("webhook", {"callers": [{"name": "a"}]}, "exactly one"),
+        ("webhook", {"callers": [{"name": "a", "bearer_env": "hunter2-secret"}]}, "environment variable"),
+        ("webhook", {"callers": [{"name": "a", "basic": {"user": "a:b", "password_env": "X"}}]}, "colon"),
+        ("webhook", {"callers": [{"name": "a", "bearer_env": "X"}, {"name": "a", "bearer_env": "Y"}]}, "stands twice"),
+        ("webhook", {"patience": "1h"}, "out of bounds"),
+        ("safety", {"freezes": [{"from": "x", "to": "2027-01-01", "reason": "r"}]}, "is no date and time"),
+        ("safety", {"freezes": [{"from": "2027-01-01", "to": "2027-01-02", "reason": "r"}]}, "names no time zone"),
+        (
+            "safety",
+            {"freezes": [{"from": "2027-01-02T00:00:00Z", "to": "2027-01-01T00:00:00Z", "reason": "r"}]},
+            "before it begins",
+        ),
+        (
+            "safety",
+            {"maintenance_windows": [{"start": "2", "end": "03:00", "time_zone": "Asia/Shanghai", "reason": "r"}]},
+            "HH:MM",
+        ),
+        (
+            "safety",
+            {"maintenance_windows": [{"start": "03:00", "end": "03:00", "time_zone": "Asia/Shanghai", "reason": "r"}]},
+            "when it begins",
+        ),
+        (
+            "safety",
+            {"maintenance_windows": [{"start": "02:00", "end": "03:00", "time_zone": "Mars/Olympus", "reason": "r"}]},
+            "IANA",
+        ),
+        (
+            "safety",
+            {
+                "freezes": [
+                    {"from": "2027-01-01T00:00:00Z", "to": "2028-01-01T00:00:00Z", "reason": "r", "clusters": ["emr-x"]}
+                ]
+            },
+            "not listed",
+        ),
+        ("safety", {"keep_records": "1h"}, "out of bounds"),
+        ("alarms", {"event_bus": {"id": "bus", "region": "ap-guangzhou"}}, "is no event bus"),
+        ("alarms", {"chat": [{"url_env": "slack://token"}]}, "environment variable"),
+    ],
+)
+def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) -> None:
+    """Each fault of a file is said with what to do about it; a secret written there is never repeated."""
+    said = problems(changed(path, value))
+    assert says in said
+    assert "hunter2" not in said
+
+
+def test_an_operation_that_its_cluster_does_not_allow_is_refused_when_the_file_is_read() -> None:
+    """Not first at 3 a.m."""
+    raw = changed("rules/0/do/cluster", "emr-4zvc5mul")
+    raw["clusters"]["emr-4zvc5mul"]["allow"] = ["StopService"]
+    assert "not in `allow`" in problems(raw)
+    raw = copy.deepcopy(RAW)
+    raw["rules"].append(copy.deepcopy(raw["rules"][0]))
+    raw["rules"][1]["do"]["even_if_healthy"] = True
+    raw["rules"][1]["do"]["operation"] = "StopService"
+    said = problems(raw)
+    assert "stands twice" in said
+    assert "only RestartService" in said
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(raw=json_values)
+def test_anything_is_a_configuration_or_refused(raw: Any) -> None:
+    """Nothing else is raised."""
+    try:
+        assert isinstance(read_config(raw), Config)
+    except InvalidConfiguration as error:
+        assert error.problems
+
+
+@given(
+    path=st.sampled_from(
+        [
+            "clusters",
+            "rules",
+            "rules/0",
+            "rules/0/do",
+            "rules/0/when",
+            "rules/0/do/scope",
+            "webhook",
+            "safety",
+            "alarms",
+            "limits",
+        ]
+    ),
+    value=json_values.filter(lambda value: value is not None),
+)
+def test_a_valid_file_spoiled_anywhere_is_refused_in_words(path: str, value: Any) -> None:
+    """A mutated file is a configuration or refused; never a crash."""
+    try:
+        read_config(changed(path, value))
+    except InvalidConfiguration as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("90s", 90),
+        ("15m", 900),
+        ("2h", 7200),
+        ("7d", 604800),
+        ("1h30m", 5400),
+        ("1.5h", 5400),
+        (5, 5),
+        ("5", 5),
+        (0.5, 0.5),
+        ("", None),
+        ("m", None),
+        ("5x", None),
+        (True, None),
+        (float("nan"), None),
+        ([], None),
+        ("1h x", None),
+    ],
+)
+def test_durations(written: Any, seconds: float | None) -> None:
+    """A number of seconds, or numbers with units."""
+    assert duration(written) == seconds
+
+
+# -- the file itself
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"clusters: {a: 1, a: 2}", "stands twice"),
+        (b"clusters:\n\t- x", "is no YAML"),
+        (b"a: 1\n---\nb: 2", "2 documents"),
+        (b"1: x", ""),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"a: &a\n  <<: *a", ""),
+        (b"a: !!python/object:os.system x", "tag"),
+        (b"x: " + b"[" * 80 + b"]" * 80, "nested too deeply"),
+        (b"#" * 1_000_002, "1 MB"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, content: bytes, says: str) -> None:
+    """With its name, and its line where there is one."""
+    path = tmp_path / "steward.yml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as raised:
+        load(str(path))
+    assert str(path) in str(raised.value)
+    assert says in str(raised.value)
+
+
+def test_missing_files_and_broken_json_are_said(tmp_path: Path) -> None:
+    """And how to name another."""
+    with pytest.raises(ConfigurationError, match="STEWARD_CONFIG"):
+        load(str(tmp_path / "none.yml"))
+    with pytest.raises(ConfigurationError):
+        load(str(tmp_path))
+    packaged = tmp_path / "steward.json"
+    packaged.write_text('{"clusters": {}}', encoding="utf-8")
+    assert load(str(packaged)).rules == ()
+    packaged.write_text('{"clusters": ', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"steward\.json"):
+        load(str(packaged))
+
+
+def test_scalars_are_read_as_yaml_1_2(tmp_path: Path) -> None:
+    """A time is a text, no is a text, and numbers are numbers."""
+    path = tmp_path / "x.yml"
+    path.write_text("a: 22:00\nb: no\nc: 0x10\nd: 1.5\ne: ~\nf: true\ng: 2027-01-01\nh: 1_000\n", encoding="utf-8")
+    raw, lines = read_raw(str(path))
+    assert (raw["a"], raw["b"], raw["c"], raw["d"], raw["e"], raw["f"], raw["g"]) == (
+        "22:00",
+        "no",
+        16,
+        1.5,
+        None,
+        True,
+        "2027-01-01",
+    )
+    assert lines["d"] == 4
+
+
+def test_problems_bear_their_line(tmp_path: Path) -> None:
+    """file:line, as an editor opens it."""
+    path = tmp_path / "steward.yml"
+    path.write_text("clusters:\n  emr-4zvc5mul:\n    region: ap-guangzhou\n    alow: [StopService]\n", encoding="utf-8")
+    with pytest.raises(InvalidConfiguration) as raised:
+        load(str(path))
+    assert f"{path}:4: clusters.emr-4zvc5mul.alow" in str(raised.value)
+
+
+def test_all_op_types_stand_in_the_documents() -> None:
+    """README names every operation, and every setting."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    words = [op.value for op in OpType] + [
+        "STEWARD_CONFIG",
+        "STEWARD_EMR_ENDPOINT",
+        "STEWARD_MODE",
+        "STEWARD_LOG_LEVEL",
+        "STEWARD_LEDGER",
+    ]
+    assert [word for word in words if word not in readme] == []
+    assert steward_file.__doc__

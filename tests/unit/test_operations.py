@@ -1,0 +1,175 @@
+"""Operations: the algebra of scopes, against a model; strategies and manners."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.observation import Observation, Reading, UnknownPart, same_spelling
+from handler.operations import (
+    ALL,
+    Manner,
+    OpScope,
+    OpType,
+    Request,
+    StopParams,
+    StrategyConfig,
+    Target,
+    UnresolvedScope,
+)
+from handler.planning import plan, resolve, scope_to_send
+from tests.unit.test_guards import an_intent
+
+UNIVERSE = [
+    Target(service, component, ip)
+    for service, component in (("HDFS", "DataNode"), ("HDFS", "NameNode"), ("HIVE", "HiveServer2"))
+    for ip in ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+]
+parts = st.one_of(
+    st.sampled_from(["HDFS", "hive"]).map(OpScope.of_service),
+    st.tuples(st.sampled_from([("HDFS", "DataNode"), ("HDFS", "datanode"), ("HIVE", "HiveServer2")])).map(
+        lambda pair: OpScope.of_component(*pair[0])
+    ),
+    st.lists(st.sampled_from(UNIVERSE), max_size=5).map(OpScope.of_targets),
+)
+scopes = st.lists(parts, max_size=4).map(OpScope.union_of)
+
+
+def meant(scope: OpScope) -> set[Target]:
+    return {target for target in UNIVERSE if scope.covers(target)}
+
+
+@given(left=scopes, right=scopes)
+def test_union_is_what_either_means(left: OpScope, right: OpScope) -> None:
+    """Commutative, idempotent, and exact."""
+    assert meant(left | right) == meant(left) | meant(right)
+    assert left | right == right | left
+    assert left | left == left
+    assert hash(left | right) == hash(right | left)
+
+
+@given(left=scopes, right=scopes)
+def test_difference_is_exact_or_says_that_it_cannot_be_said(left: OpScope, right: OpScope) -> None:
+    """ "All but some" is no scope of the API's."""
+    try:
+        assert meant(left - right) == meant(left) - meant(right)
+    except UnresolvedScope:
+        assert meant(left) & meant(right)
+
+
+@given(scope=scopes)
+def test_the_wire_never_means_more(scope: OpScope) -> None:
+    """A missing list there means all: a part without nodes is left out whole."""
+    read_back = OpScope.union_of(
+        OpScope.of_service(service["ServiceName"])
+        if "ComponentInfoList" not in service
+        else OpScope.union_of(
+            OpScope.of_component(service["ServiceName"], one["ComponentName"], one.get("IpList", ALL))
+            for one in service["ComponentInfoList"]
+        )
+        for service in scope.to_wire()["ServiceInfoList"]
+    )
+    assert meant(read_back) == meant(scope)
+    assert bool(scope) == bool(list(scope))
+
+
+def test_a_scope_reads_well() -> None:
+    """For people, and for machines."""
+    scope = OpScope.of_service("hive") | OpScope.of_component("HDFS", "DataNode", [f"10.0.0.{n}" for n in range(6)])
+    assert str(scope) == "HDFS/DataNode on 10.0.0.0, 10.0.0.1, 10.0.0.2, 10.0.0.3 and 2 more; HIVE (all)"
+    assert scope.services == ["HDFS", "HIVE"]
+    assert str(OpScope()) == "nothing"
+    assert "HIVE" in repr(scope)
+    assert not OpScope.of_component("HDFS", "DataNode", [])
+    assert repr(ALL) == "ALL"
+    assert str(UNIVERSE[0]) == "HDFS/DataNode@10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "processes", "batches"),
+    [
+        (StrategyConfig(), 5, 5),
+        (StrategyConfig(batch_size=2), 5, 3),
+        (StrategyConfig(rolling=False), 5, 1),
+        (StrategyConfig(), 0, 0),
+    ],
+)
+def test_batches(strategy: StrategyConfig, processes: int, batches: int) -> None:
+    """How many a rolling restart takes."""
+    assert strategy.batches(processes) == batches
+
+
+@pytest.mark.parametrize(
+    ("manner", "problem"),
+    [
+        (Manner(OpType.RESTART_SERVICE), "StrategyConfig"),
+        (Manner(OpType.RESTART_SERVICE, StrategyConfig()), ""),
+        (Manner(OpType.START_SERVICE, keep_monitor=True), "KeepMonitorButNotRecoverProcess"),
+        (Manner(OpType.STOP_MONITOR, keep_monitor=True), ""),
+        (Manner(OpType.START_SERVICE, stop_params=StopParams()), "StopParams"),
+        (Manner(OpType.STOP_SERVICE, stop_params=StopParams("safe")), ""),
+    ],
+)
+def test_what_the_api_would_not_take(manner: Manner, problem: str) -> None:
+    """It is said before anything is sent."""
+    assert manner.problem().partition(":")[0] == problem
+
+
+@given(left=scopes, right=scopes)
+def test_a_digest_is_of_the_meaning(left: OpScope, right: OpScope) -> None:
+    """Equal for requests that ask the same, however they were written."""
+    manner = Manner(OpType.STOP_SERVICE)
+    one, other = Request("emr-4zvc5mul", manner, left), Request("emr-4zvc5mul", manner, right)
+    assert (one.digest() == other.digest()) == (left == right)
+
+
+# -- resolving against what is seen
+
+
+def seen() -> Observation:
+    services: dict[str, tuple[Reading, ...]] = {"HDFS": (), "HIVE": (), "KUDU": ()}
+    for target in UNIVERSE:
+        services[target.service] += (Reading(target, 1, 1, 1, ""),)
+    return Observation("emr-4zvc5mul", 2, services, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("scope", "problem"),
+    [
+        (OpScope.of_service("KUDU"), "service KUDU"),
+        (OpScope.of_component("HDFS", "DatNode"), "HDFS has DataNode, NameNode"),
+        (OpScope.of_component("HDFS", "DataNode", ["10.9.9.9"]), "runs on 10.0.0.1, 10.0.0.2, 10.0.0.3"),
+    ],
+)
+def test_what_does_not_exist_is_named_with_what_does(scope: OpScope, problem: str) -> None:
+    """Unknown service, component or address."""
+    with pytest.raises(UnknownPart, match=problem):
+        seen().resolve(scope)
+
+
+@given(scope=scopes)
+def test_a_scope_resolves_to_what_it_means(scope: OpScope) -> None:
+    """Each process once, whatever case it was written in."""
+    assert {reading.target for reading in seen().resolve(scope)} == meant(scope)
+
+
+def test_one_wrong_intent_spoils_only_itself() -> None:
+    """The others of the plan are served, in the cluster's own spelling."""
+    good = an_intent(scope=OpScope.of_component("HDFS", "DATANODE"))
+    bad = an_intent(scope=OpScope.of_component("HDFS", "Data"))
+    (the_plan,) = plan([good, bad])
+    asked, unknown = resolve(the_plan, seen())
+    assert [intent for intent, _ in unknown] == [bad]
+    assert len(asked) == 3
+    (only,) = plan([good])
+    assert scope_to_send(only, asked, held_any=False) == OpScope.of_component("HDFS", "DataNode")
+    assert scope_to_send(only, asked[:1], held_any=True) == OpScope.of_component("HDFS", "DataNode", ["10.0.0.1"])
+    (whole,) = plan([an_intent(scope=OpScope.of_service("HDFS"))])
+    assert scope_to_send(whole, resolve(whole, seen())[0], held_any=False) == OpScope.of_service("HDFS")
+
+
+def test_known_spellings_mean_one_process() -> None:
+    """Tencent's own pages differ."""
+    assert same_spelling("ZKFC", "ZKFailoverController")
+    assert not same_spelling("DataNode", "NameNode")
