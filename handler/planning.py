@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handler.observation import UnknownPart
+from handler.observation import UnknownPart, same_spelling
 from handler.operations import OpScope
 
 if TYPE_CHECKING:
