@@ -77,7 +77,13 @@ class OpScope:
     __slots__ = ("_services",)
 
     def __init__(self, services: Mapping[str, Components] | None = None) -> None:
-        self._services: dict[str, Components] = dict(services or {})
+        # A part without nodes is no part: whatever names nothing is one value, and takes nothing away from anything.
+        self._services: dict[str, Components] = {}
+        for service, components in (services or {}).items():
+            if components is ALL:
+                self._services[service] = ALL
+            elif kept := {key: component for key, component in components.items() if component[1]}:
+                self._services[service] = kept
 
     # -- ways in
 
@@ -145,7 +151,7 @@ class OpScope:
             taken = other._services.get(service)
             if taken is ALL:
                 continue
-            if taken is None or not taken:
+            if taken is None:
                 left[service] = components
             elif components is ALL:
                 raise UnresolvedScope(f"{service}: all components but some")
@@ -164,10 +170,7 @@ class OpScope:
         return found is not None and (found[1] is ALL or target.ip in found[1])
 
     def __bool__(self) -> bool:
-        return any(
-            components is ALL or any(ips is ALL or ips for _, ips in components.values())
-            for components in self._services.values()
-        )
+        return bool(self._services)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OpScope) and self._canonical() == other._canonical()
@@ -196,20 +199,17 @@ class OpScope:
                         yield service, name, ip
 
     def to_wire(self) -> dict[str, Any]:
-        """The API's ``OpScope``. A missing list there means "all", so a component without nodes is left out whole."""
+        """The API's ``OpScope``. A missing list there means "all"; a part without nodes, which would read so, is never held."""
         services: list[dict[str, Any]] = []
         for service, components in sorted(self._services.items()):
             if components is ALL:
                 services.append({"ServiceName": service})
                 continue
-            infos: list[dict[str, Any]] = []
-            for _, (name, ips) in sorted(components.items()):
-                if ips is ALL:
-                    infos.append({"ComponentName": name})
-                elif ips:
-                    infos.append({"ComponentName": name, "IpList": sorted(ips)})
-            if infos:
-                services.append({"ServiceName": service, "ComponentInfoList": infos})
+            infos: list[dict[str, Any]] = [
+                {"ComponentName": name} if ips is ALL else {"ComponentName": name, "IpList": sorted(ips)}
+                for _, (name, ips) in sorted(components.items())
+            ]
+            services.append({"ServiceName": service, "ComponentInfoList": infos})
         return {"ServiceInfoList": services}
 
     def stable(self) -> str:
@@ -222,12 +222,9 @@ class OpScope:
                 service,
                 None
                 if components is ALL
-                else [
-                    [key, None if ips is ALL else sorted(ips)] for key, (_, ips) in sorted(components.items()) if ips
-                ],
+                else [[key, None if ips is ALL else sorted(ips)] for key, (_, ips) in sorted(components.items())],
             ]
             for service, components in sorted(self._services.items())
-            if components
         ]
 
     def __str__(self) -> str:
@@ -256,11 +253,9 @@ def _components_without(
         away = taken[key][1]
         if away is ALL:
             continue
-        if ips is ALL and away:
-            raise UnresolvedScope(f"{service}/{name}: all nodes but some")
         if ips is ALL:
-            rest[key] = (name, ALL)
-        elif ips - away:
+            raise UnresolvedScope(f"{service}/{name}: all nodes but some")
+        if ips - away:
             rest[key] = (name, ips - away)
     return rest
 
