@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from handler.outcomes import Record
     from handler.settings import Credentials
 
-#: Seconds that sending alarms may take of an invocation.
-SEND_SECONDS: Final = 3.0
+#: Seconds that sending alarms may take of an invocation; the first one loads a large library.
+SEND_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)

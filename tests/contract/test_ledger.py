@@ -309,7 +309,9 @@ def test_what_was_armed_survives_kill_9(url: str) -> None:
 
 
 def _corrupt(path: Path) -> None:
-    open_ledger(f"sqlite:///{path}").history(CLUSTER, NOW, quarantine_within=1)
+    ledger = open_ledger(f"sqlite:///{path}")
+    ledger.history(CLUSTER, NOW, quarantine_within=1)
+    ledger.close()  # with its write-ahead log, from which it could be mended
     path.write_bytes(b"SQLite format 3\0" + os.urandom(8192))
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import apprise
 import pytest
 from pytest_mock import MockerFixture
 
@@ -264,7 +265,7 @@ def test_alarms_reach_chats_and_the_bus_and_their_failure_changes_nothing(world:
     try:
         world.env["CHAT_A"] = "json://127.0.0.1:9/token-that-nobody-may-see"
         world.env["STEWARD_EB_ENDPOINT"] = "https://eb.tencentcloudapi.com"
-        notify = mocker.patch("apprise.Apprise.notify", return_value=False)
+        notify = mocker.patch.object(apprise.Apprise, "notify", return_value=False)
         world.deliver(sample("documented-request"))
         world.deliver(sample("documented-request"))
     finally:
