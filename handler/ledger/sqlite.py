@@ -62,6 +62,8 @@ class SqliteLedger:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
+        #: What ``synchronous`` is set to; None where it is not known.
+        self._is_durable: bool | None = None
 
     # -- incidents
 
@@ -438,7 +440,9 @@ class SqliteLedger:
     def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction under the write lock; on the disk when it is left, if it is durable."""
         with self._guarded() as db:
-            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            if durable is not self._is_durable:  # it cannot be changed within a transaction
+                db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._is_durable = durable
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -477,7 +481,7 @@ class SqliteLedger:
         except BaseException:
             db.close()
             raise
-        self._connection, self._pid = db, os.getpid()
+        self._connection, self._pid, self._is_durable = db, os.getpid(), None
         return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
