@@ -37,7 +37,7 @@ types: $(STAMP) ## mypy, strict
 
 coverage: $(STAMP) ## The suite once more, with branch coverage of handler/
 	$(BIN)/coverage erase
-	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest -q -p no:cacheprovider
+	$(BIN)/coverage run -m pytest -p no:cacheprovider
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

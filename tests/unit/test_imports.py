@@ -114,6 +114,7 @@ def modules_after(code: str) -> set[str]:
     out = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(' '.join(sys.modules))"],
         cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin"},  # nothing that measures the suite
         check=True,
         capture_output=True,
         text=True,
