@@ -77,7 +77,7 @@ def _from_yaml(path: str, text: str) -> tuple[Any, dict[str, int]]:
         from ruamel.yaml.error import YAMLError
     except ImportError:
         raise ConfigurationError(
-            "cannot be read here: no YAML reader", where=path, hint="`make package` stores it as steward.json"
+            "cannot be read here: no YAML reader", where=path, hint="store it as JSON: steward.json"
         ) from None
     lines: dict[str, int] = {}
     try:

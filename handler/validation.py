@@ -1,7 +1,7 @@
 """Shapes: TypedDicts that pydantic validates, at a start-up cost that a function can bear.
 
 A shape is written as a ``TypedDict`` with ``Annotated`` bounds. On a laptop pydantic turns it into a validator when it is
-first used. Importing pydantic takes about as long as importing the whole SDK, so the deployed package carries what
+first used. Importing pydantic takes about as long as importing the whole SDK, so a deployed package can carry what
 pydantic made of each shape (its core schema, plain data) and only pydantic's Rust core is loaded there; the two are
 the same validator, which a test proves.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Where ``make package`` writes the core schemas, by shape name; absent on a laptop.
+#: Where ``python -m harness.shapes`` writes the core schemas, by shape name; absent on a laptop.
 COMPILED = "compiled_shapes.json"
 
 _compiled: dict[str, Any] | None = None

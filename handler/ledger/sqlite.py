@@ -415,7 +415,7 @@ class SqliteLedger:
         if self._path == ":memory:" or os.path.abspath(self._path).startswith(tempfile.gettempdir()):
             warnings.append(
                 f"the ledger is {self._path}: it serves one host, on the function platform one warm instance only; "
-                "set STEWARD_LEDGER=redis://… for more"
+                "limit the function to one instance"
             )
         return warnings
 
