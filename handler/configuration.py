@@ -21,13 +21,12 @@ QUORUM_ROLES: Final = ("NameNode", "JournalNode", "QuorumPeerMain", "Zookeeper")
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster that may be touched. ``role_arn`` is the role to assume where it belongs to another account."""
+    """A cluster that may be touched."""
 
     id: str
     name: str
     region: str
     allow: frozenset[OpType]
-    role_arn: str = ""
     operations_per_hour: int = 12
 
 

@@ -56,8 +56,6 @@ class ClusterShape(TypedDict):
     """The operations that may be done to it; anything else is refused."""
     operations_per_hour: NotRequired[Annotated[int, Ge(1)]]
     """Operations an hour, whatever they are (12)."""
-    role_arn: NotRequired[str]
-    """The role to assume where it belongs to another account: qcs::cam::uin/…:roleName/…"""
 
 
 class StrategyShape(TypedDict):
@@ -330,15 +328,11 @@ class _Reader:
             )
         if not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", shape["region"]):
             self._problem(f"{path}.region", "is no region", "such as ap-guangzhou")
-        arn = shape.get("role_arn", "")
-        if arn and not re.fullmatch(r"qcs::cam::uin/\d+:role(Name)?/[\w.@-]+", arn):
-            self._problem(f"{path}.role_arn", "is no role", "qcs::cam::uin/100000000001:roleName/emr-steward")
         return Cluster(
             id=key,
             name=shape.get("name", key),
             region=shape["region"],
             allow=frozenset(OpType(name) for name in shape["allow"]),
-            role_arn=arn,
             operations_per_hour=shape.get("operations_per_hour", 12),
         )
 

@@ -112,7 +112,6 @@ def test_every_section_becomes_values() -> None:
         "event_bus": {"id": "eb-x", "region": "ap-guangzhou"},
         "group_within": "1m",
     }
-    raw["clusters"]["emr-4zvc5mul"]["role_arn"] = "qcs::cam::uin/100000000001:roleName/steward"
     config = read_config(raw)
     restart, stop = config.rules
     assert (restart.limits.cooldown, restart.limits.max_share, restart.limits.max_nodes) == (5400.0, 0.5, 1)
@@ -162,7 +161,7 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("clusters/emr-4zvc5mul/allow", [], "allow"),
         ("clusters/emr-4zvc5mul/allow", ["RestartServices"], "one of StartService"),
         ("clusters/emr-4zvc5mul/alow", [], "did you mean allow"),
-        ("clusters/emr-4zvc5mul/role_arn", "steward", "is no role"),
+        ("clusters/emr-4zvc5mul/role_arn", "steward", "no such key"),
         ("rules/0/name", "", "rules[0].name"),
         ("rules/0/whne", {}, "did you mean when"),
         ("rules/0/when", {"statsu": ["firing"]}, "did you mean status"),
