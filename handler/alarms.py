@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from handler import flight
 from handler.cloud import Product
 from handler.errors import ApiError, LedgerUnavailable
+from handler.watch import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from handler.clock import Clock, Deadline
     from handler.cloud import CloudApi
@@ -114,14 +115,22 @@ class Alarms:
         if not unsaid:
             return
         seconds = max(0.0, min(SEND_SECONDS, deadline.remaining()))
-        for name, wanted, send in (
-            ("chat", self._settings.chat, self._to_chat),
-            ("event_bus", self._settings.event_bus, self._to_event_bus),
-        ):
-            if wanted:
-                _, _, error = flight.run(lambda send=send: send(unsaid, log, deadline.sooner(seconds)), seconds)  # type: ignore[misc]
-                if error is not None:
-                    log.error("steward.alarm.unsent", way=name, problem=f"{type(error).__name__}: {error}"[:300])
+        ways: list[tuple[str, Callable[[Sequence[Alarm], Log, Deadline], None]]] = []
+        if self._settings.chat:
+            ways.append(("chat", self._to_chat))
+        if self._settings.event_bus:
+            ways.append(("event_bus", self._to_event_bus))
+
+        def send(way: tuple[str, Callable[[Sequence[Alarm], Log, Deadline], None]]) -> BaseException | None:
+            return flight.run(lambda: way[1](unsaid, log, deadline.sooner(seconds)), seconds)[2]
+
+        # At once: one that hangs takes nothing of another's time, and all end together.
+        for (name, _), error in zip(ways, side_by_side(send, ways), strict=True):
+            if error is not None:
+                problem = log.hide(
+                    f"{type(error).__name__}: {error}"
+                )  # before the cut, which could leave half a secret
+                log.error("steward.alarm.unsent", way=name, problem=problem[:300])
 
     def _is_first(self, alarm: Alarm) -> bool:
         try:
@@ -147,7 +156,10 @@ class Alarms:
         import json
 
         bus = self._settings.event_bus
-        if bus is None or self._credentials is None:
+        if bus is None:
+            return
+        if self._credentials is None:
+            log.error("steward.alarm.unsent", way="event_bus", problem="no credentials")
             return
         scheme, _, host = (self._env.get("STEWARD_EB_ENDPOINT") or "https://eb.tencentcloudapi.com").rpartition("://")
         product = Product("eb", "2021-04-16", scheme or "https", host, bus.region)

@@ -70,6 +70,8 @@ class CloudApi:
             client = client or self._client(product, credentials)
         except ImportError as missing:
             raise NeverSent("ImportError", f"the SDK cannot be loaded: {missing}") from None
+        except Exception as refused:  # the SDK looks at a key before there is anything to send
+            raise api_error(refused, was_sent=False) from None
         # call_json changes the headers that it is given and leaves the signature in them: it is given its own.
         flown, answer, error = flight.run(lambda: client.call_json(action, params, headers={}), seconds)
         if isinstance(error, TimeoutError):
@@ -117,7 +119,7 @@ def _response(answer: object) -> dict[str, Any]:
 
 # -- the vendor's errors, translated in one place
 
-#: The API's own codes: the longest matching beginning decides. What is not here is in doubt.
+#: The API's own codes, by their first label. What is not here is in doubt.
 CODES: Final[dict[str, type[ApiError]]] = {
     "AuthFailure": NotAuthenticated,
     "UnauthorizedOperation": NotAuthorized,
@@ -163,8 +165,13 @@ def api_error(error: BaseException, was_sent: bool) -> ApiError:
     if code == "ServerNetworkError":
         # Any status but 200: a gateway's word, whose content is not the API's and may be anything.
         return AnswerLost("ServerNetworkError", "the answer's HTTP status is not 200")
-    if isinstance(code, str) and code not in ("ClientNetworkError", "ClientError", "ClientParamsError"):
-        return classified(code, str(message), str(getattr(error, "requestId", "") or ""))
+    request_id = str(getattr(error, "requestId", "") or "")
+    if code == "InvalidCredential":
+        return NotAuthenticated(code, str(message)[:500])
+    # Without a RequestId, and with nothing sent, a code is the SDK's own word and not the API's.
+    is_the_apis = was_sent or request_id
+    if isinstance(code, str) and is_the_apis and code not in ("ClientNetworkError", "ClientError", "ClientParamsError"):
+        return classified(code, str(message), request_id)
     inner = _innermost(error)
     kind = AnswerLost if was_sent else NeverSent
     return kind(type(inner).__name__, _harmless(inner))

@@ -137,13 +137,14 @@ class EmrGateway:
             for wire in answer.get("ServiceNodeList") or ():
                 reading = _reading(service, wire)
                 found[reading.target.key] = reading
-            if len(found) >= answer["TotalCnt"]:
+            if len(found) == answer["TotalCnt"]:
                 return tuple(found.values())
-            if len(found) == before:
-                if by_page or not before:
-                    raise ObservationIncomplete(
-                        f"{cluster.id} {service}: {len(found)} processes shown, but TotalCnt says {answer['TotalCnt']}"
-                    )
+            is_new = len(found) > before
+            if len(found) > answer["TotalCnt"] or (not is_new and (by_page or not before)):
+                raise ObservationIncomplete(
+                    f"{cluster.id} {service}: {len(found)} processes shown, but TotalCnt says {answer['TotalCnt']}"
+                )
+            if not is_new:
                 by_page = True
                 page = max(1, len(found) // PAGE)
             else:

@@ -123,14 +123,13 @@ def _adapter_class() -> type[HTTPAdapter]:
                     super().connect()  # type: ignore[misc]
                 finally:
                     self._connecting = False
-                flight = getattr(_current, "flight", None)
-                if flight is not None:
-                    flight.over(self.sock)  # type: ignore[attr-defined]
 
             def send(self, data: Any) -> None:
                 if self.sock is None:  # type: ignore[attr-defined]
                     self.connect()
-                if not self._connecting:
+                flight = getattr(_current, "flight", None)
+                if flight is not None and not self._connecting:
+                    flight.over(self.sock)  # type: ignore[attr-defined] # here, since a kept connection is not made again
                     note_sent()
                 super().send(data)  # type: ignore[misc]
 

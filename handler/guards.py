@@ -412,7 +412,9 @@ def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
         return None
     strategy = one.manner.strategy
     at_once = room.taken_serving + 1
-    if one.manner.op_type is OpType.RESTART_SERVICE and strategy is not None and strategy.rolling:
+    is_restart = one.manner.op_type is OpType.RESTART_SERVICE
+    # Where a failed batch is skipped, those that stay down and the next batch are away together.
+    if is_restart and strategy is not None and strategy.rolling and not strategy.skip_failed:
         at_once = min(strategy.batch_size, at_once)
     quorum = 1 if room.total == 2 else room.total // 2 + 1
     if room.serving - at_once >= quorum:

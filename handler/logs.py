@@ -2,6 +2,10 @@
 
 CLS indexes first-level keys only, cuts a line at 8 KB, and reserves keys that begin with ``SCF_``; so nested values are written as
 JSON text, long ones are shortened, and the names are ours. Every event ends in one canonical line, ``steward.outcome``.
+
+A line is first written as if nothing were wrong with it, which is nearly always so. One that is too long, holds what JSON does not know, or
+may hold a secret, is written again with care: values are cleaned before they are written, since JSON writes a secret's quotes and
+backslashes otherwise than they are, and a cut could leave half of one.
 """
 
 from __future__ import annotations
@@ -24,8 +28,12 @@ SHORTEST_SECRET: Final = 6
 REDACTED: Final = "[redacted]"
 
 
-#: Made once: json.dumps makes one for every line that asks for anything but its defaults.
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+#: Depth to which a nested value is shown; what contains itself ends there.
+DEEPEST: Final = 20
+
+#: Made once: json.dumps makes one for every line that asks for anything but its defaults. NaN is no JSON.
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_JSON_OF_ANYTHING: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
 
 
 class Log:
@@ -43,19 +51,31 @@ class Log:
         self._write = write
         self._clock = clock
         self._level = LEVELS.index(level)
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
         self._base = dict(base or {})
+        self._hidden: frozenset[str] = frozenset()
+        #: As which a secret may stand in a value, the longest first; and those as which JSON then writes it.
+        self._forms: list[str] = []
+        self._written_forms: list[str] = []
+        self.also_hide(secrets)
 
     def with_fields(self, **fields: Any) -> Log:
         """A log whose every line bears ``fields`` too."""
-        log = Log(self._write, self._clock, level=LEVELS[self._level], base={**self._base, **fields})
-        log._secrets = self._secrets
-        return log
+        return Log(
+            self._write,
+            self._clock,
+            level=LEVELS[self._level],
+            secrets=self._hidden,
+            base={**self._base, **fields},
+        )
 
     def also_hide(self, secrets: Iterable[str]) -> None:
         """Secrets that became known later."""
-        known = {*self._secrets, *(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)}
-        self._secrets = sorted(known, key=len, reverse=True)
+        self._hidden |= {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+        # Whole, within JSON that is a text itself, and within the text of an exception.
+        plain = self._hidden | {repr(secret)[1:-1] for secret in self._hidden}
+        forms = plain | _in_json(plain) | {json.dumps(form)[1:-1] for form in plain}
+        self._forms = sorted(forms, key=len, reverse=True)
+        self._written_forms = list(forms | _in_json(forms) | _in_json(_in_json(forms)))
 
     @property
     def is_debug(self) -> bool:
@@ -105,37 +125,89 @@ class Log:
 
     def hide(self, text: str) -> str:
         """``text`` without the secrets that are known."""
-        for secret in self._secrets:
-            if secret in text:
-                text = text.replace(secret, REDACTED)
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, REDACTED)
         return text
 
     def _line(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
         self._write(self._text(level, event, fields))
 
     def _text(self, level: str, event: str, fields: Mapping[str, Any]) -> str:
-        row = {"time": _iso(self._clock.now()), "level": level, "event": event, **self._base}
-        for key, value in fields.items():
-            if value is None or value == "":
-                continue
-            row[key] = value if isinstance(value, (str, int, float, bool)) else _nested(value)
-        text = self._encode(row)
-        while len(text) > MOST_BYTES // 4 and len(text.encode()) > MOST_BYTES:
-            longest = max(row, key=lambda key: len(str(row[key])))
-            kept = str(row[longest])
-            row[longest] = kept[: max(16, len(kept) * 2 // 3)] + "…"
-            row["shortened"] = longest
-            text = self._encode(row)
-        return text
+        row: dict[str, Any] = {"time": _iso(self._clock.now()), "level": level, "event": event}
+        shown = list(self._base.items())
+        shown += [(key, value) for key, value in fields.items() if value is not None and value != ""]
+        try:
+            for key, value in shown:
+                row[key] = value if isinstance(value, (str, int, float)) else _JSON_OF_ANYTHING.encode(value)
+            text = _JSON.encode(row)
+        except Exception:  # a value that JSON does not know, or that cannot even be shown
+            return self._careful({**row, **dict(shown)})
+        if len(text) > MOST_BYTES // 4 and _size(text) > MOST_BYTES:
+            return self._careful({**row, **dict(shown)})
+        if any(form in text for form in self._written_forms):
+            return self._careful({**row, **dict(shown)})
+        return _writable(text)
 
-    def _encode(self, row: Mapping[str, Any]) -> str:
-        text = _JSON.encode(row)
-        # A lone surrogate can be held by a string, but not be written.
-        return self.hide(text.encode("utf-8", "backslashreplace").decode()) + "\n"
+    def _careful(self, row: Mapping[str, Any]) -> str:
+        """The line, of whatever values: cleaned first, then written, then shortened until it fits."""
+        clean = {key: self._scalar(value) for key, value in row.items()}
+        text = _JSON.encode(clean)
+        while _size(text) > MOST_BYTES:
+            longest = max(clean, key=lambda key: len(str(clean[key])))
+            kept = str(clean[longest])
+            if len(kept) > 2 * len(REDACTED):
+                clean[longest] = kept[: len(kept) * 2 // 3] + "…"
+                clean["shortened"] = longest[:80]
+            else:  # no value is long: there are too many, or their names are
+                for key in list(clean)[max(3, len(clean) // 2) :]:
+                    del clean[key]
+                clean["shortened"] = "fields"
+            text = _JSON.encode(clean)
+        return _writable(text)
+
+    def _scalar(self, value: Any) -> str | int | float | bool:
+        clean = self._clean(value, 0)
+        return clean if isinstance(clean, (str, int, float)) else _JSON.encode(clean)
+
+    def _clean(self, value: Any, depth: int) -> Any:
+        """``value`` as JSON knows it, without the secrets."""
+        if isinstance(value, str):
+            return self.hide(value)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int) and value.bit_length() > 63:
+            value = hex(value)  # CLS holds 64 bits, and Python writes only so many decimal digits
+        if isinstance(value, (dict, list, tuple, set, frozenset)) and depth >= DEEPEST:
+            return "…"
+        if isinstance(value, dict):
+            return {self._clean_text(key): self._clean(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self._clean(item, depth + 1) for item in value]
+        text = self._clean_text(value)
+        is_number = isinstance(value, (int, float)) and text not in ("nan", "inf", "-inf")
+        return value if is_number and REDACTED not in text else text
+
+    def _clean_text(self, value: Any) -> str:
+        try:
+            return self.hide(str(value))
+        except Exception:  # an object's own str() may do anything
+            return f"<{type(value).__name__}>"
 
 
-def _nested(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+def _in_json(texts: Iterable[str]) -> set[str]:
+    """As what ``texts`` stand within a JSON string."""
+    return {_JSON.encode(text)[1:-1] for text in texts}
+
+
+def _size(text: str) -> int:
+    """Bytes of a line, its end included."""
+    return len(_writable(text).encode())
+
+
+def _writable(text: str) -> str:
+    # A lone surrogate can be held by a string, but not be written.
+    return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 _iso_cache: tuple[int, str] = (0, "")

@@ -40,8 +40,11 @@ class Endpoint:
         scheme, found, host = text.partition("://")
         if not found:
             scheme, host = "https", text
+        import re
+
         host = host.rstrip("/")
-        if scheme not in ("https", "http") or not host or any(c in host for c in "/?#@ \\") or not host.isascii():
+        named = re.fullmatch(r"((?:[A-Za-z0-9._-]|\{region\})+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?", host, re.ASCII)
+        if scheme not in ("https", "http") or not named or not 0 < int(named[2] or 443) < 65536:
             raise ConfigurationError(
                 f"{text!r} is no endpoint",
                 where="STEWARD_EMR_ENDPOINT",

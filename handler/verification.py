@@ -34,15 +34,20 @@ def is_satisfied(op_type: OpType, reading: Reading) -> bool:
 def was_carried_out(op_type: OpType, before: str, now: Reading) -> bool:
     """Whether the operation is seen to have reached the process; ``before`` is its earlier LastRestartTime."""
     if op_type is OpType.RESTART_SERVICE:
-        return now.last_restart != before
+        return _was_restarted(before, now)
     return is_satisfied(op_type, now)
 
 
 def keeps_promise(op_type: OpType, before: str, now: Reading) -> bool:
     """Whether the process is what the OpType promises: for a restart, restarted and up again."""
     if op_type is OpType.RESTART_SERVICE:
-        return now.last_restart != before and now.is_up
+        return _was_restarted(before, now) and now.is_up
     return is_satisfied(op_type, now)
+
+
+def _was_restarted(before: str, now: Reading) -> bool:
+    # An answer without LastRestartTime is a reading that is missing, not another time.
+    return bool(now.last_restart) and now.last_restart != before
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from handler.errors import Fault, InvalidInput
 from handler.sources import json_text, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from handler.events import Event, Unreadable
 
@@ -120,13 +120,13 @@ def _http_call(raw: Mapping[str, Any]) -> HttpCall:
     )
 
 
-def messages_of(raw: Mapping[str, Any], at: str) -> list[Message]:
+def messages_of(raw: Mapping[str, Any], at: str) -> Iterator[Message]:
     """The messages of a queue's envelope, each still as the queue had it. Raises InvalidInput where there is none."""
     prefix = f"{at}." if at else ""
     records = raw.get(QUEUE)
     if not isinstance(records, list) or not records:
         raise InvalidInput(Fault(f"{prefix}{QUEUE}", "is no list of messages"))
-    return [_message(record, f"{prefix}{QUEUE}[{place}]") for place, record in enumerate(records)]
+    return (_message(record, f"{prefix}{QUEUE}[{place}]") for place, record in enumerate(records))
 
 
 def opened(message: Message) -> object:

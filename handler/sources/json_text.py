@@ -7,6 +7,7 @@ text differently, one acts on what the other never saw; so here it ends as Inval
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from handler.errors import Fault, InvalidInput
@@ -76,8 +77,7 @@ class _NotStrict(Exception):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise _NotStrict(f"has a key twice in one object: {twice[:80]!a}")
     return found
 

@@ -87,9 +87,11 @@ def _response(
     status: int, body: Mapping[str, Any], kind: str = "application/json", headers: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """The function URL's response object."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return {
         "isBase64Encoded": False,
         "statusCode": status,
         "headers": {"Content-Type": kind, "Cache-Control": "no-store", **(headers or {})},
-        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        # A lone surrogate can be held by a string, but not be sent.
+        "body": text.encode("utf-8", "backslashreplace").decode(),
     }

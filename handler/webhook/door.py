@@ -69,5 +69,10 @@ def _expected(caller: Caller, env: Mapping[str, str]) -> bytes:
     if not secret:
         return b""
     if caller.user:
-        return f"basic {caller.user}:{secret}".encode()
-    return f"bearer {secret}".encode()
+        return _bytes(f"basic {caller.user}:{secret}")
+    return _bytes(f"bearer {secret}")
+
+
+def _bytes(text: str) -> bytes:
+    # The environment's bytes that are no UTF-8 arrive as lone surrogates; they are the bytes again.
+    return text.encode("utf-8", "surrogateescape")

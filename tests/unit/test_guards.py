@@ -342,3 +342,67 @@ def test_quarantine_counts_to_its_limit() -> None:
         history = History(restarts={"HDFS/datanode/172.16.0.5": count})
         held = guards.not_quarantined(asked(), view(reading(), history=history, safety=safety))
         assert (held.code if held else None) == code
+
+
+@pytest.mark.parametrize(
+    ("strategy", "count", "dead", "expected"),
+    [
+        (StrategyConfig(), 3, 0, 3),
+        (StrategyConfig(skip_failed=True), 3, 0, 1),  # one that stays down is passed over, and then another goes
+        (StrategyConfig(skip_failed=True), 5, 0, 2),
+        (StrategyConfig(skip_failed=True), 2, 0, 1),
+        (StrategyConfig(batch_size=2), 3, 0, 1),
+        (StrategyConfig(batch_size=2), 5, 0, 5),
+        (StrategyConfig(batch_size=3), 5, 0, 2),
+        (StrategyConfig(rolling=False), 5, 0, 2),
+        (StrategyConfig(), 5, 2, 2),  # the dead ones, which take nothing away
+    ],
+)
+def test_a_rolling_restart_keeps_the_quorum_even_where_it_fails(
+    strategy: StrategyConfig, count: int, dead: int, expected: int
+) -> None:
+    """One batch may be away at a time; where a failed batch is skipped, every batch may be away at once."""
+    manner = Manner(OpType.RESTART_SERVICE, strategy)
+    chosen, _ = chosen_of(count, dead=dead, manner=manner, component="JournalNode", limits=LOOSE)
+    assert len(chosen) == expected
+
+
+@pytest.mark.parametrize("op_type", [OpType.START_SERVICE, OpType.STOP_MONITOR, OpType.START_MONITOR])
+def test_what_takes_nothing_away_needs_no_quorum(op_type: OpType) -> None:
+    """Starting, and telling the daemon to watch or not, leave every process where it is."""
+    chosen, _ = chosen_of(3, dead=0, manner=Manner(op_type), component="JournalNode", limits=LOOSE)
+    assert len(chosen) == 3
+
+
+@pytest.mark.parametrize(("op_type", "expected"), [(OpType.START_SERVICE, 1), (OpType.STOP_MONITOR, 3)])
+def test_max_nodes_counts_what_touches_processes(op_type: OpType, expected: int) -> None:
+    """Maintenance is not a process under operation."""
+    chosen, _ = chosen_of(3, dead=0, manner=Manner(op_type))
+    assert len(chosen) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2.0 h"), (90000, "25.0 h")],
+)
+def test_spans_are_shown_in_the_unit_that_fits(seconds: float, text: str) -> None:
+    """A reason is read at 3 a.m."""
+    held = guards.fresh(an_intent(occurred_at=NOW - seconds, limits=Limits(max_event_age=-1)), CONFIG, NOW)
+    assert held is not None
+    assert f"the event is {text} old" in held.reason
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.NOT_SENT])
+def test_what_was_not_done_needs_no_cooldown(state: State) -> None:
+    """A refusal by the API, or a request that never left, touched nothing."""
+    history = History(targets={"HDFS/datanode/172.16.0.5": past(state)})
+    assert guards.cooled_down(asked(), view(reading(), history=history)) is None
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.TIMED_OUT, State.VERIFIED])
+def test_the_cooldown_is_counted_from_the_last_operation(state: State) -> None:
+    """To the second, whatever became of it."""
+    for ago, code in ((900.0, None), (899.0, "guard.cooldown")):
+        history = History(targets={"HDFS/datanode/172.16.0.5": past(state, at=NOW - ago)})
+        held = guards.cooled_down(asked(), view(reading(), history=history))
+        assert (held.code if held else None) == code

@@ -173,3 +173,130 @@ def test_known_spellings_mean_one_process() -> None:
     """Tencent's own pages differ."""
     assert same_spelling("ZKFC", "ZKFailoverController")
     assert not same_spelling("DataNode", "NameNode")
+
+
+# -- the algebra's laws, over names in any case, empty lists, and a cluster that grows
+
+
+WORDS = ("HDFS", "hdfs", "YARN")
+NAMES = ("DataNode", "datanode", "DATANODE", "NameNode")
+IPS = ("10.0.0.1", "10.0.0.2")
+#: "10.0.0.99" and Router come later: where "all" and "all that there is today" part.
+LATER = [
+    Target(service, component, ip)
+    for service in ("HDFS", "YARN")
+    for component in ("DataNode", "NameNode", "Router")
+    for ip in (*IPS, "10.0.0.99")
+]
+anything = st.lists(
+    st.one_of(
+        st.builds(OpScope.of_service, st.sampled_from(WORDS)),
+        st.builds(OpScope.of_component, st.sampled_from(WORDS), st.sampled_from(NAMES)),
+        st.builds(
+            OpScope.of_component, st.sampled_from(WORDS), st.sampled_from(NAMES), st.frozensets(st.sampled_from(IPS))
+        ),
+    ),
+    max_size=4,
+).map(OpScope.union_of)
+
+
+def meant_later(scope: OpScope) -> set[Target]:
+    return {target for target in LATER if scope.covers(target)}
+
+
+def takes_some(scope: OpScope, service: str, component: str | None) -> bool:
+    """Whether ``scope`` takes a part, but not the whole, of a service or of one of its components."""
+    of_service = [(name, ip) for its, name, ip in scope if its == service]
+    if (None, None) in of_service:
+        return False
+    if component is None:
+        return bool(of_service)
+    ips = {ip for name, ip in of_service if name is not None and name.lower() == component.lower()}
+    return bool(ips) and None not in ips
+
+
+@given(left=anything, right=anything, third=anything)
+def test_union_is_associative_and_all_absorbs(left: OpScope, right: OpScope, third: OpScope) -> None:
+    """In any grouping; nothing adds nothing; and "all" stays all whatever is added."""
+    assert (left | right) | third == left | (right | third) == OpScope.union_of([left, right, third])
+    assert left | OpScope() == left
+    every = OpScope.of_service("hdfs") | OpScope.of_service("YARN")
+    assert left | every == every
+
+
+@given(left=anything, right=anything)
+def test_equal_is_what_means_the_same_and_nothing_else(left: OpScope, right: OpScope) -> None:
+    """One stable form for one meaning, today and on a cluster that has grown; equal scopes hash alike."""
+    same = meant_later(left) == meant_later(right)
+    assert (left == right) == (left.stable() == right.stable()) == same
+    assert not same or hash(left) == hash(right)
+
+
+@given(left=anything, right=anything)
+def test_only_all_but_some_is_unresolved(left: OpScope, right: OpScope) -> None:
+    """UnresolvedScope exactly where a part is taken out of an "all"; otherwise what is left shares nothing with what was taken."""
+    if any(ip is None and takes_some(right, service, component) for service, component, ip in left):
+        with pytest.raises(UnresolvedScope, match="but some"):
+            left - right
+        return
+    rest = left - right
+    assert meant_later(rest) == meant_later(left) - meant_later(right)
+    assert rest | left == left
+    assert not (left - left)
+
+
+@given(scope=anything)
+def test_the_wire_holds_no_empty_list(scope: OpScope) -> None:
+    """For the API a missing or empty list is "all": there is none, and every name stands once."""
+    services = scope.to_wire()["ServiceInfoList"]
+    assert [one["ServiceName"] for one in services] == scope.services
+    for service in services:
+        components = service.get("ComponentInfoList", [{"ComponentName": "x"}])
+        assert components
+        assert len({one["ComponentName"].lower() for one in components}) == len(components)
+        assert all(one.get("IpList", ["x"]) for one in components)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        OpScope(),
+        OpScope({"HDFS": {}}),
+        OpScope.of_component("HDFS", "DataNode", []),
+        OpScope({"HDFS": {"datanode": ("DataNode", frozenset())}, "YARN": {}}),
+        OpScope.of_targets([]),
+        OpScope.union_of([]),
+        OpScope.of_component("HDFS", "DataNode", []) | OpScope.of_component("YARN", "NodeManager", []),
+    ],
+    ids=range(7),
+)
+def test_nothing_is_one_value(nothing: OpScope) -> None:
+    """However nothing is said, it equals nothing, shows as nothing, is never sent as "all", and takes nothing away."""
+    assert not nothing
+    assert nothing == OpScope()
+    assert (str(nothing), nothing.services, list(nothing), nothing.to_wire()) == (
+        "nothing",
+        [],
+        [],
+        {"ServiceInfoList": []},
+    )
+    assert OpScope.of_service("HDFS") - nothing == OpScope.of_service("HDFS")
+    assert OpScope.of_component("HDFS", "DataNode") - nothing == OpScope.of_component("HDFS", "DataNode")
+
+
+@pytest.mark.parametrize("op_type", list(OpType))
+@pytest.mark.parametrize("strategy", [None, StrategyConfig()])
+@pytest.mark.parametrize("params", [None, StopParams("safe")])
+@pytest.mark.parametrize("keep_monitor", [None, False, True])
+def test_every_manner_is_taken_or_says_why_not(
+    op_type: OpType, strategy: StrategyConfig | None, params: StopParams | None, keep_monitor: bool | None
+) -> None:
+    """RestartService needs a strategy; StopParams are StopService's, and False too is said of StopMonitor alone."""
+    wrong = {
+        "StrategyConfig": op_type is OpType.RESTART_SERVICE and strategy is None,
+        "StopParams": op_type is not OpType.STOP_SERVICE and params is not None,
+        "KeepMonitorButNotRecoverProcess": op_type is not OpType.STOP_MONITOR and keep_monitor is not None,
+    }
+    problem = Manner(op_type, strategy, params, keep_monitor).problem()
+    assert bool(problem) == any(wrong.values())
+    assert not problem or wrong[problem.partition(":")[0]]

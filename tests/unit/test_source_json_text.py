@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -92,3 +93,12 @@ def test_depth_counts_objects_and_arrays(value: object, levels: int) -> None:
     assert is_deeper([value], levels)
     if levels:
         assert is_deeper(value, levels - 1)
+
+
+def test_a_repeated_key_among_many_is_found_quickly() -> None:
+    """A body of hundreds of thousands of keys costs time in proportion, or one call could stop the function."""
+    text = "{" + ",".join(f'"{n}":1' for n in range(400_000)) + ',"399999":1}'
+    started = time.process_time()
+    with pytest.raises(InvalidInput, match="'399999'"):
+        parse(text, "body")
+    assert time.process_time() - started < 10

@@ -1,0 +1,98 @@
+"""Where the follow-up says that an operation is: the rows of the once-only semantics that it decides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.follow_up import SIGNATURE_SECONDS, conclude
+from handler.history import OPEN, State
+from handler.observation import Observation
+from handler.operations import OpType
+from handler.verification import Verdict
+from tests.operations import an_operation
+
+NOW = 1_000_000.0
+
+
+def verdict(kept: int, carried_out: int, untouched: int) -> Verdict:
+    groups = [
+        tuple(f"{name}{n}" for n in range(count)) for name, count in (("k", kept), ("c", carried_out), ("u", untouched))
+    ]
+    return Verdict(*groups)
+
+
+some = st.integers(0, 2)
+verdicts = st.builds(verdict, some, some, some).filter(lambda one: one.total > 0)
+situations = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from([State.ACCEPTED, State.IN_DOUBT]),
+        "op_type": st.sampled_from(OpType),
+        "seen": st.none() | verdicts,
+        "status": st.sampled_from([2, 8, 9, 14, 301]),
+        "age": st.sampled_from([0.0, 300.0, SIGNATURE_SECONDS, SIGNATURE_SECONDS + 1, 599.0, 600.0, 5000.0]),
+    }
+)
+
+
+def concluded(situation: dict[str, Any]) -> tuple[State, str]:
+    operation = an_operation("op-1", now=NOW - situation["age"], state=situation["state"], op_type=situation["op_type"])
+    seen = situation["seen"]
+    observed = Observation("emr-4zvc5mul", situation["status"], {}, NOW) if seen is not None else None
+    return conclude(operation, seen, observed, NOW)
+
+
+@given(situations)
+def test_a_request_in_doubt_is_ruled_out_only_when_it_cannot_act_any_more(situation: dict[str, Any]) -> None:
+    """NOT_SENT frees it to be sent again: only in doubt, after a look at a running cluster that shows no trace, its signature expired."""
+    state, why = concluded(situation)
+    if state is State.NOT_SENT:
+        assert situation["state"] is State.IN_DOUBT
+        assert situation["status"] == 2
+        assert situation["age"] > SIGNATURE_SECONDS
+        assert situation["seen"] is not None
+        assert situation["seen"].none_touched
+        assert "signature" in why
+
+
+@given(situations)
+def test_verified_is_what_was_seen_on_every_process(situation: dict[str, Any]) -> None:
+    """Neither more nor less, whatever the state, the age and the cluster's status."""
+    state, _ = concluded(situation)
+    assert (state is State.VERIFIED) == (situation["seen"] is not None and situation["seen"].all_kept)
+
+
+@given(situations)
+def test_before_its_deadline_nothing_has_failed(situation: dict[str, Any]) -> None:
+    """FAILED and TIMED_OUT come with the deadline; FAILED needs a trace, TIMED_OUT the want of one."""
+    state, why = concluded(situation)
+    if situation["age"] < 600:
+        assert state not in (State.FAILED, State.TIMED_OUT)
+    seen = situation["seen"]
+    if state is State.FAILED:
+        assert seen is not None
+        assert not seen.none_touched
+    if state is State.TIMED_OUT:
+        assert seen is None or seen.none_touched
+    assert bool(why) == (state is not situation["state"])
+
+
+@given(situations)
+def test_an_operation_only_goes_on(situation: dict[str, Any]) -> None:
+    """What the API took is never in doubt again, nor free to be sent again."""
+    state, _ = concluded(situation)
+    assert state not in (State.SENDING, State.REJECTED)
+    if situation["state"] is State.ACCEPTED:
+        assert state not in (State.IN_DOUBT, State.NOT_SENT)
+
+
+@given(situations)
+def test_nothing_is_open_for_ever(situation: dict[str, Any]) -> None:
+    """After its deadline an operation is settled, in doubt or not, within a further round."""
+    state, _ = concluded({**situation, "age": 5000.0})
+    if state in OPEN:  # a restart in doubt is first found to have been carried out
+        assert (situation["state"], state) == (State.IN_DOUBT, State.ACCEPTED)
+        state, _ = concluded({**situation, "age": 5000.0, "state": state})
+    assert state not in OPEN

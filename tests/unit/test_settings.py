@@ -1,0 +1,157 @@
+"""Settings: what the environment may say, and what it is told where it may not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.errors import ConfigurationError
+from handler.settings import ENDPOINTS, LEVELS, Credentials, Endpoint, Settings
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:abc",
+        "http://127.0.0.1:",
+        "http://127.0.0.1:99999",
+        "127.0.0.1:0",
+        "emr.example.com:1:2",
+        "{zone}.example.com",
+        "http://user@host",
+        "http://host?x",
+        "http://host#x",
+        "http://",
+        "",
+        "/",
+        " global",
+        "host\nX-Header: y",
+        "höst",
+        "HTTP//host",
+        "file:///etc/passwd",
+    ],
+)
+def test_what_is_no_endpoint_stops_the_start(text: str) -> None:
+    """Not at the first call, with an alert waiting: when it is read, naming the variable and what it may be."""
+    with pytest.raises(ConfigurationError, match=r"STEWARD_EMR_ENDPOINT.*is no endpoint.*a host, or a URL"):
+        Endpoint.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "host"),
+    [
+        ("internal", "https", "emr.internal.tencentcloudapi.com"),
+        ("emr.example.com:8443", "https", "emr.example.com:8443"),
+        ("https://emr.{region}.example.com/", "https", "emr.ap-guangzhou.example.com"),
+        ("http://localhost:65535", "http", "localhost:65535"),
+        ("http://[::1]:18080", "http", "[::1]:18080"),
+    ],
+)
+def test_endpoints_with_ports_and_regions(text: str, scheme: str, host: str) -> None:
+    """A port, a region in the name, an IPv6 address."""
+    endpoint = Endpoint.parse(text)
+    assert (endpoint.scheme, endpoint.for_region("ap-guangzhou")) == (scheme, host)
+
+
+@given(st.text() | st.builds("http://{}".format, st.text()))
+def test_an_endpoint_is_one_or_is_refused(text: str) -> None:
+    """No text breaks the reading."""
+    try:
+        endpoint = Endpoint.parse(text)
+    except ConfigurationError:
+        return
+    assert endpoint.scheme in ("http", "https")
+    assert endpoint.host.isascii()
+    assert not set(endpoint.host) & set("/?#@ \\\r\n")
+
+
+def test_without_an_environment_the_defaults_are_careful_ones() -> None:
+    """The real API, acting, and the ledger that needs nothing."""
+    settings = Settings.from_env({})
+    assert (settings.endpoint.host, settings.endpoint.scheme) == (ENDPOINTS["global"], "https")
+    assert (settings.mode, settings.log_level) == ("act", "INFO")
+    assert settings.ledger.startswith("sqlite:////")
+    assert settings.config.endswith(("steward.yml", "steward.json"))
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"STEWARD_MODE": "Act"}, "STEWARD_MODE: 'Act' is no mode (act or observe)"),
+        ({"STEWARD_LOG_LEVEL": "TRACE"}, "STEWARD_LOG_LEVEL: 'TRACE' is no level (DEBUG, INFO, WARNING, ERROR)"),
+    ],
+)
+def test_a_word_that_is_none_is_named_with_those_that_are(env: dict[str, str], says: str) -> None:
+    """A mode that is misspelt must not act."""
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_env(env)
+    assert str(raised.value) == says
+
+
+def test_without_credentials_nothing_starts_to_call() -> None:
+    """Neither pair is whole: said with the way to mend it."""
+    with pytest.raises(ConfigurationError, match="execution role"):
+        Credentials.from_env({"TENCENTCLOUD_SECRETKEY": "b", "TENCENTCLOUD_SECRET_ID": "a"})
+
+
+@pytest.mark.parametrize("level", [*LEVELS, *map(str.lower, LEVELS)])
+def test_levels_in_any_case(level: str) -> None:
+    """A level is a word."""
+    assert Settings.from_env({"STEWARD_LOG_LEVEL": level}).log_level == level.upper()
+
+
+@pytest.mark.parametrize(
+    "name", ["STEWARD_CONFIG", "STEWARD_EMR_ENDPOINT", "STEWARD_MODE", "STEWARD_LOG_LEVEL", "STEWARD_LEDGER"]
+)
+@pytest.mark.parametrize("value", ["", " "])
+def test_a_variable_that_is_set_but_empty_is_a_mistake(name: str, value: str) -> None:
+    """An unset secret in a deployment's template looks so; it is not taken for the default."""
+    with pytest.raises(ConfigurationError, match=f"{name}: is set but empty"):
+        Settings.from_env({name: value})
+
+
+def test_what_is_said_is_taken() -> None:
+    """Every setting by its variable, and nothing from another's."""
+    settings = Settings.from_env(
+        {
+            "STEWARD_CONFIG": "/etc/steward.yml",
+            "STEWARD_EMR_ENDPOINT": "http://127.0.0.1:18080",
+            "STEWARD_MODE": "observe",
+            "STEWARD_LEDGER": "sqlite:////var/steward.db",
+            "STEWARD_SECRET_TCOP": "",
+        }
+    )
+    assert settings == Settings(
+        "/etc/steward.yml", Endpoint("http", "127.0.0.1:18080"), "observe", "INFO", "sqlite:////var/steward.db"
+    )
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        (
+            {"TENCENTCLOUD_SECRETID": "a", "TENCENTCLOUD_SECRETKEY": "b", "TENCENTCLOUD_SESSIONTOKEN": "c"},
+            ("a", "b", "c"),
+        ),
+        ({"TENCENTCLOUD_SECRET_ID": "a", "TENCENTCLOUD_SECRET_KEY": "b", "TENCENTCLOUD_TOKEN": "c"}, ("a", "b", "c")),
+        # half a pair is none, and its token belongs to nobody else
+        (
+            {
+                "TENCENTCLOUD_SECRETID": "x",
+                "TENCENTCLOUD_SESSIONTOKEN": "y",
+                "TENCENTCLOUD_SECRET_ID": "a",
+                "TENCENTCLOUD_SECRET_KEY": "b",
+            },
+            ("a", "b", ""),
+        ),
+        # the token of the SDK's names does not go with the role's key
+        ({"TENCENTCLOUD_SECRETID": "a", "TENCENTCLOUD_SECRETKEY": "b", "TENCENTCLOUD_TOKEN": "y"}, ("a", "b", "")),
+    ],
+)
+def test_credentials_are_never_mixed(env: dict[str, str], expected: tuple[str, str, str]) -> None:
+    """Key, id and token come from one set of names."""
+    found = Credentials.from_env(env)
+    assert (found.secret_id, found.secret_key, found.token) == expected
+    assert repr(found) == f"{found}" == "Credentials()"
+    assert found.kind == ("role" if expected[2] else "key")

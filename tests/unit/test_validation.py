@@ -1,0 +1,114 @@
+"""Shapes: what is read, and the faults that name their fields and never their values."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pytest
+from annotated_types import Ge, Le
+from hypothesis import given
+from hypothesis import strategies as st
+from typing_extensions import NotRequired, TypedDict
+
+from handler.errors import InvalidInput
+from handler.validation import Shape, dotted, shapes
+
+
+class Alert(TypedDict):
+    """One of a payload's."""
+
+    ip: str
+    value: NotRequired[Annotated[int, Ge(0), Le(10)]]
+
+
+class Payload(TypedDict):
+    """What tests read."""
+
+    alerts: list[Alert]
+    labels: NotRequired[dict[str, str]]
+
+
+PAYLOAD: Shape[Any] = Shape(Payload)
+del shapes[PAYLOAD.name]  # none of the function's: it is neither packaged nor compared
+
+
+@pytest.mark.parametrize(
+    ("raw", "fields"),
+    [
+        ({}, ["alerts"]),
+        ([], [""]),
+        (None, [""]),
+        ({"alerts": 1}, ["alerts"]),
+        ({"alerts": [{"ip": 1}]}, ["alerts[0].ip"]),
+        ({"alerts": [{"ip": "a"}, {"ip": "b", "value": 11}, {}]}, ["alerts[1].value", "alerts[2].ip"]),
+        ({"alerts": [], "labels": {"k": 7}}, ["labels.k"]),
+    ],
+)
+def test_each_field_that_is_wrong_is_named(raw: object, fields: list[str]) -> None:
+    """By its path within the payload."""
+    with pytest.raises(InvalidInput) as raised:
+        PAYLOAD.read(raw)
+    assert [fault.field for fault in raised.value.faults] == fields
+    assert all(fault.problem for fault in raised.value.faults)
+    with pytest.raises(InvalidInput) as raised:
+        PAYLOAD.read(raw, "body")
+    assert all(fault.field.startswith("body") for fault in raised.value.faults)
+
+
+def test_a_value_is_never_shown() -> None:
+    """A fault goes to a log and an answer; what was in the field may be a secret."""
+    with pytest.raises(InvalidInput) as raised:
+        PAYLOAD.read({"alerts": [{"ip": ["hunter2"], "value": "hunter2"}], "labels": "hunter2"})
+    assert "hunter2" not in str(raised.value)
+    assert len(raised.value.faults) == 3
+
+
+def test_only_the_first_ten_faults_are_said() -> None:
+    """An answer about a payload of a thousand stays short, and so does a name."""
+    with pytest.raises(InvalidInput) as raised:
+        PAYLOAD.read({"alerts": [{} for _ in range(1000)]})
+    assert len(raised.value.faults) == 10
+    with pytest.raises(InvalidInput) as raised:
+        PAYLOAD.read({"alerts": [], "labels": {"k" * 5000: 1}})
+    assert len(raised.value.faults[0].field) < 120
+
+
+def test_what_is_right_is_read() -> None:
+    """Numbers as text are numbers; what the shape does not name is left out."""
+    assert PAYLOAD.read({"alerts": [{"ip": "a", "value": "7", "more": 1}]}) == {"alerts": [{"ip": "a", "value": 7}]}
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["alerts", "ip", "labels", "x"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(anything)
+def test_anything_is_read_or_refused(raw: object) -> None:
+    """No input raises anything else."""
+    try:
+        read = PAYLOAD.read(raw)
+    except InvalidInput as error:
+        assert error.faults
+    else:
+        assert isinstance(read["alerts"], list)
+
+
+@pytest.mark.parametrize(
+    ("at", "loc", "path"),
+    [
+        ("", (), ""),
+        ("", ("alerts", 0, "labels", "ip"), "alerts[0].labels.ip"),
+        ("body", ("alerts",), "body.alerts"),
+        ("body", (3,), "body[3]"),
+        ("", (3, "a"), "[3].a"),
+    ],
+)
+def test_paths_are_written_as_people_do(at: str, loc: tuple[int | str, ...], path: str) -> None:
+    """Dots for names, brackets for places."""
+    assert dotted(at, loc) == path
