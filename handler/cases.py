@@ -23,6 +23,8 @@ class Case:
     digest: str
     outcome: Outcome | None = None
     operation: str = ""
+    #: Tells apart what a sender does not: one repetition of a call without a name from the next.
+    period: str = ""
     #: Why some of its processes are not served, where others are.
     held_in_part: Outcome | None = None
 
@@ -34,7 +36,7 @@ class Case:
     @property
     def incident(self) -> str:
         """The rule and the sender's identity of the occurrence: what is served once."""
-        return f"{self.intent.rule}|{self.origin}"
+        return f"{self.intent.rule}|{self.origin}{self.period}"
 
 
 def hold(cases: Iterable[Case], outcome: Outcome) -> None:

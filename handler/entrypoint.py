@@ -225,7 +225,7 @@ class Invocation:
 
     def serve_events(self, events: Sequence[Event | Unreadable]) -> dict[str, Any]:
         """Serve what came without HTTP; what became of it. Raises RetryLater where a repeat can help."""
-        if any(_is_follow_up(event) for event in events):
+        if all(_is_follow_up(event) for event in events):
             return self._follow_up()
         served = self._serve(events)
         if retryable := _retryable(served.records):

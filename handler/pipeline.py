@@ -7,8 +7,8 @@ exactly one Outcome.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from handler import guards
 from handler.cases import Case, most_urgent
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from handler.ledger import Ledger
     from handler.logs import Log
     from handler.settings import Mode
+
+
+#: Seconds for which the same direct call without a name is the sender's retry of the first.
+UNNAMED_SECONDS: Final = 600.0
 
 
 @dataclass
@@ -128,6 +132,10 @@ class Pipeline:
     def _cases(self, event: Event) -> tuple[list[Case], Outcome | None]:
         if event.request is not None:
             request = event.request
+            # A call without a name is known by what it asks. Soon after, it is the sender's retry; later, a new wish. The period alone
+            # would let a retry through at its turn, and the cooldown alone would not replay what became of the first.
+            is_unnamed = event.id.startswith("digest:")
+            period = f"#{int(self.clock.now() // UNNAMED_SECONDS)}" if is_unnamed else ""
             intent = Intent(
                 cluster=request.instance_id,
                 manner=request.manner,
@@ -136,10 +144,10 @@ class Pipeline:
                 event_id=event.id,
                 is_order=True,
                 even_if_healthy=False,
-                limits=ORDER_LIMITS,
+                limits=replace(ORDER_LIMITS, cooldown=UNNAMED_SECONDS) if is_unnamed else ORDER_LIMITS,
                 occurred_at=event.occurred_at,
             )
-            return [Case(event, intent, request.digest())], None
+            return [Case(event, intent, request.digest(), period=period)], None
         cases: list[Case] = []
         refusal: Outcome | None = None
         view = event.view()

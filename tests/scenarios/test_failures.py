@@ -146,6 +146,30 @@ def test_a_cluster_that_cannot_be_seen_is_left_alone(world: World) -> None:
     assert {line["code"] for line in world.outcomes()} == {"look.failed"}
 
 
+def unnamed() -> dict[str, Any]:
+    return {key: value for key, value in sample("request-restart-hive").items() if key != "Id"}
+
+
+@pytest.mark.parametrize(("seconds", "requests"), [(0, 1), (30, 1), (500, 1), (700, 2)])
+@pytest.mark.parametrize("before_the_turn", [5, 400])
+def test_a_call_without_a_name_is_a_retry_soon_after_and_a_new_wish_later(
+    world: World, seconds: float, requests: int, before_the_turn: float
+) -> None:
+    """The nightly restart of a pipeline is not the one of last night; a retry across a period's turn sends nothing."""
+    world.clock.sleep(600 - world.clock.now() % 600 - before_the_turn)
+    world.deliver(unnamed())
+    world.clock.sleep(seconds)
+    world.deliver(unnamed())
+    assert world.requests() == requests
+
+
+def test_a_follow_up_among_others_loses_nothing(world: World) -> None:
+    """Events that come beside it are served."""
+    kill(world)
+    world.deliver([timer_event("follow-up", MESSAGE, world.clock.now()), sample(DOWN)])
+    assert "done" in {line["outcome"] for line in world.outcomes()}
+
+
 def test_missing_rights_to_look_are_a_refusal(world: World) -> None:
     """A repeat would not help."""
     for secret in list(world.cloud.credentials):
