@@ -1,6 +1,6 @@
 """What steward.yml means: the frozen values that the function works with.
 
-The file's shape is ``handler/configuration_file.py``'s; nothing here reads anything.
+The file's shape is ``handler/configuration_shape.py``'s, its reading ``configuration_file.py``'s; nothing here reads anything.
 """
 
 from __future__ import annotations

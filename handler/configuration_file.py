@@ -1,16 +1,9 @@
-"""steward.yml's shape, and its way to the values that the function works with.
-
-The shapes are what editors complete from (``steward schema``) and what a reader of the file is told; :func:`read_config` finds every
-fault of a file, not only the first, each with its key's path and the nearest right word.
-"""
+"""From steward.yml's content to the values that the function works with: every fault of it, with its key's path and the nearest right word."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union
-
-from annotated_types import Ge, Le, Len
-from typing_extensions import NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from handler.configuration import (
     DAYS,
@@ -28,251 +21,36 @@ from handler.configuration import (
     Safety,
     Webhook,
 )
+from handler.configuration_shape import (
+    CONFIG,
+    AlarmsShape,
+    BasicShape,
+    BreakerShape,
+    CallerShape,
+    ChatShape,
+    ClusterShape,
+    ConfigShape,
+    DoShape,
+    EventBusShape,
+    FreezeShape,
+    LimitsShape,
+    MaintenanceWindowShape,
+    QuarantineShape,
+    RuleShape,
+    SafetyShape,
+    StopParamsShape,
+    StrategyShape,
+    WebhookShape,
+)
 from handler.errors import ConfigurationError, InvalidInput
 from handler.intents import ORDER_LIMITS, Limits
 from handler.operations import ALL, Manner, OpType, StopParams, StrategyConfig
 from handler.patterns import PatternError, compile_pattern
 from handler.rules import CLUSTER_ID, ComponentScope, Rule, ServiceScope
 from handler.templates import Template, TemplateError, compile_template
-from handler.validation import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-Duration = Union[str, int, float]  # noqa: UP007 - evaluated on Python 3.10, where the shapes are read
-OpName = Literal["StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor"]
-_STRICT: Final = {"extra": "forbid", "use_attribute_docstrings": True}
-
-
-class ClusterShape(TypedDict):
-    """A cluster that may be touched."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    name: NotRequired[str]
-    """What people call it."""
-    region: str
-    """Where it is, such as ap-guangzhou."""
-    allow: Annotated[list[OpName], Len(1)]
-    """The operations that may be done to it; anything else is refused."""
-    operations_per_hour: NotRequired[Annotated[int, Ge(1)]]
-    """Operations an hour, whatever they are (12)."""
-
-
-class StrategyShape(TypedDict):
-    """How a restart goes through the processes."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    rolling: NotRequired[bool]
-    """Batch by batch (true). Without it the service may be unavailable meanwhile."""
-    batch_size: NotRequired[Annotated[int, Ge(1), Le(99_999)]]
-    """Processes in a batch (1)."""
-    wait_seconds: NotRequired[Annotated[int, Ge(0), Le(300)]]
-    """Seconds between batches (30; at most 300)."""
-    on_failure: NotRequired[Literal["block", "skip"]]
-    """Where a batch fails: block stops there (default), skip goes on."""
-    args: NotRequired[dict[str, list[str]]]
-    """Further arguments of the command."""
-
-
-class StopParamsShape(TypedDict):
-    """How a stop is carried out."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    policy: NotRequired[Literal["safe", "default"]]
-    """safe moves work away first."""
-    thread_count: NotRequired[Annotated[int, Ge(1)]]
-    """Threads that move it."""
-    grace_seconds: NotRequired[Annotated[int, Ge(0)]]
-    """Seconds that a safe stop may take."""
-
-
-class DoShape(TypedDict):
-    """What a rule asks for."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    operation: OpName
-    """StopMonitor enters maintenance, StartMonitor leaves it."""
-    cluster: str
-    """The cluster's id, or a template such as {cluster}."""
-    scope: dict[str, Literal["all"] | dict[str, Literal["all"] | list[str]]]
-    """Service → all, or component → all, or a list of addresses. Every name may be a template."""
-    strategy: NotRequired[StrategyShape]
-    """How to restart; RestartService needs it."""
-    stop_params: NotRequired[StopParamsShape]
-    """How to stop; for StopService."""
-    keep_monitor: NotRequired[bool]
-    """In maintenance, go on watching but pull nothing up; for StopMonitor."""
-    even_if_healthy: NotRequired[bool]
-    """Restart for an alert even where the process answers, such as a full heap; for RestartService."""
-
-
-class LimitsShape(TypedDict):
-    """How much may be done. Durations are seconds, or texts such as 90s, 15m, 2h, 7d."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    cooldown: NotRequired[Duration]
-    """Between two operations on one process (15m; none for orders)."""
-    max_nodes: NotRequired[Annotated[int, Ge(1)]]
-    """Processes of a component under operation at a time (1; any number for orders)."""
-    max_share: NotRequired[str | float]
-    """Share of a component that may be away at a time: 25% or 0.25 (25%; all for orders)."""
-    max_event_age: NotRequired[Duration]
-    """How old an event may be to be acted upon (10m)."""
-
-
-class RuleShape(TypedDict):
-    """One rule: an event pattern, and what it asks for."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    name: Annotated[str, Len(1, 100)]
-    """Unique; it stands in every log line."""
-    when: dict[str, Any]
-    """An EventBridge event pattern over the event's fields."""
-    do: DoShape
-    """What to do when it matches."""
-    limits: NotRequired[LimitsShape]
-    """How much this rule may do."""
-
-
-class BasicShape(TypedDict):
-    """Basic credentials."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    user: Annotated[str, Len(1, 100)]
-    """The user name."""
-    password_env: str
-    """The environment variable that holds the password."""
-
-
-class CallerShape(TypedDict):
-    """Who may call: either basic or bearer_env."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    name: Annotated[str, Len(1, 100)]
-    """Unique; it stands in the log."""
-    basic: NotRequired[BasicShape]
-    """Basic credentials, as Cloud Monitor sends them in the callback URL."""
-    bearer_env: NotRequired[str]
-    """The environment variable that holds a bearer token."""
-
-
-class WebhookShape(TypedDict):
-    """The door for HTTP calls."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    callers: NotRequired[list[CallerShape]]
-    """Who may call; without any, every call is refused."""
-    patience: NotRequired[Duration]
-    """Within which a sender is answered (4s; Cloud Monitor waits 5 s)."""
-
-
-class BreakerShape(TypedDict):
-    """The storm breaker, for each cluster."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    intents: NotRequired[Annotated[int, Ge(1)]]
-    """More than so many within the window open it (100)."""
-    window: NotRequired[Duration]
-    """The window (5m)."""
-    close_after: NotRequired[Duration]
-    """It closes so long after it opened, once half as many are in the window (10m)."""
-
-
-class QuarantineShape(TypedDict):
-    """When restarts do not help."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    restarts: NotRequired[Annotated[int, Ge(1)]]
-    """So many restarts of one process (3) …"""
-    within: NotRequired[Duration]
-    """… within this time (1h) …"""
-    release_after: NotRequired[Duration]
-    """… leave it alone for this long (24h), or until steward release."""
-
-
-#: A time in which nothing is done: ISO 8601 date-times. ``from`` is a keyword of Python, hence this form.
-FreezeShape = TypedDict(
-    "FreezeShape",
-    {"from": str, "to": str, "time_zone": NotRequired[str], "reason": str, "clusters": NotRequired[list[str]]},
-)
-FreezeShape.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]
-
-
-class MaintenanceWindowShape(TypedDict):
-    """A time of the week in which alerts are left to people."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    days: NotRequired[list[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]]]
-    """On which days it begins (every day)."""
-    start: str
-    """HH:MM"""
-    end: str
-    """HH:MM; may be past midnight."""
-    time_zone: str
-    """Such as Asia/Shanghai."""
-    reason: str
-    """Said in every outcome that it holds back."""
-    clusters: NotRequired[list[str]]
-    """Which clusters (all)."""
-
-
-class SafetyShape(TypedDict):
-    """What holds for all rules."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    quorum_roles: NotRequired[list[str]]
-    """Components that never lose their quorum to us (NameNode, JournalNode, QuorumPeerMain, Zookeeper)."""
-    breaker: NotRequired[BreakerShape]
-    quarantine: NotRequired[QuarantineShape]
-    freezes: NotRequired[list[FreezeShape]]
-    maintenance_windows: NotRequired[list[MaintenanceWindowShape]]
-    keep_records: NotRequired[Duration]
-    """How long the ledger remembers what is finished (30d; at least 1d)."""
-
-
-class ChatShape(TypedDict):
-    """A chat or pager."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    url_env: str
-    """The environment variable that holds its apprise URL."""
-
-
-class EventBusShape(TypedDict):
-    """An EventBridge bus."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    id: str
-    """eb-…"""
-    region: str
-    """Such as ap-guangzhou."""
-
-
-class AlarmsShape(TypedDict):
-    """Where alarms go besides the log."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    chat: NotRequired[list[ChatShape]]
-    event_bus: NotRequired[EventBusShape]
-    group_within: NotRequired[Duration]
-    """The same alarm is said once in this time (10m)."""
-
-
-class ConfigShape(TypedDict):
-    """The configuration of EMR Steward."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-    clusters: dict[str, ClusterShape]
-    """By cluster id; a cluster that is not listed is never touched."""
-    rules: NotRequired[list[RuleShape]]
-    limits: NotRequired[LimitsShape]
-    """What rules do not say themselves."""
-    webhook: NotRequired[WebhookShape]
-    safety: NotRequired[SafetyShape]
-    alarms: NotRequired[AlarmsShape]
-
-
-CONFIG: Final = Shape(ConfigShape)
 
 
 class InvalidConfiguration(ConfigurationError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.configuration_file import CONFIG, InvalidConfiguration, read_config
+from handler.configuration_file import InvalidConfiguration, read_config
+from handler.configuration_shape import CONFIG
 from handler.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
