@@ -14,7 +14,14 @@ from handler.alarms import Alarm, Alarms, alarms_of
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi
 from handler.emr import EmrGateway
-from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable, StewardError, Unauthenticated
+from handler.errors import (
+    ConfigurationError,
+    InvalidInput,
+    LedgerUnavailable,
+    NotAuthenticated,
+    StewardError,
+    Unauthenticated,
+)
 from handler.events import Unreadable
 from handler.follow_up import MESSAGE as FOLLOW_UP
 from handler.follow_up import FollowUp
@@ -135,7 +142,10 @@ class Function:
             return self._gateway
 
         def credentials(_cluster: Cluster) -> Credentials:
-            return Credentials.from_env(self._env)
+            try:
+                return Credentials.from_env(self._env)
+            except ConfigurationError as error:
+                raise NotAuthenticated("NoCredentials", str(error)) from None
 
         return EmrGateway(CloudApi(self._transport), self.settings.endpoint, credentials)
 

@@ -51,12 +51,18 @@ def context(*, time_limit_ms: int, request_id: str) -> dict[str, Any]:
 
 
 def invoke(
-    function: Function, event: Any, clock: Clock, *, time_limit_ms: int = 30_000, request_id: str = "local-1"
+    function: Function,
+    event: Any,
+    clock: Clock,
+    *,
+    time_limit_ms: int = 30_000,
+    request_id: str = "local-1",
+    retries: int = RETRIES,
 ) -> Invocation:
     """Deliver one event; what raises is delivered again as the platform would. Event and answer go through JSON, as there."""
     text = json.dumps(event)
     error = ""
-    for attempt in range(1 + RETRIES):
+    for attempt in range(1 + retries):
         if attempt:
             clock.sleep(RETRY_SECONDS)
         try:

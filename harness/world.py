@@ -17,7 +17,7 @@ from handler.sources.envelopes import HttpCall, open_envelope
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
-from harness.emulator import Invocation, invoke, restamp
+from harness.emulator import RETRIES, Invocation, invoke, restamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,11 +35,13 @@ class World:
     env: dict[str, str]
     lines: list[dict[str, Any]] = field(default_factory=list)
 
-    def deliver(self, event: Any, *, fresh: bool = True, time_limit_ms: int = 30_000) -> Invocation:
+    def deliver(
+        self, event: Any, *, fresh: bool = True, time_limit_ms: int = 30_000, retries: int = RETRIES
+    ) -> Invocation:
         """Deliver it as the platform would; ``fresh``: as if it had happened now. An HTTP envelope gets a caller's credentials."""
         if fresh:
             event = restamp(event, self.clock.now())
-        return invoke(self.function, self._signed(event), self.clock, time_limit_ms=time_limit_ms)
+        return invoke(self.function, self._signed(event), self.clock, time_limit_ms=time_limit_ms, retries=retries)
 
     def outcomes(self) -> list[dict[str, Any]]:
         """The canonical lines so far."""

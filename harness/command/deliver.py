@@ -144,7 +144,7 @@ def run(
                 console.print(f"\n[bold]{name}[/bold]", highlight=False)
             if is_private and (killed := world.kill_what_fires(content)) and not as_json:
                 console.print(f"  [dim]given   [/dim] {', '.join(killed)} died on the fake cluster")
-            invocation = world.deliver(content, fresh=now)
+            invocation = world.deliver(content, fresh=now, retries=0)
             errors += _told(console, invocation, as_json)
     outcomes = world.outcomes()
     if as_json:
@@ -214,7 +214,8 @@ def _told(console: Console, invocation: Invocation, as_json: bool) -> list[str]:
     answer = invocation.answer
     if invocation.error:
         if not as_json:
-            console.print(f"  [red]error   {invocation.error}[/red]", markup=True)
+            console.print(f"  error   {invocation.error}", style="red", markup=False)
+            console.print("  [dim]platform[/dim] it would deliver it again in a minute, twice at most")
         return [invocation.error]
     if isinstance(answer, dict) and "statusCode" in answer and not as_json:
         console.print(f"  [dim]HTTP    [/dim] {answer['statusCode']} {answer['body'][:300]}", markup=True)

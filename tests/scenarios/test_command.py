@@ -100,6 +100,23 @@ def test_what_it_says_and_how_it_ends(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"TENCENTCLOUD_SECRET_ID": "a", "TENCENTCLOUD_SECRET_KEY": "b"}, "it would deliver it again"),
+        ({}, "set TENCENTCLOUD_SECRET_ID"),
+    ],
+)
+def test_an_api_out_of_reach_is_told_at_once(tmp_path: Path, env: dict[str, str], says: str) -> None:
+    """Refused connections and missing credentials end in an outcome; the platform's minutes are not waited for."""
+    done = steward(
+        "run", DOWN, cwd=tmp_path, STEWARD_EMR_ENDPOINT="http://127.0.0.1:9", **env
+    )  # within steward()'s time-out
+    assert done.returncode == 1
+    assert says in done.stdout
+    assert "fault of the steward" not in done.stdout
+
+
 def test_check_names_every_fault_with_its_line(tmp_path: Path) -> None:
     """All at once, not the first only."""
     (tmp_path / "steward.yml").write_text(
