@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
 
 if TYPE_CHECKING:
@@ -323,6 +324,11 @@ class Manner:
     stop_params: StopParams | None = None
     keep_monitor: bool | None = None
 
+    @cached_property
+    def stable(self) -> str:
+        """A text that is equal for equal manners: of frozen values only. Kept, since all requests of a rule share its manner."""
+        return repr(self)
+
     def problem(self) -> str:
         """Why the API would not take it, or an empty string."""
         if self.op_type is OpType.RESTART_SERVICE and self.strategy is None:
@@ -365,5 +371,4 @@ class Request:
         """SHA-256 (hex) of the request's meaning: equal for requests that ask the same, however they were written."""
         import hashlib
 
-        manner = repr(self.manner)  # of frozen values: the same for the same meaning
-        return hashlib.sha256(f"{self.instance_id}|{manner}|{self.scope.stable()}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.instance_id}|{self.manner.stable}|{self.scope.stable()}".encode()).hexdigest()

@@ -6,6 +6,7 @@ Intents that agree in cluster and manner (OpType, strategy, stop parameters) are
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from handler.observation import UnknownPart, same_spelling
@@ -27,7 +28,7 @@ class Plan:
     manner: Manner
     intents: tuple[Intent, ...]
 
-    @property
+    @cached_property
     def scope(self) -> OpScope:
         """All that is asked for, and nothing else."""
         return OpScope.union_of(intent.scope for intent in self.intents)
@@ -52,7 +53,7 @@ class Asked:
     even_if_healthy: bool
     limits: Limits
 
-    @property
+    @cached_property
     def key(self) -> str:
         return self.reading.target.key
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.history import State
-from handler.observation import Observation
+from handler.observation import RUNNING, Observation
 from handler.verification import judge
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from handler.history import Operation
     from handler.ledger import Ledger
     from handler.logs import Log
+    from handler.observation import Reading
     from handler.verification import Verdict
 
 T = TypeVar("T")
@@ -65,6 +66,15 @@ def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         if error is not None:
             raise error
     return cast("list[R]", results)
+
+
+def look(
+    gateway: Gateway, cluster: Cluster, services: Iterable[str], deadline: Deadline
+) -> dict[str, tuple[Reading, ...]]:
+    """The processes of these services, as they are now. Raises ApiError, ObservationIncomplete."""
+    names = sorted(set(services))
+    readings = side_by_side(lambda service: gateway.processes(cluster, service, deadline), names)
+    return dict(zip(names, readings, strict=True))
 
 
 def observe(
@@ -114,11 +124,12 @@ def verify(
             break
         clock.sleep(pause)
         try:
-            seen = observe(gateway, cluster, services_of(operation), deadline, clock)
+            # The cluster's own status is of no matter here: a promise is one about processes.
+            services = look(gateway, cluster, services_of(operation), deadline)
         except (ApiError, ObservationIncomplete) as error:
             log.warning("steward.verification.look_failed", operation=operation.id, problem=str(error))
             continue
-        verdict = verdict_of(operation, seen)
+        verdict = verdict_of(operation, Observation(cluster.id, RUNNING, services, clock.now()))
         log.info(
             "steward.verification",
             operation=operation.id,

@@ -156,13 +156,13 @@ class SqliteLedger:
                 "SELECT COUNT(*) FROM operations WHERE cluster = ? AND armed_at > ? AND state NOT IN ('NOT_SENT', 'REJECTED')",
                 (cluster, now - 3600),
             ).fetchone()
-            targets = {
-                target: _past(past)
-                for target, *past in db.execute(
-                    f"SELECT t.target, {_PAST} FROM targets t JOIN operations o ON o.id = t.operation WHERE t.cluster = ?",  # noqa: S608 - constants
-                    (cluster,),
-                )
-            }
+            # One operation may have many targets: its past is read once, and shared by them.
+            newest = db.execute("SELECT target, operation FROM targets WHERE cluster = ?", (cluster,)).fetchall()
+            pasts: dict[str, Past] = {}
+            for some in _portions(list({operation for _, operation in newest})):
+                rows = db.execute(f"SELECT {_PAST} FROM operations o WHERE o.id IN ({_marks(some)})", some)  # noqa: S608 - marks and constants
+                pasts.update((row[0], _past(row)) for row in rows)
+            targets = {target: pasts[operation] for target, operation in newest}
             restarts = dict(
                 db.execute(
                     "SELECT r.target, COUNT(*) FROM restarts r LEFT JOIN quarantine q ON q.cluster = r.cluster AND q.target = r.target "
@@ -192,14 +192,8 @@ class SqliteLedger:
                 return False
             if any(past.state is not State.NOT_SENT for past in self._known(db, cluster, operation.incidents).values()):
                 return False
-            for some in _portions(list(operation.before)):
-                taken = db.execute(
-                    "SELECT 1 FROM targets t JOIN operations o ON o.id = t.operation "  # noqa: S608 - marks and constants
-                    f"WHERE t.cluster = ? AND t.target IN ({_marks(some)}) AND o.state IN ({_OPEN}) LIMIT 1",
-                    (cluster, *some),
-                ).fetchone()
-                if taken:
-                    return False
+            if self._open_targets(db, cluster, operation.before):
+                return False
             db.execute(
                 "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -226,6 +220,19 @@ class SqliteLedger:
             )
             self._changed(db, cluster)
         return True
+
+    def _open_targets(self, db: sqlite3.Connection, cluster: str, targets: Iterable[str]) -> bool:
+        """Whether one of the targets has an operation that is not finished. The open ones are few: they are asked for first."""
+        rows = db.execute(f"SELECT id FROM operations WHERE cluster = ? AND state IN ({_OPEN})", (cluster,))  # noqa: S608 - constants
+        still_open = {operation for (operation,) in rows}
+        return bool(still_open) and any(
+            operation in still_open
+            for some in _portions(list(targets))
+            for (operation,) in db.execute(
+                f"SELECT operation FROM targets WHERE cluster = ? AND target IN ({_marks(some)})",  # noqa: S608 - marks only
+                (cluster, *some),
+            )
+        )
 
     def settle(
         self,
