@@ -21,13 +21,14 @@ QUORUM_ROLES: Final = ("NameNode", "JournalNode", "QuorumPeerMain", "Zookeeper")
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster that may be touched."""
+    """A cluster that may be touched. ``role_arn``: the role to assume for it, where it belongs to another account."""
 
     id: str
     name: str
     region: str
     allow: frozenset[OpType]
     operations_per_hour: int = 12
+    role_arn: str = ""
 
 
 @dataclass(frozen=True)

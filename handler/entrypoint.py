@@ -29,6 +29,7 @@ from handler.ledger import open_ledger
 from handler.logs import Log
 from handler.outcomes import Outcome, Record
 from handler.pipeline import Pipeline, Served
+from handler.roles import AssumedRoles, Keys
 from handler.settings import Credentials, Settings
 from handler.sources import read
 from handler.sources.envelopes import HttpCall, Queue, open_envelope
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from handler.clock import Clock
-    from handler.configuration import Cluster, Config
+    from handler.configuration import Config
     from handler.emr import Gateway
     from handler.events import Event
     from handler.ledger import Ledger
@@ -87,6 +88,7 @@ class Function:
         self._gateway = gateway
         self._transport = transport
         self._write = write or _to_stdout
+        self._roles = AssumedRoles(self._clock)
         self._is_checked = False
 
     @classmethod
@@ -125,7 +127,7 @@ class Function:
     def pipeline(self, log: Log, owner: str) -> Pipeline:
         return Pipeline(
             config=self.config,
-            gateway=self.gateway(),
+            gateway=self.gateway(log),
             ledger=self.ledger,
             clock=self._clock,
             log=log,
@@ -134,20 +136,22 @@ class Function:
         )
 
     def follow_up(self, log: Log) -> FollowUp:
-        return FollowUp(self.config, self.gateway(), self.ledger, self._clock, log)
+        return FollowUp(self.config, self.gateway(log), self.ledger, self._clock, log)
 
-    def gateway(self) -> Gateway:
-        """The EMR API, with the credentials of this moment."""
+    def gateway(self, log: Log) -> Gateway:
+        """The EMR API, with the credentials of this moment; ``log`` hides what is made of them."""
         if self._gateway is not None:
             return self._gateway
 
-        def credentials(_cluster: Cluster) -> Credentials:
+        def own() -> Credentials:
             try:
                 return Credentials.from_env(self._env)
             except ConfigurationError as error:
                 raise NotAuthenticated("NoCredentials", str(error)) from None
 
-        return EmrGateway(CloudApi(self._transport), self.settings.endpoint, credentials)
+        api, endpoint = CloudApi(self._transport), self.settings.endpoint
+        keys = Keys(own, self._roles, api, endpoint, log.also_hide)
+        return EmrGateway(api, endpoint, keys.for_cluster, keys.refused)
 
     def alarms(self) -> Alarms:
         try:
@@ -171,7 +175,7 @@ class Function:
         return self._clock
 
     def _secrets(self) -> list[str]:
-        secrets = door.secrets_of(self.config.webhook.callers, self._env)
+        secrets = [*door.secrets_of(self.config.webhook.callers, self._env), *self._roles.secrets()]
         try:
             known = Credentials.from_env(self._env)
         except ConfigurationError:

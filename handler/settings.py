@@ -32,6 +32,12 @@ class Endpoint:
     def for_region(self, region: str) -> str:
         return self.host.replace("{region}", region)
 
+    def of_service(self, service: str, region: str) -> str:
+        """The host of another of the cloud's products, in the same network; a host that is not the cloud's own serves all."""
+        host = self.for_region(region)
+        is_the_clouds = host.startswith("emr.") and host.endswith(".tencentcloudapi.com")
+        return f"{service}.{host[len('emr.') :]}" if is_the_clouds else host
+
     @classmethod
     def parse(cls, text: str) -> Endpoint:
         """``global``, ``regional``, ``international``, ``internal``, a host, or a whole URL without a path."""

@@ -40,7 +40,7 @@ def server(cloud: Cloud) -> Iterator[CloudServer]:
 
 
 def gateway(url: str, credentials: Credentials = Credentials(SECRET_ID, SECRET_KEY)) -> EmrGateway:  # noqa: B008 - frozen
-    return EmrGateway(CloudApi(), Endpoint.parse(url), lambda cluster: credentials)
+    return EmrGateway(CloudApi(), Endpoint.parse(url), lambda cluster, deadline: credentials)
 
 
 def within(seconds: float = 5.0) -> Deadline:
