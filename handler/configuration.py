@@ -152,3 +152,11 @@ class Config:
     webhook: Webhook = field(default_factory=Webhook)
     safety: Safety = field(default_factory=Safety)
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that the file names: those of secrets."""
+        return (
+            *(caller.secret_env for caller in self.webhook.callers),
+            *(chat.url_env for chat in self.alarms.chat),
+        )

@@ -30,7 +30,7 @@ from handler.logs import Log
 from handler.outcomes import Outcome, Record
 from handler.pipeline import Pipeline, Served
 from handler.roles import AssumedRoles, Keys
-from handler.settings import Credentials, Settings
+from handler.settings import RESERVE, Credentials, Settings, time_limit_problem, unknown_variables
 from handler.sources import read
 from handler.sources.envelopes import HttpCall, Queue, open_envelope
 from handler.steward_file import load
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 #: The platform's own default where the context does not say.
 DEFAULT_TIME_LIMIT_MS: Final = 3000
-#: Seconds of the time limit that are kept for writing down and answering.
-RESERVE: Final = 0.5
 
 
 class RetryLater(StewardError):
@@ -115,7 +113,7 @@ class Function:
             base={"request_id": str(about.get("request_id") or "")[:80]},
         )
         invocation = Invocation(self, log, Deadline(self._clock, seconds))
-        self._check_once(log)
+        self._check_once(log, _number(about.get("time_limit_in_ms"), 0) / 1000)
         envelope = open_envelope(raw)
         if isinstance(envelope, HttpCall):
             return invocation.answer_call(envelope)
@@ -183,11 +181,16 @@ class Function:
         # The id of a key is no secret, and an operator needs it in an error; the key and the token are.
         return [*secrets, known.secret_key, known.token]
 
-    def _check_once(self, log: Log) -> None:
-        """At an instance's start: what a person should know, once."""
+    def _check_once(self, log: Log, time_limit: float) -> None:
+        """At an instance's start: what a person should know, once. ``time_limit`` in seconds; 0 where it is not known."""
         if self._is_checked:
             return
         self._is_checked = True
+        for variable, nearest in unknown_variables(self._env, self.config.variables).items():
+            hint = f"did you mean {nearest}?" if nearest else "leave it out"
+            log.warning("steward.settings.unknown", variable=variable, reason=f"nothing reads it; {hint}")
+        if time_limit and (problem := time_limit_problem(time_limit, self.config.webhook.patience)):
+            log.warning("steward.settings.time_limit", reason=problem, mend="raise `timeout` in serverless.yml")
         for caller in door.without_secret(self.config.webhook.callers, self._env):
             log.warning("steward.door.no_secret", caller=caller, reason="its secret is not set: it can never come in")
         try:
