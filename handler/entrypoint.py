@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from handler.configuration import Config
     from handler.emr import Gateway
     from handler.events import Event
+    from handler.examination import Examination
     from handler.ledger import Ledger
 
 #: The platform's own default where the context does not say.
@@ -58,7 +59,15 @@ def main_handler(event: Any, context: Any) -> Any:
 
     Raises ConfigurationError where the function cannot start, and RetryLater where a repeat can help, for events that are not HTTP.
     """
-    return Function.of_this_instance().handle(event, context)
+    try:
+        function = Function.of_this_instance()
+    except ConfigurationError:
+        if not _asks_for_doctor(event):
+            raise
+        from handler.examination import of_broken_function
+
+        return of_broken_function(event, _time_limit_ms(context), os.environ, _to_stdout)
+    return function.handle(event, context)
 
 
 class Function:
@@ -104,7 +113,7 @@ class Function:
     def handle(self, raw: Any, context: Any) -> Any:
         """One invocation."""
         about = context if isinstance(context, dict) else {}
-        seconds = max(0.0, _number(about.get("time_limit_in_ms"), DEFAULT_TIME_LIMIT_MS) / 1000 - RESERVE)
+        seconds = max(0.0, _time_limit_ms(context) / 1000 - RESERVE)
         log = Log(
             self._write,
             self._clock,
@@ -117,6 +126,8 @@ class Function:
         envelope = open_envelope(raw)
         if isinstance(envelope, HttpCall):
             return invocation.answer_call(envelope)
+        if _asks_for_doctor(raw):
+            return invocation.examine(raw, _time_limit_ms(context) / 1000)
         events = envelope.read() if isinstance(envelope, Queue) else read(raw)
         return invocation.serve_events(events)
 
@@ -163,6 +174,21 @@ class Function:
             api=CloudApi(self._transport),
             credentials=credentials,
             clock=self._clock,
+        )
+
+    def examination(self, deadline: Deadline, time_limit: float) -> Examination:
+        """The doctor, with this function's own settings, ledger and way to the API. ``time_limit`` in seconds."""
+        from handler.examination import Examination, Setup
+
+        setup = Setup(self._env, self.settings, self.config, self.ledger, self.settings.config)
+        return Examination(
+            setup,
+            clock=self._clock,
+            deadline=deadline,
+            roles=self._roles,
+            transport=self._transport,
+            time_limit=time_limit,
+            write=self._write,
         )
 
     def authenticate(self, call: HttpCall) -> str:
@@ -228,6 +254,9 @@ class Invocation:
         except InvalidInput as error:
             self._log.warning("steward.input.refused", problem=str(error), bytes=call.size)
             return answers.problem(413 if call.is_too_large else 400, "the body cannot be read", faults=error.faults)
+        if _asks_for_doctor(payload):
+            # Whoever may ring here need not learn what the role may do.
+            return answers.problem(403, "the doctor answers to an invocation of the function only, not over HTTP")
         events = read(payload, idempotency_key=call.idempotency_key)
         served = self._serve(events)
         unreadable = [event.error for event in events if isinstance(event, Unreadable)]
@@ -237,6 +266,15 @@ class Invocation:
         if any(record.outcome.code in ("ledger.unavailable", "time.short", "look.failed") for record in served.records):
             return answers.problem(503, _retryable(served.records)[0].outcome.reason, headers={"Retry-After": "60"})
         return answers.answer(served.records, is_direct=events[0].source == "request", extra=_for_sender(payload))
+
+    # -- the doctor
+
+    def examine(self, raw: Mapping[str, Any], time_limit: float) -> dict[str, Any]:
+        """What is well with this function and what is not. ``time_limit`` in seconds."""
+        from handler.examination import report
+
+        examination = self._function.examination(self._deadline, time_limit)
+        return report(examination.findings(send_test_alarm=bool(raw.get("send_test_alarm"))), self._log)
 
     # -- everything else
 
@@ -302,6 +340,15 @@ class Invocation:
 
 def _is_follow_up(event: Event | Unreadable) -> bool:
     return not isinstance(event, Unreadable) and event.source == "timer" and event.message == FOLLOW_UP
+
+
+def _asks_for_doctor(event: Any) -> bool:
+    """``{"steward": "doctor"}``, with or without ``"send_test_alarm": true``."""
+    return isinstance(event, dict) and event.get("steward") == "doctor" and set(event) <= {"steward", "send_test_alarm"}
+
+
+def _time_limit_ms(context: Any) -> float:
+    return _number(context.get("time_limit_in_ms") if isinstance(context, dict) else None, DEFAULT_TIME_LIMIT_MS)
 
 
 def _event_fields(event: Event | Unreadable) -> dict[str, Any]:

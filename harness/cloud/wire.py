@@ -53,7 +53,8 @@ class Api:
         It is the machine's own unless told otherwise, even where the cloud's time is virtual: the SDK signs with the machine's.
         """
         self.cloud = cloud
-        self._signed_by = signed_by or SystemClock()
+        #: What the Date header says, too.
+        self.signed_by = signed_by or SystemClock()
         self._actions: dict[tuple[str, str], Callable[[Sent], Answer]] = {
             ("emr", "StartStopServiceOrMonitor"): self._start_stop,
             ("emr", "DescribeInstances"): self._describe_instances,
@@ -114,7 +115,7 @@ class Api:
         for name in ("X-TC-Action", "X-TC-Version"):
             if not call.header(name):
                 raise errors.MissingParameter(f"The request is missing a required parameter `{name}`.")
-        caller = signature.verify(call, self.cloud.credentials, self._signed_by.now())
+        caller = signature.verify(call, self.cloud.credentials, self.signed_by.now())
         service = _service(call, caller.service)
         if call.header("x-tc-version") != VERSIONS[service]:
             raise errors.NoSuchVersion(f"{service} has no version {call.header('x-tc-version')}.")

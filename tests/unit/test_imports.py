@@ -15,8 +15,10 @@ HANDLER = sorted((ROOT / "handler").rglob("*.py"))
 #: Modules that do no I/O and read no clock, file or environment.
 PURE = (
     "cases",
+    "doctor",
     "errors",
     "events",
+    "findings",
     "guards",
     "history",
     "intents",
