@@ -134,7 +134,7 @@ def _credentials(seen: Seen) -> Finding:
     for call in ours:
         if isinstance(call.error, NotAuthenticated):
             return _refused_key("credentials", kind, call.error)
-    if not any(_is_answered(call) for call in ours):
+    if not any(_is_accepted(call) for call in ours):
         return Finding(
             "credentials", "not proved", f"{kind}; the API was not asked, or did not answer", "mend what fails below"
         )
@@ -182,10 +182,11 @@ def _roles(seen: Seen, config: Config | None) -> Iterable[Finding]:
             )
         elif refused is not None and isinstance(refused.error, ApiError):
             yield _refused_key(name, "its temporary key", refused.error)
-        elif any(_is_answered(call) for call in mine):
+        elif any(_is_accepted(call) for call in mine if call.action != ASSUME):
             yield Finding(name, "ok", "assumed, and its key accepted")
         else:
-            yield Finding(name, "not proved", "it was not assumed", "mend what fails above")
+            seen_so_far = "it was not assumed" if asked is None else "assumed; no call with its key was answered"
+            yield Finding(name, "not proved", seen_so_far, "mend what fails above")
 
 
 def _endpoints(seen: Seen) -> Iterable[Finding]:
@@ -212,6 +213,11 @@ def _is_answered(call: Call) -> bool:
     if call.error is None or isinstance(call.error, (NotFound, ObservationIncomplete)):
         return True
     return isinstance(call.error, ApiError) and bool(call.error.request_id)
+
+
+def _is_accepted(call: Call) -> bool:
+    """Whether the answer shows that the signature was accepted. Of other refusals it is not known what is looked at first."""
+    return call.error is None or isinstance(call.error, (NotFound, NotAuthorized, ObservationIncomplete))
 
 
 def _clock(seen: Seen) -> Finding:
@@ -275,7 +281,7 @@ def _looking(seen: Seen, config: Config) -> Iterable[Finding]:
                 yield Finding(
                     name, "fail", f"refused on {on}: {refused[0].error}", f'{whose} needs "{_label(action)}" on "*"'
                 )
-            elif any(call.error is None or isinstance(call.error, (NotFound, ObservationIncomplete)) for call in calls):
+            elif any(_is_accepted(call) for call in calls):
                 yield Finding(name, "ok", "called, and allowed")
             else:
                 yield Finding(name, "not proved", "no call of it was answered", "mend what fails above")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,7 @@ from handler.cloud import CloudApi
 from handler.configuration import Cluster
 from handler.emr import EmrGateway
 from handler.operations import Manner, OpScope, OpType, Request, StrategyConfig
-from handler.roles import MARGIN, SECONDS, AssumedRoles, Keys
+from handler.roles import MARGIN, SECONDS, AssumedRoles, AssumedWire, Keys
 from handler.settings import Credentials, Endpoint
 from harness.clock import VirtualClock
 from harness.cloud.demo_clusters import demo_cloud
@@ -155,6 +156,33 @@ def test_many_looks_at_once_assume_once(instance: Gateways, cloud: Cloud) -> Non
         thread.join()
     assert seen == [2] * 8
     assert len(cloud.requests_for("AssumeRole")) == 1
+
+
+def test_those_that_wait_for_a_refusal_share_it() -> None:
+    """Eight looks at a role that is not to be had do not ask eight times, one after the other, while the deadline runs."""
+    roles, asked, refused = AssumedRoles(SystemClock()), [], []
+    together = threading.Barrier(8)
+
+    def assume() -> AssumedWire:
+        asked.append(1)
+        time.sleep(0.3)  # the others are waiting by then
+        raise errors.NotAuthorized("AssumeRole.UnauthorizedOperation", "no")
+
+    def look() -> None:
+        together.wait()
+        with pytest.raises(errors.NotAuthorized):
+            roles.credentials(ARN, assume)
+        refused.append(1)
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(asked), len(refused)) == (1, 8)
+    with pytest.raises(errors.NotAuthorized):
+        roles.credentials(ARN, assume)
+    assert len(asked) == 2
 
 
 def test_a_key_that_is_revoked_is_asked_for_anew(instance: Gateways, cloud: Cloud) -> None:
