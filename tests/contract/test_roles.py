@@ -296,6 +296,7 @@ def test_without_time_no_role_is_assumed(instance: Gateways, cloud: Cloud) -> No
         ("international", "sts.intl.tencentcloudapi.com"),
         ("internal", "sts.internal.tencentcloudapi.com"),
         ("emr.example.com", "emr.example.com"),
+        ("gateway.tencentcloudapi.com", "gateway.tencentcloudapi.com"),
         ("http://127.0.0.1:18080", "127.0.0.1:18080"),
     ],
 )
