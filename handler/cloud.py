@@ -55,6 +55,24 @@ class CloudApi:
         self._transport = transport
         self._idle: dict[tuple[Product, Credentials], list[Any]] = {}
         self._lock = threading.Lock()
+        #: The newest answer's Date header, and when it was read.
+        self._date: tuple[str, float] | None = None
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which this machine's clock, which signs, is ahead of the API's; None while no answer bore a date.
+
+        To a second, and less the time that the answer took: the header has no fractions.
+        """
+        if self._date is None:
+            return None
+        from email.utils import parsedate_to_datetime
+
+        text, at = self._date
+        try:
+            return at - parsedate_to_datetime(text).timestamp()
+        except (TypeError, ValueError, OverflowError):
+            return None
 
     def call(
         self, product: Product, credentials: Credentials, action: str, params: dict[str, Any], deadline: Deadline
@@ -96,10 +114,17 @@ class CloudApi:
         client = CommonClient(product.service, product.version, credential, product.region, profile)
         session = client.request.conn._session
         session.max_redirects = 0  # a 307 would send the request a second time
+        session.hooks["response"].append(self._note_date)
         adapter = self._transport() if self._transport else flight.tracked_adapter()
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return client
+
+    def _note_date(self, response: Any, *_: Any, **__: Any) -> None:
+        import time
+
+        if date := response.headers.get("Date"):
+            self._date = (str(date), time.time())  # the machine's own clock, as the SDK signs by it
 
 
 def _response(answer: object) -> dict[str, Any]:

@@ -21,13 +21,14 @@ QUORUM_ROLES: Final = ("NameNode", "JournalNode", "QuorumPeerMain", "Zookeeper")
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster that may be touched."""
+    """A cluster that may be touched. ``role_arn``: the role to assume for it, where it belongs to another account."""
 
     id: str
     name: str
     region: str
     allow: frozenset[OpType]
     operations_per_hour: int = 12
+    role_arn: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,3 +152,11 @@ class Config:
     webhook: Webhook = field(default_factory=Webhook)
     safety: Safety = field(default_factory=Safety)
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that the file names: those of secrets."""
+        return (
+            *(caller.secret_env for caller in self.webhook.callers),
+            *(chat.url_env for chat in self.alarms.chat),
+        )

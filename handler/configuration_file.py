@@ -52,6 +52,9 @@ from handler.templates import Template, TemplateError, compile_template
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+#: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for another part.
+ROLE_ARN = re.compile(r"qcs::cam::uin/\d{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
+
 
 class InvalidConfiguration(ConfigurationError):
     """Everything that is wrong with a file: ``problems``, each a ConfigurationError with its line."""
@@ -106,12 +109,20 @@ class _Reader:
             )
         if not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", shape["region"]):
             self._problem(f"{path}.region", "is no region", "such as ap-guangzhou")
+        role_arn = shape.get("role_arn", "")
+        if "role_arn" in shape and not ROLE_ARN.fullmatch(role_arn):
+            self._problem(
+                f"{path}.role_arn",
+                "is no role",
+                "qcs::cam::uin/100000000001:roleName/steward, as the CAM console shows it",
+            )
         return Cluster(
             id=key,
             name=shape.get("name", key),
             region=shape["region"],
             allow=frozenset(OpType(name) for name in shape["allow"]),
             operations_per_hour=shape.get("operations_per_hour", 12),
+            role_arn=role_arn,
         )
 
     # -- rules

@@ -26,6 +26,8 @@ class ClusterShape(TypedDict):
     """The operations that may be done to it; anything else is refused."""
     operations_per_hour: NotRequired[Annotated[int, Ge(1)]]
     """Operations an hour, whatever they are (12)."""
+    role_arn: NotRequired[str]
+    """The role that is assumed for it, where it belongs to another account: qcs::cam::uin/…:roleName/…."""
 
 
 class StrategyShape(TypedDict):

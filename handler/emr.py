@@ -12,7 +12,7 @@ from annotated_types import Ge
 from typing_extensions import NotRequired, TypedDict
 
 from handler.cloud import Product
-from handler.errors import AnswerLost, InvalidInput, NotFound, ObservationIncomplete
+from handler.errors import AnswerLost, InvalidInput, NotAuthenticated, NotFound, ObservationIncomplete
 from handler.observation import UNKNOWN, Reading
 from handler.operations import Target
 from handler.validation import Shape
@@ -88,12 +88,23 @@ CLUSTERS: Final = Shape(ClustersWire)
 
 
 class EmrGateway:
-    """The EMR API at one endpoint. ``credentials`` gives the key for a cluster, which may belong to another account."""
+    """The EMR API at one endpoint.
 
-    def __init__(self, api: CloudApi, endpoint: Endpoint, credentials: Callable[[Cluster], Credentials]) -> None:
+    ``credentials`` gives the key for a cluster, which may belong to another account, and raises NotCarriedOut where there is none;
+    ``on_refused`` is told of a cluster whose key the API did not accept.
+    """
+
+    def __init__(
+        self,
+        api: CloudApi,
+        endpoint: Endpoint,
+        credentials: Callable[[Cluster, Deadline], Credentials],
+        on_refused: Callable[[Cluster], None] | None = None,
+    ) -> None:
         self._api = api
         self._endpoint = endpoint
         self._credentials = credentials
+        self._on_refused = on_refused
 
     def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
         answer = self._look(
@@ -169,7 +180,13 @@ class EmrGateway:
     def _call(self, cluster: Cluster, action: str, params: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
         host = self._endpoint.for_region(cluster.region)
         product = Product("emr", VERSION, self._endpoint.scheme, host, cluster.region)
-        return self._api.call(product, self._credentials(cluster), action, params, deadline)
+        credentials = self._credentials(cluster, deadline)
+        try:
+            return self._api.call(product, credentials, action, params, deadline)
+        except NotAuthenticated:
+            if self._on_refused is not None:
+                self._on_refused(cluster)
+            raise
 
 
 def _reading(service: str, wire: ProcessWire) -> Reading:

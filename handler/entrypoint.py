@@ -29,7 +29,8 @@ from handler.ledger import open_ledger
 from handler.logs import Log
 from handler.outcomes import Outcome, Record
 from handler.pipeline import Pipeline, Served
-from handler.settings import Credentials, Settings
+from handler.roles import AssumedRoles, Keys
+from handler.settings import RESERVE, Credentials, Settings, time_limit_problem, unknown_variables
 from handler.sources import read
 from handler.sources.envelopes import HttpCall, Queue, open_envelope
 from handler.steward_file import load
@@ -39,15 +40,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from handler.clock import Clock
-    from handler.configuration import Cluster, Config
+    from handler.configuration import Config
     from handler.emr import Gateway
     from handler.events import Event
+    from handler.examination import Examination
     from handler.ledger import Ledger
 
 #: The platform's own default where the context does not say.
 DEFAULT_TIME_LIMIT_MS: Final = 3000
-#: Seconds of the time limit that are kept for writing down and answering.
-RESERVE: Final = 0.5
 
 
 class RetryLater(StewardError):
@@ -59,7 +59,15 @@ def main_handler(event: Any, context: Any) -> Any:
 
     Raises ConfigurationError where the function cannot start, and RetryLater where a repeat can help, for events that are not HTTP.
     """
-    return Function.of_this_instance().handle(event, context)
+    try:
+        function = Function.of_this_instance()
+    except ConfigurationError:
+        if not _asks_for_doctor(event):
+            raise
+        from handler.examination import of_broken_function
+
+        return of_broken_function(event, _time_limit_ms(context), os.environ, _to_stdout)
+    return function.handle(event, context)
 
 
 class Function:
@@ -87,6 +95,7 @@ class Function:
         self._gateway = gateway
         self._transport = transport
         self._write = write or _to_stdout
+        self._roles = AssumedRoles(self._clock)
         self._is_checked = False
 
     @classmethod
@@ -104,7 +113,7 @@ class Function:
     def handle(self, raw: Any, context: Any) -> Any:
         """One invocation."""
         about = context if isinstance(context, dict) else {}
-        seconds = max(0.0, _number(about.get("time_limit_in_ms"), DEFAULT_TIME_LIMIT_MS) / 1000 - RESERVE)
+        seconds = max(0.0, _time_limit_ms(context) / 1000 - RESERVE)
         log = Log(
             self._write,
             self._clock,
@@ -113,10 +122,12 @@ class Function:
             base={"request_id": str(about.get("request_id") or "")[:80]},
         )
         invocation = Invocation(self, log, Deadline(self._clock, seconds))
-        self._check_once(log)
+        self._check_once(log, _number(about.get("time_limit_in_ms"), 0) / 1000)
         envelope = open_envelope(raw)
         if isinstance(envelope, HttpCall):
             return invocation.answer_call(envelope)
+        if _asks_for_doctor(raw):
+            return invocation.examine(raw, _time_limit_ms(context) / 1000)
         events = envelope.read() if isinstance(envelope, Queue) else read(raw)
         return invocation.serve_events(events)
 
@@ -125,7 +136,7 @@ class Function:
     def pipeline(self, log: Log, owner: str) -> Pipeline:
         return Pipeline(
             config=self.config,
-            gateway=self.gateway(),
+            gateway=self.gateway(log),
             ledger=self.ledger,
             clock=self._clock,
             log=log,
@@ -134,20 +145,22 @@ class Function:
         )
 
     def follow_up(self, log: Log) -> FollowUp:
-        return FollowUp(self.config, self.gateway(), self.ledger, self._clock, log)
+        return FollowUp(self.config, self.gateway(log), self.ledger, self._clock, log)
 
-    def gateway(self) -> Gateway:
-        """The EMR API, with the credentials of this moment."""
+    def gateway(self, log: Log) -> Gateway:
+        """The EMR API, with the credentials of this moment; ``log`` hides what is made of them."""
         if self._gateway is not None:
             return self._gateway
 
-        def credentials(_cluster: Cluster) -> Credentials:
+        def own() -> Credentials:
             try:
                 return Credentials.from_env(self._env)
             except ConfigurationError as error:
                 raise NotAuthenticated("NoCredentials", str(error)) from None
 
-        return EmrGateway(CloudApi(self._transport), self.settings.endpoint, credentials)
+        api, endpoint = CloudApi(self._transport), self.settings.endpoint
+        keys = Keys(own, self._roles, api, endpoint, log.also_hide)
+        return EmrGateway(api, endpoint, keys.for_cluster, keys.refused)
 
     def alarms(self) -> Alarms:
         try:
@@ -163,6 +176,21 @@ class Function:
             clock=self._clock,
         )
 
+    def examination(self, deadline: Deadline, time_limit: float) -> Examination:
+        """The doctor, with this function's own settings, ledger and way to the API. ``time_limit`` in seconds."""
+        from handler.examination import Examination, Setup
+
+        setup = Setup(self._env, self.settings, self.config, self.ledger, self.settings.config)
+        return Examination(
+            setup,
+            clock=self._clock,
+            deadline=deadline,
+            roles=self._roles,
+            transport=self._transport,
+            time_limit=time_limit,
+            write=self._write,
+        )
+
     def authenticate(self, call: HttpCall) -> str:
         return door.authenticate(call.headers.get("authorization", ""), self.config.webhook.callers, self._env)
 
@@ -171,7 +199,7 @@ class Function:
         return self._clock
 
     def _secrets(self) -> list[str]:
-        secrets = door.secrets_of(self.config.webhook.callers, self._env)
+        secrets = [*door.secrets_of(self.config.webhook.callers, self._env), *self._roles.secrets()]
         try:
             known = Credentials.from_env(self._env)
         except ConfigurationError:
@@ -179,11 +207,16 @@ class Function:
         # The id of a key is no secret, and an operator needs it in an error; the key and the token are.
         return [*secrets, known.secret_key, known.token]
 
-    def _check_once(self, log: Log) -> None:
-        """At an instance's start: what a person should know, once."""
+    def _check_once(self, log: Log, time_limit: float) -> None:
+        """At an instance's start: what a person should know, once. ``time_limit`` in seconds; 0 where it is not known."""
         if self._is_checked:
             return
         self._is_checked = True
+        for variable, nearest in unknown_variables(self._env, self.config.variables).items():
+            hint = f"did you mean {nearest}?" if nearest else "leave it out"
+            log.warning("steward.settings.unknown", variable=variable, reason=f"nothing reads it; {hint}")
+        if time_limit and (problem := time_limit_problem(time_limit, self.config.webhook.patience)):
+            log.warning("steward.settings.time_limit", reason=problem, mend="raise `timeout` in serverless.yml")
         for caller in door.without_secret(self.config.webhook.callers, self._env):
             log.warning("steward.door.no_secret", caller=caller, reason="its secret is not set: it can never come in")
         try:
@@ -221,6 +254,9 @@ class Invocation:
         except InvalidInput as error:
             self._log.warning("steward.input.refused", problem=str(error), bytes=call.size)
             return answers.problem(413 if call.is_too_large else 400, "the body cannot be read", faults=error.faults)
+        if _asks_for_doctor(payload):
+            # Whoever may ring here need not learn what the role may do.
+            return answers.problem(403, "the doctor answers to an invocation of the function only, not over HTTP")
         events = read(payload, idempotency_key=call.idempotency_key)
         served = self._serve(events)
         unreadable = [event.error for event in events if isinstance(event, Unreadable)]
@@ -230,6 +266,15 @@ class Invocation:
         if any(record.outcome.code in ("ledger.unavailable", "time.short", "look.failed") for record in served.records):
             return answers.problem(503, _retryable(served.records)[0].outcome.reason, headers={"Retry-After": "60"})
         return answers.answer(served.records, is_direct=events[0].source == "request", extra=_for_sender(payload))
+
+    # -- the doctor
+
+    def examine(self, raw: Mapping[str, Any], time_limit: float) -> dict[str, Any]:
+        """What is well with this function and what is not. ``time_limit`` in seconds."""
+        from handler.examination import report
+
+        examination = self._function.examination(self._deadline, time_limit)
+        return report(examination.findings(send_test_alarm=bool(raw.get("send_test_alarm"))), self._log)
 
     # -- everything else
 
@@ -295,6 +340,15 @@ class Invocation:
 
 def _is_follow_up(event: Event | Unreadable) -> bool:
     return not isinstance(event, Unreadable) and event.source == "timer" and event.message == FOLLOW_UP
+
+
+def _asks_for_doctor(event: Any) -> bool:
+    """``{"steward": "doctor"}``, with or without ``"send_test_alarm": true``."""
+    return isinstance(event, dict) and event.get("steward") == "doctor" and set(event) <= {"steward", "send_test_alarm"}
+
+
+def _time_limit_ms(context: Any) -> float:
+    return _number(context.get("time_limit_in_ms") if isinstance(context, dict) else None, DEFAULT_TIME_LIMIT_MS)
 
 
 def _event_fields(event: Event | Unreadable) -> dict[str, Any]:

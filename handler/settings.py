@@ -8,10 +8,24 @@ from typing import TYPE_CHECKING, Final, Literal
 from handler.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Mode = Literal["act", "observe"]
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+#: Every variable of our own. steward.yml names further ones, for secrets.
+VARIABLES: Final = (
+    "STEWARD_CONFIG",
+    "STEWARD_EB_ENDPOINT",
+    "STEWARD_EMR_ENDPOINT",
+    "STEWARD_LEDGER",
+    "STEWARD_LOG_LEVEL",
+    "STEWARD_MODE",
+)
+#: Seconds of a time limit below which no cluster could be looked at, called and written down before it is over.
+LEAST_TIME_LIMIT: Final = 2.0
+#: Seconds of the time limit that are kept for writing down and answering.
+RESERVE: Final = 0.5
 
 #: The names that STEWARD_EMR_ENDPOINT may take instead of a host or a URL.
 ENDPOINTS: Final = {
@@ -31,6 +45,12 @@ class Endpoint:
 
     def for_region(self, region: str) -> str:
         return self.host.replace("{region}", region)
+
+    def of_service(self, service: str, region: str) -> str:
+        """The host of another of the cloud's products, in the same network; a host that is not the cloud's own serves all."""
+        host = self.for_region(region)
+        is_the_clouds = host.startswith("emr.") and host.endswith(".tencentcloudapi.com")
+        return f"{service}.{host[len('emr.') :]}" if is_the_clouds else host
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
@@ -100,15 +120,8 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Raises ConfigurationError naming the variable and what it may be."""
-        known = {
-            "STEWARD_CONFIG",
-            "STEWARD_EMR_ENDPOINT",
-            "STEWARD_MODE",
-            "STEWARD_LOG_LEVEL",
-            "STEWARD_LEDGER",
-        }
         for name, value in env.items():
-            if name in known and not value.strip():
+            if name in VARIABLES and not value.strip():
                 raise ConfigurationError("is set but empty", where=name, hint="give it a value or leave it out")
         mode = env.get("STEWARD_MODE", "act")
         if mode not in ("act", "observe"):
@@ -123,6 +136,33 @@ class Settings:
             log_level=level,
             ledger=env.get("STEWARD_LEDGER") or _default_ledger(),
         )
+
+
+def unknown_variables(env: Mapping[str, str], named: Iterable[str] = ()) -> dict[str, str]:
+    """The variables that look like ours and that nobody reads, each with the nearest right name, or with nothing.
+
+    ``named`` are those that steward.yml names.
+    """
+    known = {*VARIABLES, *named}
+    strangers = sorted(name for name in env if name.upper().startswith("STEWARD_") and name not in known)
+    if not strangers:
+        return {}
+    import difflib
+
+    def nearest(name: str) -> str:
+        unset = sorted(one for one in known if one not in env)  # what is set already was not meant
+        return next(iter(difflib.get_close_matches(name.upper(), unset, 1, 0.75)), "")
+
+    return {name: nearest(name) for name in strangers}
+
+
+def time_limit_problem(seconds: float, patience: float) -> str:
+    """What is wrong with a function's time limit; nothing where it is long enough. ``patience``: see ``Webhook``."""
+    if seconds < LEAST_TIME_LIMIT:
+        return f"{seconds:g} s: too little to look at a cluster, send and write down, so nothing is ever done"
+    if seconds < patience + RESERVE:
+        return f"{seconds:g} s: less than HTTP senders are kept waiting ({patience:g} s) and {RESERVE:g} s to answer"
+    return ""
 
 
 def _default_config() -> str:

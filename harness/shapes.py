@@ -14,6 +14,7 @@ from handler.validation import shapes
 MODULES = (
     "handler.configuration_shape",
     "handler.emr",
+    "handler.roles",
     *(f"handler.sources.{name}" for name in ("alertmanager", "eventbridge", "grafana", "request", "tcop", "timer")),
 )
 

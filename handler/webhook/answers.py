@@ -36,6 +36,7 @@ REFUSALS: Final = (
     ("api.ResourceNotFound", 404),
     ("api.AuthFailure", 500),
     ("api.UnauthorizedOperation", 500),
+    ("api.AssumeRole", 500),
     ("input.", 400),
 )
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+from email.utils import formatdate
 from http.client import RemoteDisconnected
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -60,7 +61,12 @@ class CloudAdapter(HTTPAdapter):
         length = len(reply.body)
         raw = HTTPResponse(
             body=io.BytesIO(reply.body[: length // 2] if cut else reply.body),
-            headers={"Content-Type": reply.content_type, "Content-Length": str(length), **reply.headers},
+            headers={
+                "Content-Type": reply.content_type,
+                "Content-Length": str(length),
+                "Date": formatdate(self._api.signed_by.now(), usegmt=True),
+                **reply.headers,
+            },
             status=reply.status,
             version=11,
             preload_content=False,

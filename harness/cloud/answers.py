@@ -1,11 +1,12 @@
 """What the describing actions answer: every field that the SDK's response models have, filled as the API's samples are.
 
-Sources: the samples of DescribeInstances, DescribeInstancesList and DescribeServiceNodeInfos (EMR API 2019-01-03). What no
-sample shows is a plausible constant: nothing may be concluded from it.
+Sources: the samples of DescribeInstances, DescribeInstancesList and DescribeServiceNodeInfos (EMR API 2019-01-03), and of
+AssumeRole (STS API 2018-08-13). What no sample shows is a plausible constant: nothing may be concluded from it.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.cloud.processes import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from harness.cloud.clusters import Cluster
     from harness.cloud.processes import Process
+    from harness.cloud.roles import Session
 
 #: HealthStatus.Text by code: Chinese unless X-TC-Language is en-US.
 HEALTH_TEXT: Final[Mapping[int, tuple[str, str]]] = {
@@ -47,6 +49,19 @@ _NODE_TYPES: Final[Mapping[str, int]] = {"HiveMetaStore": 30, "HiveServer2": 31,
 _NODE_FLAGS: Final = ("master", "core", "task", "common", "router")
 _ALIASES: Final = "eyJjb21tb24iOiJjb21tb24iLCJjb3JlIjoiY29yZSIsIm1hc3RlciI6Im1hc3RlciIsInRhc2siOiJ0YXNrIn0="
 _APP_ID: Final = 1_250_000_000
+
+
+def assumed(session: Session) -> dict[str, Any]:
+    """AssumeRole's answer."""
+    return {
+        "Credentials": {
+            "Token": session.token,
+            "TmpSecretId": session.secret_id,
+            "TmpSecretKey": session.secret_key,
+        },
+        "ExpiredTime": int(session.until),
+        "Expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(session.until)),
+    }
 
 
 def service_node(process: Process, *, english: bool) -> dict[str, Any]:

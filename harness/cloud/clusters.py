@@ -46,6 +46,7 @@ class Cluster:
         name: str,
         region: str,
         project_id: int,
+        uin: str,
         transition_seconds: float,
     ) -> None:
         self.timeline = timeline
@@ -53,6 +54,8 @@ class Cluster:
         self.name = name
         self.region = region
         self.project_id = project_id
+        #: The account that it belongs to.
+        self.uin = uin
         #: How long a start, a stop, a restart of one batch, or a change of maintenance takes.
         self.transition_seconds = transition_seconds
         #: After how long EMR's own daemon pulls up a dead process; ``None``: never.

@@ -5,12 +5,12 @@
     ├── FailedOperation
     ├── InternalError       CamCgwError, WoodServerError
     ├── InvalidAction, NoSuchProduct, NoSuchVersion, UnsupportedProtocol, UnsupportedRegion
-    ├── InvalidParameter    InvalidInstanceName, InvalidIpList, InvalidJobFlow, InvalidServiceName, RestartServiceUnsupported
+    ├── InvalidParameter    InvalidInstanceName, InvalidIpList, InvalidJobFlow, InvalidServiceName, OverTimeError, RestartServiceUnsupported
     ├── MissingParameter, UnknownParameter
     ├── RequestLimitExceeded  GlobalRegionUinLimitExceeded, IPLimitExceeded, UinLimitExceeded
     ├── RequestSizeLimitExceeded, ServiceUnavailable
     ├── ResourceInUse       InstanceInProcess
-    ├── ResourceNotFound    InstanceNotFound, ServiceNodeNotFound
+    ├── ResourceNotFound    InstanceNotFound, RoleNotFound, ServiceNodeNotFound
     ├── UnauthorizedOperation  CheckCamAuth
     ├── UnsupportedOperation   ServiceNotSupport
     └── OtherError          a code that is not in this list
@@ -170,6 +170,12 @@ class InvalidServiceName(
     """The cluster does not have it."""
 
 
+class OverTimeError(
+    InvalidParameter, code="InvalidParameter.OverTimeError", usual="The role may not be assumed for so long."
+):
+    """DurationSeconds is above what the role allows."""
+
+
 class RestartServiceUnsupported(
     InvalidParameter,
     code="InvalidParameter.RestartServiceUnsupported",
@@ -203,6 +209,10 @@ class ServiceNodeNotFound(
     ResourceNotFound, code="ResourceNotFound.ServiceNodeNotFound", usual="The service's node is not found."
 ):
     """The service has no such component."""
+
+
+class RoleNotFound(ResourceNotFound, code="ResourceNotFound.RoleNotFound", usual="The role does not exist."):
+    """The account has no such role."""
 
 
 class UnsupportedOperation(ApiError, code="UnsupportedOperation", usual="The operation is not supported."):

@@ -1,8 +1,8 @@
 """Each action's parameters, read strictly: what the action does not have is refused, not dropped.
 
 The typed models of the SDK drop unknown keys in silence, which can widen a scope; here such a request fails.
-Sources: StartStopServiceOrMonitor, DescribeInstances, DescribeInstancesList, DescribeServiceNodeInfos (EMR API 2019-01-03) and
-PutEvents (EventBridge API 2021-04-16).
+Sources: StartStopServiceOrMonitor, DescribeInstances, DescribeInstancesList, DescribeServiceNodeInfos (EMR API 2019-01-03),
+AssumeRole (STS API 2018-08-13) and PutEvents (EventBridge API 2021-04-16).
 """
 
 from __future__ import annotations
@@ -154,6 +154,15 @@ class DescribeServiceNodeInfos(Parameters):
     NodeTypeName: Literal["", "master", "core", "task", "common", "router"] = ""
     DataNodeMaintenanceId: Literal[0, 1] = 0
     SearchFields: list[SearchItem] = []
+
+
+# -- STS
+
+
+class AssumeRole(Parameters):
+    RoleArn: Annotated[str, Field(pattern=r"^qcs::cam::uin/[0-9]+:role(Name)?/.+$")]
+    RoleSessionName: Annotated[str, Field(min_length=2, max_length=128, pattern=r"^[A-Za-z0-9_+=,.@-]*$")]
+    DurationSeconds: Annotated[int, Field(ge=1, le=43_200)] = 7200
 
 
 # -- EventBridge

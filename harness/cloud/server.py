@@ -144,6 +144,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.do_POST()  # the API says itself that it wants POST
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header, by the API's clock."""
+        return super().date_time_string(self._ours.api.signed_by.now() if timestamp is None else timestamp)
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Quiet: what was asked is in ``cloud.requests``."""
 

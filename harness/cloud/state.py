@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from harness.cloud import errors
 from harness.cloud.clusters import GOING, IDENTIFIER, Cluster
+from harness.cloud.roles import HOME_UIN, Role, Session
 from harness.cloud.timeline import Timeline
 from harness.cloud.workflows import Operation, Strategy
 
@@ -77,6 +79,10 @@ class Cloud:
     requests: list[Request] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
     put_events: list[PutEvent] = field(default_factory=list)
+    #: By ARN.
+    roles: dict[str, Role] = field(default_factory=dict)
+    #: By temporary secret id; ended ones too.
+    sessions: dict[str, Session] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._timeline = Timeline(self.clock)
@@ -96,9 +102,10 @@ class Cloud:
         name: str = "",
         region: str = "ap-guangzhou",
         project_id: int = 0,
+        uin: str = HOME_UIN,
         transition_seconds: float | None = None,
     ) -> Cluster:
-        """A running cluster of healthy processes; ``services``: service → component → addresses."""
+        """A running cluster of healthy processes; ``services``: service → component → addresses; ``uin``: whose it is."""
         with self.current():
             cluster = Cluster(
                 self._timeline,
@@ -107,6 +114,7 @@ class Cloud:
                 name=name or identifier,
                 region=region,
                 project_id=project_id,
+                uin=uin,
                 transition_seconds=self.transition_seconds if transition_seconds is None else transition_seconds,
             )
             self._clusters[identifier] = cluster
@@ -141,18 +149,46 @@ class Cloud:
 
     # -- what the wire asks
 
-    def find(self, identifier: str, region: str) -> Cluster:
-        """The cluster, as an action of ``region`` finds it. Raises InvalidInstanceName and InstanceNotFound."""
+    def uin_of(self, secret_id: str) -> str:
+        """The account as which a key acts."""
+        session = self.sessions.get(secret_id)
+        return session.role.uin if session else HOME_UIN
+
+    def assume(self, arn: str, secret_id: str, seconds: int) -> Session:
+        """AssumeRole: a key that is good for ``seconds``. Raises RoleNotFound, UnauthorizedOperation, OverTimeError."""
+        with self.current() as now:
+            role = self.roles.get(arn)
+            if role is None:
+                raise errors.RoleNotFound(f"{arn} does not exist.")
+            if self.uin_of(secret_id) not in role.trusts:
+                raise errors.UnauthorizedOperation(f"{arn} may not be assumed by {self.uin_of(secret_id)}.")
+            if seconds > role.most_seconds:
+                raise errors.OverTimeError(f"{arn} may be assumed for {role.most_seconds} seconds.")
+            number = len(self.sessions) + 1
+            session = Session(
+                role, f"AKIDTMP{number:04d}", secrets.token_hex(20), f"token-{secrets.token_hex(40)}", now + seconds
+            )
+            self.sessions[session.secret_id] = session
+            self.credentials[session.secret_id] = (session.secret_key, session.token)
+            return session
+
+    def find(self, identifier: str, region: str, uin: str = HOME_UIN) -> Cluster:
+        """The cluster, as an action of ``uin`` in ``region`` finds it. Raises InvalidInstanceName and InstanceNotFound."""
         if not IDENTIFIER.fullmatch(identifier):
             raise errors.InvalidInstanceName(f"{identifier!r} is not the name of a cluster.")
         cluster = self._clusters.get(identifier)
-        if cluster is None or cluster.region != region or cluster.status in GOING:
+        if cluster is None or cluster.region != region or cluster.uin != uin or cluster.status in GOING:
             raise errors.InstanceNotFound(f"{identifier} is not found in {region}.")
         return cluster
 
     def authorise(self, secret_id: str, action: str) -> None:
-        """Raises CheckCamAuth where the caller may not."""
-        if (secret_id, action) in self.denied:
+        """Raises CheckCamAuth where the caller may not, TokenFailure where its key has ended."""
+        session = self.sessions.get(secret_id)
+        if session is not None:
+            with self.current() as now:
+                if now >= session.until:
+                    raise errors.TokenFailure
+        if (secret_id, action) in self.denied or (session is not None and action in session.role.denied):
             raise errors.CheckCamAuth(f"{secret_id} has no permission for {action}.")
 
     def throttle(self, action: str) -> None:
@@ -184,7 +220,7 @@ class Cloud:
     ) -> Operation:
         """StartStopServiceOrMonitor: begin the operation, or raise the API's error. Sent twice, it acts twice."""
         with self.current() as now:
-            cluster = self.find(identifier, region)
+            cluster = self.find(identifier, region, self.uin_of(secret_id))
             operation = Operation(
                 cluster=identifier,
                 op_type=op_type,

@@ -28,7 +28,7 @@ LARGEST_BODY: Final = 10 * 1024 * 1024
 #: The most that one page of a list holds.
 PAGE: Final = 100
 
-VERSIONS: Final[Mapping[str, str]] = {"emr": "2019-01-03", "eb": "2021-04-16"}
+VERSIONS: Final[Mapping[str, str]] = {"emr": "2019-01-03", "eb": "2021-04-16", "sts": "2018-08-13"}
 
 Answer = dict[str, Any]
 
@@ -53,13 +53,15 @@ class Api:
         It is the machine's own unless told otherwise, even where the cloud's time is virtual: the SDK signs with the machine's.
         """
         self.cloud = cloud
-        self._signed_by = signed_by or SystemClock()
+        #: What the Date header says, too.
+        self.signed_by = signed_by or SystemClock()
         self._actions: dict[tuple[str, str], Callable[[Sent], Answer]] = {
             ("emr", "StartStopServiceOrMonitor"): self._start_stop,
             ("emr", "DescribeInstances"): self._describe_instances,
             ("emr", "DescribeInstancesList"): self._describe_instances_list,
             ("emr", "DescribeServiceNodeInfos"): self._describe_service_node_infos,
             ("eb", "PutEvents"): self._put_events,
+            ("sts", "AssumeRole"): self._assume_role,
         }
 
     def answer(
@@ -113,7 +115,7 @@ class Api:
         for name in ("X-TC-Action", "X-TC-Version"):
             if not call.header(name):
                 raise errors.MissingParameter(f"The request is missing a required parameter `{name}`.")
-        caller = signature.verify(call, self.cloud.credentials, self._signed_by.now())
+        caller = signature.verify(call, self.cloud.credentials, self.signed_by.now())
         service = _service(call, caller.service)
         if call.header("x-tc-version") != VERSIONS[service]:
             raise errors.NoSuchVersion(f"{service} has no version {call.header('x-tc-version')}.")
@@ -149,7 +151,7 @@ class Api:
         wanted = parameters.read(parameters.DescribeInstances, sent.params)
         found = [
             cluster
-            for cluster in self._shown(sent.region, wanted.DisplayStrategy)
+            for cluster in self._shown(sent, wanted.DisplayStrategy)
             if wanted.ProjectId in (-1, cluster.project_id)
             and (not wanted.InstanceIds or cluster.id in wanted.InstanceIds)
         ]
@@ -161,7 +163,7 @@ class Api:
         wanted = parameters.read(parameters.DescribeInstancesList, sent.params)
         found = [
             cluster
-            for cluster in self._shown(sent.region, wanted.DisplayStrategy)
+            for cluster in self._shown(sent, wanted.DisplayStrategy)
             if wanted.ClusterType == 0 and all(_passes(cluster, filter_) for filter_ in wanted.Filters)
         ]
         # 0 is ascending here, where DescribeInstances has it descending: so both pages say.
@@ -171,7 +173,7 @@ class Api:
 
     def _describe_service_node_infos(self, sent: Sent) -> Answer:
         wanted = parameters.read(parameters.DescribeServiceNodeInfos, sent.params)
-        cluster = self.cloud.find(wanted.InstanceId, sent.region)
+        cluster = self.cloud.find(wanted.InstanceId, sent.region, self.cloud.uin_of(sent.secret_id))
         if wanted.ServiceName != wanted.ServiceName.upper():
             raise errors.InvalidServiceName(f"{wanted.ServiceName!r} is not in upper case.")
         found = [process for process in cluster.processes(wanted.ServiceName) if _matches(process, wanted)]
@@ -184,11 +186,17 @@ class Api:
         self.cloud.put(wanted.EventBusId, [event.model_dump(exclude_none=True) for event in wanted.EventList])
         return {}
 
+    def _assume_role(self, sent: Sent) -> Answer:
+        wanted = parameters.read(parameters.AssumeRole, sent.params)
+        return answers.assumed(self.cloud.assume(wanted.RoleArn, sent.secret_id, wanted.DurationSeconds))
+
     # -- lists
 
-    def _shown(self, region: str, display: str) -> list[Cluster]:
+    def _shown(self, sent: Sent, display: str) -> list[Cluster]:
         hidden = () if display == "clusterList" else (3, 301)  # being created, failed to be created
-        return [cluster for cluster in self.cloud.clusters(region) if cluster.status not in hidden]
+        uin = self.cloud.uin_of(sent.secret_id)
+        there = self.cloud.clusters(sent.region)
+        return [cluster for cluster in there if cluster.uin == uin and cluster.status not in hidden]
 
     def _described(
         self, page: Iterable[Cluster], describe: Callable[[Cluster, int, float], dict[str, Any]]

@@ -10,17 +10,18 @@ import typer
 
 from handler.configuration_file import InvalidConfiguration
 from handler.errors import ConfigurationError, LedgerUnavailable
-from harness.command import deliver, look, serve
+from harness.command import deliver, doctor, look, serve
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Start, stop and restart EMR services: once, not too much, and verified. Everything runs against a fake cluster "
-    "on this machine unless STEWARD_EMR_ENDPOINT is set.",
+    "on this machine unless STEWARD_EMR_ENDPOINT is set; `doctor` alone looks at the real one, and only looks.",
 )
 deliver.add_to(app)
 look.add_to(app)
+doctor.add_to(app)
 serve.add_to(app)
 
 

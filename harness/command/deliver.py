@@ -46,12 +46,17 @@ def example_or(config: Path | None) -> Path:
 
 
 def user_ledger() -> Ledger:
-    """The ledger where the user sees it: STEWARD_LEDGER, else ``.steward/ledger.db`` in this folder."""
+    """The ledger where the user sees it."""
+    return open_ledger(user_ledger_url())
+
+
+def user_ledger_url() -> str:
+    """STEWARD_LEDGER, else ``.steward/ledger.db`` in this folder, which is made."""
     url = os.environ.get("STEWARD_LEDGER")
     if url is None:
         Path(".steward").mkdir(exist_ok=True)
         url = "sqlite:///.steward/ledger.db"
-    return open_ledger(url)
+    return url
 
 
 def demo() -> None:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from tencentcloud.emr.v20190103 import models
@@ -40,7 +41,7 @@ def server(cloud: Cloud) -> Iterator[CloudServer]:
 
 
 def gateway(url: str, credentials: Credentials = Credentials(SECRET_ID, SECRET_KEY)) -> EmrGateway:  # noqa: B008 - frozen
-    return EmrGateway(CloudApi(), Endpoint.parse(url), lambda cluster: credentials)
+    return EmrGateway(CloudApi(), Endpoint.parse(url), lambda cluster, deadline: credentials)
 
 
 def within(seconds: float = 5.0) -> Deadline:
@@ -221,6 +222,31 @@ def test_another_product_goes_the_same_way(server: CloudServer, cloud: Cloud) ->
     params = {"EventList": events, "EventBusId": "eb-example0"}
     CloudApi().call(product, Credentials(SECRET_ID, SECRET_KEY), "PutEvents", params, within())
     assert len(cloud.put_events) == 1
+
+
+@pytest.mark.parametrize("ahead", [-240, 0, 240])
+def test_the_clocks_difference_is_read_off_the_answer(cloud: Cloud, ahead: int) -> None:
+    """By the Date header, of refusals too; unknown before there is an answer."""
+
+    class Shifted(SystemClock):
+        def now(self) -> float:
+            return super().now() + ahead
+
+    with CloudServer(cloud, signed_by=Shifted()) as server:
+        api = CloudApi()
+        assert api.clock_skew is None
+        product = Product("emr", "2019-01-03", "http", server.endpoint, "ap-guangzhou")
+        with pytest.raises(errors.ApiError):
+            api.call(product, Credentials(SECRET_ID, "wrong"), "DescribeInstances", {}, within())
+    assert api.clock_skew == pytest.approx(-ahead, abs=5)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Foo 2025 00:00:00 GMT"])
+def test_a_date_that_is_none_tells_nothing(date: str) -> None:
+    """A proxy may write anything."""
+    api = CloudApi()
+    api._note_date(SimpleNamespace(headers={"Date": date}))
+    assert api.clock_skew is None
 
 
 # -- what we send, against the vendor's typed models

@@ -51,7 +51,7 @@ def within(seconds: float) -> Deadline:
 
 
 def gateway(url: str, credentials: Credentials = KEY) -> EmrGateway:
-    return EmrGateway(CloudApi(), Endpoint.parse(url), lambda cluster: credentials)
+    return EmrGateway(CloudApi(), Endpoint.parse(url), lambda cluster, deadline: credentials)
 
 
 def send(url: str, seconds: float = 3.0, credentials: Credentials = KEY) -> str:
@@ -400,7 +400,7 @@ def test_credentials_are_asked_for_at_every_call(serving: Serving) -> None:
     """A role's key changes between invocations: the new one is used, on a connection of its own."""
     server = serving(answering(ACCEPTED))
     keys = iter([Credentials("AKIDFIRST", "k", "t1"), Credentials("AKIDSECOND", "k", "t2")])
-    one = EmrGateway(CloudApi(), Endpoint.parse(server.url), lambda cluster: next(keys))
+    one = EmrGateway(CloudApi(), Endpoint.parse(server.url), lambda cluster, deadline: next(keys))
     one.start_stop(CLUSTER, REQUEST, within(3))
     one.start_stop(CLUSTER, REQUEST, within(3))
     assert [headers["x-tc-token"] for headers, _ in server.requests] == ["t1", "t2"]

@@ -12,6 +12,11 @@ from typing import Any
 
 import pytest
 
+from handler.clock import SystemClock
+from harness.cloud.demo_clusters import demo_cloud
+from harness.cloud.server import CloudServer
+from harness.cloud.state import SECRET_ID, SECRET_KEY
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -115,6 +120,32 @@ def test_an_api_out_of_reach_is_told_at_once(tmp_path: Path, env: dict[str, str]
     assert done.returncode == 1
     assert says in done.stdout
     assert "fault of the steward" not in done.stdout
+
+
+def test_the_doctor_tells_what_is_missing_and_ends_by_it(tmp_path: Path) -> None:
+    """0 where nothing fails, 1 where something does, 2 for settings or configuration; a table for people, JSON for programs."""
+    steward_yml = tmp_path / "steward.yml"
+    steward_yml.write_text(
+        "clusters:\n  emr-4zvc5mul: {region: ap-guangzhou, allow: [RestartService]}\n", encoding="utf-8"
+    )
+    cloud = demo_cloud(SystemClock())
+    with CloudServer(cloud) as server:
+        env = {"STEWARD_EMR_ENDPOINT": server.url, "TENCENTCLOUD_SECRET_ID": SECRET_ID}
+        well = steward("doctor", "--json", cwd=tmp_path, TENCENTCLOUD_SECRET_KEY=SECRET_KEY, **env)
+        assert well.returncode == 0, well.stdout + well.stderr
+        states = {row["name"]: row["state"] for row in json.loads(well.stdout)}
+        assert states["credentials"] == states["cluster emr-4zvc5mul"] == states["clock"] == "ok"
+        ill = steward("doctor", cwd=tmp_path, TENCENTCLOUD_SECRET_KEY="planted-secret-key", **env)
+    assert ill.returncode == 1, ill.stdout + ill.stderr
+    assert re.search(r"^credentials +fail +a lasting key; AuthFailure.SignatureFailure", ill.stdout, re.MULTILINE)
+    assert "→ the secret key is not that of the secret id" in ill.stdout
+    assert "planted-secret-key" not in ill.stdout + ill.stderr
+    assert "\x1b[" not in ill.stdout
+    none = steward("doctor", "--config", "none.yml", cwd=tmp_path)
+    assert none.returncode == 2
+    assert "none.yml: no such file" in none.stdout
+    assert not none.stderr
+    assert {request.action for request in cloud.requests} == {"DescribeInstances", "DescribeServiceNodeInfos"}
 
 
 def test_check_names_every_fault_with_its_line(tmp_path: Path) -> None:

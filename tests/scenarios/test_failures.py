@@ -419,3 +419,14 @@ def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(
     out = capsys.readouterr().out
     assert '"event":"steward.configuration"' in out
     assert '"code":"rules.none"' in out
+
+
+def test_at_its_start_the_function_says_what_nobody_reads(world: World) -> None:
+    """A misspelt variable and a time limit that is too small, once an instance, before anything is lost by them."""
+    world.env |= {"STEWARD_MDOE": "observe", "STEWARD_SECRET_TCPO": "planted-secret"}
+    for _ in range(2):
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()), time_limit_ms=3000)
+    unknown = [line["reason"] for line in world.lines if line["event"] == "steward.settings.unknown"]
+    assert unknown == ["nothing reads it; did you mean STEWARD_MODE?", "nothing reads it; leave it out"]
+    assert [line["event"] for line in world.lines].count("steward.settings.time_limit") == 1
+    assert "planted-secret" not in json.dumps(world.lines)

@@ -136,6 +136,14 @@ def test_every_section_becomes_values() -> None:
     assert config.alarms.event_bus is not None
 
 
+@pytest.mark.parametrize("role", ["roleName/emr-steward", "role/4611686018427397919"])
+def test_a_cluster_of_another_account_names_its_role(role: str) -> None:
+    """By its name or its number, as the console shows it; a cluster of ours names none."""
+    config = read_config(changed("clusters/emr-4zvc5mul/role_arn", f"qcs::cam::uin/200000000002:{role}"))
+    assert config.clusters["emr-4zvc5mul"].role_arn == f"qcs::cam::uin/200000000002:{role}"
+    assert {one.role_arn for one in config.clusters.values() if one.id != "emr-4zvc5mul"} <= {""}
+
+
 def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
     """Saturday 22:00 to 02:00 covers Sunday 01:00, by the zone's clock."""
     window = {"days": ["Sat"], "start": "22:00", "end": "02:00", "time_zone": "Asia/Shanghai", "reason": "x"}
@@ -161,7 +169,11 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("clusters/emr-4zvc5mul/allow", [], "allow"),
         ("clusters/emr-4zvc5mul/allow", ["RestartServices"], "one of StartService"),
         ("clusters/emr-4zvc5mul/alow", [], "did you mean allow"),
-        ("clusters/emr-4zvc5mul/role_arn", "steward", "no such key"),
+        ("clusters/emr-4zvc5mul/role_arn", "steward", "is no role (qcs::cam::uin/"),
+        ("clusters/emr-4zvc5mul/role_arn", "", "is no role"),
+        ("clusters/emr-4zvc5mul/role_arn", "qcs::cam::uin/1:roleName/steward", "is no role"),
+        ("clusters/emr-4zvc5mul/role_arn", "qcs::cam::uin/200000000002:roleName/a b", "is no role"),
+        ("clusters/emr-4zvc5mul/role_am", "x", "did you mean role_arn"),
         ("rules/0/name", "", "rules[0].name"),
         ("rules/0/whne", {}, "did you mean when"),
         ("rules/0/when", {"statsu": ["firing"]}, "did you mean status"),

@@ -15,8 +15,10 @@ HANDLER = sorted((ROOT / "handler").rglob("*.py"))
 #: Modules that do no I/O and read no clock, file or environment.
 PURE = (
     "cases",
+    "doctor",
     "errors",
     "events",
+    "findings",
     "guards",
     "history",
     "intents",
@@ -141,3 +143,9 @@ def test_loading_the_function_loads_nothing_heavy() -> None:
         "zoneinfo",
     }
     assert not {name.partition(".")[0] for name in loaded} & heavy
+
+
+def test_what_only_a_person_asks_for_is_loaded_when_asked() -> None:
+    """The doctor is no event's matter: no event pays for it."""
+    loaded = modules_after("import index")
+    assert not loaded & {"handler.doctor", "handler.examination", "handler.findings"}

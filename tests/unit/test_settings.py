@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import ConfigurationError
-from handler.settings import ENDPOINTS, LEVELS, Credentials, Endpoint, Settings
+from handler.settings import (
+    ENDPOINTS,
+    LEVELS,
+    VARIABLES,
+    Credentials,
+    Endpoint,
+    Settings,
+    time_limit_problem,
+    unknown_variables,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +111,45 @@ def test_levels_in_any_case(level: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["STEWARD_CONFIG", "STEWARD_EMR_ENDPOINT", "STEWARD_MODE", "STEWARD_LOG_LEVEL", "STEWARD_LEDGER"]
+    ("env", "named", "unknown"),
+    [
+        ({}, (), {}),
+        (dict.fromkeys(VARIABLES, "x"), (), {}),
+        ({"STEWARD_MDOE": "observe"}, (), {"STEWARD_MDOE": "STEWARD_MODE"}),
+        ({"STEWARD_LOGLEVEL": "DEBUG"}, (), {"STEWARD_LOGLEVEL": "STEWARD_LOG_LEVEL"}),
+        ({"steward_mode": "observe"}, (), {"steward_mode": "STEWARD_MODE"}),
+        ({"STEWARD_SECRET_TCOP": "x"}, ("STEWARD_SECRET_TCOP",), {}),
+        ({"STEWARD_SECRET_TPOC": "x"}, ("STEWARD_SECRET_TCOP",), {"STEWARD_SECRET_TPOC": "STEWARD_SECRET_TCOP"}),
+        # what is set already cannot have been meant
+        ({"STEWARD_MODES": "x", "STEWARD_MODE": "act"}, (), {"STEWARD_MODES": ""}),
+        ({"STEWARD_COLOUR_OF_THE_SKY": "x"}, (), {"STEWARD_COLOUR_OF_THE_SKY": ""}),
+        ({"TENCENTCLOUD_REGION": "x", "STEWARDSHIP": "x"}, (), {}),
+    ],
 )
+def test_a_misspelt_variable_is_told_with_the_nearest_right_name(
+    env: dict[str, str], named: tuple[str, ...], unknown: dict[str, str]
+) -> None:
+    """STEWARD_MDOE=observe would act; what steward.yml names is known."""
+    assert unknown_variables(env, named) == unknown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "patience", "says"),
+    [
+        (1.0, 1.0, "nothing is ever done"),
+        (3.0, 4.0, "HTTP senders are kept waiting (4 s)"),
+        (3.0, 2.5, ""),
+        (60.0, 25.0, ""),
+    ],
+)
+def test_a_time_limit_that_is_too_small_is_told(seconds: float, patience: float, says: str) -> None:
+    """The platform's default of three seconds is less than the door's patience."""
+    problem = time_limit_problem(seconds, patience)
+    assert says in problem
+    assert bool(problem) == bool(says)
+
+
+@pytest.mark.parametrize("name", VARIABLES)
 @pytest.mark.parametrize("value", ["", " "])
 def test_a_variable_that_is_set_but_empty_is_a_mistake(name: str, value: str) -> None:
     """An unset secret in a deployment's template looks so; it is not taken for the default."""
