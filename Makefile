@@ -47,7 +47,7 @@ bench: $(STAMP) ## The figures of the README, warm
 	$(BIN)/python -m benchmarks.warm
 
 lock: ## Pin the dependencies anew (needs uv on PATH)
-	@for name in function chat dev; do \
+	@for name in function chat redis dev; do \
 	  uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	    --upgrade requirements/$$name.in -o requirements/$$name.txt; done
 

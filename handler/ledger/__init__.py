@@ -128,7 +128,7 @@ class Ledger(Protocol):
 
 
 def open_ledger(url: str) -> Ledger:
-    """The ledger at ``url``: ``sqlite:///FILE`` (four slashes for an absolute path), or ``sqlite:///:memory:``.
+    """The ledger at ``url``: ``sqlite:///FILE`` (four slashes for an absolute path; ``:memory:`` for none), ``redis://…`` or ``rediss://…``.
 
     Raises ConfigurationError for another URL. The store is first touched when it is first used.
     """
@@ -136,8 +136,12 @@ def open_ledger(url: str) -> Ledger:
         from handler.ledger.sqlite import SqliteLedger
 
         return SqliteLedger(url[len("sqlite:///") :])
+    if url.startswith(("redis://", "rediss://")):
+        from handler.ledger.redis import RedisLedger
+
+        return RedisLedger(url)
     raise ConfigurationError(
         "is no ledger that is known here",
         where="STEWARD_LEDGER",
-        hint="sqlite:///FILE; four slashes for an absolute path",
+        hint="sqlite:///FILE (four slashes for an absolute path) or redis://HOST:PORT/0",
     )

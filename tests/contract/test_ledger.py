@@ -1,21 +1,18 @@
-"""The ledger's promises: every sentence of its protocol, on a real file."""
+"""The ledger's promises: every sentence of its protocol, on a real file and on a real redis-server."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
-import sqlite3
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import State
 from handler.ledger import Ledger, open_ledger
 from handler.operations import OpType
@@ -25,11 +22,6 @@ from tests.operations import an_operation
 CLUSTER = "emr-4zvc5mul"
 NOW = 1_000_000.0
 TARGET = "HDFS/datanode/172.16.0.5"
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/ledger.db"
 
 
 @pytest.fixture
@@ -303,77 +295,3 @@ def test_what_was_armed_survives_kill_9(url: str) -> None:
     operation = open_ledger(url).get("op-1")
     assert operation is not None
     assert operation.state is State.SENDING
-
-
-# -- bad stores
-
-
-def _corrupt(path: Path) -> None:
-    ledger = open_ledger(f"sqlite:///{path}")
-    ledger.history(CLUSTER, NOW, quarantine_within=1)
-    ledger.close()  # with its write-ahead log, from which it could be mended
-    path.write_bytes(b"SQLite format 3\0" + os.urandom(8192))
-
-
-def _foreign(path: Path) -> None:
-    with sqlite3.connect(path) as db:
-        db.execute("CREATE TABLE mine (x)")
-    db.close()
-
-
-def _newer(path: Path) -> None:
-    ledger = open_ledger(f"sqlite:///{path}")
-    ledger.history(CLUSTER, NOW, quarantine_within=1)
-    ledger.close()
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 99")
-    db.close()
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (_corrupt, "sqlite ledger"),
-        (
-            lambda path: path.write_text("just a text, and long enough to be read as a header of something" * 20),
-            "sqlite ledger",
-        ),
-        (_foreign, "another program's"),
-        (_newer, "version 99"),
-        (lambda path: path.mkdir(), "is a folder"),
-    ],
-)
-def test_a_bad_file_is_said_and_left_alone(tmp_path: Path, spoil: Any, says: str) -> None:
-    """Corrupted, foreign, newer, a folder: LedgerUnavailable, nothing overwritten."""
-    path = tmp_path / "ledger.db"
-    spoil(path)
-    before = path.read_bytes() if path.is_file() else None
-    ledger = open_ledger(f"sqlite:///{path}")
-    with pytest.raises(LedgerUnavailable, match=says):
-        ledger.arm(an_operation("op-1"), 0)
-    assert before is None or path.read_bytes() == before
-
-
-def test_a_missing_folder_and_a_full_disk_are_said(tmp_path: Path, ledger: Ledger) -> None:
-    """Each in words, and nothing is armed."""
-    with pytest.raises(LedgerUnavailable, match="no folder"):
-        open_ledger(f"sqlite:///{tmp_path}/missing/ledger.db").check()
-    pages = version(ledger)  # opens it
-    connection = ledger._connection  # type: ignore[attr-defined]
-    connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0] + pages}")
-    full = an_operation("op-1", targets=tuple(f"a/b/{number}" for number in range(5000)))
-    with pytest.raises(LedgerUnavailable, match="full"):
-        ledger.arm(full, pages)
-
-
-@pytest.mark.parametrize("url", ["", "sqlite://x", "sqlite:///", "mysql://x", "redis:/x"])
-def test_an_unknown_url_is_refused(url: str) -> None:
-    """Naming the variable and the forms."""
-    with pytest.raises(ConfigurationError, match="STEWARD_LEDGER"):
-        open_ledger(url)
-
-
-def test_a_ledger_for_one_host_says_so() -> None:
-    """In the temporary folder it is one warm instance's."""
-    assert any("one host" in warning for warning in open_ledger("sqlite:///:memory:").check())

@@ -1,0 +1,396 @@
+"""The shared ledger: one Redis for many instances of the function.
+
+Each step that must not be parted is one script (``handler/ledger/scripts.py``). The client's own retries are off: a reply that is lost looks
+like a request that is lost, and what that means for an operation is decided above, not by a client library. Redis must keep what it
+was told: with an append-only file, and without evicting keys; :meth:`RedisLedger.check` says where it does not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from handler.errors import ConfigurationError, LedgerUnavailable
+from handler.history import Entry, History, Operation, Past, State
+from handler.ledger import scripts
+from handler.ledger.rows import operation_from, operation_to_text, record_from, record_to_text
+from handler.operations import OpType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from handler.outcomes import Record
+
+T = TypeVar("T")
+
+#: Seconds to connect, and to wait for a reply. A store that is slower than this is no store to act upon.
+TIMEOUT: Final = 0.5
+#: The breaker's window is counted in so many parts.
+PARTS: Final = 10
+#: Records are read, and operations forgotten, so many at a time.
+PAGE: Final = 500
+#: A settle that others overtook is tried anew, so many times.
+MOST_TRIES: Final = 20
+_KEY: Final = "{steward}:"
+
+
+class RedisLedger:
+    """The ledger at ``url`` (``redis://`` or ``rediss://``). Connected when first used, and again in a forked process."""
+
+    def __init__(self, url: str) -> None:
+        from urllib.parse import urlsplit
+
+        try:
+            parts = urlsplit(url)
+            self._where = f"{parts.hostname or ''}:{parts.port or 6379}"
+            self._secret = parts.password or ""
+        except ValueError:
+            raise ConfigurationError("has a port that is none", where="STEWARD_LEDGER") from None
+        if not parts.hostname:
+            raise ConfigurationError("names no host", where="STEWARD_LEDGER", hint="redis://HOST:PORT/0")
+        self._url = url
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._scripts: dict[str, Any] = {}
+        self._pid = 0
+
+    # -- incidents
+
+    def enter(
+        self,
+        cluster: str,
+        incidents: Mapping[str, str],
+        now: float,
+        *,
+        most: int,
+        window: float,
+        close_after: float,
+    ) -> Entry:
+        size = window / PARTS
+        newest = int(now // size)
+        parts = [f"{size!r}|{newest - back}" for back in range(PARTS)]
+        pairs = [text for pair in incidents.items() for text in pair]
+        count, is_open, opened, known, ended = self._row(
+            scripts.ENTER, 5, cluster, now, most, close_after, now - 2 * window, parts[0], len(parts), *parts, *pairs
+        )
+        pasts = {known[at]: _past(known[at + 2], known[at + 1]) for at in range(0, len(known), 3)}
+        return Entry(pasts, frozenset(ended), count, bool(is_open), bool(opened))
+
+    def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
+        over = dict.fromkeys(origins, now)
+        if over:
+            self._ask(
+                lambda client: (
+                    client.pipeline().sadd(_KEY + "clusters", cluster).zadd(f"{_KEY}ended:{cluster}", over).execute()
+                )
+            )
+
+    # -- history, arm, settle
+
+    def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:
+        version, recent, newest, pasts, restarts, held, released = self._row(
+            scripts.HISTORY, 7, cluster, now - 3600, now - quarantine_within, now
+        )
+        by_operation = {past.operation: past for past in map(_past, pasts)}
+        released_at = {target: float(at) for target, at in _pairs(released)}
+        counts: dict[str, int] = {}
+        for member, at in _pairs(restarts):
+            target = member.partition("|")[2]
+            if float(at) > released_at.get(target, 0.0):
+                counts[target] = counts.get(target, 0) + 1
+        return History(
+            version,
+            recent,
+            {target: by_operation[name] for target, name in _pairs(newest) if name in by_operation},
+            counts,
+            {target: float(until) for target, until in _pairs(held) if float(until) > now},
+        )
+
+    def arm(self, operation: Operation, version: int) -> bool:
+        incidents = [text for pair in operation.incidents.items() for text in pair]
+        return bool(
+            self._run(
+                scripts.ARM,
+                operation.cluster,
+                version,
+                operation.id,
+                operation_to_text(operation),
+                _past_text(operation),
+                operation.armed_at,
+                len(operation.incidents),
+                *incidents,
+                *operation.before,
+            )
+        )
+
+    def settle(
+        self,
+        operation: str,
+        owner: str,
+        expected: State,
+        state: State,
+        now: float,
+        *,
+        code: str = "",
+        request_id: str = "",
+        observed: str = "",
+        attempts: int | None = None,
+        new_owner: str = "",
+    ) -> bool:
+        for _ in range(MOST_TRIES):
+            body = self._body(operation)
+            found = _operation(body) if body else None
+            if found is None or found.owner != owner or found.state is not expected:
+                return False
+            settled = replace(
+                found,
+                state=state,
+                owner=new_owner or found.owner,
+                settled_at=now if state is not expected else found.settled_at,
+                code=code or found.code,
+                request_id=request_id or found.request_id,
+                observed=observed or found.observed,
+                attempts=found.attempts if attempts is None else attempts,
+            )
+            is_counted = (
+                state is not expected
+                and found.op_type is OpType.RESTART_SERVICE
+                and not found.is_order
+                and state in (State.VERIFIED, State.FAILED)
+            )
+            kept = self._run(
+                scripts.SETTLE,
+                operation,
+                body,
+                operation_to_text(settled),
+                _past_text(settled),
+                now,
+                found.cluster,
+                int(state is not expected),
+                *(found.before if is_counted else ()),
+            )
+            if kept:
+                return True
+        return False
+
+    def _body(self, operation: str) -> str | None:
+        return cast("str | None", self._ask(lambda client: client.hget(_KEY + "bodies", operation)))
+
+    def get(self, operation: str) -> Operation | None:
+        body = self._body(operation)
+        return _operation(body) if body else None
+
+    def open_operations(self) -> list[Operation]:
+        return self._bodies(self._ask(lambda client: client.zrange(_KEY + "open", 0, -1)))
+
+    # -- quarantine
+
+    def quarantine(self, cluster: str, target: str, now: float, until: float) -> bool:
+        return bool(self._run(scripts.QUARANTINE, cluster, target, now, until))
+
+    def release(self, target: str, now: float, cluster: str | None = None) -> list[str]:
+        return list(self._run(scripts.RELEASE, target, now, cluster or ""))
+
+    def quarantined(self, now: float) -> list[tuple[str, str, float]]:
+        def read(client: Any) -> list[tuple[str, str, float]]:
+            return [
+                (cluster, target, float(until))
+                for cluster in client.smembers(_KEY + "clusters")
+                for target, until in client.hgetall(f"{_KEY}quarantine:{cluster}").items()
+                if float(until) > now
+            ]
+
+        return sorted(self._ask(read))
+
+    # -- claims and buckets
+
+    def claim(self, key: str, now: float, seconds: float) -> bool:
+        return bool(self._run(scripts.CLAIM, key, now, seconds))
+
+    def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
+        wait = self._run(scripts.TAKE, bucket, now, rate, burst, most_wait)
+        return None if wait is None else float(wait)
+
+    # -- records
+
+    def record(self, records: Sequence[Record]) -> None:
+        for start in range(0, len(records), PAGE):
+            some = records[start : start + PAGE]
+            self._run(scripts.RECORD, *(text for one in some for text in (repr(one.at), record_to_text(one))))
+
+    def records(
+        self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
+    ) -> list[Record]:
+        found: list[Record] = []
+        for start in range(0, 1 << 30, PAGE):
+            rows = self._ask(partial(_page_of_records, since, start))
+            for row in rows:
+                record: Record = _readable(record_from, row[16:])
+                if (cluster is None or record.cluster == cluster) and (event is None or record.event == event):
+                    found.append(record)
+            if len(rows) < PAGE or len(found) >= most:
+                break
+        return found[:most]
+
+    def operations(self, *, cluster: str | None = None, since: float = 0.0, most: int = 1000) -> list[Operation]:
+        key = _KEY + "operations" + (f":{cluster}" if cluster else "")
+        return self._bodies(self._ask(lambda client: client.zrevrangebyscore(key, "+inf", since, 0, most)))
+
+    def _bodies(self, names: list[str]) -> list[Operation]:
+        if not names:
+            return []
+        bodies = self._ask(lambda client: client.hmget(_KEY + "bodies", names))
+        return [_operation(body) for body in bodies if body]
+
+    def expire(self, now: float, keep: float) -> int:
+        before = now - keep
+        names = self._ask(lambda client: client.zrangebyscore(_KEY + "settled", "-inf", f"({before!r}", 0, PAGE))
+        gone = 0
+        for operation in self._bodies(names):
+            gone += self._run(
+                scripts.FORGET,
+                operation.id,
+                operation.cluster,
+                len(operation.incidents),
+                *operation.incidents,
+                *operation.before,
+            )
+        return gone + int(self._run(scripts.TIDY, before))
+
+    # -- the server
+
+    def check(self) -> list[str]:
+        import redis
+
+        def setting(client: Any, name: str) -> str | None:
+            try:
+                return cast("str | None", client.config_get(name).get(name))
+            except redis.exceptions.ResponseError:  # managed Redis often keeps CONFIG to itself
+                return None
+
+        def look(client: Any) -> list[str]:
+            client.ping()
+            append, policy = setting(client, "appendonly"), setting(client, "maxmemory-policy")
+            warnings = []
+            if append is None or policy is None:
+                warnings.append(
+                    f"redis {self._where} does not tell its configuration: make sure that it keeps an append-only file "
+                    "(appendonly yes) and evicts nothing (maxmemory-policy noeviction)"
+                )
+            if append == "no":
+                warnings.append(
+                    f"redis {self._where} keeps no append-only file: after its crash, what was sent would be forgotten "
+                    "and could be sent again; set appendonly yes"
+                )
+            if policy not in (None, "noeviction"):
+                warnings.append(
+                    f"redis {self._where} may evict what was sent (maxmemory-policy {policy}): set noeviction"
+                )
+            return warnings
+
+        return cast("list[str]", self._ask(look))
+
+    def close(self) -> None:
+        with self._lock:
+            if self._client is not None and self._pid == os.getpid():
+                self._client.close()
+            self._client = None
+
+    def _run(self, script: str, *arguments: Any) -> Any:
+        """One script: the texts as they are, numbers with all their digits."""
+        texts = [one if isinstance(one, str) else repr(one) for one in arguments]
+        # One key, so that a Redis that is cut into slots knows whom to ask.
+        return self._ask(lambda client: self._prepared(client, script)(keys=[_KEY], args=texts, client=client))
+
+    def _row(self, script: str, length: int, *arguments: Any) -> list[Any]:
+        """A script that answers so many things."""
+        row = self._run(script, *arguments)
+        if not isinstance(row, list) or len(row) != length:
+            raise LedgerUnavailable(f"redis ledger {self._where}: answers what is no answer")
+        return row
+
+    def _prepared(self, client: Any, script: str) -> Any:
+        known = self._scripts.get(script)
+        if known is None:
+            known = self._scripts[script] = client.register_script(script)
+        return known
+
+    def _ask(self, question: Callable[[Any], Any]) -> Any:
+        import redis
+
+        try:
+            return question(self._connected(redis))
+        except (redis.exceptions.RedisError, OSError, UnicodeError) as error:
+            said = f"{type(error).__name__}: {error}"
+            if self._secret:
+                said = said.replace(self._secret, "[redacted]")
+            raise LedgerUnavailable(f"redis ledger {self._where}: {said[:300]}") from None
+        except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
+            # What is no Redis may answer anything, and the client's reader breaks on it in its own ways.
+            raise LedgerUnavailable(
+                f"redis ledger {self._where}: answers what is no answer ({type(error).__name__})"
+            ) from None
+
+    def _connected(self, redis: Any) -> Any:
+        with self._lock:
+            if self._client is None or self._pid != os.getpid():
+                from redis.backoff import NoBackoff
+                from redis.retry import Retry
+
+                self._client = redis.Redis.from_url(
+                    self._url,
+                    decode_responses=True,
+                    protocol=2,  # what every Redis, and every proxy before one, speaks
+                    socket_timeout=TIMEOUT,
+                    socket_connect_timeout=TIMEOUT,
+                    retry=Retry(NoBackoff(), 0),
+                )
+                self._pid = os.getpid()
+            return self._client
+
+
+def _pairs(flat: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _past_text(operation: Operation) -> str:
+    """What guards and arming ask of an operation: a JSON array, its state first, since the scripts read that."""
+    return json.dumps(
+        [
+            operation.state.value,
+            operation.id,
+            operation.op_type.value,
+            operation.armed_at,
+            operation.settled_at,
+            operation.code,
+            operation.request_id,
+        ]
+    )
+
+
+def _past(text: str, digest: str = "") -> Past:
+    def read(text: str) -> Past:
+        state, operation, op_type, at, settled_at, code, request_id = json.loads(text)
+        return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id)
+
+    return _readable(read, text)
+
+
+def _operation(body: str) -> Operation:
+    return _readable(lambda text: operation_from(json.loads(text)), body)
+
+
+def _page_of_records(since: float, start: int, client: Any) -> list[str]:
+    """Rows of the records' set, the newest first: sixteen digits, then the record."""
+    return cast("list[str]", client.zrevrangebyscore(_KEY + "records", "+inf", since, start, PAGE))
+
+
+def _readable(read: Callable[[str], T], text: str) -> T:
+    try:
+        return read(text)
+    except (KeyError, TypeError, ValueError):
+        raise LedgerUnavailable("the redis ledger holds what cannot be read") from None

@@ -1,0 +1,268 @@
+"""What Redis does in one step: the Lua scripts of the Redis ledger.
+
+A script runs alone, so what it reads and what it writes is one moment. All keys bear one hash tag, ``{steward}``: a Redis that is cut into
+slots keeps them together. Numbers travel as texts and are compared as numbers; what is stored is what was passed in.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Texts that the scripts share. A *past* is a JSON array whose first item is the state.
+_SHARED: Final = """
+local S = '{steward}:'
+local function state_of(past) return past and string.match(past, '^%["([A-Z_]+)"') end
+local function is_open(past) local s = state_of(past); return s == 'SENDING' or s == 'ACCEPTED' or s == 'IN_DOUBT' end
+local function past_of(id) return id and redis.call('HGET', S .. 'pasts', id) end
+local function changed(cluster) redis.call('HINCRBY', S .. 'versions', cluster, 1) end
+"""
+
+#: cluster, now, most, close_after, forget_before, part to count in, number of parts, parts…, then (incident, origin)…
+#: → [count, is open, has opened, (incident, digest, past)…], and the incidents that are ended.
+ENTER: Final = (
+    _SHARED
+    + """
+local cluster, now, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local first = 8 + tonumber(ARGV[7])
+local known, ended, fresh = {}, {}, 0
+for i = first, #ARGV, 2 do
+  local incident, past = ARGV[i], nil
+  local is_ended = redis.call('ZSCORE', S .. 'ended:' .. cluster, ARGV[i + 1])
+  local entry = redis.call('HGET', S .. 'incidents:' .. cluster, incident)
+  if entry then
+    local at = string.find(entry, '|', 1, true)
+    past = past_of(string.sub(entry, 1, at - 1))
+    if past then
+      known[#known + 1] = incident
+      known[#known + 1] = string.sub(entry, at + 1)
+      known[#known + 1] = past
+    end
+  end
+  if is_ended then
+    ended[#ended + 1] = incident
+  elseif not past or state_of(past) == 'NOT_SENT' then
+    fresh = fresh + 1
+  end
+end
+local intents = S .. 'intents:' .. cluster
+if fresh > 0 then
+  redis.call('SADD', S .. 'clusters', cluster)
+  redis.call('HINCRBY', intents, ARGV[6], fresh)
+  for _, part in ipairs(redis.call('HKEYS', intents)) do
+    local size, number = string.match(part, '^(.-)|(.*)$')
+    if tonumber(size) * tonumber(number) < tonumber(ARGV[5]) then redis.call('HDEL', intents, part) end
+  end
+end
+local count = 0
+for i = 8, first - 1 do count = count + tonumber(redis.call('HGET', intents, ARGV[i]) or 0) end
+local opened_at = tonumber(redis.call('HGET', S .. 'breakers', cluster) or nil)
+local open, opened = opened_at ~= nil, false
+if fresh > 0 then
+  if not open and count > most then
+    open, opened = true, true
+    redis.call('HSET', S .. 'breakers', cluster, ARGV[2])
+  elseif open and now - opened_at >= tonumber(ARGV[4]) and count <= most / 2 then
+    open = false
+    redis.call('HDEL', S .. 'breakers', cluster)
+  end
+end
+return {count, open and 1 or 0, opened and 1 or 0, known, ended}
+"""
+)
+
+#: cluster, an hour ago, begin of the quarantine window, now
+#: → [version, operations in the last hour, (target, operation)…, pasts…, (restart, at)…, (target, until)…, (target, released at)…]
+HISTORY: Final = (
+    _SHARED
+    + """
+local cluster = ARGV[1]
+local recent = 0
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', S .. 'operations:' .. cluster, '(' .. ARGV[2], '+inf')) do
+  local state = state_of(past_of(id))
+  if state and state ~= 'NOT_SENT' and state ~= 'REJECTED' then recent = recent + 1 end
+end
+local targets = redis.call('HGETALL', S .. 'targets:' .. cluster)
+local pasts, seen = {}, {}
+for i = 2, #targets, 2 do
+  local id = targets[i]
+  if not seen[id] then
+    seen[id] = true
+    pasts[#pasts + 1] = past_of(id)
+  end
+end
+return {
+  tonumber(redis.call('HGET', S .. 'versions', cluster) or 0), recent, targets, pasts,
+  redis.call('ZRANGEBYSCORE', S .. 'restarts:' .. cluster, '(' .. ARGV[3], '+inf', 'WITHSCORES'),
+  redis.call('HGETALL', S .. 'quarantine:' .. cluster),
+  redis.call('HGETALL', S .. 'released:' .. cluster),
+}
+"""
+)
+
+#: cluster, version, operation, its body, its past, armed at, number of incidents, (incident, digest)…, targets… → 1 where it is armed
+ARM: Final = (
+    _SHARED
+    + """
+local cluster, id = ARGV[1], ARGV[3]
+if tonumber(redis.call('HGET', S .. 'versions', cluster) or 0) ~= tonumber(ARGV[2]) then return 0 end
+local incidents, targets = S .. 'incidents:' .. cluster, S .. 'targets:' .. cluster
+local first = 8 + 2 * tonumber(ARGV[7])
+for i = 8, first - 1, 2 do
+  local entry = redis.call('HGET', incidents, ARGV[i])
+  local past = entry and past_of(string.match(entry, '^(.-)|'))
+  if past and state_of(past) ~= 'NOT_SENT' then return 0 end
+end
+for i = first, #ARGV do
+  if is_open(past_of(redis.call('HGET', targets, ARGV[i]))) then return 0 end
+end
+redis.call('SADD', S .. 'clusters', cluster)
+redis.call('HSET', S .. 'bodies', id, ARGV[4])
+redis.call('HSET', S .. 'pasts', id, ARGV[5])
+redis.call('ZADD', S .. 'operations', ARGV[6], id)
+redis.call('ZADD', S .. 'operations:' .. cluster, ARGV[6], id)
+if is_open(ARGV[5]) then redis.call('ZADD', S .. 'open', ARGV[6], id) else redis.call('ZADD', S .. 'settled', ARGV[6], id) end
+for i = 8, first - 1, 2 do redis.call('HSET', incidents, ARGV[i], id .. '|' .. ARGV[i + 1]) end
+for i = first, #ARGV do redis.call('HSET', targets, ARGV[i], id) end
+changed(cluster)
+return 1
+"""
+)
+
+#: operation, its body as it was read, its new body, its new past, now, cluster, whether the state changes, restarted targets… → 1 where it is kept
+SETTLE: Final = (
+    _SHARED
+    + """
+local id, now, cluster = ARGV[1], ARGV[5], ARGV[6]
+if redis.call('HGET', S .. 'bodies', id) ~= ARGV[2] then return 0 end
+redis.call('HSET', S .. 'bodies', id, ARGV[3])
+redis.call('HSET', S .. 'pasts', id, ARGV[4])
+if ARGV[7] == '0' then return 1 end
+if is_open(ARGV[4]) then
+  redis.call('ZREM', S .. 'settled', id)
+  redis.call('ZADD', S .. 'open', redis.call('ZSCORE', S .. 'operations', id), id)
+else
+  redis.call('ZREM', S .. 'open', id)
+  redis.call('ZADD', S .. 'settled', now, id)
+end
+for i = 8, #ARGV do redis.call('ZADD', S .. 'restarts:' .. cluster, now, id .. '|' .. ARGV[i]) end
+changed(cluster)
+return 1
+"""
+)
+
+#: cluster, target, now, until → 1 where it was not in quarantine
+QUARANTINE: Final = (
+    _SHARED
+    + """
+local key = S .. 'quarantine:' .. ARGV[1]
+local held = redis.call('HGET', key, ARGV[2])
+if held and tonumber(held) > tonumber(ARGV[3]) then return 0 end
+redis.call('SADD', S .. 'clusters', ARGV[1])
+redis.call('HSET', key, ARGV[2], ARGV[4])
+return 1
+"""
+)
+
+#: target, now, cluster or an empty text → the clusters in which it was in quarantine
+RELEASE: Final = (
+    _SHARED
+    + """
+local freed = {}
+local clusters = ARGV[3] ~= '' and {ARGV[3]} or redis.call('SMEMBERS', S .. 'clusters')
+table.sort(clusters)
+for _, cluster in ipairs(clusters) do
+  local held = redis.call('HGET', S .. 'quarantine:' .. cluster, ARGV[1])
+  if held and tonumber(held) > tonumber(ARGV[2]) then
+    redis.call('HSET', S .. 'quarantine:' .. cluster, ARGV[1], ARGV[2])
+    redis.call('HSET', S .. 'released:' .. cluster, ARGV[1], ARGV[2])
+    changed(cluster)
+    freed[#freed + 1] = cluster
+  end
+end
+return freed
+"""
+)
+
+#: key, now, seconds → 1 where it was free
+CLAIM: Final = (
+    _SHARED
+    + """
+local at = redis.call('ZSCORE', S .. 'claims', ARGV[1])
+if at and tonumber(ARGV[2]) - tonumber(at) < tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', S .. 'claims', ARGV[2], ARGV[1])
+return 1
+"""
+)
+
+#: bucket, now, rate, burst, most wait → the seconds to wait as a text, or nothing
+TAKE: Final = (
+    _SHARED
+    + """
+local now, rate, burst = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local kept = redis.call('HGET', S .. 'buckets', ARGV[1])
+local tokens, at = burst, now
+if kept then
+  local a, b = string.match(kept, '^(.-)|(.*)$')
+  tokens, at = tonumber(a), tonumber(b)
+end
+tokens = math.min(burst, tokens + math.max(0, now - at) * rate)
+local wait = math.max(0, (1 - tokens) / rate)
+if wait > tonumber(ARGV[5]) then return false end
+redis.call('HSET', S .. 'buckets', ARGV[1], string.format('%.17g|%.17g', tokens - 1, math.max(now, at)))
+return string.format('%.17g', wait)
+"""
+)
+
+#: (at, body)… Each is kept under a number, so that equal ones are two and the order is that of writing.
+RECORD: Final = (
+    _SHARED
+    + """
+for i = 1, #ARGV, 2 do
+  local number = redis.call('INCR', S .. 'record-number')
+  redis.call('ZADD', S .. 'records', ARGV[i], string.format('%016d', number) .. ARGV[i + 1])
+end
+"""
+)
+
+#: operation, cluster, number of incidents, incidents…, targets… An incident or a target that has a newer operation keeps that.
+FORGET: Final = (
+    _SHARED
+    + """
+local id, cluster = ARGV[1], ARGV[2]
+if is_open(past_of(id)) then return 0 end
+local first = 4 + tonumber(ARGV[3])
+for i = 4, first - 1 do
+  local entry = redis.call('HGET', S .. 'incidents:' .. cluster, ARGV[i])
+  if entry and string.match(entry, '^(.-)|') == id then redis.call('HDEL', S .. 'incidents:' .. cluster, ARGV[i]) end
+end
+for i = first, #ARGV do
+  if redis.call('HGET', S .. 'targets:' .. cluster, ARGV[i]) == id then redis.call('HDEL', S .. 'targets:' .. cluster, ARGV[i]) end
+end
+redis.call('HDEL', S .. 'bodies', id)
+redis.call('HDEL', S .. 'pasts', id)
+for _, key in ipairs({'operations', 'settled', 'operations:' .. cluster}) do redis.call('ZREM', S .. key, id) end
+return 1
+"""
+)
+
+#: before → the number of records that went
+TIDY: Final = (
+    _SHARED
+    + """
+local before = '(' .. ARGV[1]
+for _, cluster in ipairs(redis.call('SMEMBERS', S .. 'clusters')) do
+  redis.call('ZREMRANGEBYSCORE', S .. 'restarts:' .. cluster, '-inf', before)
+  redis.call('ZREMRANGEBYSCORE', S .. 'ended:' .. cluster, '-inf', before)
+  local held = redis.call('HGETALL', S .. 'quarantine:' .. cluster)
+  for i = 1, #held, 2 do
+    local released = redis.call('HGET', S .. 'released:' .. cluster, held[i])
+    if tonumber(held[i + 1]) < tonumber(ARGV[1]) and tonumber(released or 0) < tonumber(ARGV[1]) then
+      redis.call('HDEL', S .. 'quarantine:' .. cluster, held[i])
+      redis.call('HDEL', S .. 'released:' .. cluster, held[i])
+    end
+  end
+end
+redis.call('ZREMRANGEBYSCORE', S .. 'claims', '-inf', before)
+return redis.call('ZREMRANGEBYSCORE', S .. 'records', '-inf', before)
+"""
+)

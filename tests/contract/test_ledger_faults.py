@@ -1,0 +1,194 @@
+"""Stores that cannot be used: a clear error without secrets, nothing armed, nothing overwritten."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handler.errors import ConfigurationError, LedgerUnavailable
+from handler.ledger import open_ledger
+from tests.operations import an_operation
+from tests.redis_server import RedisServer
+
+CLUSTER = "emr-4zvc5mul"
+NOW = 1_000_000.0
+SECRET = "hunter2-and-more"
+
+
+def _corrupt(path: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{path}")
+    ledger.history(CLUSTER, NOW, quarantine_within=1)
+    ledger.close()  # with its write-ahead log, from which it could be mended
+    path.write_bytes(b"SQLite format 3\0" + os.urandom(8192))
+
+
+def _foreign(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE mine (x)")
+    db.close()
+
+
+def _newer(path: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{path}")
+    ledger.history(CLUSTER, NOW, quarantine_within=1)
+    ledger.close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_corrupt, "sqlite ledger"),
+        (
+            lambda path: path.write_text("just a text, and long enough to be read as a header of something" * 20),
+            "sqlite ledger",
+        ),
+        (_foreign, "another program's"),
+        (_newer, "version 99"),
+        (lambda path: path.mkdir(), "is a folder"),
+    ],
+)
+def test_a_bad_file_is_said_and_left_alone(tmp_path: Path, spoil: Any, says: str) -> None:
+    """Corrupted, foreign, newer, a folder: LedgerUnavailable, nothing overwritten."""
+    path = tmp_path / "ledger.db"
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    ledger = open_ledger(f"sqlite:///{path}")
+    with pytest.raises(LedgerUnavailable, match=says):
+        ledger.arm(an_operation("op-1"), 0)
+    assert before is None or path.read_bytes() == before
+
+
+def test_a_missing_folder_and_a_full_disk_are_said(tmp_path: Path) -> None:
+    """Each in words, and nothing is armed."""
+    with pytest.raises(LedgerUnavailable, match="no folder"):
+        open_ledger(f"sqlite:///{tmp_path}/missing/ledger.db").check()
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    pages = ledger.history(CLUSTER, NOW, quarantine_within=1).version  # opens it
+    connection = ledger._connection  # type: ignore[attr-defined]
+    connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0] + pages}")
+    full = an_operation("op-1", targets=tuple(f"a/b/{number}" for number in range(5000)))
+    with pytest.raises(LedgerUnavailable, match="full"):
+        ledger.arm(full, pages)
+
+
+@pytest.mark.parametrize("url", ["", "sqlite://x", "sqlite:///", "mysql://x", "redis:/x", "redis://", "redis://h:port"])
+def test_an_unknown_url_is_refused(url: str) -> None:
+    """Naming the variable and the forms."""
+    with pytest.raises(ConfigurationError, match="STEWARD_LEDGER"):
+        open_ledger(url)
+
+
+def test_a_ledger_for_one_host_says_so() -> None:
+    """In the temporary folder it is one warm instance's."""
+    assert any("one host" in warning for warning in open_ledger("sqlite:///:memory:").check())
+
+
+@contextmanager
+def answering(answer: bytes | None) -> Iterator[int]:
+    """A server that is no Redis: it says ``answer`` to whatever comes, or nothing at all; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+        def talk(connection: socket.socket) -> None:
+            with connection:
+                try:
+                    while connection.recv(65536):
+                        if answer is not None:
+                            connection.sendall(answer)
+                except OSError:
+                    return
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "redis ledger"),
+        (b"\x00\xff\xfe garbage \r\n", "redis ledger"),
+        (b"$12\r\nabc\r\n", "redis ledger"),
+        (b":7\r\n", "redis ledger"),
+        (b"-LOADING Redis is loading the dataset in memory\r\n", "loading"),
+        (b"-READONLY You can't write against a read only replica.\r\n", "(?i)read.?only"),
+        (b"-OOM command not allowed when used memory > 'maxmemory'.\r\n", "(?i)memory"),
+        (b"-NOAUTH Authentication required.\r\n", "(?i)auth"),
+        (b"-MISCONF Redis is configured to save RDB snapshots\r\n", "MISCONF"),
+        (None, "(?i)time"),
+    ],
+    ids=["http", "garbage", "cut", "number", "loading", "readonly", "oom", "noauth", "misconf", "hangs"],
+)
+def test_a_redis_that_is_none_is_said(answer: bytes | None, says: str) -> None:
+    """Whatever it answers: LedgerUnavailable, and neither armed nor read."""
+    with answering(answer) as port:
+        ledger = open_ledger(f"redis://127.0.0.1:{port}/0")
+        with pytest.raises(LedgerUnavailable, match=says):
+            ledger.history(CLUSTER, NOW, quarantine_within=1)
+        with pytest.raises(LedgerUnavailable, match="redis ledger"):
+            ledger.enter(CLUSTER, {"a": "b"}, NOW, most=1, window=10, close_after=10)
+        ledger.close()
+
+
+def test_nobody_listening_and_a_wrong_password_are_said_without_it(redis_server: RedisServer) -> None:
+    """The place is named, the password never is."""
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = once.getsockname()[1]
+    with pytest.raises(LedgerUnavailable, match=f"127.0.0.1:{port}") as closed:
+        open_ledger(f"redis://:{SECRET}@127.0.0.1:{port}/0").arm(an_operation("op-1"), 0)
+    with pytest.raises(LedgerUnavailable, match="redis ledger") as refused:
+        open_ledger(f"redis://:{SECRET}@127.0.0.1:{redis_server.port}/0").arm(an_operation("op-1"), 0)
+    assert SECRET not in f"{closed.value}{refused.value}"
+
+
+def test_a_full_redis_takes_nothing(redis_server: RedisServer) -> None:
+    """noeviction: what does not fit is refused before anything of it is written."""
+    ledger = open_ledger(redis_server.url())
+    seen = ledger.history(CLUSTER, NOW, quarantine_within=1).version
+    with redis_server.configured(maxmemory="1mb"), pytest.raises(LedgerUnavailable, match=r"(?i)memory"):
+        ledger.arm(an_operation("op-1"), seen)
+    assert ledger.get("op-1") is None
+    assert ledger.arm(an_operation("op-1"), seen)
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"), [({"appendonly": "no"}, "append-only"), ({"maxmemory_policy": "allkeys-lru"}, "evict")]
+)
+def test_a_redis_that_would_forget_is_warned_of(redis_server: RedisServer, setting: dict[str, str], says: str) -> None:
+    """At start-up: what would make a restart happen twice."""
+    ledger = open_ledger(redis_server.url())
+    assert ledger.check() == []
+    with redis_server.configured(**setting):
+        (warning,) = ledger.check()
+    assert says in warning
+
+
+def test_a_redis_that_was_restarted_is_used_again(redis_server: RedisServer) -> None:
+    """kill -9 of Redis: what was armed is still there, and the same ledger object goes on."""
+    ledger = open_ledger(redis_server.url())
+    seen = ledger.history(CLUSTER, NOW, quarantine_within=1).version
+    assert ledger.arm(an_operation("op-1"), seen)
+    redis_server.kill()
+    with pytest.raises(LedgerUnavailable):
+        ledger.arm(an_operation("op-2", targets=("a/b/c",)), seen + 1)
+    redis_server.start()
+    assert ledger.get("op-1") == an_operation("op-1")
+    assert ledger.arm(an_operation("op-2", targets=("a/b/c",)), seen + 1)

@@ -1,0 +1,84 @@
+"""A real redis-server on a free port, as a person who trusts it would configure it: append-only, nothing evicted."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+#: Where it is missing, what needs it is skipped, with this reason.
+MISSING = "" if shutil.which("redis-server") else "redis-server is not installed (apt-get install redis-server)"
+
+
+class RedisServer:
+    """One server process with its files in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._used = 0
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        settings = ("--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction", "--databases", "10000")
+        self._process = subprocess.Popen(
+            [
+                str(shutil.which("redis-server")),
+                "--port",
+                str(self.port),
+                "--bind",
+                "127.0.0.1",
+                "--dir",
+                str(self._folder),
+                *settings,
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        for _ in range(200):
+            try:
+                self._client().ping()
+            except redis.exceptions.RedisError:
+                time.sleep(0.05)
+            else:
+                return
+        raise RuntimeError("redis-server does not answer")
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def url(self) -> str:
+        """A database that nobody used before."""
+        self._used += 1
+        return f"redis://127.0.0.1:{self.port}/{self._used}"
+
+    @contextmanager
+    def configured(self, **settings: str) -> Iterator[None]:
+        """Other settings for a while; underscores stand for hyphens."""
+        client = self._client()
+        before: dict[str, str] = {}
+        for written, value in settings.items():
+            name = written.replace("_", "-")
+            before[name] = str(client.config_get(name)[name])
+            client.config_set(name, value)
+        try:
+            yield
+        finally:
+            for name, known in before.items():
+                client.config_set(name, known)
+            # Turning the append-only file on again writes it anew, and nothing is safe before that has ended.
+            while any(client.info("persistence")[f"aof_rewrite_{state}"] for state in ("in_progress", "scheduled")):
+                time.sleep(0.01)
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=2)
