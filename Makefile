@@ -46,6 +46,9 @@ check: lint types test ## What CI runs first: lint, types, tests
 bench: $(STAMP) ## The figures of the README, warm
 	$(BIN)/python -m benchmarks.warm
 
+storm: $(STAMP) ## 10,000 deliveries of 500 needs at 8 workers with faults and kill -9, on both ledgers
+	$(BIN)/python -m harness.storm
+
 lock: ## Pin the dependencies anew (needs uv on PATH)
 	@for name in function chat redis dev; do \
 	  uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header --no-annotate \
@@ -54,4 +57,4 @@ lock: ## Pin the dependencies anew (needs uv on PATH)
 clean: ## Remove what the other targets made
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
-.PHONY: help setup demo test lint types coverage check bench lock clean
+.PHONY: help setup demo test lint types coverage check bench storm lock clean

@@ -199,7 +199,11 @@ class Function:
         return self._clock
 
     def _secrets(self) -> list[str]:
-        secrets = [*door.secrets_of(self.config.webhook.callers, self._env), *self._roles.secrets()]
+        secrets = [
+            *door.secrets_of(self.config.webhook.callers, self._env),
+            *self._roles.secrets(),
+            self.settings.ledger_password,
+        ]
         try:
             known = Credentials.from_env(self._env)
         except ConfigurationError:

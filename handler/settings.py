@@ -109,13 +109,19 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Settings:
-    """All that the environment decides. Variables are named STEWARD_…; secrets are not among them."""
+    """All that the environment decides. Variables are named STEWARD_…; of secrets only a Redis ledger's password is among them."""
 
     config: str = "steward.yml"
     endpoint: Endpoint = field(default_factory=Endpoint)
     mode: Mode = "act"
     log_level: str = "INFO"
-    ledger: str = "sqlite:///:memory:"
+    ledger: str = field(default="sqlite:///:memory:", repr=False)
+
+    @property
+    def ledger_password(self) -> str:
+        """What no output may show of the ledger's URL; empty where it has none."""
+        before_host, at, _ = self.ledger.partition("://")[2].rpartition("@")
+        return before_host.partition(":")[2] if at else ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.redis_server import MISSING, RedisServer
+from harness.redis_server import MISSING, RedisServer
 
 pytest_plugins = ["harness.fixtures"]
 

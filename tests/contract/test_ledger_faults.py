@@ -15,8 +15,8 @@ import pytest
 
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.ledger import open_ledger
+from harness.redis_server import RedisServer
 from tests.operations import an_operation
-from tests.redis_server import RedisServer
 
 CLUSTER = "emr-4zvc5mul"
 NOW = 1_000_000.0

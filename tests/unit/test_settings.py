@@ -201,3 +201,19 @@ def test_credentials_are_never_mixed(env: dict[str, str], expected: tuple[str, s
     assert (found.secret_id, found.secret_key, found.token) == expected
     assert repr(found) == f"{found}" == "Credentials()"
     assert found.kind == ("role" if expected[2] else "key")
+
+
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        ("redis://:hunter2-x@cache:6379/0", "hunter2-x"),
+        ("rediss://user:p:w@x@cache/0", "p:w@x"),
+        ("redis://cache/0", ""),
+        ("sqlite:////tmp/a@b.db", ""),
+    ],
+)
+def test_a_ledgers_password_is_known_as_a_secret(url: str, password: str) -> None:
+    """It is hidden in every line, and the settings do not show it themselves."""
+    settings = Settings.from_env({"STEWARD_LEDGER": url})
+    assert settings.ledger_password == password
+    assert url not in repr(settings)

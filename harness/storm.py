@@ -1,0 +1,550 @@
+"""A storm: many deliveries of few needs, at many workers, with faults and kill -9; and the check of what came of it.
+
+``python -m harness.storm`` starts a fake cloud and worker processes, each a whole function with the real SDK over sockets, on one ledger. Every
+need (a dead process) is reported many times, by several senders and under several ids. Deliveries are at-least-once: what a killed worker had in its
+hands is delivered again. At the end the follow-up runs, everything is delivered once more, and the ledger is held against what the cloud
+really carried out. Exit code 0 where every promise held, 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any, Final
+
+from handler.clock import Deadline, SystemClock
+from handler.configuration_file import read_config
+from handler.entrypoint import Function, RetryLater
+from handler.errors import ApiError
+from handler.history import State
+from handler.ledger import Ledger, open_ledger
+from handler.logs import Log
+from handler.settings import Endpoint, Settings
+from handler.sources import read
+from harness.cloud.faults import Fault, Kind
+from harness.cloud.server import CloudServer
+from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
+from harness.emulator import timer_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+
+    from handler.clock import Clock
+    from handler.configuration import Config
+
+#: How much faster than the machine's the storm's time runs: minutes of waiting in seconds.
+HASTE: Final = 20.0
+NODES: Final = 5
+WORKERS: Final = 8
+#: Deliveries that a worker is handed at a time.
+HAND: Final = 16
+#: The faults that a request may meet, each as likely as the others.
+FAULTS: Final = (
+    Fault(Kind.RESET_BEFORE_READING),
+    Fault(Kind.RESET_AFTER_READING),
+    Fault(Kind.HANG_BEFORE, seconds=0.3),
+    Fault(Kind.HANG_AFTER, seconds=0.3),
+    Fault(Kind.CUT_BODY),
+    Fault(Kind.BAD_GATEWAY),
+    Fault(Kind.BAD_GATEWAY_AFTER),
+    Fault(Kind.HTML),
+    Fault.api_error("RequestLimitExceeded"),
+    Fault.api_error("InternalError", although_carried_out=True),
+)
+ACTION: Final = "StartStopServiceOrMonitor"
+SPAWN: Final = multiprocessing.get_context("spawn")
+
+
+class HastyClock(SystemClock):
+    """The machine's time, ``HASTE`` times as fast from ``began`` (seconds since the epoch) on."""
+
+    def __init__(self, began: float) -> None:
+        self._began = began
+
+    def now(self) -> float:
+        return self._began + (super().now() - self._began) * HASTE
+
+    def monotonic(self) -> float:
+        return super().monotonic() * HASTE
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds / HASTE)
+
+
+class LeapingClock(HastyClock):
+    """After the storm nobody waits: sleeping is a leap."""
+
+    _leapt = 0.0
+
+    def now(self) -> float:
+        return super().now() + self._leapt
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._leapt
+
+    def sleep(self, seconds: float) -> None:
+        self._leapt += max(0.0, seconds)
+
+
+def clusters(needs: int) -> dict[str, list[str]]:
+    """Cluster → addresses of its DataNodes, all of which will be dead."""
+    return {
+        f"emr-{number:08d}": [f"10.{number >> 8}.{number & 255}.{node + 1}" for node in range(NODES)]
+        for number in range((needs + NODES - 1) // NODES)
+    }
+
+
+def config(names: list[str]) -> Config:
+    """A rule for dead DataNodes whose limits hold nothing back but a second restart."""
+    return read_config(
+        {
+            "clusters": {
+                name: {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": 1_000_000}
+                for name in names
+            },
+            "rules": [
+                {
+                    "name": "restart-dead-datanode",
+                    "when": {"status": ["firing"], "component": ["DataNode"]},
+                    "do": {
+                        "operation": "RestartService",
+                        "cluster": "{cluster}",
+                        "scope": {"{service}": {"{component}": ["{ip}"]}},
+                        "strategy": {"rolling": False},
+                    },
+                    "limits": {"max_nodes": 99_999, "max_share": 1, "max_event_age": "24h", "cooldown": "24h"},
+                }
+            ],
+            "safety": {"breaker": {"intents": 1_000_000_000}},
+        }
+    )
+
+
+# -- what is delivered
+
+
+def deliveries(needs: list[tuple[str, str]], count: int, began: float) -> list[Any]:
+    """``count`` deliveries of the needs (cluster, address), each in one of four forms, in no order."""
+    # Of twenty: the sender's repeats, the same through a queue, Cloud Monitor's own alarm, and one under another fingerprint.
+    forms = [_alertmanager] * 11 + [_in_ckafka] * 6 + [_cloud_monitor] * 2 + [_renamed]
+    events = [forms[number // len(needs) % len(forms)](*needs[number % len(needs)], began) for number in range(count)]
+    random.Random(count).shuffle(events)  # noqa: S311 - the same storm each time
+    return events
+
+
+def _alertmanager(cluster: str, ip: str, began: float) -> dict[str, Any]:
+    labels = {
+        "alertname": "DataNodeDown",
+        "cluster_id": cluster,
+        "service": "HDFS",
+        "component": "DataNode",
+        "ip": ip,
+    }
+    alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": _iso(began), "fingerprint": ip}
+    return {"version": "4", "status": "firing", "groupKey": "{}", "truncatedAlerts": 0, "alerts": [alert]}
+
+
+def _in_ckafka(cluster: str, ip: str, began: float) -> dict[str, Any]:
+    body = json.dumps(_alertmanager(cluster, ip, began))
+    return {"Records": [{"Ckafka": {"topic": "alerts", "partition": 1, "offset": 36, "msgKey": "", "msgBody": body}}]}
+
+
+def _cloud_monitor(cluster: str, ip: str, began: float) -> dict[str, Any]:
+    return {
+        "sessionId": f"session-{cluster}-{ip}",
+        "alarmStatus": "1",
+        "alarmType": "metric",
+        "alarmObjInfo": {
+            "region": "gz",
+            "namespace": "QCE/TXMR_HDFS",
+            "dimensions": {"id4hdfsdatanode": cluster, "host4hdfsdatanode": ip},
+        },
+        "alarmPolicyInfo": {
+            "policyId": "policy-1",
+            "policyType": "new_hdfs_datanode_dim",
+            "policyName": "DataNode does not answer",
+            "conditions": {
+                "metricName": "DatanodeProcessAlive",
+                "calcType": "<",
+                "calcValue": "1",
+                "currentValue": "0",
+            },
+        },
+        "firstOccurTime": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(began + 8 * 3600)),
+        "durationTime": 60,
+        "recoverTime": "0",
+    }
+
+
+def _renamed(cluster: str, ip: str, began: float) -> dict[str, Any]:
+    """The same alert under another id, as a second Alertmanager tells it."""
+    event = _alertmanager(cluster, ip, began)
+    event["alerts"][0]["fingerprint"] = f"again-{ip}"
+    return event
+
+
+def _iso(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+# -- the processes
+
+
+class Forgetful:
+    """The negative control: a ledger whose arm says yes to everybody and writes nothing down first."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def arm(self, operation: object, version: int) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all processes agree on."""
+
+    ledger: str
+    endpoint: str
+    needs: int
+    began: float
+    is_armed: bool = True
+
+    def function(self, clock: Clock | None = None) -> Function:
+        ledger: Any = open_ledger(self.ledger)
+        return Function(
+            Settings(endpoint=Endpoint.parse(self.endpoint), log_level="ERROR"),
+            config(list(clusters(self.needs))),
+            env={"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY},
+            clock=clock or HastyClock(self.began),
+            ledger=ledger if self.is_armed else Forgetful(ledger),
+            write=lambda text: None,
+        )
+
+
+def _work(plan: Plan, hands: Connection, events: list[Any]) -> None:
+    """A worker: told numbers of deliveries, says of each whether it is served (True), wants to be delivered again (False), or raised what it should not."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    function = plan.function()
+    context = {"time_limit_in_ms": 30_000, "request_id": f"storm-{os.getpid()}"}
+    _warm(function, events)
+    hands.send(None)
+    while (numbers := hands.recv()) is not None:
+        for number in numbers:
+            try:
+                function.handle(events[number], context)
+                hands.send((number, True))
+            except RetryLater:
+                hands.send((number, False))
+            except Exception as error:
+                hands.send((number, f"{type(error).__name__}: {error}"))
+
+
+def _warm(function: Function, events: list[Any]) -> None:
+    """A warm instance: what is loaded at the first event is loaded. The cluster is asked for nothing that changes it."""
+    for event in events[: 4 * NODES]:
+        read(event)
+    cluster = next(iter(function.config.clusters.values()))
+    log = Log(lambda text: None, function.clock)
+    with contextlib.suppress(ApiError):
+        function.gateway(log).cluster_status(cluster, Deadline(function.clock, 10 * HASTE))
+
+
+def _cloud(plan_needs: int, began: float, faults: float, pipe: Connection) -> None:
+    """The fake cloud, told to end by any message; ``faults`` a second are put in the requests' way."""
+    clock = HastyClock(began)
+    cloud = Cloud(clock, transition_seconds=0.0)
+    for name, addresses in clusters(plan_needs).items():
+        cloud.add_cluster(name, {"HDFS": {"DataNode": addresses}})
+        for process in cloud.cluster(name).processes():
+            process.kill()
+    with CloudServer(cloud, signed_by=SystemClock()) as server:
+        pipe.send(server.url)
+        pick = random.Random(plan_needs)  # noqa: S311 - the same storm each time
+        while not pipe.poll(1 / faults if faults else 0.2):
+            if faults and len(server.faults) < WORKERS:
+                fault = pick.choice(FAULTS)
+                server.faults.add(Fault(fault.kind, ACTION, fault.code, "", fault.although_carried_out, fault.seconds))
+        pipe.recv()
+        server.faults.clear()
+        pipe.send(len(server.faults.met))
+        pipe.recv()
+        pipe.send(
+            (
+                Counter(f"{one.cluster}/{target.ip}" for one in cloud.operations for target in one.targets),
+                {one.request_id for one in cloud.requests if one.action == ACTION and one.error is None},
+            )
+        )
+
+
+@dataclass
+class Worker:
+    """One worker process, and what it has in its hands."""
+
+    process: SpawnProcess
+    pipe: Connection
+    holds: set[int] = field(default_factory=set)
+    #: It says so when it is ready for its first event.
+    is_up: bool = False
+
+
+@dataclass
+class Storm:
+    """One run; ``broken`` collects the promises that did not hold."""
+
+    plan: Plan
+    events: list[Any]
+    kills: float
+    say: Any
+    served: int = 0
+    again: int = 0
+    killed: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    def blow(self) -> float:
+        """Deliver everything, and again what was not served: the seconds that it took, once all workers were up."""
+        waiting = list(range(len(self.events)))
+        workers = [self._started() for _ in range(WORKERS)]
+        for worker in workers:
+            worker.is_up = worker.pipe.recv() is None
+        began = time.monotonic()
+        kill_at = began + self.kills if self.kills else float("inf")
+        told = began
+        tries: Counter[int] = Counter()
+        while waiting or any(worker.holds for worker in workers):
+            for worker in workers:
+                if worker.is_up and not worker.holds and waiting:
+                    hand, waiting = waiting[:HAND], waiting[HAND:]
+                    worker.holds = set(hand)
+                    worker.pipe.send(hand)
+            ready = wait([worker.pipe for worker in workers], timeout=0.05)
+            for worker in workers:
+                if worker.pipe in ready:
+                    waiting.extend(self._heard(worker, tries))
+            if time.monotonic() >= kill_at:
+                place = next((place for place, worker in enumerate(workers) if worker.holds), None)
+                if place is not None:
+                    workers.append(self._killed(workers.pop(place), waiting))
+                    kill_at = time.monotonic() + self.kills
+            if time.monotonic() - told > 2:
+                told = time.monotonic()
+                self.say(f"  {self.served} served, {len(waiting)} waiting, {self.killed} workers killed")
+        taken = time.monotonic() - began
+        for worker in workers:
+            worker.pipe.send(None)
+            worker.process.join()
+        return taken
+
+    def _heard(self, worker: Worker, tries: Counter[int]) -> list[int]:
+        """What a worker has to say; the deliveries that are to be tried again."""
+        again = []
+        while worker.pipe.poll():
+            said = worker.pipe.recv()
+            if said is None:
+                worker.is_up = True
+                continue
+            number, fate = said
+            worker.holds.discard(number)
+            if isinstance(fate, str):
+                self.broken.append(f"delivery {number} raised {fate}")
+            elif fate:
+                self.served += 1
+            elif tries[number] < 2:  # the platform tries twice more
+                tries[number] += 1
+                self.again += 1
+                again.append(number)
+        return again
+
+    def _started(self) -> Worker:
+        ours, theirs = SPAWN.Pipe()
+        process = SPAWN.Process(target=_work, args=(self.plan, theirs, self.events), daemon=True)
+        process.start()
+        theirs.close()
+        return Worker(process, ours)
+
+    def _killed(self, worker: Worker, waiting: list[int]) -> Worker:
+        """kill -9 at whatever moment it is; what it held is delivered again, since nobody heard that it was served."""
+        process_id = worker.process.pid
+        if process_id is None:
+            return worker
+        os.kill(process_id, signal.SIGKILL)
+        worker.process.join()
+        with contextlib.suppress(EOFError, OSError):
+            waiting.extend(self._heard(worker, Counter()))
+        waiting.extend(sorted(worker.holds))
+        self.killed += 1
+        return self._started()
+
+    def settle(self) -> list[Any]:
+        """Run the follow-up until nothing is open, then deliver each need once more: the ledger's operations."""
+        clock = LeapingClock(self.plan.began)
+        function = self.plan.function(clock)
+        context = {"time_limit_in_ms": 600_000, "request_id": "storm-follow-up"}
+        for _ in range(100):
+            function.handle(timer_event("follow-up", "steward:follow-up", clock.now()), context)
+            if not function.ledger.open_operations():
+                break
+            clock.sleep(30.0)
+        for name, addresses in clusters(self.plan.needs).items():
+            for ip in addresses:
+                with contextlib.suppress(RetryLater):
+                    function.handle(_alertmanager(name, ip, self.plan.began), context)
+        return list(function.ledger.operations(most=1_000_000))
+
+    def check(self, operations: list[Any], carried_out: Counter[str], taken: set[str]) -> None:
+        """Hold the ledger against the cloud."""
+        needs = {f"{name}/{ip}" for name, addresses in clusters(self.plan.needs).items() for ip in addresses}
+        for need, times in carried_out.items():
+            if times > 1:
+                self.broken.append(f"{need} was restarted {times} times")
+        in_sight = {f"{one.cluster}/{key.rpartition('/')[2]}" for one in operations for key in one.before}
+        for need in sorted(set(carried_out) - in_sight):
+            self.broken.append(f"{need} was restarted, and the ledger knows nothing of it")
+        for one in operations:
+            names = {f"{one.cluster}/{key.rpartition('/')[2]}" for key in one.before}
+            if one.state in (State.ACCEPTED, State.VERIFIED) and not names <= set(carried_out):
+                self.broken.append(f"{one.id} is {one.state}, and was not carried out")
+            if one.request_id and one.state is State.ACCEPTED and one.request_id not in taken:
+                self.broken.append(f"{one.id} has a RequestId that the cloud never gave")
+        if not self.kills:
+            outcomes = Counter(record.event for record in open_ledger(self.plan.ledger).records(most=1_000_000))
+            wanted = self.served + self.again
+            if sum(outcomes.values()) < wanted:
+                self.broken.append(f"{wanted} events were served, {sum(outcomes.values())} outcomes are written down")
+        lost = needs - in_sight - set(carried_out)
+        if lost and self.plan.is_armed:
+            self.broken.append(f"{len(lost)} needs were neither served nor have an operation: {sorted(lost)[:3]}")
+
+
+@contextlib.contextmanager
+def _ledger_of(kind: str) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="steward-storm-") as folder:
+        if kind == "sqlite":
+            yield f"sqlite:///{folder}/ledger.db"
+            return
+        if "://" in kind:
+            yield kind
+            return
+        from pathlib import Path
+
+        from harness.redis_server import MISSING, RedisServer
+
+        if MISSING:
+            sys.exit(f"storm: {MISSING}")
+        server = RedisServer(Path(folder))
+        server.start()
+        try:
+            yield server.url()
+        finally:
+            server.kill()
+
+
+def run(
+    kind: str,
+    *,
+    needs: int,
+    count: int,
+    faults: float,
+    kills: float,
+    is_armed: bool = True,
+    say: Any = lambda text: None,
+) -> dict[str, Any]:
+    """One storm: its figures, and under ``broken`` the promises that did not hold."""
+    began = time.time()
+    pairs = [(name, ip) for name, addresses in clusters(needs).items() for ip in addresses][:needs]
+    with _ledger_of(kind) as url:
+        pipe, theirs = SPAWN.Pipe()
+        cloud = SPAWN.Process(target=_cloud, args=(needs, began, faults, theirs), daemon=True)
+        cloud.start()
+        try:
+            plan = Plan(url, pipe.recv(), needs, began, is_armed)
+            events = deliveries(pairs, count, began)
+            open_ledger(url).check()
+            storm = Storm(plan, events, kills, say)
+            taken = storm.blow()
+            pipe.send("calm")
+            met = pipe.recv()
+            say(f"  {count} deliveries in {taken:.1f} s; following up")
+            operations = storm.settle()
+            pipe.send("end")
+            carried_out, ids = pipe.recv()
+            storm.check(operations, carried_out, ids)
+        finally:
+            cloud.kill()
+            cloud.join()
+    return {
+        "ledger": kind.partition(":")[0],
+        "deliveries": count,
+        "needs": len(pairs),
+        "workers": WORKERS,
+        "killed": storm.killed,
+        "faults": met,
+        "restarted": len(carried_out),
+        "most requests a need": max(carried_out.values(), default=0),
+        "states": dict(Counter(one.state.value for one in operations)),
+        "deliveries a second": round(count / taken),
+        "broken": storm.broken,
+    }
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="storm", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--ledger", action="append", help="sqlite, redis (a server of its own), or a URL; default: both"
+    )
+    parser.add_argument("--needs", type=int, default=500)
+    parser.add_argument("--deliveries", type=int, default=10_000)
+    parser.add_argument("--faults", type=float, default=20.0, metavar="N", help="faults a second (0: none)")
+    parser.add_argument("--kills", type=float, default=0.5, metavar="S", help="seconds between kill -9 (0: none)")
+    parser.add_argument("--without-arm", action="store_true", help="the negative control: must find broken promises")
+    parser.add_argument("--json", action="store_true", help="one JSON object a storm")
+    chosen = parser.parse_args()
+    is_bad = False
+    for kind in chosen.ledger or ["sqlite", "redis"]:
+        if not chosen.json:
+            sys.stdout.write(f"storm on {kind}: {chosen.deliveries} deliveries of {chosen.needs} needs\n")
+        figures = run(
+            kind,
+            needs=chosen.needs,
+            count=chosen.deliveries,
+            faults=chosen.faults,
+            kills=chosen.kills,
+            is_armed=not chosen.without_arm,
+            say=(lambda text: None) if chosen.json else _tell,
+        )
+        is_bad |= bool(figures["broken"])
+        if chosen.json:
+            sys.stdout.write(json.dumps(figures) + "\n")
+            continue
+        broken = figures.pop("broken")
+        for name, value in figures.items():
+            sys.stdout.write(f"  {name:<22}{value}\n")
+        for promise in broken[:10]:
+            sys.stdout.write(f"  BROKEN: {promise}\n")
+        sys.stdout.write(f"  {'every promise held' if not broken else f'{len(broken)} promises broken'}\n")
+    sys.exit(is_bad)
+
+
+if __name__ == "__main__":
+    main()
