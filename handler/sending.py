@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SECONDS_TO_ACT: Final = 1.0
 #: The API takes 20 requests a second of this action (documented); all instances share one bucket.
 REQUESTS_A_SECOND: Final = 20.0
+#: Seconds after arming beyond which nothing is sent: well before the follow-up takes a silent worker for lost, and observes.
+LATEST_SEND: Final = 30.0
 #: What may be sent again is, so many times in all, and so often across all instances.
 MOST_SENDS: Final = 4
 RETRIES_A_SECOND: Final = 0.5
@@ -57,7 +59,7 @@ class Sending:
             events=len(operation.events),
             request=operation.request,
         )
-        attempts, answer = self._send_until_taken(request)
+        attempts, answer = self._send_until_taken(request, operation.armed_at + LATEST_SEND)
         if isinstance(answer, ApiError):
             state, request_id, code = _state_after(answer), answer.request_id, answer.code
         else:
@@ -84,8 +86,8 @@ class Sending:
             return _not_carried_out(answer, facts)
         return self._verified(operation, answer if isinstance(answer, ApiError) else None, facts)
 
-    def _send_until_taken(self, request: Request) -> tuple[int, str | ApiError]:
-        """Send, and send again only what certainly was not carried out: how often, and the RequestId or the error."""
+    def _send_until_taken(self, request: Request, latest: float) -> tuple[int, str | ApiError]:
+        """Send, not after ``latest``, and send again only what certainly was not carried out: how often, and the RequestId or the error."""
         attempts = 0
         while True:
             try:
@@ -94,13 +96,15 @@ class Sending:
                     self.clock.now(),
                     rate=REQUESTS_A_SECOND,
                     burst=REQUESTS_A_SECOND,
-                    most_wait=max(0.0, self.deadline.remaining() - SECONDS_TO_ACT),
+                    most_wait=max(0.0, min(self.deadline.remaining() - SECONDS_TO_ACT, latest - self.clock.now())),
                 )
             except LedgerUnavailable as error:
                 return attempts, NeverSent("LedgerUnavailable", f"armed, but not sent: {error}")
             if wait is None:
                 return attempts, Throttled("steward.rate", "our own rate limit leaves no room before the deadline")
             self.clock.sleep(wait)
+            if self.clock.now() > latest:
+                return attempts, NeverSent("steward.late", "this worker was held up, and by now counts as lost")
             attempts += 1
             try:
                 return attempts, self.gateway.start_stop(self.cluster, request, self.deadline)

@@ -1,0 +1,163 @@
+"""The failure matrix: a real worker process dies by kill -9 at each named step, on both ledgers; then the event comes again.
+
+For each step: how often the cloud carried the request out after the redelivery, and what the ledger says in the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from handler.clock import Deadline, SystemClock
+from handler.entrypoint import Function, RetryLater
+from handler.errors import LedgerUnavailable
+from handler.history import State
+from handler.logs import Log
+from harness import storm
+from harness.cloud.server import CloudServer
+from harness.cloud.state import Cloud
+from harness.emulator import timer_event
+
+CONTEXT = {"time_limit_in_ms": 60_000, "request_id": "matrix"}
+CLUSTER, IP = "emr-00000000", "10.0.0.1"
+
+
+class Stepping:
+    """Passes everything on to ``inner``; ``before`` and ``after`` say what happens around one method."""
+
+    def __init__(self, inner: Any, method: str, before: Any = None, after: Any = None) -> None:
+        self._inner, self._method, self._before, self._after = inner, method, before, after
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._inner, name)
+        if name != self._method:
+            return method
+
+        def stepped(*arguments: Any, **named: Any) -> Any:
+            if self._before:
+                self._before()
+            result = method(*arguments, **named)
+            if self._after:
+                self._after()
+            return result
+
+        return stepped
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def lose() -> None:
+    raise LedgerUnavailable("its reply was lost")
+
+
+#: Step → (ledger or gateway, method, before, after).
+STEPS: dict[str, tuple[str, str, Any, Any]] = {
+    "before arm": ("ledger", "arm", die, None),
+    "after arm": ("ledger", "arm", None, die),
+    "before the first byte": ("gateway", "start_stop", die, None),
+    "after the answer": ("gateway", "start_stop", None, die),
+    "before settle": ("ledger", "settle", die, None),
+    "after settle": ("ledger", "settle", None, die),
+    "before the outcome is written": ("ledger", "record", die, None),
+    "arm's reply is lost": ("ledger", "arm", None, lose),
+    "settle fails": ("ledger", "settle", lose, None),
+}
+
+
+def _deliver(plan: storm.Plan, step: str) -> None:
+    """A worker's life, up to its step."""
+    function = plan.function(storm.LeapingClock(plan.began))
+    where, method, before, after = STEPS[step]
+    if where == "ledger":
+        function.ledger = Stepping(function.ledger, method, before, after)
+    else:
+        log = Log(lambda text: None, function.clock)
+        function._gateway = Stepping(function.gateway(log), method, before, after)
+    with contextlib.suppress(RetryLater):
+        function.handle(storm._alertmanager(CLUSTER, IP, plan.began), CONTEXT)
+
+
+@pytest.fixture
+def server() -> Iterator[CloudServer]:
+    clock = storm.LeapingClock(time.time())
+    cloud = Cloud(clock, transition_seconds=0.0)
+    cloud.add_cluster(CLUSTER, {"HDFS": {"DataNode": storm.clusters(5)[CLUSTER]}})
+    cloud.process(CLUSTER, "DataNode", IP).kill()
+    with CloudServer(cloud, signed_by=SystemClock()) as running:
+        yield running
+
+
+def again(function: Function, plan: storm.Plan) -> None:
+    with contextlib.suppress(RetryLater):
+        function.handle(storm._alertmanager(CLUSTER, IP, plan.began), CONTEXT)
+
+
+def follow_up(function: Function, plan: storm.Plan, seconds: float) -> None:
+    """What the timer does, ``seconds`` later."""
+    function.clock.sleep(seconds)
+    function.handle(timer_event("follow-up", "steward:follow-up", function.clock.now()), CONTEXT)
+
+
+NEVER = (0, State.NOT_SENT)
+ONCE = (1, State.VERIFIED)
+
+
+@pytest.mark.parametrize(
+    ("step", "dies", "on_redelivery", "settled"),
+    [
+        ("before arm", True, 1, ONCE),
+        ("after arm", True, 0, NEVER),
+        ("before the first byte", True, 0, NEVER),
+        ("after the answer", True, 1, ONCE),
+        ("before settle", True, 1, ONCE),
+        ("after settle", True, 1, ONCE),
+        ("before the outcome is written", True, 1, ONCE),
+        ("arm's reply is lost", False, 0, NEVER),
+        ("settle fails", False, 1, ONCE),
+    ],
+)
+def test_a_worker_that_dies_restarts_nothing_twice(
+    url: str, server: CloudServer, step: str, dies: bool, on_redelivery: int, settled: tuple[int, State]
+) -> None:
+    """At most one request, whatever the step; in sight until it is settled; and a need that was not served is served later."""
+    plan = storm.Plan(url, server.url, 5, time.time())
+    worker = storm.SPAWN.Process(target=_deliver, args=(plan, step))
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == (-signal.SIGKILL if dies else 0)
+    function = plan.function(storm.LeapingClock(plan.began))
+    again(function, plan)
+    assert len(server.cloud.operations) == on_redelivery
+    if (on_redelivery, dies) == (0, True):
+        assert [one.state for one in function.ledger.open_operations()] == [State.SENDING]
+    follow_up(function, plan, 70)  # a worker that is silent for so long is lost
+    follow_up(function, plan, 300)  # and its signature no longer valid
+    (operation,) = function.ledger.operations()
+    assert (len(server.cloud.operations), operation.state) == settled
+    again(function, plan)
+    assert len(server.cloud.operations) == 1
+    assert not [one for one in function.ledger.open_operations() if one.state is State.SENDING]
+
+
+def test_a_clusters_deadline_is_its_own(url: str, server: CloudServer) -> None:
+    """What was armed but could not be sent in time is given back, never sent late: by then it counts as lost."""
+    plan = storm.Plan(url, server.url, 5, time.time())
+    function = plan.function(storm.LeapingClock(plan.began))
+    while (
+        function.ledger.take("api|StartStopServiceOrMonitor", function.clock.now(), rate=20, burst=20, most_wait=40)
+        is not None
+    ):
+        pass
+    with pytest.raises(RetryLater):
+        function.handle(storm._alertmanager(CLUSTER, IP, plan.began), {**CONTEXT, "time_limit_in_ms": 600_000})
+    (operation,) = function.ledger.operations()
+    assert (operation.state, server.cloud.operations) == (State.NOT_SENT, [])
+    assert Deadline(function.clock, 1).remaining() > 0
