@@ -432,6 +432,9 @@ class SqliteLedger:
                 self._connection.close()
             self._connection = None
 
+    def __del__(self) -> None:
+        self.close()
+
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """A snapshot."""
@@ -467,7 +470,7 @@ class SqliteLedger:
             try:
                 yield self._open(sqlite3.connect)
             except sqlite3.Error as error:
-                self._connection = None
+                self.close()
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: {error}") from None
 
     def _open(self, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:

@@ -1,0 +1,86 @@
+"""Many clusters in one payload: served at once, not one after the other. Counted, not timed."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from handler.clock import Deadline
+from handler.configuration import Cluster
+from handler.configuration_file import read_config
+from handler.entrypoint import Function
+from handler.ledger import open_ledger
+from handler.observation import Reading
+from handler.operations import Request, Target
+from handler.settings import Settings
+from harness.clock import VirtualClock
+
+CLUSTERS = [f"emr-{number:08d}" for number in range(20)]
+
+
+class Meeting:
+    """A gateway that answers nobody before all clusters ask: served one by one, the first would wait for ever."""
+
+    def __init__(self) -> None:
+        self._looks = threading.Barrier(2 * len(CLUSTERS))  # each cluster's status and its one service
+        self._sends = threading.Barrier(len(CLUSTERS))
+        self._restarted: set[str] = set()
+
+    def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
+        self._looks.wait(20)
+        return 2
+
+    def processes(self, cluster: Cluster, service: str, deadline: Deadline) -> tuple[Reading, ...]:
+        if cluster.id in self._restarted:
+            return (Reading(Target("HDFS", "DataNode", "10.0.0.1"), 1, 1, 1, "after"),)
+        self._looks.wait(20)
+        return (Reading(Target("HDFS", "DataNode", "10.0.0.1"), 1, 1, 0, "before"),)
+
+    def start_stop(self, cluster: Cluster, request: Request, deadline: Deadline) -> str:
+        self._sends.wait(20)
+        self._restarted.add(cluster.id)
+        return f"request-{cluster.id}"
+
+
+def test_twenty_clusters_take_about_as_long_as_one() -> None:
+    """All twenty are looked at together, and their requests are under way together."""
+    clock = VirtualClock()
+    config = read_config(
+        {
+            "clusters": {name: {"region": "ap-guangzhou", "allow": ["RestartService"]} for name in CLUSTERS},
+            "rules": [
+                {
+                    "name": "restart",
+                    "when": {"source": ["alertmanager"]},
+                    "do": {
+                        "operation": "RestartService",
+                        "cluster": "{cluster}",
+                        "scope": {"HDFS": {"DataNode": ["{ip}"]}},
+                        "strategy": {"rolling": False},
+                    },
+                }
+            ],
+        }
+    )
+    alerts: list[dict[str, Any]] = [
+        {
+            "status": "firing",
+            "labels": {"alertname": "Down", "cluster_id": name, "component": "DataNode", "ip": "10.0.0.1"},
+            "annotations": {},
+            "startsAt": "2025-06-02T02:59:00Z",
+            "fingerprint": name,
+        }
+        for name in CLUSTERS
+    ]
+    function = Function(
+        Settings(),
+        config,
+        env={},
+        clock=clock,
+        ledger=open_ledger("sqlite:///:memory:"),
+        gateway=Meeting(),
+        write=lambda text: None,
+    )
+    payload = {"version": "4", "status": "firing", "groupKey": "{}", "truncatedAlerts": 0, "alerts": alerts}
+    answer = function.handle(payload, {"time_limit_in_ms": 60_000})
+    assert answer["counts"] == {"done": 20}
