@@ -49,6 +49,9 @@ bench: $(STAMP) ## The figures of the README, warm
 storm: $(STAMP) ## 10,000 deliveries of 500 needs at 8 workers with faults and kill -9, on both ledgers
 	$(BIN)/python -m harness.storm
 
+mutations: $(STAMP) ## Take each safeguard out of a copy: some test must fail
+	$(BIN)/python -m tests.mutations
+
 lock: ## Pin the dependencies anew (needs uv on PATH)
 	@for name in function chat redis dev; do \
 	  uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header --no-annotate \
@@ -57,4 +60,4 @@ lock: ## Pin the dependencies anew (needs uv on PATH)
 clean: ## Remove what the other targets made
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
-.PHONY: help setup demo test lint types coverage check bench storm lock clean
+.PHONY: help setup demo test lint types coverage check bench storm mutations lock clean

@@ -279,7 +279,7 @@ def test_the_typed_client_understands_every_answer(cloud: Cloud) -> None:
     """The generated models deserialise each action's answer without a field left over."""
     with typed_client(cloud) as client, warnings.catch_warnings():
         warnings.resetwarnings()
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         nodes = models.DescribeServiceNodeInfosRequest()
         nodes.from_json_string(json.dumps({"InstanceId": ANALYTICS, "ServiceName": "YARN", "Offset": 0, "Limit": 100}))
         answer = client.DescribeServiceNodeInfos(nodes)

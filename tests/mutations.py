@@ -1,0 +1,229 @@
+"""Does the suite notice? Each safeguard is taken out of a copy of the code, and some test must fail.
+
+``python -m tests.mutations`` (``make mutations``). A mutation is one edit that must fit exactly once, so that none goes stale unnoticed. Exit
+code 1 where one survives. The guards are not listed here: whatever ``handler/guards.py`` has is taken out, one at a time.
+"""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.redis_server import MISSING
+
+ROOT = Path(__file__).parents[1]
+COPIED = (
+    "handler",
+    "harness",
+    "tests",
+    "events",
+    "index.py",
+    "steward.yml",
+    "pyproject.toml",
+    "serverless.yml",
+    "docs",
+    "README.md",
+)
+#: The tests that speak of safeguards, the quick ones first.
+GUARDED_BY = ("tests/unit/test_guards.py", "tests/scenarios/test_failures.py", "tests/scenarios/test_events.py")
+LEDGER = ("tests/contract/test_ledger.py", "tests/scenarios/test_kill.py")
+GATEWAY = ("tests/contract/test_gateway.py", "tests/contract/test_gateway_faults.py")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """``old`` becomes ``new`` in ``file``; one of ``tests`` must notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    def apply(self, tree: Path) -> None:
+        """Raises ValueError where the edit does not fit exactly once."""
+        path = tree / self.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.name}: fits {text.count(self.old)} times in {self.file}, not once")
+        path.write_text(text.replace(self.old, self.new), encoding="utf-8")
+
+
+def guards() -> list[Mutation]:
+    """Each guard that is asked by way of a tuple, not asked; each other one letting everything through."""
+    file = "handler/guards.py"
+    text = (ROOT / file).read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    found: list[Mutation] = []
+    in_tuples: set[str] = set()
+    for node in tree.body:
+        if (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.value, ast.Tuple)
+            and "GUARDS" in ast.unparse(node.target)
+        ):
+            names = [ast.unparse(item) for item in node.value.elts]
+            in_tuples.update(names)
+            whole = ast.get_source_segment(text, node) or ""
+            for name in names:
+                rest = "".join(f"{other}, " for other in names if other != name)
+                fewer = f"{whole.partition(' = ')[0]} = ({rest})"
+                found.append(Mutation(f"without the guard {name}", file, whole, fewer, GUARDED_BY))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "Outcome | None":
+            if node.name in in_tuples:
+                continue
+            first = ast.get_source_segment(text, node.body[0]) or ""
+            through = f"{first}\n    return None"
+            found.append(Mutation(f"{node.name} lets all through", file, first, through, GUARDED_BY))
+    return found
+
+
+SQLITE = "handler/ledger/sqlite.py"
+SCRIPTS = "handler/ledger/scripts.py"
+LISTED = (
+    Mutation("SQLite arms on any past", SQLITE, "if self._version(db, cluster) != version:", "if False:", LEDGER),
+    Mutation(
+        "SQLite arms a known incident",
+        SQLITE,
+        "if any(past.state is not State.NOT_SENT for past",
+        "if any(False for past",
+        LEDGER,
+    ),
+    Mutation(
+        "SQLite arms a busy target",
+        SQLITE,
+        "if self._open_targets(db, cluster, operation.before):",
+        "if False:",
+        LEDGER,
+    ),
+    Mutation(
+        "SQLite lets anybody settle",
+        SQLITE,
+        "found is None or found.owner != owner or found.state is not expected",
+        "found is None or found.state is not expected",
+        LEDGER,
+    ),
+    Mutation(
+        "SQLite settles from any state",
+        SQLITE,
+        "found is None or found.owner != owner or found.state is not expected",
+        "found is None or found.owner != owner",
+        LEDGER,
+    ),
+    Mutation(
+        "the flight says that nothing was sent",
+        "handler/flight.py",
+        "                raise Abandoned\n            self._sent = True",
+        "                raise Abandoned",
+        GATEWAY,
+    ),
+    Mutation(
+        "a flight that was given up still sends",
+        "handler/flight.py",
+        "            self._abandoned = True\n",
+        "            self._abandoned = False\n",
+        ("tests/unit", *GATEWAY),
+    ),
+    Mutation(
+        "what is in doubt is sent again",
+        "handler/sending.py",
+        "except (NeverSent, Throttled) as error:",
+        "except ApiError as error:",
+        GUARDED_BY[1:],
+    ),
+    Mutation(
+        "a worker that was held up sends late",
+        "handler/sending.py",
+        "LATEST_SEND: Final = 30.0",
+        "LATEST_SEND: Final = 3000.0",
+        ("tests/scenarios/test_kill.py",),
+    ),
+    Mutation(
+        "a part of a restart in doubt counts for the whole",
+        "handler/follow_up.py",
+        "and not verdict.untouched:",
+        "and not verdict.none_touched:",
+        GUARDED_BY[1:],
+    ),
+    Mutation(
+        "doubt ends while the signature is valid",
+        "handler/follow_up.py",
+        "and now - operation.armed_at > SIGNATURE_SECONDS:",
+        "and True:",
+        GUARDED_BY[1:],
+    ),
+)
+ON_REDIS = (
+    Mutation(
+        "Redis arms on any past",
+        SCRIPTS,
+        "if tonumber(redis.call('HGET', S .. 'versions', cluster) or 0) ~= tonumber(ARGV[2]) then return 0 end",
+        "",
+        LEDGER,
+    ),
+    Mutation(
+        "Redis arms a known incident", SCRIPTS, "if past and state_of(past) ~= 'NOT_SENT' then return 0 end", "", LEDGER
+    ),
+    Mutation(
+        "Redis arms a busy target",
+        SCRIPTS,
+        "if is_open(past_of(redis.call('HGET', targets, ARGV[i]))) then return 0 end",
+        "",
+        LEDGER,
+    ),
+    Mutation(
+        "Redis lets anybody settle",
+        "handler/ledger/redis.py",
+        "found is None or found.owner != owner or found.state is not expected",
+        "found is None or found.state is not expected",
+        LEDGER,
+    ),
+)
+
+
+def killed_by(mutation: Mutation) -> str:
+    """The test that noticed, or an empty text where none did."""
+    with tempfile.TemporaryDirectory(prefix="steward-mutation-") as folder:
+        tree = Path(folder)
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, tree / name)
+        mutation.apply(tree)
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *mutation.tests]
+        try:
+            done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=180, check=False)
+        except subprocess.TimeoutExpired:
+            return "a test that never ended"
+        if done.returncode not in (0, 1):
+            raise RuntimeError(f"{mutation.name}: pytest ended with {done.returncode}\n{done.stdout[-2000:]}")
+        lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        return lines[0].split(" - ")[0].partition(" ")[2] if lines else ""
+
+
+def main() -> None:
+    mutations = [*guards(), *LISTED, *(() if MISSING else ON_REDIS)]
+    if MISSING:
+        sys.stdout.write(f"without those of Redis: {MISSING}\n")
+    wanted = sys.argv[1:]
+    survivors = 0
+    for mutation in mutations:
+        if wanted and not any(word in mutation.name for word in wanted):
+            continue
+        test = killed_by(mutation)
+        survivors += not test
+        sys.stdout.write(f"{'killed  ' if test else 'SURVIVED'}  {mutation.name:<52}  {test}\n")
+        sys.stdout.flush()
+    sys.exit(survivors > 0)
+
+
+if __name__ == "__main__":
+    main()
