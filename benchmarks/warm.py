@@ -154,7 +154,7 @@ def arm_and_settle(url: str, runs: int) -> float:
     clock = SystemClock()
     from tests.operations import an_operation
 
-    def once(run: int) -> None:
+    def once(run: int) -> float:
         now = clock.now()
         operation = an_operation(
             f"op-{os.getpid()}-{run}",
@@ -162,13 +162,15 @@ def arm_and_settle(url: str, runs: int) -> float:
             now=now,
             targets=(f"HDFS/datanode/10.0.{run // 250}.{run % 250}",),
         )
-        version = ledger.history(CLUSTER, now, quarantine_within=3600).version
+        version = ledger.history(CLUSTER, now, quarantine_within=3600).version  # read for the guards, armed or not
+        start = time.perf_counter()
         ledger.arm(operation, version)
         ledger.settle(operation.id, operation.owner, State.SENDING, State.ACCEPTED, now, request_id="r")
+        return (time.perf_counter() - start) * 1000
 
-    with_read = milliseconds(once, runs)
+    taken = [once(run) for run in range(runs + 5)]
     ledger.close()
-    return with_read
+    return statistics.median(taken[5:])
 
 
 def main() -> None:
@@ -186,11 +188,9 @@ def main() -> None:
         "1,000 alerts on one cluster, requests": thousand_requests,
     }
     with tempfile.TemporaryDirectory() as folder:
-        figures["history + arm + settle, SQLite file, ms"] = round(
-            arm_and_settle(f"sqlite:///{folder}/ledger.db", 100), 2
-        )
+        figures["arm + settle, SQLite file, ms"] = round(arm_and_settle(f"sqlite:///{folder}/ledger.db", 100), 2)
     if arguments.redis:
-        figures["history + arm + settle, Redis, ms"] = round(arm_and_settle(arguments.redis, 100), 2)
+        figures["arm + settle, Redis, ms"] = round(arm_and_settle(arguments.redis, 100), 2)
     if arguments.json:
         json.dump(figures, sys.stdout, indent=1)
         sys.stdout.write("\n")

@@ -97,9 +97,14 @@ class CloudApi:
             raise (AnswerLost if flown.was_sent else NeverSent)("DeadlineExceeded", f"{action}: {what}: {error}")
         with self._lock:
             idle.append(client)
-        if error is not None:
-            raise api_error(error, flown.was_sent)
-        return _response(answer)
+        try:
+            if error is not None:
+                raise api_error(error, flown.was_sent)
+            return _response(answer)
+        except NotAuthorized as denied:
+            # The API says that something is missing, and rarely what.
+            advice = f"{denied.message}; the role's policy must allow {product.service}:{action} (`steward policy` writes it)"
+            raise NotAuthorized(denied.code, advice, denied.request_id) from None
 
     def _client(self, product: Product, credentials: Credentials) -> Any:
         from tencentcloud.common.common_client import CommonClient
