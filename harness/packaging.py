@@ -111,6 +111,11 @@ def build(config_path: Path, target: Path, *, ledger: str = "sqlite", python: st
             _compile(interpreter, stage)
         target.parent.mkdir(parents=True, exist_ok=True)
         _zip(stage, target)
+    # The same once more as a folder, which serverless.yml names.
+    folder_of = target.with_suffix("")
+    shutil.rmtree(folder_of, ignore_errors=True)
+    with zipfile.ZipFile(target) as archive:
+        archive.extractall(folder_of)
     target.with_suffix(".cdx.json").write_text(json.dumps(sbom(packed, target), indent=1) + "\n", encoding="utf-8")
     return Package(target, packed, bool(interpreter))
 

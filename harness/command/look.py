@@ -104,7 +104,7 @@ def _explain_past(event: str) -> None:
 def check(
     config: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The configuration to check.")] = None,
 ) -> None:
-    """Every fault of a configuration, with its line. Exits with 2 where there is any.
+    """Every fault of a configuration, and of a serverless.yml beside it, with its line. Exits with 2 where there is any.
 
     Example: steward check steward.yml
     """
@@ -113,6 +113,16 @@ def check(
     typer.echo(
         f"{path}: fine. {len(loaded.clusters)} clusters, {len(loaded.rules)} rules, {len(loaded.webhook.callers)} callers."
     )
+    deployment = path.parent / "serverless.yml"
+    if not deployment.exists():
+        return
+    from harness import serverless_file
+
+    if problems := serverless_file.check(deployment, loaded.webhook.patience):
+        for problem in problems:
+            typer.echo(problem, err=True)
+        raise typer.Exit(2)
+    typer.echo(f"{deployment}: fine.")
 
 
 def schema() -> None:
