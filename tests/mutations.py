@@ -18,16 +18,19 @@ from harness.redis_server import MISSING
 
 ROOT = Path(__file__).parents[1]
 COPIED = (
-    "handler",
-    "harness",
-    "tests",
-    "events",
-    "index.py",
-    "steward.yml",
-    "pyproject.toml",
-    "serverless.yml",
-    "docs",
-    "README.md",
+    *(
+        "handler",
+        "harness",
+        "tests",
+        "events",
+        "deploy",
+        "docs",
+        "requirements",
+        "index.py",
+        "steward.yml",
+        "serverless.yml",
+    ),
+    *("pyproject.toml", "Makefile", "README.md", "LICENSE"),
 )
 #: The tests that speak of safeguards, the quick ones first.
 GUARDED_BY = ("tests/unit/test_guards.py", "tests/scenarios/test_failures.py", "tests/scenarios/test_events.py")
@@ -128,7 +131,7 @@ LISTED = (
         "handler/flight.py",
         "            self._abandoned = True\n",
         "            self._abandoned = False\n",
-        ("tests/unit", *GATEWAY),
+        GATEWAY,
     ),
     Mutation(
         "what is in doubt is sent again",
@@ -187,24 +190,25 @@ ON_REDIS = (
 )
 
 
-def killed_by(mutation: Mutation) -> str:
-    """The test that noticed, or an empty text where none did."""
+def killed_by(mutation: Mutation | None, tests: tuple[str, ...]) -> str:
+    """The test that noticed, or an empty text where none did; without a mutation none may."""
     with tempfile.TemporaryDirectory(prefix="steward-mutation-") as folder:
         tree = Path(folder)
         for name in COPIED:
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
             else:
                 shutil.copy2(source, tree / name)
-        mutation.apply(tree)
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *mutation.tests]
+        if mutation is not None:
+            mutation.apply(tree)
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
         try:
             done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=180, check=False)
         except subprocess.TimeoutExpired:
             return "a test that never ended"
         if done.returncode not in (0, 1):
-            raise RuntimeError(f"{mutation.name}: pytest ended with {done.returncode}\n{done.stdout[-2000:]}")
+            raise RuntimeError(f"{mutation}: pytest ended with {done.returncode}\n{done.stdout[-2000:]}")
         lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
         return lines[0].split(" - ")[0].partition(" ")[2] if lines else ""
 
@@ -215,10 +219,12 @@ def main() -> None:
         sys.stdout.write(f"without those of Redis: {MISSING}\n")
     wanted = sys.argv[1:]
     survivors = 0
+    if noticed := killed_by(None, (*GUARDED_BY, *LEDGER, *GATEWAY)):
+        sys.exit(f"an untouched copy fails already: {noticed}")
     for mutation in mutations:
         if wanted and not any(word in mutation.name for word in wanted):
             continue
-        test = killed_by(mutation)
+        test = killed_by(mutation, mutation.tests)
         survivors += not test
         sys.stdout.write(f"{'killed  ' if test else 'SURVIVED'}  {mutation.name:<52}  {test}\n")
         sys.stdout.flush()

@@ -1,0 +1,39 @@
+"""What the documents tell people to type exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from harness.command import app
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "docs/deploy.md", "docs/architecture.md", "events/README.md")
+COMMANDS = set(get_command(app).commands)  # type: ignore[attr-defined]
+TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_targets_and_files_are_there(name: str) -> None:
+    """`steward …`, `make …`, and the files of events/ that are named."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
+    commands = set(re.findall(r"(?:^|[`/ ])steward ([a-z]+)\b", code, re.MULTILINE))
+    assert commands <= COMMANDS
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", code, re.MULTILINE)) <= TARGETS
+    for file in re.findall(r"\bevents/[a-z0-9-]+\.json", text):
+        assert (ROOT / file).exists(), file
+
+
+def test_every_command_is_in_the_readme_and_says_how_to_use_it() -> None:
+    """With an example in its help."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in COMMANDS:
+        assert f"`steward {command}" in readme, command
+        shown = CliRunner().invoke(app, [command, "--help"])
+        assert shown.exit_code == 0
+        assert "Example" in shown.stdout, command
