@@ -5,15 +5,15 @@ The states are those of one operation's life; who may move it from one to the ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from handler.operations import OpType
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from handler.operations import OpType
 
 
 class State(str, Enum):
@@ -132,3 +132,32 @@ class Operation:
     @property
     def is_open(self) -> bool:
         return self.state in OPEN
+
+    @property
+    def is_restart_for_a_need(self) -> bool:
+        """Whether it counts for quarantine: a restart that an alert asked for, seen to its end."""
+        ended = self.state in (State.VERIFIED, State.FAILED)
+        return ended and self.op_type is OpType.RESTART_SERVICE and not self.is_order
+
+    def moved(
+        self,
+        state: State,
+        now: float,
+        *,
+        code: str = "",
+        request_id: str = "",
+        observed: str = "",
+        attempts: int | None = None,
+        new_owner: str = "",
+    ) -> Operation:
+        """The operation in ``state``. Empty texts keep what is there; the time is noted where the state is another."""
+        return replace(
+            self,
+            state=state,
+            owner=new_owner or self.owner,
+            settled_at=now if state is not self.state else self.settled_at,
+            code=code or self.code,
+            request_id=request_id or self.request_id,
+            observed=observed or self.observed,
+            attempts=self.attempts if attempts is None else attempts,
+        )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -146,22 +145,16 @@ class RedisLedger:
             found = _operation(body) if body else None
             if found is None or found.owner != owner or found.state is not expected:
                 return False
-            settled = replace(
-                found,
-                state=state,
-                owner=new_owner or found.owner,
-                settled_at=now if state is not expected else found.settled_at,
-                code=code or found.code,
-                request_id=request_id or found.request_id,
-                observed=observed or found.observed,
-                attempts=found.attempts if attempts is None else attempts,
+            settled = found.moved(
+                state,
+                now,
+                code=code,
+                request_id=request_id,
+                observed=observed,
+                attempts=attempts,
+                new_owner=new_owner,
             )
-            is_counted = (
-                state is not expected
-                and found.op_type is OpType.RESTART_SERVICE
-                and not found.is_order
-                and state in (State.VERIFIED, State.FAILED)
-            )
+            is_counted = state is not expected and settled.is_restart_for_a_need
             kept = self._run(
                 scripts.SETTLE,
                 operation,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import LedgerUnavailable
@@ -252,15 +251,14 @@ class SqliteLedger:
             found = self._get(db, operation)
             if found is None or found.owner != owner or found.state is not expected:
                 return False
-            settled = replace(
-                found,
-                state=state,
-                owner=new_owner or found.owner,
-                settled_at=now if state is not expected else found.settled_at,
-                code=code or found.code,
-                request_id=request_id or found.request_id,
-                observed=observed or found.observed,
-                attempts=found.attempts if attempts is None else attempts,
+            settled = found.moved(
+                state,
+                now,
+                code=code,
+                request_id=request_id,
+                observed=observed,
+                attempts=attempts,
+                new_owner=new_owner,
             )
             db.execute(
                 "UPDATE operations SET state = ?, owner = ?, settled_at = ?, code = ?, request_id = ?, body = ? WHERE id = ?",
@@ -276,11 +274,7 @@ class SqliteLedger:
             )
             if state is expected:
                 return True
-            if (
-                found.op_type is OpType.RESTART_SERVICE
-                and not found.is_order
-                and state in (State.VERIFIED, State.FAILED)
-            ):
+            if settled.is_restart_for_a_need:
                 db.executemany(
                     "INSERT OR IGNORE INTO restarts VALUES (?, ?, ?)",
                     [(found.cluster, key, now) for key in found.before],
