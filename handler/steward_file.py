@@ -18,7 +18,7 @@ MOST_DEPTH: Final = 50
 def load(path: str) -> Config:
     """The configuration in ``path``. Raises ConfigurationError; InvalidConfiguration with every problem of its content."""
     raw, lines = read_raw(path)
-    return read_config(raw, lambda key: _where(path, key, lines))
+    return read_config(raw, lambda key: locate(path, key, lines))
 
 
 def read_raw(path: str) -> tuple[Any, dict[str, int]]:
@@ -143,7 +143,7 @@ class _Values:
         return ConfigurationError(problem, where=f"{self._path}:{node.start_mark.line + 1}", hint=hint)
 
 
-def _where(path: str, key: str, lines: dict[str, int]) -> str:
+def locate(path: str, key: str, lines: dict[str, int]) -> str:
     """``file:line`` of a key, or of the nearest one above it that is there."""
     at = key
     while at:
@@ -153,4 +153,4 @@ def _where(path: str, key: str, lines: dict[str, int]) -> str:
     return f"{path}:1" if lines else path
 
 
-__all__ = ["InvalidConfiguration", "json_schema", "load", "read_raw"]
+__all__ = ["InvalidConfiguration", "json_schema", "load", "locate", "read_raw"]

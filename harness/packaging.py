@@ -50,6 +50,8 @@ PLATFORM: Final = {
     "platform_machine": "x86_64",
     "extra": "",
 }
+#: steward.yml as the function reads it.
+CONFIGURATION: Final = "steward.json"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -111,13 +113,23 @@ def build(config_path: Path, target: Path, *, ledger: str = "sqlite", python: st
             _compile(interpreter, stage)
         target.parent.mkdir(parents=True, exist_ok=True)
         _zip(stage, target)
-    # The same once more as a folder, which serverless.yml names.
-    folder_of = target.with_suffix("")
-    shutil.rmtree(folder_of, ignore_errors=True)
-    with zipfile.ZipFile(target) as archive:
-        archive.extractall(folder_of)
     target.with_suffix(".cdx.json").write_text(json.dumps(sbom(packed, target), indent=1) + "\n", encoding="utf-8")
     return Package(target, packed, bool(interpreter))
+
+
+def unpack(package: Package) -> Path:
+    """The zip's content in a folder beside it, which serverless.yml uploads; an older package there is replaced.
+
+    Raises PackagingError where something else has that name.
+    """
+    folder = package.path.with_suffix("")
+    if folder.exists():
+        if not (folder / CONFIGURATION).is_file():
+            raise PackagingError(f"{folder} is in the way: the package is unpacked there, and this is none")
+        shutil.rmtree(folder)
+    with zipfile.ZipFile(package.path) as archive:
+        archive.extractall(folder)
+    return folder
 
 
 def python310() -> str | None:
@@ -207,7 +219,7 @@ def _add_code(stage: Path, config_path: Path) -> None:
     shutil.copytree(ROOT / "handler", stage / "handler", ignore=shutil.ignore_patterns("__pycache__", COMPILED))
     raw, _ = read_raw(str(config_path))
     # JSON is what the function reads without any further package.
-    (stage / "steward.json").write_text(_json(raw), encoding="utf-8")
+    (stage / CONFIGURATION).write_text(_json(raw), encoding="utf-8")
     (stage / "handler" / COMPILED).write_text(_json(compiled()), encoding="utf-8")
     shutil.copy(ROOT / "LICENSE", stage)
 
@@ -281,6 +293,7 @@ def main() -> None:
     chosen = parser.parse_args()
     try:
         built = build(Path(chosen.config), Path(chosen.output), ledger=chosen.ledger)
+        folder = unpack(built)
     except (ConfigurationError, PackagingError) as error:
         sys.stderr.write(f"package: {error}\n")
         sys.exit(2)
@@ -289,7 +302,9 @@ def main() -> None:
             f"package: no Python {PYTHON} was found on PATH or among pyenv's versions: without bytecode it starts more slowly\n"
         )
     packed = ", ".join(f"{one.name} {one.version}" for one in built.wheels)
-    sys.stdout.write(f"{built.path}  {built.size / 1e6:.1f} MB  ({packed})\n{built.path.with_suffix('.cdx.json')}\n")
+    sys.stdout.write(
+        f"{built.path}  {built.size / 1e6:.1f} MB  ({packed})\n{built.path.with_suffix('.cdx.json')}\n{folder}/  (for serverless.yml)\n"
+    )
 
 
 if __name__ == "__main__":

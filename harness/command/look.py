@@ -6,22 +6,26 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from handler import steward_file
-from handler.configuration_file import duration
-from handler.errors import InvalidInput
+from handler.configuration_file import InvalidConfiguration, duration
+from handler.errors import ConfigurationError, InvalidInput
 from handler.templates import TemplateError
+from harness import serverless_file
 from harness.command.deliver import _read, example_or, user_ledger
 from harness.world import events_of
 
 if TYPE_CHECKING:
     from handler.history import Operation
     from handler.outcomes import Record
+
+#: How the function is deployed; it lies beside steward.yml.
+SERVERLESS: Final = "serverless.yml"
 
 ConfigOption = Annotated[
     Path | None,
@@ -102,27 +106,42 @@ def _explain_past(event: str) -> None:
 
 
 def check(
-    config: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The configuration to check.")] = None,
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A configuration, or a serverless.yml, to check.")
+    ] = None,
 ) -> None:
-    """Every fault of a configuration, and of a serverless.yml beside it, with its line. Exits with 2 where there is any.
+    """Every fault of a configuration, and of the serverless.yml beside it, with its line. Exits with 2 where there is any.
 
-    Example: steward check steward.yml
+    Example: steward check steward.yml; steward check serverless.yml
     """
-    path = example_or(config)
-    loaded = steward_file.load(str(path))
-    typer.echo(
-        f"{path}: fine. {len(loaded.clusters)} clusters, {len(loaded.rules)} rules, {len(loaded.webhook.callers)} callers."
-    )
-    deployment = path.parent / "serverless.yml"
-    if not deployment.exists():
-        return
-    from harness import serverless_file
-
-    if problems := serverless_file.check(deployment, loaded.webhook.patience):
-        for problem in problems:
-            typer.echo(problem, err=True)
-        raise typer.Exit(2)
-    typer.echo(f"{deployment}: fine.")
+    if config is not None and config.name == SERVERLESS:
+        beside = config.parent / "steward.yml"
+        path, deployment = (beside if beside.exists() else None), config
+    else:
+        path = example_or(config)
+        deployment = path.parent / SERVERLESS
+    loaded = None
+    problems: list[ConfigurationError] = []
+    if path is not None:
+        try:
+            loaded = steward_file.load(str(path))
+        except InvalidConfiguration as error:
+            problems += error.problems
+    if deployment.exists() or deployment is config:
+        try:
+            file = serverless_file.load(deployment, loaded)
+        except InvalidConfiguration as error:
+            problems += error.problems
+    if problems:
+        raise InvalidConfiguration(tuple(problems))
+    if loaded is not None:
+        counts = f"{len(loaded.clusters)} clusters, {len(loaded.rules)} rules, {len(loaded.webhook.callers)} callers"
+        typer.echo(f"{path}: fine. {counts}.")
+    if deployment.exists():
+        compared = (
+            "" if loaded is not None else " No steward.yml lies beside it: its timers were not held against rules."
+        )
+        typer.echo(f"{deployment}: fine. {len(file.inputs.events)} triggers.{compared}")
 
 
 def schema() -> None:

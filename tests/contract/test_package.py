@@ -15,13 +15,13 @@ from pytest_mock import MockerFixture
 
 from handler.clock import SystemClock
 from handler.errors import ConfigurationError
-from harness import packaging
+from harness import packaging, serverless_file
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
 from harness.emulator import restamp
 from harness.fixtures import sample
-from harness.packaging import PackagingError, build, python310
+from harness.packaging import PackagingError, build, python310, unpack
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "steward.yml"
@@ -202,3 +202,29 @@ def test_without_a_python_310_it_is_built_and_said(
     mocker.patch.object(sys, "argv", ["package", "--config", str(CONFIG), "--output", str(tmp_path / "function.zip")])
     packaging.main()
     assert "no Python 3.10 was found" in capsys.readouterr().err
+
+
+def test_the_folder_that_is_uploaded_is_the_zip_unpacked(built: packaging.Package) -> None:
+    """Beside the zip, made anew each time; what is no package of ours is left alone."""
+    folder = unpack(built)
+    (folder / "left-over").touch()
+    assert unpack(built) == folder
+    with zipfile.ZipFile(built.path) as archive:
+        assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == set(
+            archive.namelist()
+        )
+    (folder / "steward.json").unlink()
+    with pytest.raises(PackagingError, match="in the way"):
+        unpack(built)
+    assert (folder / "index.py").exists()
+
+
+def test_serverless_yml_uploads_that_folder(built: packaging.Package, tmp_path: Path) -> None:
+    """Its `src` is where `make package` unpacks, and what lies there is taken for the package."""
+    path = tmp_path / "serverless.yml"
+    path.write_text((ROOT / "serverless.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    zipped = tmp_path / "build" / "function.zip"
+    zipped.parent.mkdir()
+    zipped.write_bytes(built.path.read_bytes())
+    folder = unpack(packaging.Package(zipped, built.wheels, built.has_bytecode))
+    assert tmp_path / str(serverless_file.load(path, None, {}).inputs.src.src) == folder

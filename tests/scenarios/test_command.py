@@ -83,6 +83,9 @@ def test_observe_sends_nothing(tmp_path: Path) -> None:
         (("run", DOWN, "--config", "none.yml"), "", 2, "none.yml: no such file"),
         (("check", "none.yml"), "", 2, "none.yml: no such file"),
         (("check",), "", 0, "fine"),
+        (("check",), "", 0, "serverless.yml: fine. 4 triggers."),
+        (("check", str(ROOT / "serverless.yml")), "", 0, "serverless.yml: fine. 4 triggers."),
+        (("check", "serverless.yml"), "", 2, "serverless.yml: no such file"),
         (("explain", DOWN), "", 0, "yes  restart-dead-process"),
         (("explain", DOWN), "", 0, "nightly-stop: source is"),
         (("explain", "no-such-event"), "", 1, "knows no event"),
@@ -160,6 +163,31 @@ def test_check_names_every_fault_with_its_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 3
     assert "steward.yml:5: rules[0].when.statsu" in done.stderr
     assert "did you mean cluster" in done.stderr
+
+
+def test_check_holds_the_serverless_yml_beside_it_against_the_rules(tmp_path: Path) -> None:
+    """By either file's name, the faults of both at once; a serverless.yml alone is read for itself."""
+    (tmp_path / "steward.yml").write_text(
+        "clusters:\n  emr-4zvc5mul: {region: ap-guangzhou, allow: [RestartService]}\n", encoding="utf-8"
+    )
+    serverless = tmp_path / "serverless.yml"
+    serverless.write_text((ROOT / "serverless.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    for arguments in ((), ("steward.yml",), ("serverless.yml",)):
+        done = steward("check", *arguments, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "events[2].timer.parameters.argument: no rule of steward.yml is for it" in done.stderr
+        assert "STEWARD_SECRET_TCOP: nothing reads it" in done.stderr
+    with serverless.open("a", encoding="utf-8") as file:
+        file.write("stag: dev\n")
+    (tmp_path / "steward.yml").write_text("clusters: {}\nrule: []\n", encoding="utf-8")
+    done = steward("check", cwd=tmp_path)
+    assert "steward.yml:2: rule: " in done.stderr
+    assert "did you mean stage?" in done.stderr
+    (tmp_path / "steward.yml").unlink()
+    serverless.write_text((ROOT / "serverless.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    alone = steward("check", "serverless.yml", cwd=tmp_path)
+    assert alone.returncode == 0
+    assert "No steward.yml lies beside it" in alone.stdout
 
 
 def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
