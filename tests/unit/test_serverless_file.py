@@ -38,13 +38,13 @@ def test_the_one_that_is_shipped_is_fine() -> None:
     ("wanted", "written", "says"),
     [
         # keys
-        ("memorySize:", "memory:", "12: inputs.memory: no such key (did you mean memorySize?)"),
+        ("memorySize:", "memory:", "LINE: inputs.memory: no such key (did you mean memorySize?)"),
         ("  timeout: 60", "  timeOut: 60", "inputs.timeout: is missing (in seconds; without it the platform gives 3)"),
         ("cronExpression:", "cron:", "parameters.cron: no such key (did you mean cronExpression?)"),
         ("netConfig:", "netconfig:", "parameters.netconfig: no such key (did you mean netConfig?)"),
         ("enableExtranet", "enableExternet", "netConfig.enableExternet: no such key (did you mean enableExtranet?)"),
         ("    variables:", "    variable:", "inputs.environment.variable: no such key (did you mean variables?)"),
-        ("component: scf", "componet: scf", "2: componet: no such key (did you mean component?)"),
+        ("component: scf", "componet: scf", "LINE: componet: no such key (did you mean component?)"),
         ("- http:", "- apigw:", "inputs.events[0].apigw: no such key (the platform retired its API gateway"),
         ("- http:", "- cos:", "inputs.events[0].cos: no such key (there is timer, http, ckafka, cmq)"),
         ("        parameters:\n          qualifier", "        paramters:\n          qualifier", "did you mean parameters?"),
@@ -56,7 +56,7 @@ def test_the_one_that_is_shipped_is_fine() -> None:
         ("argument: nightly-stop", "argument: 7", "parameters.argument: input should be a valid string (a text, which"),
         ("enableIntranet: true, enableExtranet: true", "enableIntranet: false, enableExtranet: false", "both networks"),
         ("  memorySize: 128", "  retryNum: 1", "inputs: retryNum without asyncRunEnable: true (the vendor drops it"),
-        ("    - timer: # the zone", "      timer: # the zone", "serverless.yml:34: 'timer' stands twice"),
+        ("    - timer: # the zone", "      timer: # the zone", "serverless.yml:LINE: 'timer' stands twice"),
         # values that cannot be
         ("type: event", "type: web", "inputs.type: must be 'event'"),
         ("index.main_handler", "index.handler", "inputs.handler: must be 'index.main_handler'"),
@@ -71,7 +71,7 @@ def test_the_one_that_is_shipped_is_fine() -> None:
         ("role: emr-steward", "role: qcs::cam::uin/1:roleName/a", "inputs.role: is no role's name (its name, not its ARN)"),
         ("0 0 22 * * * *", "0 22 * * *", "parameters.cronExpression: has 5 fields instead of 7"),
         # the environment
-        ("STEWARD_MODE: observe", "STEWARD_MODE:", "17: inputs.environment.variables.STEWARD_MODE: is empty"),
+        ("STEWARD_MODE: observe", "STEWARD_MODE:", "LINE: inputs.environment.variables.STEWARD_MODE: is empty"),
         ("STEWARD_MODE: observe", 'STEWARD_MODE: "  "', "variables.STEWARD_MODE: is empty"),
         ("STEWARD_MODE: observe", "STEWARD_MODE: obsrve", "variables.STEWARD_MODE: 'obsrve' is no mode (act or observe)"),
         ("STEWARD_MODE: observe", "STEWARD_MODE: [observe]", "variables.STEWARD_MODE: must be one value"),
@@ -91,8 +91,10 @@ def test_the_one_that_is_shipped_is_fine() -> None:
     ],
 )  # fmt: skip
 def test_each_fault_is_told_with_its_line_and_a_mend(tmp_path: Path, wanted: str, written: str, says: str) -> None:
-    """One thing wrong in the file that is shipped; the line is there, and the path of the key."""
-    assert OURS.count(wanted) >= 1
+    """One thing wrong in the file that is shipped: its path is told, and its line (LINE stands for it)."""
+    before, found, _ = OURS.partition(wanted)
+    assert found
+    says = says.replace("LINE", str(before.count("\n") + 1))
     try:
         told = list(faults(tmp_path, OURS.replace(wanted, written, 1), {}))
     except ConfigurationError as error:  # of the YAML itself
