@@ -124,7 +124,8 @@ def unpack(package: Package) -> Path:
     """
     folder = package.path.with_suffix("")
     if folder.exists():
-        if not (folder / CONFIGURATION).is_file():
+        # Only a package has these two: nobody's own folder is ever removed.
+        if not all((folder / name).is_file() for name in (CONFIGURATION, f"handler/{COMPILED}")):
             raise PackagingError(f"{folder} is in the way: the package is unpacked there, and this is none")
         shutil.rmtree(folder)
     with zipfile.ZipFile(package.path) as archive:

@@ -228,3 +228,22 @@ def test_serverless_yml_uploads_that_folder(built: packaging.Package, tmp_path: 
     zipped.write_bytes(built.path.read_bytes())
     folder = unpack(packaging.Package(zipped, built.wheels, built.has_bytecode))
     assert tmp_path / str(serverless_file.load(path, None, {}).inputs.src.src) == folder
+
+
+def test_a_folder_of_somebody_else_is_never_removed(built: packaging.Package, tmp_path: Path) -> None:
+    """`--output handler.zip` in a project's root: its handler/ stays, whatever lies in it; an older package is replaced."""
+    mine = tmp_path / "handler"
+    mine.mkdir()
+    for name in ("precious.py", "steward.json"):
+        (mine / name).write_text("mine")
+    zipped = tmp_path / "handler.zip"
+    zipped.write_bytes(built.path.read_bytes())
+    with pytest.raises(PackagingError, match="in the way"):
+        unpack(packaging.Package(zipped, built.wheels, built.has_bytecode))
+    assert {path.name for path in mine.iterdir()} == {"precious.py", "steward.json"}
+    older = tmp_path / "function"
+    package = packaging.Package(zipped.rename(tmp_path / "function.zip"), built.wheels, built.has_bytecode)
+    assert unpack(package) == older
+    (older / "left-over.py").write_text("old")
+    unpack(package)
+    assert not (older / "left-over.py").exists()
