@@ -59,6 +59,10 @@ class PackagingError(StewardError):
     """The package cannot be built; the text says why, and what to do."""
 
 
+class IndexUnreachable(PackagingError):
+    """The package index does not answer."""
+
+
 @dataclass(frozen=True)
 class Wheel:
     """One package in the zip."""
@@ -172,11 +176,12 @@ def _download(files: list[Path], wheels: Path) -> None:
         command += ["--require-hashes", "--only-binary", ":all:", *TARGET, "-d", str(wheels), "-r", str(chosen)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
+            what = f"wheels of {file.name} for CPython {PYTHON} on manylinux2014 cannot be had"
+            # pip says of an index out of reach, too, that it has no such version; before, it says that it tries again.
+            if any(word in done.stderr for word in ("Retrying (", "NewConnectionError", "Max retries", "ProxyError")):
+                raise IndexUnreachable(f"{what}: the package index is out of reach")
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-            raise PackagingError(
-                f"wheels of {file.name} for CPython {PYTHON} on manylinux2014 cannot be had: {' '.join(said)[-400:]}; "
-                "the package index must be in reach, and have a wheel of each"
-            )
+            raise PackagingError(f"{what}: {' '.join(said)[-400:]}")
 
 
 def _for_platform(lock: str) -> list[str]:
