@@ -92,7 +92,7 @@ class RedisLedger:
 
     def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:
         version, recent, newest, pasts, restarts, held, released = self._row(
-            scripts.HISTORY, 7, cluster, now - 3600, now - quarantine_within, now
+            scripts.HISTORY, 7, cluster, now - 3600, now - quarantine_within
         )
         by_operation = {past.operation: past for past in map(_past, pasts)}
         released_at = {target: float(at) for target, at in _pairs(released)}

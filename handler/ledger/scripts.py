@@ -70,7 +70,7 @@ return {count, open and 1 or 0, opened and 1 or 0, known, ended}
 """
 )
 
-#: cluster, an hour ago, begin of the quarantine window, now
+#: cluster, an hour ago, begin of the quarantine window
 #: → [version, operations in the last hour, (target, operation)…, pasts…, (restart, at)…, (target, until)…, (target, released at)…]
 HISTORY: Final = (
     _SHARED
