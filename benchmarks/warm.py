@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handler.clock import Deadline, SystemClock
@@ -24,6 +25,7 @@ from handler.ledger import Ledger, open_ledger
 from handler.observation import Reading
 from handler.operations import Request, Target
 from handler.settings import Settings
+from harness.redis_server import MISSING, RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,7 +178,6 @@ def arm_and_settle(url: str, runs: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--redis", metavar="URL", help="a Redis to measure too")
     arguments = parser.parse_args()
     one, one_requests = served(1, 200)
     thousand, thousand_requests = served(1000, 15)
@@ -189,8 +190,13 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         figures["arm + settle, SQLite file, ms"] = round(arm_and_settle(f"sqlite:///{folder}/ledger.db", 100), 2)
-    if arguments.redis:
-        figures["arm + settle, Redis, ms"] = round(arm_and_settle(arguments.redis, 100), 2)
+        if MISSING:
+            figures["arm + settle, local Redis, ms"] = MISSING
+        else:
+            server = RedisServer(Path(folder))
+            server.start()
+            figures["arm + settle, local Redis, ms"] = round(arm_and_settle(server.url(), 100), 2)
+            server.kill()
     if arguments.json:
         json.dump(figures, sys.stdout, indent=1)
         sys.stdout.write("\n")
