@@ -1,8 +1,7 @@
-"""``make package``: the zip that the platform runs, and what is in it.
+"""``make package``: build/function.zip, which the platform runs as it is, and its bill of materials beside it.
 
-Code, the validated configuration, compiled shapes, and only the packages that the function imports, as wheels for the platform (CPython 3.10,
-manylinux2014) whatever machine builds it. The same input gives the same bytes: entries are sorted, times and modes are fixed. Bytecode is made by a
-Python 3.10 and is never checked against its source there (``unchecked-hash``), since the platform's file times say nothing.
+The zip holds ``index.py``, ``handler/``, the validated configuration, what pydantic makes of every shape, and the dependencies that
+the function needs, with bytecode. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -11,307 +10,216 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import uuid
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.parser import HeaderParser
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from packaging.requirements import Requirement
-
-from handler.errors import ConfigurationError, StewardError
+from handler.errors import ConfigurationError
+from handler.settings import Settings
 from handler.steward_file import load, read_raw
 from handler.validation import COMPILED
+from harness.bytecode import VERSION, compile_tree, find_python
+from harness.sbom import bill
 from harness.shapes import compiled
+from harness.wheels import Wheel, download
 
-ROOT: Final = Path(__file__).parents[1]
-PYTHON: Final = "3.10"
-#: Where the platform unpacks the code: what a traceback shows.
-CODE_FOLDER: Final = "/var/user"
-#: A wheel for the platform fits one of these.
-TARGET: Final = (
-    *("--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_17_x86_64"),
-    *("--implementation", "cp", "--python-version", PYTHON, "--abi", "cp310", "--abi", "abi3", "--abi", "none"),
-)
-#: What a marker in a requirements file is asked about: the platform, not the machine that builds.
-PLATFORM: Final = {
-    "python_version": PYTHON,
-    "python_full_version": "3.10.0",
-    "implementation_name": "cpython",
-    "platform_python_implementation": "CPython",
-    "os_name": "posix",
-    "sys_platform": "linux",
-    "platform_system": "Linux",
-    "platform_machine": "x86_64",
-    "extra": "",
-}
+Store = Literal["sqlite", "redis"]
+
+ROOT: Final = Path(__file__).resolve().parents[1]
 #: steward.yml as the function reads it.
 CONFIGURATION: Final = "steward.json"
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-
-
-class PackagingError(StewardError):
-    """The package cannot be built; the text says why, and what to do."""
-
-
-class IndexUnreachable(PackagingError):
-    """The package index does not answer."""
-
-
-@dataclass(frozen=True)
-class Wheel:
-    """One package in the zip."""
-
-    name: str
-    version: str
-    licence: str
-    sha256: str
+#: What zip files can bear as the earliest time; every entry has it.
+EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+FILE, SHARED_OBJECT = 0o100644 << 16, 0o100755 << 16
 
 
 @dataclass(frozen=True)
 class Package:
-    """What was built. ``has_bytecode``: whether a Python 3.10 was found to make it."""
+    """What was built. Sizes in bytes; ``python`` made the bytecode, empty where there is none."""
 
     path: Path
+    size: int
+    unpacked: int
     wheels: tuple[Wheel, ...]
-    has_bytecode: bool
+    python: str
 
     @property
-    def size(self) -> int:
-        """Bytes of the zip."""
-        return self.path.stat().st_size
+    def folder(self) -> Path:
+        """The same as a folder, which serverless.yml names."""
+        return self.path.with_suffix("")
+
+    @property
+    def sbom(self) -> Path:
+        """The bill of materials."""
+        return self.path.with_suffix(".cdx.json")
+
+    def has(self, name: str) -> bool:
+        """Whether this dependency is in it."""
+        return any(wheel.name == name for wheel in self.wheels)
 
 
-def requirement_files(config_path: Path, ledger: str) -> list[Path]:
-    """The lock files of what is packed: the chat library, which is large, only where steward.yml has chat alarms."""
+def build(
+    config: Path,
+    target: Path,
+    *,
+    ledger: Store = "sqlite",
+    python: str = "",
+    wheels: Path = ROOT / "build" / "wheels",
+) -> Package:
+    """Build the package of ``config`` (steward.yml, or JSON) at ``target`` (a zip), the same as a folder, and its bill of materials beside it.
+
+    ``python`` is a Python 3.10 for the bytecode, looked for where it is empty. ``wheels`` is the folder where downloads are kept. Raises
+    ConfigurationError, and then ``target`` is as it was.
+    """
+    _replaceable(target)
+    files = requirement_files(config, ledger)  # every problem of it is told before anything is downloaded
+    raw, _lines = read_raw(str(config))
+    compiler = find_python(python)
+    packed = download(files, wheels)
+    _same_core(packed)
+    content = {
+        **_sources(),
+        # JSON is what the function reads without any further package.
+        CONFIGURATION: _json(raw),
+        f"handler/{COMPILED}": _json(compiled()),
+        **{name: data for wheel in packed for name, data in wheel.files()},
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="steward-package-") as folder:
+        stage = Path(folder)
+        for name, data in content.items():
+            (stage / name).parent.mkdir(parents=True, exist_ok=True)
+            (stage / name).write_bytes(data)
+        if compiler:
+            compile_tree(stage, compiler)
+        unpacked = _zip(stage, target)
+    package = Package(target, target.stat().st_size, unpacked, tuple(packed), compiler)
+    shutil.rmtree(package.folder, ignore_errors=True)
+    with zipfile.ZipFile(target) as archive:
+        archive.extractall(package.folder)
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    made_by = f"CPython {VERSION}" if compiler else ""
+    package.sbom.write_text(bill(_version(), digest, packed, made_by), encoding="utf-8")
+    return package
+
+
+def _replaceable(target: Path) -> None:
+    """Only what was built before is built over. Raises ConfigurationError."""
+    if target.suffix != ".zip":
+        raise ConfigurationError("is no name of a zip", where=str(target), hint="such as build/function.zip")
+    folder = target.with_suffix("")
+    # Only a package has these two: nobody's own folder is ever removed.
+    if folder.exists() and not all((folder / name).is_file() for name in (CONFIGURATION, f"handler/{COMPILED}")):
+        raise ConfigurationError(
+            "stands in the way, and is no package", where=str(folder), hint="give another --output"
+        )
+
+
+def requirement_files(config: Path, ledger: Store) -> list[Path]:
+    """The lock files of what is packed: the chat library, which is large, only where the configuration has chat alarms.
+
+    pydantic itself is in none of them: its core schemas are packed, and they need pydantic_core alone. Raises ConfigurationError.
+    """
     names = ["function"]
-    if load(str(config_path)).alarms.chat:
+    if load(str(config)).alarms.chat:
         names.append("chat")
     if ledger == "redis":
         names.append("redis")
     return [ROOT / "requirements" / f"{name}.txt" for name in names]
 
 
-def build(config_path: Path, target: Path, *, ledger: str = "sqlite", python: str | None = "") -> Package:
-    """Build ``target`` (a zip) and its SBOM beside it.
+def _same_core(wheels: Sequence[Wheel]) -> None:
+    """A core schema is good for the very version that it was derived for. Raises ConfigurationError."""
+    import pydantic_core
 
-    ``python`` makes the bytecode: empty for the Python 3.10 that is found, None for none. Raises ConfigurationError for a configuration that
-    would not start, PackagingError where wheels cannot be had or the Python is another.
-    """
-    files = requirement_files(config_path, ledger)
-    interpreter = python310() if python == "" else python
-    if interpreter:
-        _require_python(interpreter)
-    with tempfile.TemporaryDirectory(prefix="steward-package-") as folder:
-        stage, wheels = Path(folder) / "stage", Path(folder) / "wheels"
-        stage.mkdir()
-        _download(files, wheels)
-        packed = tuple(_unpack(wheel, stage) for wheel in sorted(wheels.glob("*.whl")))
-        _add_code(stage, config_path)
-        if interpreter:
-            _compile(interpreter, stage)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _zip(stage, target)
-    target.with_suffix(".cdx.json").write_text(json.dumps(sbom(packed, target), indent=1) + "\n", encoding="utf-8")
-    return Package(target, packed, bool(interpreter))
-
-
-def unpack(package: Package) -> Path:
-    """The zip's content in a folder beside it, which serverless.yml uploads; an older package there is replaced.
-
-    Raises PackagingError where something else has that name.
-    """
-    folder = package.path.with_suffix("")
-    if folder.exists():
-        # Only a package has these two: nobody's own folder is ever removed.
-        if not all((folder / name).is_file() for name in (CONFIGURATION, f"handler/{COMPILED}")):
-            raise PackagingError(f"{folder} is in the way: the package is unpacked there, and this is none")
-        shutil.rmtree(folder)
-    with zipfile.ZipFile(package.path) as archive:
-        archive.extractall(folder)
-    return folder
-
-
-def python310() -> str | None:
-    """A Python 3.10: this one, one on PATH, or one of pyenv's; None where there is none."""
-    if sys.version_info[:2] == (3, 10):
-        return sys.executable
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    candidates = [
-        shutil.which("python3.10"),
-        *map(str, sorted(pyenv.glob("versions/3.10.*/bin/python3.10"), reverse=True)),
-    ]
-    return next((one for one in candidates if one and _version(one) == PYTHON), None)
-
-
-def _version(python: str) -> str:
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def _require_python(python: str) -> None:
-    if (version := _version(python)) != PYTHON:
-        raise PackagingError(
-            f"{python} is Python {version or '(it does not run)'}; bytecode for the platform needs {PYTHON}"
+    packed = next((wheel.version for wheel in wheels if wheel.name == "pydantic-core"), "none")
+    if packed != pydantic_core.__version__:
+        raise ConfigurationError(
+            f"pydantic-core {pydantic_core.__version__} is installed here, but {packed} is pinned for the function",
+            where="requirements/function.txt",
+            hint="install the pinned versions: make setup",
         )
 
 
-def _download(files: list[Path], wheels: Path) -> None:
-    """The wheels of these lock files, by hash. Markers are weighed here, since pip asks them of the machine that builds."""
-    wheels.mkdir()
-    for file in files:
-        if not file.exists():
-            raise PackagingError(f"{file} is missing: `make lock` writes it")
-        chosen = wheels / f"{file.stem}.txt"
-        chosen.write_text("\n".join(_for_platform(file.read_text(encoding="utf-8"))), encoding="utf-8")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--require-hashes", "--only-binary", ":all:", *TARGET, "-d", str(wheels), "-r", str(chosen)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            what = f"wheels of {file.name} for CPython {PYTHON} on manylinux2014 cannot be had"
-            # pip says of an index out of reach, too, that it has no such version; before, it says that it tries again.
-            if any(word in done.stderr for word in ("Retrying (", "NewConnectionError", "Max retries", "ProxyError")):
-                raise IndexUnreachable(f"{what}: the package index is out of reach")
-            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-            raise PackagingError(f"{what}: {' '.join(said)[-400:]}")
+def _sources() -> dict[str, bytes]:
+    files = [ROOT / "LICENSE", ROOT / "index.py", *(ROOT / "handler").rglob("*.py")]
+    return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in files}
 
 
-def _for_platform(lock: str) -> list[str]:
-    """The requirements of a lock file that hold on the platform, each in one line with its hashes, without markers."""
-    lines = []
-    for entry in lock.replace("\\\n", " ").splitlines():
-        text = entry.strip()
-        if not text or text.startswith("#"):
-            continue
-        written, *hashes = text.split(" --hash=")
-        requirement = Requirement(written.strip())
-        if requirement.marker is None or requirement.marker.evaluate(PLATFORM):
-            pinned = f"{requirement.name}{requirement.specifier}"
-            lines.append(" --hash=".join([pinned, *(one.strip() for one in hashes)]))
-    return lines
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _unpack(wheel: Path, stage: Path) -> Wheel:
-    """What the function imports of a wheel, and its licences."""
-    about = None
-    with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            folder, _, rest = name.partition("/")
-            if folder.endswith(".dist-info"):
-                if rest == "METADATA":
-                    about = HeaderParser().parsestr(archive.read(name).decode())
-                if not any(word in rest.upper() for word in ("LICEN", "COPYING", "NOTICE")):
-                    continue
-            elif folder.endswith(".data") or name.endswith((".pyi", "py.typed")):
-                continue
-            archive.extract(name, stage)
-    if about is None:
-        raise PackagingError(f"{wheel.name} has no METADATA")
-    licence = about["License-Expression"] or about["License"] or ""
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    return Wheel(about["Name"], about["Version"], licence.splitlines()[0] if licence else "", digest)
-
-
-def _add_code(stage: Path, config_path: Path) -> None:
-    shutil.copy(ROOT / "index.py", stage)
-    shutil.copytree(ROOT / "handler", stage / "handler", ignore=shutil.ignore_patterns("__pycache__", COMPILED))
-    raw, _ = read_raw(str(config_path))
-    # JSON is what the function reads without any further package.
-    (stage / CONFIGURATION).write_text(_json(raw), encoding="utf-8")
-    (stage / "handler" / COMPILED).write_text(_json(compiled()), encoding="utf-8")
-    shutil.copy(ROOT / "LICENSE", stage)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _compile(python: str, stage: Path) -> None:
-    command = [python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    command += ["-s", str(stage), "-p", CODE_FOLDER, str(stage)]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONHASHSEED": "0"}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise PackagingError(f"bytecode cannot be made: {done.stdout[-400:]}")
-
-
-def _zip(stage: Path, target: Path) -> None:
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+def _zip(stage: Path, target: Path) -> int:
+    """Zip ``stage`` so that only its content decides the bytes; the sum of its files' sizes."""
+    unpacked = 0
+    partial = target.with_suffix(".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         files = {path.relative_to(stage).as_posix(): path for path in stage.rglob("*") if path.is_file()}
         for name, path in sorted(files.items()):
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.external_attr = 0o644 << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, path.read_bytes())
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.create_system = 3  # Unix, wherever it is built: the modes count
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = SHARED_OBJECT if ".so" in path.suffixes else FILE
+            data = path.read_bytes()
+            unpacked += len(data)
+            archive.writestr(entry, data)
+    partial.replace(target)
+    return unpacked
 
 
-def sbom(wheels: tuple[Wheel, ...], target: Path) -> dict[str, Any]:
-    """What is in the zip, as CycloneDX 1.6 says it. No time is in it: the same zip has the same SBOM."""
-    digest = hashlib.sha256(target.read_bytes()).hexdigest()
-    return {
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, digest)}",
-        "version": 1,
-        "metadata": {
-            "component": {
-                "type": "application",
-                "bom-ref": "emr-steward",
-                "name": "emr-steward",
-                "hashes": [{"alg": "SHA-256", "content": digest}],
-                "licenses": [{"license": {"id": "Apache-2.0"}}],
-            }
-        },
-        "components": [
-            {
-                "type": "library",
-                "bom-ref": f"pkg:pypi/{one.name.lower()}@{one.version}",
-                "name": one.name,
-                "version": one.version,
-                "purl": f"pkg:pypi/{one.name.lower()}@{one.version}",
-                "hashes": [{"alg": "SHA-256", "content": one.sha256}],
-                **({"licenses": [{"license": {"name": one.licence}}]} if one.licence else {}),
-            }
-            for one in wheels
-        ],
-        "dependencies": [
-            {"ref": "emr-steward", "dependsOn": [f"pkg:pypi/{one.name.lower()}@{one.version}" for one in wheels]}
-        ],
-    }
+def _version() -> str:
+    found = re.search(r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else "0"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="package", description="Build the zip that the platform runs, and its SBOM.")
-    parser.add_argument(
-        "--config", default="steward.yml", help="the configuration that is packed (default: steward.yml)"
-    )
-    parser.add_argument("--ledger", choices=("sqlite", "redis"), default="sqlite", help="redis packs its client")
-    parser.add_argument("--output", default="build/function.zip")
-    chosen = parser.parse_args()
-    try:
-        built = build(Path(chosen.config), Path(chosen.output), ledger=chosen.ledger)
-        folder = unpack(built)
-    except (ConfigurationError, PackagingError) as error:
-        sys.stderr.write(f"package: {error}\n")
-        sys.exit(2)
-    if not built.has_bytecode:
-        sys.stderr.write(
-            f"package: no Python {PYTHON} was found on PATH or among pyenv's versions: without bytecode it starts more slowly\n"
+def told(package: Package) -> str:
+    """What a person should know of it."""
+    lines = [
+        f"{package.path}  {package.size / 1e6:.1f} MB, unpacked {package.unpacked / 1e6:.1f} MB",
+        f"{package.folder}  the same as a folder",
+        f"{package.sbom}  its bill of materials",
+        "packed: " + ", ".join(f"{wheel.name} {wheel.version}" for wheel in package.wheels),
+        "left out: pydantic, since what it makes of the shapes is packed, and that needs pydantic-core alone",
+    ]
+    if not package.has("apprise"):
+        lines.append("left out: apprise, since the configuration names no chat under `alarms`")
+    if not package.has("redis"):
+        lines.append("left out: redis, since the ledger is an SQLite file (LEDGER=redis packs it)")
+    if package.python:
+        lines.append(f"bytecode: by {package.python}")
+    else:
+        lines.append(
+            f"NO BYTECODE: no Python {VERSION} on PATH or among pyenv's versions, so every cold start compiles all modules; install one"
         )
-    packed = ", ".join(f"{one.name} {one.version}" for one in built.wheels)
-    sys.stdout.write(
-        f"{built.path}  {built.size / 1e6:.1f} MB  ({packed})\n{built.path.with_suffix('.cdx.json')}\n{folder}/  (for serverless.yml)\n"
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
+    """The command; 0, or 2 where the input is wrong."""
+    parser = argparse.ArgumentParser(prog="package", description="Build the zip that the platform runs, and its SBOM.")
+    parser.add_argument("--config", type=Path, default=Path("steward.yml"), metavar="FILE", help="what is packed")
+    parser.add_argument(
+        "--ledger", choices=("sqlite", "redis"), help="redis packs its client (default: what STEWARD_LEDGER names)"
     )
+    parser.add_argument("--python", default="", metavar="PATH", help=f"a Python {VERSION} to make bytecode with")
+    parser.add_argument("--output", type=Path, default=Path("build/function.zip"), metavar="ZIP")
+    given = parser.parse_args(arguments)
+    try:
+        ledger: Store = given.ledger or ("redis" if Settings.from_env(env).ledger.startswith("redis") else "sqlite")
+        package = build(given.config, given.output, ledger=ledger, python=given.python)
+    except ConfigurationError as error:
+        sys.stderr.write(f"package: {error}\n")
+        return 2
+    sys.stdout.write(told(package))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,13 +1,17 @@
-"""The package: what is in the zip, and that it runs alone, as the platform would run it."""
+"""The package, as the platform would run it: unpacked, read-only, on Python 3.10, with nothing else within reach."""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
+import os
 import re
-import socket
+import shutil
 import subprocess
-import sys
+import time
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,249 +21,368 @@ from pytest_mock import MockerFixture
 from handler.clock import SystemClock
 from handler.errors import ConfigurationError
 from harness import packaging, serverless_file
-from harness.cloud.demo_clusters import demo_cloud
+from harness.bytecode import find_python
+from harness.cloud.demo_clusters import ANALYTICS, demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
-from harness.emulator import restamp
+from harness.emulator import context, restamp
 from harness.fixtures import sample
-from harness.packaging import IndexUnreachable, PackagingError, build, python310, unpack
+from harness.packaging import Package, build, requirement_files
+from harness.wheels import download
 
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "steward.yml"
-#: What the platform does: no site-packages, no environment, no bytecode written; the code's folder first.
-ALONE = """
-import json, sys
-sys.path[:0] = [sys.argv[1]]
-import index
-answer = index.main_handler(json.loads(sys.argv[2]), {"time_limit_in_ms": 30000, "request_id": "r"})
-loaded = {name.partition(".")[0] for name in sys.modules}
-where = {getattr(sys.modules.get(name), "__file__", "") for name in ("index", "pydantic_core", "requests")} - {""}
-print(json.dumps({"answer": answer, "loaded": sorted(loaded), "where": sorted(where)}))
+PYTHON = find_python()
+needs_python = pytest.mark.skipif(not PYTHON, reason="no Python 3.10 on PATH or among pyenv's versions")
+
+CHAT = """
+clusters: {emr-4zvc5mul: {region: ap-guangzhou, allow: [RestartService]}}
+rules: []
+alarms: {chat: [{url_env: STEWARD_CHAT_URL}]}
 """
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> packaging.Package:
-    """The example's package."""
-    try:
-        return build(CONFIG, tmp_path_factory.mktemp("package") / "function.zip")
-    except IndexUnreachable as error:
-        pytest.skip(str(error))
+def built(folder: Path, config: Path, **options: Any) -> Package:
+    """Build into ``folder``; downloads are kept between runs. Skips where they cannot be had."""
+    wheels = ROOT / "build" / "wheels"
+    wheels.mkdir(parents=True, exist_ok=True)
+    with (wheels / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several workers of the suite
+        try:
+            return build(config, folder / "function.zip", wheels=wheels, **options)
+        except ConfigurationError as error:
+            if "out of reach" in str(error):
+                pytest.skip(f"the package index is out of reach: {error}")
+            raise
 
 
 @pytest.fixture(scope="module")
-def unpacked(built: packaging.Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where it was unpacked; nothing may be written there."""
-    folder = tmp_path_factory.mktemp("code")
-    with zipfile.ZipFile(built.path) as archive:
-        archive.extractall(folder)
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The example configuration, packaged."""
+    return built(tmp_path_factory.mktemp("package"), ROOT / "steward.yml")
+
+
+@pytest.fixture(scope="module")
+def code(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, unpacked and made read-only."""
+    folder = tmp_path_factory.mktemp("var") / "user"
+    shutil.unpack_archive(package.path, folder)
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     return folder
 
 
-def deliver(unpacked: Path, event: Any, **env: str) -> dict[str, Any]:
-    """One event at a fresh instance: its answer, and what was loaded."""
-    python = python310()
-    if python is None:
-        pytest.skip("no Python 3.10 was found: the package is for it")
-    before = {path: path.stat().st_mtime_ns for path in unpacked.rglob("*")}
+#: Isolated (-I), without site-packages (-S), writing no bytecode (-B); every file that is opened is noted.
+DELIVER = """
+import sys
+opened = []
+sys.addaudithook(lambda name, facts: opened.append(str(facts[0])) if name == "open" else None)
+folder, event, context = sys.argv[1:]
+sys.path.insert(0, folder)
+import index, json
+answer = index.main_handler(json.loads(event), json.loads(context))
+print(json.dumps({"answer": answer, "opened": opened, "modules": sorted(sys.modules), "stdlib": json.__file__}))
+"""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What one cold start came to: the handler's answer, the modules it loaded, the files it opened, its log."""
+
+    answer: Any
+    modules: set[str]
+    opened: list[Path]
+    stdlib: Path
+    log: list[dict[str, Any]]
+
+
+def deliver(code: Path, event: Any, tmp_path: Path, **env: str) -> Delivered:
+    given = [json.dumps(restamp(event, time.time())), json.dumps(context(time_limit_ms=20_000, request_id="cold"))]
     done = subprocess.run(
-        [python, "-S", "-I", "-B", "-c", ALONE, str(unpacked), json.dumps(event)],
-        cwd="/",
-        env={"STEWARD_LEDGER": "sqlite:///:memory:", **env},
+        [PYTHON, "-I", "-S", "-B", "-c", DELIVER, str(code), *given],
+        cwd=tmp_path,
+        env={"TMPDIR": str(tmp_path), "STEWARD_LEDGER": f"sqlite:///{tmp_path}/ledger.db", **env},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert {path: path.stat().st_mtime_ns for path in unpacked.rglob("*")} == before
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    assert done.stderr == ""
+    *lines, last = done.stdout.splitlines()
+    told = json.loads(last)
+    return Delivered(
+        told["answer"],
+        set(told["modules"]),
+        [Path(name) for name in told["opened"] if name.startswith("/")],
+        Path(told["stdlib"]).parents[1],
+        [json.loads(line) for line in lines],
+    )
 
 
-def test_it_acts_alone(unpacked: Path) -> None:
-    """A dead DataNode is restarted, over a socket, with nothing but the zip and Python 3.10's own library."""
-    clock = SystemClock()
-    cloud = demo_cloud(clock, transition_seconds=0.2)
-    cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+@needs_python
+def test_a_dead_process_is_restarted_by_the_package_alone(code: Path, tmp_path: Path) -> None:
+    """Over real sockets against the fake cloud: one request, verified; nothing but package and standard library is read."""
+    cloud = demo_cloud(SystemClock(), transition_seconds=0.2)
+    cloud.process(ANALYTICS, "DataNode", "172.16.0.5").kill()
     with CloudServer(cloud) as server:
-        told = deliver(
-            unpacked,
-            restamp(sample("alertmanager-datanode-down"), clock.now()),
+        delivered = deliver(
+            code,
+            sample("alertmanager-datanode-down"),
+            tmp_path,
             STEWARD_EMR_ENDPOINT=server.url,
             TENCENTCLOUD_SECRETID=SECRET_ID,
             TENCENTCLOUD_SECRETKEY=SECRET_KEY,
-            TENCENTCLOUD_SESSIONTOKEN="",
         )
-    assert told["answer"]["counts"] == {"done": 1}
+    assert delivered.answer["counts"] == {"done": 1}, delivered.log
     assert len(cloud.operations) == 1
-    assert {str(unpacked) in place for place in told["where"]} == {True}
-    assert not {"pydantic", "ruamel", "typer"} & set(told["loaded"])
+    inside = (code, delivered.stdlib, tmp_path, Path("/etc"), Path("/usr/share/zoneinfo"), Path("/dev"), Path("/proc"))
+    outside = [path for path in delivered.opened if not any(path.is_relative_to(place) for place in inside)]
+    assert not outside
+    assert not [path for path in delivered.opened if "site-packages" in path.parts]
 
 
-def test_an_event_that_needs_no_call_loads_no_sdk(unpacked: Path) -> None:
-    """A resolved alert: answered without the SDK, and without what it brings."""
-    told = deliver(unpacked, sample("alertmanager-resolved"))
-    assert told["answer"]["counts"] == {"skipped": 1}
-    assert not {"tencentcloud", "requests", "urllib3", "pydantic", "logging", "ssl"} & set(told["loaded"])
+@needs_python
+def test_an_event_that_needs_no_call_is_answered_without_the_sdk(code: Path, tmp_path: Path) -> None:
+    """What is resolved is skipped, and neither the SDK nor what only builds the package is loaded."""
+    delivered = deliver(code, sample("alertmanager-resolved"), tmp_path)
+    assert delivered.answer["counts"] == {"skipped": 1}
+    heavy = {"tencentcloud", "requests", "urllib3", "ssl", "pydantic", "ruamel", "apprise"}
+    assert not {name.partition(".")[0] for name in delivered.modules} & heavy
 
 
-def test_the_same_input_gives_the_same_bytes(built: packaging.Package, tmp_path: Path) -> None:
-    """The zip and its SBOM, built twice."""
-    again = build(CONFIG, tmp_path / "function.zip")
-    assert again.path.read_bytes() == built.path.read_bytes()
-    assert again.path.with_suffix(".cdx.json").read_bytes() == built.path.with_suffix(".cdx.json").read_bytes()
+@needs_python
+def test_nothing_of_the_package_is_compiled_at_a_cold_start(code: Path, tmp_path: Path) -> None:
+    """Each module comes from shipped bytecode, whatever the times of the unpacked files are, and nothing is written."""
+    before = sorted(code.rglob("*"))
+    for source in code.rglob("*.py"):
+        os.utime(source, (1, 1))
+    delivered = deliver(code, sample("alertmanager-resolved"), tmp_path)
+    read = {path.suffix for path in delivered.opened if path.is_relative_to(code)}
+    bytecode = next((code / "handler" / "__pycache__").glob("entrypoint.*"))
+    assert bytecode.name == "entrypoint.cpython-310.pyc"
+    assert bytecode.read_bytes()[4:8] == b"\x01\0\0\0"  # by hash, and not checked
+    assert ".pyc" in read
+    assert ".py" not in read
+    assert sorted(code.rglob("*")) == before
 
 
-def test_it_is_small_and_holds_what_it_should(built: packaging.Package) -> None:
-    """At most 7 MB; the code, the configuration, licences and bytecode for the platform's Python; no tests, no chat library, no pydantic."""
-    assert built.size <= 7_000_000
-    with zipfile.ZipFile(built.path) as archive:
-        names = archive.namelist()
+@needs_python
+def test_the_same_input_gives_the_same_bytes(package: Package, tmp_path: Path) -> None:
+    """Built again elsewhere: the zip, with its bytecode, and the bill of materials are the same."""
+    again = built(tmp_path, ROOT / "steward.yml")
+    assert again.path.read_bytes() == package.path.read_bytes()
+    assert again.sbom.read_bytes() == package.sbom.read_bytes()
+
+
+def test_the_zip_holds_what_the_function_needs_and_no_more(package: Package) -> None:
+    """Sorted, with fixed times and modes; the configuration and the shapes as data; no pydantic, no chat library, nothing of the harness."""
+    with zipfile.ZipFile(package.path) as archive:
+        entries = archive.infolist()
+        assert json.loads(archive.read("steward.json"))["clusters"]["emr-4zvc5mul"]["name"] == "analytics"
+        assert archive.read("index.py") == (ROOT / "index.py").read_bytes()
+    names = [entry.filename for entry in entries]
     assert names == sorted(names)
-    assert {"index.py", "steward.json", "handler/compiled_shapes.json", "handler/entrypoint.py", "LICENSE"} <= set(
-        names
-    )
-    roots = {name.partition("/")[0] for name in names}
-    assert not roots & {"harness", "tests", "pydantic", "apprise", "redis", "pip"}
-    extensions = [name for name in names if name.endswith(".so")]
-    assert extensions
-    assert all("cpython-310-x86_64-linux" in name for name in extensions)
-    if built.has_bytecode:
-        assert "handler/__pycache__/entrypoint.cpython-310.pyc" in names
-        with zipfile.ZipFile(built.path) as archive:
-            flags = int.from_bytes(archive.read("handler/__pycache__/entrypoint.cpython-310.pyc")[4:8], "little")
-        assert flags == 0b01  # by hash, and not checked
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {oct(entry.external_attr >> 16) for entry in entries} == {"0o100644", "0o100755"}
+    tops = {name.partition("/")[0] for name in names}
+    packages = {"annotated_types", "certifi", "charset_normalizer", "idna", "pydantic_core", "requests", "tencentcloud"}
+    packages |= {"urllib3", "typing_extensions.py"}
+    ours = {"LICENSE", "index.py", "handler", "steward.json"}
+    bytecode = {"__pycache__"} if PYTHON else set()
+    assert {top for top in tops if not top.endswith(".dist-info")} == packages | ours | bytecode
+    assert not [name for name in names if name.endswith((".pyi", "/RECORD"))]
+    licensed = {name.partition("-")[0] for name in names if re.search(r"dist-info/.*(LICENSE|NOTICE)", name)}
+    assert {"certifi", "requests", "pydantic_core"} <= licensed
 
 
-def test_the_sbom_names_every_package(built: packaging.Package) -> None:
-    """CycloneDX: each with version, purl and the wheel's hash."""
-    bom = json.loads(built.path.with_suffix(".cdx.json").read_text(encoding="utf-8"))
-    assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
-    pinned = re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements/function.txt").read_text(), re.MULTILINE)
-    named = {(one["name"].lower().replace("_", "-"), one["version"]) for one in bom["components"]}
-    assert named == set(pinned)
-    assert all(one["hashes"][0]["content"] and one["purl"].startswith("pkg:pypi/") for one in bom["components"])
-
-
-def test_a_redis_ledger_brings_its_client() -> None:
-    """And what that needs on the platform's Python, whatever Python builds."""
-    files = packaging.requirement_files(CONFIG, "redis")
-    lines = [line for file in files for line in packaging._for_platform(file.read_text(encoding="utf-8"))]
-    names = {line.partition("==")[0] for line in lines}
-    assert {"redis", "async-timeout", "tencentcloud-sdk-python-common"} <= names
-    assert all(" --hash=sha256:" in line for line in lines)
-
-
-def test_the_chat_library_is_packed_where_chats_are_configured(tmp_path: Path) -> None:
-    """It is large, and most do without."""
-    chatty = tmp_path / "steward.yml"
-    chatty.write_text(CONFIG.read_text(encoding="utf-8") + "\nalarms: {chat: [{url_env: STEWARD_CHAT}]}\n")
-    assert [path.stem for path in packaging.requirement_files(chatty, "sqlite")] == ["function", "chat"]
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [(None, "no such file"), ("", "is empty"), ("clusters: {}\nrulez: []\n", "rulez")],
-    ids=["missing", "empty", "wrong"],
-)
-def test_a_package_without_a_sound_configuration_is_not_built(tmp_path: Path, content: str | None, says: str) -> None:
-    """Nothing is written that would fail at the first event."""
-    config, target = tmp_path / "steward.yml", tmp_path / "function.zip"
-    if content is not None:
-        config.write_text(content)
-    with pytest.raises(ConfigurationError, match=says):
-        build(config, target)
-    assert not target.exists()
-
-
-def test_a_wrong_python_and_missing_wheels_are_said(tmp_path: Path, mocker: MockerFixture) -> None:
-    """Each with what to do."""
-    wrong = tmp_path / "python"
-    wrong.write_text("#!/bin/sh\necho 3.7\n")
-    wrong.chmod(0o755)
-    with pytest.raises(PackagingError, match=r"is Python 3\.7"):
-        build(CONFIG, tmp_path / "function.zip", python=str(wrong))
-    lock = tmp_path / "function.txt"
-    lock.write_text("no-such-package-of-ours==1.0 \\\n    --hash=sha256:" + "0" * 64 + "\n")
-    mocker.patch.object(packaging, "requirement_files", return_value=[lock])
-    with pytest.raises(PackagingError, match="cannot be had") as missing:
-        build(CONFIG, tmp_path / "function.zip")
-    if isinstance(missing.value, IndexUnreachable):
-        pytest.skip(str(missing.value))
-    assert not (tmp_path / "function.zip").exists()
-
-
-def test_without_a_python_310_it_is_built_and_said(
-    tmp_path: Path, mocker: MockerFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Slower to start, but sound."""
-    mocker.patch.object(packaging, "python310", return_value=None)
-    mocker.patch.object(packaging, "_download", side_effect=lambda files, wheels: wheels.mkdir())
-    mocker.patch.object(sys, "argv", ["package", "--config", str(CONFIG), "--output", str(tmp_path / "function.zip")])
-    packaging.main()
-    assert "no Python 3.10 was found" in capsys.readouterr().err
-
-
-def test_the_folder_that_is_uploaded_is_the_zip_unpacked(built: packaging.Package) -> None:
-    """Beside the zip, made anew each time; what is no package of ours is left alone."""
-    folder = unpack(built)
+def test_it_lies_there_as_a_folder_too(package: Package) -> None:
+    """The same files: serverless.yml names a folder."""
+    with zipfile.ZipFile(package.path) as archive:
+        zipped = {name: archive.read(name) for name in archive.namelist()}
+    folder = package.folder
+    assert {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    } == zipped
     (folder / "left-over").touch()
-    assert unpack(built) == folder
-    with zipfile.ZipFile(built.path) as archive:
-        assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == set(
-            archive.namelist()
-        )
-    (folder / "steward.json").unlink()
-    with pytest.raises(PackagingError, match="in the way"):
-        unpack(built)
-    assert (folder / "index.py").exists()
+    assert not (built(folder.parent, ROOT / "steward.yml").folder / "left-over").exists()
 
 
-def test_serverless_yml_uploads_that_folder(built: packaging.Package, tmp_path: Path) -> None:
+def test_serverless_yml_uploads_that_folder(package: Package, tmp_path: Path) -> None:
     """Its `src` is where `make package` unpacks, and what lies there is taken for the package."""
     path = tmp_path / "serverless.yml"
     path.write_text((ROOT / "serverless.yml").read_text(encoding="utf-8"), encoding="utf-8")
-    zipped = tmp_path / "build" / "function.zip"
-    zipped.parent.mkdir()
-    zipped.write_bytes(built.path.read_bytes())
-    folder = unpack(packaging.Package(zipped, built.wheels, built.has_bytecode))
-    assert tmp_path / str(serverless_file.load(path, None, {}).inputs.src.src) == folder
+    shutil.copytree(package.folder, tmp_path / "build" / "function")
+    uploaded = tmp_path / str(serverless_file.load(path, None, {}).inputs.src.src)
+    assert uploaded == tmp_path / "build" / "function"
 
 
-def test_a_folder_of_somebody_else_is_never_removed(built: packaging.Package, tmp_path: Path) -> None:
-    """`--output handler.zip` in a project's root: its handler/ stays, whatever lies in it; an older package is replaced."""
-    mine = tmp_path / "handler"
-    mine.mkdir()
-    for name in ("precious.py", "steward.json"):
-        (mine / name).write_text("mine")
-    zipped = tmp_path / "handler.zip"
-    zipped.write_bytes(built.path.read_bytes())
-    with pytest.raises(PackagingError, match="in the way"):
-        unpack(packaging.Package(zipped, built.wheels, built.has_bytecode))
-    assert {path.name for path in mine.iterdir()} == {"precious.py", "steward.json"}
-    older = tmp_path / "function"
-    package = packaging.Package(zipped.rename(tmp_path / "function.zip"), built.wheels, built.has_bytecode)
-    assert unpack(package) == older
-    (older / "left-over.py").write_text("old")
-    unpack(package)
-    assert not (older / "left-over.py").exists()
+def test_the_native_code_is_the_platforms(package: Package) -> None:
+    """Every shared object is for CPython 3.10 on x86_64 Linux, whatever built it."""
+    with zipfile.ZipFile(package.path) as archive:
+        natives = [name for name in archive.namelist() if ".so" in name]
+        heads = {name: archive.read(name)[:20] for name in natives}
+    assert natives
+    assert all("cpython-310-x86_64-linux-gnu" in name for name in natives)
+    assert {head[:5] + head[18:20] for head in heads.values()} == {b"\x7fELF\x02\x3e\x00"}
 
 
-def test_an_index_out_of_reach_is_told_from_a_wheel_that_is_not_there(
-    tmp_path: Path, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch
+def test_sizes(package: Package, tmp_path: Path) -> None:
+    """At most 7 MB, with the chat library 12 MB, which is packed only where the configuration names a chat."""
+    assert package.size <= 7_000_000
+    config = tmp_path / "steward.yml"
+    config.write_text(CHAT, encoding="utf-8")
+    with_chat = built(tmp_path, config)
+    assert "apprise" in {wheel.name for wheel in with_chat.wheels}
+    assert with_chat.size <= 12_000_000
+
+
+@pytest.mark.parametrize("ledger", ["redis://:secret@10.0.0.1:6379/0", "rediss://10.0.0.1/0"])
+def test_a_redis_ledger_brings_its_client(ledger: str, mocker: MockerFixture, tmp_path: Path) -> None:
+    """The setting of the function decides, as the option would; with what the client needs on the platform's Python, whatever Python builds."""
+    build = mocker.patch("harness.packaging.build", side_effect=ConfigurationError("enough"))
+    assert packaging.main([], {"STEWARD_LEDGER": ledger}) == 2
+    assert build.call_args.kwargs["ledger"] == "redis"
+    mocker.patch("harness.wheels.subprocess.run", return_value=subprocess.CompletedProcess([], 0, "", ""))
+    download(requirement_files(ROOT / "steward.yml", "redis"), tmp_path / "wheels")
+    asked = (tmp_path / "wheels" / "requirements.txt").read_text(encoding="utf-8")
+    assert {"redis", "async-timeout", "requests"} <= set(re.findall(r"^(\S+)==", asked, re.MULTILINE))
+
+
+def test_the_bill_of_materials_names_every_dependency(package: Package) -> None:
+    """CycloneDX: each wheel with version, licence, package URL and hash, and the zip's own hash."""
+    bom = json.loads(package.sbom.read_text(encoding="utf-8"))
+    assert (bom["bomFormat"], bom["specVersion"], bom["version"]) == ("CycloneDX", "1.6", 1)
+    about = bom["metadata"]["component"]
+    assert about["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(package.path.read_bytes()).hexdigest()}]
+    pinned = dict(re.findall(r"^(\S+)==(\S+)", (ROOT / "requirements/function.txt").read_text(), re.MULTILINE))
+    assert {part["name"]: part["version"] for part in bom["components"]} == pinned
+    for part in bom["components"]:
+        assert part["purl"] == f"pkg:pypi/{part['name']}@{part['version']}"
+        assert part["hashes"][0]["content"] in (ROOT / "requirements/function.txt").read_text()
+        assert part["licenses"]
+    assert bom["dependencies"][0]["dependsOn"] == [part["bom-ref"] for part in bom["components"]]
+
+
+def test_without_a_python_310_it_is_built_all_the_same_and_says_so(mocker: MockerFixture, tmp_path: Path) -> None:
+    """Slower starts are better than no package, but nobody should have to guess why."""
+    mocker.patch("harness.packaging.find_python", return_value="")
+    package = built(tmp_path, ROOT / "steward.yml")
+    with zipfile.ZipFile(package.path) as archive:
+        assert not [name for name in archive.namelist() if name.endswith(".pyc")]
+    assert "NO BYTECODE: no Python 3.10" in packaging.told(package)
+
+
+# -- what can be wrong
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str, **env: str) -> str:
+    """What the command says of it; it must end with 2."""
+    assert packaging.main(arguments, env) == 2
+    return capsys.readouterr().err
+
+
+def test_a_package_needs_its_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """No steward.yml, no package."""
+    missing = tmp_path / "steward.yml"
+    said = fails(capsys, "--config", str(missing), "--output", str(tmp_path / "function.zip"))
+    assert f"{missing}: no such file" in said
+    assert not (tmp_path / "function.zip").exists()
+
+
+def test_a_configuration_is_checked_before_it_is_packed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """With the line that is wrong."""
+    config = tmp_path / "steward.yml"
+    config.write_text("clusters: {emr-4zvc5mul: {region: ap-guangzhou}}\nruels: []\n", encoding="utf-8")
+    said = fails(capsys, "--config", str(config), "--output", str(tmp_path / "function.zip"))
+    assert "steward.yml:2" in said
+    assert "rules" in said
+    assert not (tmp_path / "function.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("#!/bin/sh\necho 3.11\n", "is Python 3.11"), ("#!/bin/sh\nexit 1\n", "is no Python that runs")],
+)
+def test_another_python_makes_no_bytecode(
+    script: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """The one is the network's matter, the other the lock file's; only the first excuses a test."""
-    lock = tmp_path / "function.txt"
-    lock.write_text("no-such-package-of-ours==1.0 \\\n    --hash=sha256:" + "0" * 64 + "\n")
-    mocker.patch.object(packaging, "requirement_files", return_value=[lock])
-    with socket.create_server(("127.0.0.1", 0)) as once:
-        closed = once.getsockname()[1]
-    for name, value in {"INDEX_URL": f"http://127.0.0.1:{closed}/simple", "RETRIES": "1", "TIMEOUT": "1"}.items():
-        monkeypatch.setenv(f"PIP_{name}", value)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
-    with pytest.raises(IndexUnreachable, match="out of reach"):
-        build(CONFIG, tmp_path / "function.zip")
+    """The platform would not load it, and every start would be slow without a word."""
+    python = tmp_path / "python"
+    python.write_text(script, encoding="utf-8")
+    python.chmod(0o755)
+    assert said in fails(capsys, "--python", str(python), "--output", str(tmp_path / "function.zip"))
+
+
+def test_only_a_package_is_built_over(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The folder beside the zip may be somebody's work."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.txt").write_text("years", encoding="utf-8")
+    assert "stands in the way" in fails(capsys, "--output", str(tmp_path / "work.zip"))
+    assert (tmp_path / "work" / "thesis.txt").exists()
+    # `--output handler.zip` in a project's root, where a configuration happens to lie as well.
+    (tmp_path / "handler").mkdir()
+    (tmp_path / "handler" / "steward.json").write_text("{}", encoding="utf-8")
+    assert "stands in the way" in fails(capsys, "--output", str(tmp_path / "handler.zip"))
+    assert (tmp_path / "handler" / "steward.json").exists()
+    assert "is no name of a zip" in fails(capsys, "--output", str(tmp_path / "work"))
+
+
+def test_an_empty_setting_is_told_when_building(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Before the function fails on it."""
+    said = fails(capsys, "--output", str(tmp_path / "function.zip"), STEWARD_LEDGER="")
+    assert "STEWARD_LEDGER: is set but empty" in said
+
+
+PIN = "tencentcloud-sdk-python-common==3.1.195 --hash=sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        (
+            {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "PIP_TIMEOUT": "1"},
+            "the package index is out of reach",
+        ),
+        ({"PIP_NO_INDEX": "1"}, "not every dependency is to be had as a wheel for CPython 3.10 on manylinux2014"),
+    ],
+)
+def test_wheels_that_cannot_be_had_are_told_apart_from_a_network_that_is_away(
+    env: dict[str, str], said: str, mocker: MockerFixture, tmp_path: Path
+) -> None:
+    """Each with the file that asks for them and what to do."""
+    mocker.patch.dict("os.environ", {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, **env}, clear=True)
+    requirements = tmp_path / "function.txt"
+    requirements.write_text(PIN + "\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=said) as raised:
+        download([requirements], tmp_path / "wheels")
+    assert raised.value.where == str(requirements)
+    assert raised.value.hint
+
+
+def test_a_requirements_file_that_is_away(tmp_path: Path) -> None:
+    """It is named."""
+    with pytest.raises(ConfigurationError, match=r"redis\.txt: cannot be read"):
+        download([tmp_path / "redis.txt"], tmp_path / "wheels")
+
+
+def test_shapes_are_derived_with_the_pydantic_that_is_packed(mocker: MockerFixture, tmp_path: Path) -> None:
+    """Another version's core schema may mean something else."""
+    mocker.patch("pydantic_core.__version__", "2.0.0")
+    with pytest.raises(ConfigurationError, match=r"pydantic-core 2\.0\.0 is installed here, but .* is pinned"):
+        built(tmp_path, ROOT / "steward.yml")
+
+
+def test_markers_are_weighed_for_the_platform_and_not_for_the_builder(mocker: MockerFixture, tmp_path: Path) -> None:
+    """Whatever Python builds, what is pinned for 3.10 on Linux is asked for."""
+    requirements = tmp_path / "chat.txt"
+    requirements.write_text(
+        "markdown==3.10.3 ; python_full_version < '3.11' \\\n    --hash=sha256:aa\n"
+        "markdown==3.11.3 ; python_full_version >= '3.11' \\\n    --hash=sha256:bb\n"
+        "tzdata==2026.6 ; sys_platform == 'win32' \\\n    --hash=sha256:cc\n",
+        encoding="utf-8",
+    )
+    done = subprocess.CompletedProcess([], 0, "", "")
+    mocker.patch("harness.wheels.subprocess.run", return_value=done)
+    download([requirements], tmp_path / "wheels")
+    asked = (tmp_path / "wheels" / "requirements.txt").read_text(encoding="utf-8")
+    assert asked == "markdown==3.10.3 --hash=sha256:aa\n"
