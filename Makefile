@@ -46,11 +46,14 @@ check: lint types test ## What CI runs first: lint, types, tests
 bench: $(STAMP) ## The figures of the README, warm
 	$(BIN)/python -m benchmarks.warm
 
+bench-cold: $(STAMP) ## The first event of an instance: time and memory, beside the usual handler and the floor
+	$(BIN)/python -m benchmarks.cold_start
+
 storm: $(STAMP) ## 10,000 deliveries of 500 needs at 8 workers with faults and kill -9, on both ledgers
 	$(BIN)/python -m harness.storm
 
 package: $(STAMP) ## build/function.zip, which the platform runs; LEDGER=redis packs the client for a Redis ledger
-	@$(BIN)/python -m harness.packaging --ledger $(or $(LEDGER),sqlite) --config $(or $(CONFIG),steward.yml)
+	@$(BIN)/python -m harness.packaging $(if $(LEDGER),--ledger $(LEDGER)) --config $(or $(CONFIG),steward.yml)
 
 mutations: $(STAMP) ## Take each safeguard out of a copy: some test must fail
 	$(BIN)/python -m tests.mutations
@@ -63,4 +66,4 @@ lock: ## Pin the dependencies anew (needs uv on PATH)
 clean: ## Remove what the other targets made
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
-.PHONY: help setup demo test lint types coverage check bench storm package mutations lock clean
+.PHONY: help setup demo test lint types coverage check bench bench-cold storm package mutations lock clean
