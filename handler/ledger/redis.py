@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import Entry, History, Operation, Past, State
 from handler.ledger import scripts
-from handler.ledger.rows import operation_from, operation_to_text, record_from, record_to_text
+from handler.ledger.rows import operation_from, operation_to_text, record_from, records_to_texts
 from handler.operations import OpType
 
 if TYPE_CHECKING:
@@ -213,7 +213,8 @@ class RedisLedger:
     def record(self, records: Sequence[Record]) -> None:
         for start in range(0, len(records), PAGE):
             some = records[start : start + PAGE]
-            self._run(scripts.RECORD, *(text for one in some for text in (repr(one.at), record_to_text(one))))
+            texts = zip(some, records_to_texts(some), strict=True)
+            self._run(scripts.RECORD, *(part for one, text in texts for part in (repr(one.at), text)))
 
     def records(
         self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000

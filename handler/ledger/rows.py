@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.history import Operation, State
+from handler.json_writer import writer
 from handler.operations import OpType
 from handler.outcomes import Outcome, Record
 
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _TUPLES = ("events", "rules")
 _NAMES = tuple(field.name for field in fields(Operation))
 
 
 def operation_to_text(operation: Operation) -> str:
     """One operation as a JSON object."""
-    return _JSON.encode({name: getattr(operation, name) for name in _NAMES})
+    return writer(1)({name: getattr(operation, name) for name in _NAMES})
 
 
 def operation_from(row: dict[str, Any]) -> Operation:
@@ -30,32 +33,31 @@ def operation_from(row: dict[str, Any]) -> Operation:
     return Operation(**values)
 
 
-def record_to_text(record: Record) -> str:
-    """One event's outcome as a JSON object."""
-    from pydantic_core import to_json  # several times as fast as the standard library's, and already there
-
-    outcome = record.outcome
-    return to_json(
-        {
-            "at": record.at,
-            "event": record.event,
-            "source": record.source,
-            "name": record.name,
-            "cluster": record.cluster,
-            "rules": record.rules,
-            "operations": record.operations,
-            "outcome": outcome.status,
-            "code": outcome.code,
-            "reason": outcome.reason,
-            "facts": outcome.facts,
-        },
-        fallback=str,
-        inf_nan_mode="null",
-    ).decode()
+def records_to_texts(records: Sequence[Record]) -> list[str]:
+    """Each event's outcome as a JSON object."""
+    write = writer(len(records))
+    return [
+        write(
+            {
+                "at": record.at,
+                "event": record.event,
+                "source": record.source,
+                "name": record.name,
+                "cluster": record.cluster,
+                "rules": record.rules,
+                "operations": record.operations,
+                "outcome": record.outcome.status,
+                "code": record.outcome.code,
+                "reason": record.outcome.reason,
+                "facts": record.outcome.facts,
+            }
+        )
+        for record in records
+    ]
 
 
 def record_from(text: str) -> Record:
-    """The record that ``record_to_text`` wrote. Raises KeyError, TypeError, ValueError for anything else."""
+    """The record that ``records_to_texts`` wrote. Raises KeyError, TypeError, ValueError for anything else."""
     row = json.loads(text)
     return Record(
         at=row["at"],

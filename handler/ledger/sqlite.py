@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import LedgerUnavailable
 from handler.history import OPEN, Entry, History, Operation, Past, State
-from handler.ledger.rows import operation_from, operation_to_text, record_from, record_to_text
+from handler.ledger.rows import operation_from, operation_to_text, record_from, records_to_texts
 from handler.operations import OpType
+from handler.settings import temporary_folder
 
 if TYPE_CHECKING:
     import sqlite3
@@ -361,7 +362,10 @@ class SqliteLedger:
         with self._writing(durable=False) as db:
             db.executemany(
                 "INSERT INTO records (at, cluster, event, body) VALUES (?, ?, ?, ?)",
-                [(record.at, record.cluster, record.event, record_to_text(record)) for record in records],
+                [
+                    (record.at, record.cluster, record.event, text)
+                    for record, text in zip(records, records_to_texts(records), strict=True)
+                ],
             )
 
     def records(
@@ -411,9 +415,7 @@ class SqliteLedger:
         warnings = []
         if self._path != ":memory:" and mode != "wal":
             warnings.append(f"{self._path} is not in write-ahead mode but in {mode}: slower, and safe")
-        import tempfile
-
-        if self._path == ":memory:" or os.path.abspath(self._path).startswith(tempfile.gettempdir()):
+        if self._path == ":memory:" or os.path.abspath(self._path).startswith(temporary_folder()):
             warnings.append(
                 f"the ledger is {self._path}: it serves one host, on the function platform one warm instance only; "
                 "limit the function to one instance"

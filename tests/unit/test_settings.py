@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +17,7 @@ from handler.settings import (
     Credentials,
     Endpoint,
     Settings,
+    temporary_folder,
     time_limit_problem,
     unknown_variables,
 )
@@ -217,3 +221,11 @@ def test_a_ledgers_password_is_known_as_a_secret(url: str, password: str) -> Non
     settings = Settings.from_env({"STEWARD_LEDGER": url})
     assert settings.ledger_password == password
     assert url not in repr(settings)
+
+
+def test_the_temporary_folder_is_the_one_that_python_finds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Found without importing what finds it, with and without the variable that names it, and where that names nothing."""
+    for named in (str(tmp_path), str(tmp_path / "missing"), ""):
+        monkeypatch.setenv("TMPDIR", named)
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        assert temporary_folder() == tempfile.gettempdir()
