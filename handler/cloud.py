@@ -107,6 +107,10 @@ class CloudApi:
             raise NotAuthorized(denied.code, advice, denied.request_id) from None
 
     def _client(self, product: Product, credentials: Credentials) -> Any:
+        import warnings
+
+        # The package leaves that library out, and requests does without it, but says so at each start.
+        warnings.filterwarnings("ignore", "Unable to find acceptable character detection dependency")
         from tencentcloud.common.common_client import CommonClient
         from tencentcloud.common.credential import Credential
         from tencentcloud.common.profile.client_profile import ClientProfile

@@ -185,8 +185,8 @@ def test_the_zip_holds_what_the_function_needs_and_no_more(package: Package) -> 
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     assert {oct(entry.external_attr >> 16) for entry in entries} == {"0o100644", "0o100755"}
     tops = {name.partition("/")[0] for name in names}
-    packages = {"annotated_types", "certifi", "charset_normalizer", "idna", "pydantic_core", "requests", "tencentcloud"}
-    packages |= {"urllib3", "typing_extensions.py"}
+    packages = {"annotated_types", "certifi", "idna", "pydantic_core", "requests", "tencentcloud", "urllib3"}
+    packages |= {"typing_extensions.py"}
     ours = {"LICENSE", "index.py", "handler", "steward.json"}
     bytecode = {"__pycache__"} if PYTHON else set()
     assert {top for top in tops if not top.endswith(".dist-info")} == packages | ours | bytecode
@@ -232,7 +232,7 @@ def test_sizes(package: Package, tmp_path: Path) -> None:
     config = tmp_path / "steward.yml"
     config.write_text(CHAT, encoding="utf-8")
     with_chat = built(tmp_path, config)
-    assert "apprise" in {wheel.name for wheel in with_chat.wheels}
+    assert {"apprise", "charset-normalizer"} <= {wheel.name for wheel in with_chat.wheels}
     assert with_chat.size <= 12_000_000
 
 
@@ -255,6 +255,7 @@ def test_the_bill_of_materials_names_every_dependency(package: Package) -> None:
     about = bom["metadata"]["component"]
     assert about["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(package.path.read_bytes()).hexdigest()}]
     pinned = dict(re.findall(r"^(\S+)==(\S+)", (ROOT / "requirements/function.txt").read_text(), re.MULTILINE))
+    del pinned["charset-normalizer"]  # left out: nothing guesses encodings
     assert {part["name"]: part["version"] for part in bom["components"]} == pinned
     for part in bom["components"]:
         assert part["purl"] == f"pkg:pypi/{part['name']}@{part['version']}"
