@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Union
 
-from annotated_types import Ge, Le, Len
 from typing_extensions import NotRequired, TypedDict
 
+from handler.bounds import Bound
 from handler.validation import Shape
 
 Duration = Union[str, int, float]  # noqa: UP007 - evaluated on Python 3.10, where the shapes are read
@@ -22,9 +22,9 @@ class ClusterShape(TypedDict):
     """What people call it."""
     region: str
     """Where it is, such as ap-guangzhou."""
-    allow: Annotated[list[OpName], Len(1)]
+    allow: Annotated[list[OpName], Bound(min_length=1)]
     """The operations that may be done to it; anything else is refused."""
-    operations_per_hour: NotRequired[Annotated[int, Ge(1)]]
+    operations_per_hour: NotRequired[Annotated[int, Bound(ge=1)]]
     """Operations an hour, whatever they are (12)."""
     role_arn: NotRequired[str]
     """The role that is assumed for it, where it belongs to another account: qcs::cam::uin/…:roleName/…."""
@@ -36,9 +36,9 @@ class StrategyShape(TypedDict):
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     rolling: NotRequired[bool]
     """Batch by batch (true). Without it the service may be unavailable meanwhile."""
-    batch_size: NotRequired[Annotated[int, Ge(1), Le(99_999)]]
+    batch_size: NotRequired[Annotated[int, Bound(ge=1, le=99_999)]]
     """Processes in a batch (1)."""
-    wait_seconds: NotRequired[Annotated[int, Ge(0), Le(300)]]
+    wait_seconds: NotRequired[Annotated[int, Bound(ge=0, le=300)]]
     """Seconds between batches (30; at most 300)."""
     on_failure: NotRequired[Literal["block", "skip"]]
     """Where a batch fails: block stops there (default), skip goes on."""
@@ -52,9 +52,9 @@ class StopParamsShape(TypedDict):
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     policy: NotRequired[Literal["safe", "default"]]
     """safe moves work away first."""
-    thread_count: NotRequired[Annotated[int, Ge(1)]]
+    thread_count: NotRequired[Annotated[int, Bound(ge=1)]]
     """Threads that move it."""
-    grace_seconds: NotRequired[Annotated[int, Ge(0)]]
+    grace_seconds: NotRequired[Annotated[int, Bound(ge=0)]]
     """Seconds that a safe stop may take."""
 
 
@@ -84,7 +84,7 @@ class LimitsShape(TypedDict):
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     cooldown: NotRequired[Duration]
     """Between two operations on one process (15m; none for orders)."""
-    max_nodes: NotRequired[Annotated[int, Ge(1)]]
+    max_nodes: NotRequired[Annotated[int, Bound(ge=1)]]
     """Processes of a component under operation at a time (1; any number for orders)."""
     max_share: NotRequired[str | float]
     """Share of a component that may be away at a time: 25% or 0.25 (25%; all for orders)."""
@@ -96,7 +96,7 @@ class RuleShape(TypedDict):
     """One rule: an event pattern, and what it asks for."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
-    name: Annotated[str, Len(1, 100)]
+    name: Annotated[str, Bound(min_length=1, max_length=100)]
     """Unique; it stands in every log line."""
     when: dict[str, Any]
     """An EventBridge event pattern over the event's fields."""
@@ -110,7 +110,7 @@ class BasicShape(TypedDict):
     """Basic credentials."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
-    user: Annotated[str, Len(1, 100)]
+    user: Annotated[str, Bound(min_length=1, max_length=100)]
     """The user name."""
     password_env: str
     """The environment variable that holds the password."""
@@ -120,7 +120,7 @@ class CallerShape(TypedDict):
     """Who may call: either basic or bearer_env."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
-    name: Annotated[str, Len(1, 100)]
+    name: Annotated[str, Bound(min_length=1, max_length=100)]
     """Unique; it stands in the log."""
     basic: NotRequired[BasicShape]
     """Basic credentials, as Cloud Monitor sends them in the callback URL."""
@@ -142,7 +142,7 @@ class BreakerShape(TypedDict):
     """The storm breaker, for each cluster."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
-    intents: NotRequired[Annotated[int, Ge(1)]]
+    intents: NotRequired[Annotated[int, Bound(ge=1)]]
     """More than so many within the window open it (100)."""
     window: NotRequired[Duration]
     """The window (5m)."""
@@ -154,7 +154,7 @@ class QuarantineShape(TypedDict):
     """When restarts do not help."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
-    restarts: NotRequired[Annotated[int, Ge(1)]]
+    restarts: NotRequired[Annotated[int, Bound(ge=1)]]
     """So many restarts of one process (3) …"""
     within: NotRequired[Duration]
     """… within this time (1h) …"""

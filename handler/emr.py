@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
-from annotated_types import Ge
 from typing_extensions import NotRequired, TypedDict
 
+from handler.bounds import Bound
 from handler.cloud import Product
 from handler.errors import AnswerLost, InvalidInput, NotAuthenticated, NotFound, ObservationIncomplete
 from handler.observation import UNKNOWN, Reading
@@ -66,7 +66,7 @@ class ProcessWire(TypedDict):
 class ProcessesWire(TypedDict):
     """The answer of DescribeServiceNodeInfos."""
 
-    TotalCnt: Annotated[int, Ge(0)]
+    TotalCnt: Annotated[int, Bound(ge=0)]
     ServiceNodeList: NotRequired[list[ProcessWire] | None]
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Annotated, Final
 
-from annotated_types import Len
 from typing_extensions import TypedDict
 
+from handler.bounds import Bound
 from handler.cloud import Product
 from handler.errors import (
     ApiError,
@@ -45,9 +45,9 @@ SESSION: Final = "emr-steward"
 class TemporaryKeyWire(TypedDict):
     """``Credentials``."""
 
-    TmpSecretId: Annotated[str, Len(1)]
-    TmpSecretKey: Annotated[str, Len(1)]
-    Token: Annotated[str, Len(1)]
+    TmpSecretId: Annotated[str, Bound(min_length=1)]
+    TmpSecretKey: Annotated[str, Bound(min_length=1)]
+    Token: Annotated[str, Bound(min_length=1)]
 
 
 class AssumedWire(TypedDict):

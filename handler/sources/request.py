@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le, MaxLen, MinLen
 from typing_extensions import NotRequired, TypedDict
 
+from handler.bounds import Bound
 from handler.errors import Fault, InvalidInput
 from handler.events import Event, Unreadable
 from handler.operations import Manner, OpScope, OpType, Request, StopParams, StrategyConfig
@@ -20,8 +20,8 @@ from handler.validation import Shape
 
 _STRICT: Any = {"extra": "forbid", "strict": True}
 
-Switch = Annotated[int, Ge(0), Le(1)]
-Name = Annotated[str, MinLen(1), MaxLen(64)]
+Switch = Annotated[int, Bound(ge=0, le=1)]
+Name = Annotated[str, Bound(min_length=1, max_length=64)]
 
 
 class ComponentInfo(TypedDict):
@@ -30,7 +30,7 @@ class ComponentInfo(TypedDict):
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     ComponentName: Name
-    IpList: NotRequired[Annotated[list[str], MinLen(1), MaxLen(10_000)]]
+    IpList: NotRequired[Annotated[list[str], Bound(min_length=1, max_length=10_000)]]
 
 
 class ServiceInfo(TypedDict):
@@ -39,7 +39,7 @@ class ServiceInfo(TypedDict):
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     ServiceName: Name
-    ComponentInfoList: NotRequired[Annotated[list[ComponentInfo], MinLen(1), MaxLen(1000)]]
+    ComponentInfoList: NotRequired[Annotated[list[ComponentInfo], Bound(min_length=1, max_length=1000)]]
 
 
 class Scope(TypedDict):
@@ -47,7 +47,7 @@ class Scope(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
-    ServiceInfoList: Annotated[list[ServiceInfo], MinLen(1), MaxLen(1000)]
+    ServiceInfoList: Annotated[list[ServiceInfo], Bound(min_length=1, max_length=1000)]
 
 
 class Arg(TypedDict):
@@ -55,8 +55,8 @@ class Arg(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
-    Key: Annotated[str, MinLen(1), MaxLen(256)]
-    Values: Annotated[list[Annotated[str, MaxLen(1024)]], MaxLen(100)]
+    Key: Annotated[str, Bound(min_length=1, max_length=256)]
+    Values: Annotated[list[Annotated[str, Bound(max_length=1024)]], Bound(max_length=100)]
 
 
 class Strategy(TypedDict):
@@ -65,10 +65,10 @@ class Strategy(TypedDict):
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     RollingRestartSwitch: NotRequired[Switch]
-    BatchSize: NotRequired[Annotated[int, Ge(1), Le(99_999)]]
-    TimeWait: NotRequired[Annotated[int, Ge(0), Le(300)]]
+    BatchSize: NotRequired[Annotated[int, Bound(ge=1, le=99_999)]]
+    TimeWait: NotRequired[Annotated[int, Bound(ge=0, le=300)]]
     DealOnFail: NotRequired[Switch]
-    Args: NotRequired[Annotated[list[Arg], MaxLen(100)]]
+    Args: NotRequired[Annotated[list[Arg], Bound(max_length=100)]]
 
 
 class Stop(TypedDict):
@@ -77,8 +77,8 @@ class Stop(TypedDict):
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     StopPolicy: NotRequired[Literal["safe", "default"]]
-    ThreadCount: NotRequired[Annotated[int, Ge(1), Le(2_147_483_647)]]
-    GraceDownTime: NotRequired[Annotated[int, Ge(0), Le(2_147_483_647)]]
+    ThreadCount: NotRequired[Annotated[int, Bound(ge=1, le=2_147_483_647)]]
+    GraceDownTime: NotRequired[Annotated[int, Bound(ge=0, le=2_147_483_647)]]
 
 
 class Call(TypedDict):
@@ -92,8 +92,8 @@ class Call(TypedDict):
     StrategyConfig: NotRequired[Strategy]
     StopParams: NotRequired[Stop]
     KeepMonitorButNotRecoverProcess: NotRequired[bool]
-    Id: NotRequired[Annotated[str, MinLen(1), MaxLen(128)]]
-    Reason: NotRequired[Annotated[str, MaxLen(256)]]
+    Id: NotRequired[Annotated[str, Bound(min_length=1, max_length=128)]]
+    Reason: NotRequired[Annotated[str, Bound(max_length=256)]]
 
 
 CALL = Shape(Call)

@@ -185,7 +185,7 @@ def test_the_zip_holds_what_the_function_needs_and_no_more(package: Package) -> 
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     assert {oct(entry.external_attr >> 16) for entry in entries} == {"0o100644", "0o100755"}
     tops = {name.partition("/")[0] for name in names}
-    packages = {"annotated_types", "certifi", "idna", "pydantic_core", "requests", "tencentcloud", "urllib3"}
+    packages = {"certifi", "idna", "pydantic_core", "requests", "tencentcloud", "urllib3"}
     packages |= {"typing_extensions.py"}
     ours = {"LICENSE", "index.py", "handler", "steward.json"}
     bytecode = {"__pycache__"} if PYTHON else set()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pytest
-from annotated_types import Ge, Le
 from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import NotRequired, TypedDict
 
+from handler.bounds import Bound
 from handler.errors import InvalidInput
 from handler.validation import Shape, dotted, shapes
 
@@ -18,7 +18,7 @@ class Alert(TypedDict):
     """One of a payload's."""
 
     ip: str
-    value: NotRequired[Annotated[int, Ge(0), Le(10)]]
+    value: NotRequired[Annotated[int, Bound(ge=0, le=10)]]
 
 
 class Payload(TypedDict):
