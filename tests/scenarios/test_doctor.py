@@ -120,7 +120,7 @@ def server(cloud: Cloud) -> Iterator[CloudServer]:
 @pytest.fixture
 def patient(tmp_path: Path, server: CloudServer, mocker: MockerFixture) -> Patient:
     """In a folder that is no temporary one, as far as the ledger knows: a warning of that is a case of its own."""
-    mocker.patch("tempfile.gettempdir", return_value="/no/such/folder")
+    mocker.patch("handler.ledger.sqlite.temporary_folder", return_value="/no/such/folder")
     return Patient(tmp_path, server)
 
 
