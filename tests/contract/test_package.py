@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from pytest_mock import MockerFixture
 
 from handler.clock import SystemClock
@@ -298,6 +300,14 @@ def test_the_bill_of_materials_names_every_dependency(package: Package) -> None:
         assert part["hashes"][0]["content"] in (ROOT / "requirements/function.txt").read_text()
         assert part["licenses"]
     assert bom["dependencies"][0]["dependsOn"] == [part["bom-ref"] for part in bom["components"]]
+
+
+def test_the_bill_of_materials_is_sound(package: Package) -> None:
+    """By CycloneDX's own schema, strictly, its formats and SPDX's licence names included."""
+    valid = JsonStrictValidator(SchemaVersion.V1_6)
+    text = package.sbom.read_text(encoding="utf-8")
+    assert valid.validate_str(text) is None
+    assert valid.validate_str(text.replace('"purl"', '"pearl"')) is not None
 
 
 def test_without_a_python_310_it_is_built_all_the_same_and_says_so(mocker: MockerFixture, tmp_path: Path) -> None:

@@ -29,6 +29,23 @@ def test_commands_targets_and_files_are_there(name: str) -> None:
         assert (ROOT / file).exists(), file
 
 
+def test_the_readme_shows_what_the_command_prints(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Line by line; only ids differ from run to run."""
+    block = re.search(
+        r"```console\n\$ steward (run \S+)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert block
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("STEWARD_LEDGER", f"sqlite:///{tmp_path}/ledger.db")
+    shown = CliRunner().invoke(app, block[1].split())
+    assert shown.exit_code == 0
+    assert _without_ids(shown.stdout).strip() == _without_ids(block[2]).strip()
+
+
+def _without_ids(text: str) -> str:
+    return re.sub(r"op-[0-9a-f]{16}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", text)
+
+
 def test_every_command_is_in_the_readme_and_says_how_to_use_it() -> None:
     """With an example in its help."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
