@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from handler.history import State
+from handler.history import UNTOUCHED, State
 from handler.observation import BUSY, RUNNING, component_key
 from handler.operations import OpType
 from handler.outcomes import Outcome
@@ -229,7 +229,7 @@ def not_stale(asked: Asked, view: View) -> Outcome | None:
 def cooled_down(asked: Asked, view: View) -> Outcome | None:
     """Between two operations on a process lies its cooldown, counted from the last one, whoever asked for it."""
     past = view.history.targets.get(asked.key)
-    if past is None or past.state in (State.NOT_SENT, State.REJECTED):
+    if past is None or past.state in UNTOUCHED:
         return None
     left = past.at + asked.limits.cooldown - view.now
     if left <= 0:
@@ -312,7 +312,7 @@ class Room:
     total: int
     #: Of these, under an open operation of ours; the other counts are without them.
     under_operation: int
-    #: Not stopped by anybody, and known to be down.
+    #: Known to be down, whether they died or somebody stopped them.
     down: int
     serving: int
     #: Chosen so far, and of these the ones that serve.
@@ -334,7 +334,7 @@ class Room:
                 ours += 1
             elif peer.serves:
                 serving += 1
-            elif not peer.is_stopped:
+            else:
                 down += 1
         return cls(component, total, ours, down, serving)
 

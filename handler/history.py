@@ -34,6 +34,8 @@ class State(str, Enum):
 
 #: States in which the cluster may still be changing because of us.
 OPEN: Final = frozenset({State.SENDING, State.ACCEPTED, State.IN_DOUBT})
+#: States of operations that did nothing to the cluster.
+UNTOUCHED: Final = frozenset({State.NOT_SENT, State.REJECTED})
 
 
 class Past(NamedTuple):
@@ -79,7 +81,7 @@ class History:
     version: int = 0
     #: Operations armed in the last hour that were sent, or may have been.
     operations_last_hour: int = 0
-    #: By Target.key: the newest operation on each process that ever had one.
+    #: By Target.key: the newest operation that touched each process, or may have; where none did, the newest of all.
     targets: Mapping[str, Past] = field(default_factory=dict)
     #: By Target.key: how many settled restarts that an alert asked for fell into the quarantine window.
     restarts: Mapping[str, int] = field(default_factory=dict)

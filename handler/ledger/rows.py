@@ -20,7 +20,7 @@ _NAMES = tuple(field.name for field in fields(Operation))
 
 def operation_to_text(operation: Operation) -> str:
     """One operation as a JSON object."""
-    return writer(1)({name: getattr(operation, name) for name in _NAMES})
+    return writer(len(operation.events))({name: getattr(operation, name) for name in _NAMES})
 
 
 def operation_from(row: dict[str, Any]) -> Operation:

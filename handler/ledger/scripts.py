@@ -14,6 +14,9 @@ local S = '{steward}:'
 local function state_of(past) return past and string.match(past, '^%["([A-Z_]+)"') end
 local function is_open(past) local s = state_of(past); return s == 'SENDING' or s == 'ACCEPTED' or s == 'IN_DOUBT' end
 local function past_of(id) return id and redis.call('HGET', S .. 'pasts', id) end
+local function has_touched(id) local s = state_of(past_of(id)); return s and s ~= 'NOT_SENT' and s ~= 'REJECTED' end
+-- What is kept of a target: its newest operation, and what had touched it before, which may be nothing.
+local function of_target(kept) if kept then return string.match(kept, '^(.-)|(.*)$') end end
 local function changed(cluster) redis.call('HINCRBY', S .. 'versions', cluster, 1) end
 """
 
@@ -78,13 +81,14 @@ HISTORY: Final = (
 local cluster = ARGV[1]
 local recent = 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', S .. 'operations:' .. cluster, '(' .. ARGV[2], '+inf')) do
-  local state = state_of(past_of(id))
-  if state and state ~= 'NOT_SENT' and state ~= 'REJECTED' then recent = recent + 1 end
+  if has_touched(id) then recent = recent + 1 end
 end
 local targets = redis.call('HGETALL', S .. 'targets:' .. cluster)
 local pasts, seen = {}, {}
 for i = 2, #targets, 2 do
-  local id = targets[i]
+  local id, before = of_target(targets[i])
+  if before ~= '' and not has_touched(id) and past_of(before) then id = before end
+  targets[i] = id
   if not seen[id] then
     seen[id] = true
     pasts[#pasts + 1] = past_of(id)
@@ -113,7 +117,7 @@ for i = 8, first - 1, 2 do
   if past and state_of(past) ~= 'NOT_SENT' then return 0 end
 end
 for i = first, #ARGV do
-  if is_open(past_of(redis.call('HGET', targets, ARGV[i]))) then return 0 end
+  if is_open(past_of(of_target(redis.call('HGET', targets, ARGV[i])))) then return 0 end
 end
 redis.call('SADD', S .. 'clusters', cluster)
 redis.call('HSET', S .. 'bodies', id, ARGV[4])
@@ -122,7 +126,11 @@ redis.call('ZADD', S .. 'operations', ARGV[6], id)
 redis.call('ZADD', S .. 'operations:' .. cluster, ARGV[6], id)
 if is_open(ARGV[5]) then redis.call('ZADD', S .. 'open', ARGV[6], id) else redis.call('ZADD', S .. 'settled', ARGV[6], id) end
 for i = 8, first - 1, 2 do redis.call('HSET', incidents, ARGV[i], id .. '|' .. ARGV[i + 1]) end
-for i = first, #ARGV do redis.call('HSET', targets, ARGV[i], id) end
+for i = first, #ARGV do
+  local last, before = of_target(redis.call('HGET', targets, ARGV[i]))
+  if has_touched(last) then before = last end
+  redis.call('HSET', targets, ARGV[i], id .. '|' .. (before or ''))
+end
 changed(cluster)
 return 1
 """
@@ -236,7 +244,7 @@ for i = 4, first - 1 do
   if entry and string.match(entry, '^(.-)|') == id then redis.call('HDEL', S .. 'incidents:' .. cluster, ARGV[i]) end
 end
 for i = first, #ARGV do
-  if redis.call('HGET', S .. 'targets:' .. cluster, ARGV[i]) == id then redis.call('HDEL', S .. 'targets:' .. cluster, ARGV[i]) end
+  if of_target(redis.call('HGET', S .. 'targets:' .. cluster, ARGV[i])) == id then redis.call('HDEL', S .. 'targets:' .. cluster, ARGV[i]) end
 end
 redis.call('HDEL', S .. 'bodies', id)
 redis.call('HDEL', S .. 'pasts', id)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import LedgerUnavailable
-from handler.history import OPEN, Entry, History, Operation, Past, State
+from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State
 from handler.ledger.rows import operation_from, operation_to_text, record_from, records_to_texts
 from handler.operations import OpType
 from handler.settings import temporary_folder
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from handler.outcomes import Record
 
 APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 BUSY_SECONDS: Final = 2.0
 #: The breaker's window is counted in so many parts.
 PARTS: Final = 10
 
-_OPEN: Final = ", ".join(f"'{state.value}'" for state in sorted(OPEN))
-_SCHEMA: Final = """
+_OPEN, _UNTOUCHED = (", ".join(f"'{state.value}'" for state in sorted(states)) for states in (OPEN, UNTOUCHED))
+_SCHEMA: Final = f"""
 CREATE TABLE clusters (cluster TEXT PRIMARY KEY, version INTEGER NOT NULL DEFAULT 0, opened_at REAL) WITHOUT ROWID;
 CREATE TABLE operations (
     id TEXT PRIMARY KEY, cluster TEXT NOT NULL, op_type TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL,
-    armed_at REAL NOT NULL, settled_at REAL NOT NULL, code TEXT NOT NULL, request_id TEXT NOT NULL, is_order INTEGER NOT NULL,
-    body TEXT NOT NULL
+    armed_at REAL NOT NULL, settled_at REAL NOT NULL, code TEXT NOT NULL, request_id TEXT NOT NULL, observed TEXT NOT NULL,
+    attempts INTEGER NOT NULL, body TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX operations_by_cluster ON operations (cluster, armed_at);
-CREATE INDEX operations_open ON operations (armed_at) WHERE state IN ('SENDING', 'ACCEPTED', 'IN_DOUBT');
+CREATE INDEX operations_open ON operations (cluster, armed_at) WHERE state IN ({_OPEN});
 CREATE TABLE incidents (cluster TEXT, incident TEXT, operation TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (cluster, incident)) WITHOUT ROWID;
-CREATE TABLE targets (cluster TEXT, target TEXT, operation TEXT NOT NULL, PRIMARY KEY (cluster, target)) WITHOUT ROWID;
+CREATE TABLE targets (cluster TEXT, target TEXT, operation TEXT NOT NULL, touched_by TEXT NOT NULL, PRIMARY KEY (cluster, target)) WITHOUT ROWID;
 CREATE TABLE ended (cluster TEXT, origin TEXT, at REAL NOT NULL, PRIMARY KEY (cluster, origin)) WITHOUT ROWID;
 CREATE TABLE intents (cluster TEXT, part INTEGER, size REAL, count INTEGER NOT NULL, PRIMARY KEY (cluster, part, size)) WITHOUT ROWID;
 CREATE TABLE restarts (cluster TEXT, target TEXT, at REAL, PRIMARY KEY (cluster, target, at)) WITHOUT ROWID;
@@ -52,6 +52,10 @@ CREATE INDEX records_by_time ON records (at);
 CREATE INDEX records_by_event ON records (event);
 """
 _PAST: Final = "o.id, o.op_type, o.state, o.armed_at, o.settled_at, o.code, o.request_id"
+#: What of an operation changes, each in a column; its body, which may be long, is written once.
+_CHANGING: Final = ("state", "owner", "settled_at", "code", "request_id", "observed", "attempts")
+_OPERATION: Final = ", ".join(("body", *_CHANGING))
+_UPDATE: Final = f"UPDATE operations SET {' = ?, '.join(_CHANGING)} = ? WHERE id = ?"  # noqa: S608 - constants
 
 
 class SqliteLedger:
@@ -153,16 +157,24 @@ class SqliteLedger:
         with self._reading() as db:
             version = self._version(db, cluster)
             (recent,) = db.execute(
-                "SELECT COUNT(*) FROM operations WHERE cluster = ? AND armed_at > ? AND state NOT IN ('NOT_SENT', 'REJECTED')",
+                "SELECT COUNT(*) FROM operations WHERE cluster = ? AND armed_at > ? AND state NOT IN "  # noqa: S608 - constants
+                f"({_UNTOUCHED})",
                 (cluster, now - 3600),
             ).fetchone()
             # One operation may have many targets: its past is read once, and shared by them.
-            newest = db.execute("SELECT target, operation FROM targets WHERE cluster = ?", (cluster,)).fetchall()
+            newest = db.execute(
+                "SELECT target, operation, touched_by FROM targets WHERE cluster = ?", (cluster,)
+            ).fetchall()
             pasts: dict[str, Past] = {}
-            for some in _portions(list({operation for _, operation in newest})):
+            for some in _portions(list({name for row in newest for name in row[1:]})):
                 rows = db.execute(f"SELECT {_PAST} FROM operations o WHERE o.id IN ({_marks(some)})", some)  # noqa: S608 - marks and constants
                 pasts.update((row[0], _past(row)) for row in rows)
-            targets = {target: pasts[operation] for target, operation in newest}
+            targets = {
+                target: pasts[touched_by]
+                if pasts[operation].state in UNTOUCHED and touched_by in pasts
+                else pasts[operation]
+                for target, operation, touched_by in newest
+            }
             restarts = dict(
                 db.execute(
                     "SELECT r.target, COUNT(*) FROM restarts r LEFT JOIN quarantine q ON q.cluster = r.cluster AND q.target = r.target "
@@ -192,47 +204,54 @@ class SqliteLedger:
                 return False
             if any(past.state is not State.NOT_SENT for past in self._known(db, cluster, operation.incidents).values()):
                 return False
-            if self._open_targets(db, cluster, operation.before):
+            newest = self._newest(db, cluster, operation.before)
+            states = self._states(db, {name for name, _ in newest.values()})
+            if not OPEN.isdisjoint(states.values()):
                 return False
             db.execute(
-                "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO operations (id, cluster, op_type, armed_at, {_OPERATION}) VALUES ({_marks('1234')}, {_marks('1234' * 2)})",  # noqa: S608
                 (
                     operation.id,
                     cluster,
                     operation.op_type.value,
-                    operation.state.value,
-                    operation.owner,
                     operation.armed_at,
-                    operation.settled_at,
-                    operation.code,
-                    operation.request_id,
-                    operation.is_order,
                     operation_to_text(operation),
+                    *_changing(operation),
                 ),
             )
             db.executemany(
                 "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?)",
                 [(cluster, key, operation.id, digest) for key, digest in operation.incidents.items()],
             )
+            # What last touched a process is kept beside an operation that may turn out to have touched nothing.
+            touched = {
+                target: before if states.get(name, State.NOT_SENT) in UNTOUCHED else name
+                for target, (name, before) in newest.items()
+            }
             db.executemany(
-                "INSERT OR REPLACE INTO targets VALUES (?, ?, ?)",
-                [(cluster, key, operation.id) for key in operation.before],
+                "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?)",
+                [(cluster, key, operation.id, touched.get(key, "")) for key in operation.before],
             )
             self._changed(db, cluster)
         return True
 
-    def _open_targets(self, db: sqlite3.Connection, cluster: str, targets: Iterable[str]) -> bool:
-        """Whether one of the targets has an operation that is not finished. The open ones are few: they are asked for first."""
-        rows = db.execute(f"SELECT id FROM operations WHERE cluster = ? AND state IN ({_OPEN})", (cluster,))  # noqa: S608 - constants
-        still_open = {operation for (operation,) in rows}
-        return bool(still_open) and any(
-            operation in still_open
+    def _newest(self, db: sqlite3.Connection, cluster: str, targets: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Of each target that has a past: its newest operation, and what had touched it before that."""
+        return {
+            target: (operation, touched_by)
             for some in _portions(list(targets))
-            for (operation,) in db.execute(
-                f"SELECT operation FROM targets WHERE cluster = ? AND target IN ({_marks(some)})",  # noqa: S608 - marks only
+            for target, operation, touched_by in db.execute(
+                f"SELECT target, operation, touched_by FROM targets WHERE cluster = ? AND target IN ({_marks(some)})",  # noqa: S608 - marks only
                 (cluster, *some),
             )
-        )
+        }
+
+    def _states(self, db: sqlite3.Connection, operations: Iterable[str]) -> dict[str, State]:
+        return {
+            name: State(state)
+            for some in _portions(list(operations))
+            for name, state in db.execute(f"SELECT id, state FROM operations WHERE id IN ({_marks(some)})", some)  # noqa: S608 - marks only
+        }
 
     def settle(
         self,
@@ -261,18 +280,7 @@ class SqliteLedger:
                 attempts=attempts,
                 new_owner=new_owner,
             )
-            db.execute(
-                "UPDATE operations SET state = ?, owner = ?, settled_at = ?, code = ?, request_id = ?, body = ? WHERE id = ?",
-                (
-                    state.value,
-                    settled.owner,
-                    settled.settled_at,
-                    settled.code,
-                    settled.request_id,
-                    operation_to_text(settled),
-                    operation,
-                ),
-            )
+            db.execute(_UPDATE, (*_changing(settled), operation))
             if state is expected:
                 return True
             if settled.is_restart_for_a_need:
@@ -284,8 +292,8 @@ class SqliteLedger:
         return True
 
     def _get(self, db: sqlite3.Connection, operation: str) -> Operation | None:
-        row = db.execute("SELECT body FROM operations WHERE id = ?", (operation,)).fetchone()
-        return _operation(row[0]) if row else None
+        row = db.execute(f"SELECT {_OPERATION} FROM operations WHERE id = ?", (operation,)).fetchone()  # noqa: S608 - constants
+        return _operation(row) if row else None
 
     def get(self, operation: str) -> Operation | None:
         with self._reading() as db:
@@ -293,8 +301,8 @@ class SqliteLedger:
 
     def open_operations(self) -> list[Operation]:
         with self._reading() as db:
-            rows = db.execute(f"SELECT body FROM operations WHERE state IN ({_OPEN}) ORDER BY armed_at, id")  # noqa: S608 - constants
-            return [_operation(body) for (body,) in rows]
+            rows = db.execute(f"SELECT {_OPERATION} FROM operations WHERE state IN ({_OPEN}) ORDER BY armed_at, id")  # noqa: S608 - constants
+            return [_operation(row) for row in rows]
 
     # -- quarantine
 
@@ -385,10 +393,11 @@ class SqliteLedger:
     def operations(self, *, cluster: str | None = None, since: float = 0.0, most: int = 1000) -> list[Operation]:
         with self._reading() as db:
             rows = db.execute(
-                "SELECT body FROM operations WHERE armed_at >= ? AND (? IS NULL OR cluster = ?) ORDER BY armed_at DESC, id LIMIT ?",
+                f"SELECT {_OPERATION} FROM operations WHERE armed_at >= ? AND (? IS NULL OR cluster = ?) "  # noqa: S608 - constants
+                "ORDER BY armed_at DESC, id LIMIT ?",
                 (since, cluster, cluster, most),
             )
-            return [_operation(body) for (body,) in rows]
+            return [_operation(row) for row in rows]
 
     def expire(self, now: float, keep: float) -> int:
         before = now - keep
@@ -528,11 +537,15 @@ def _past(row: Sequence[Any], digest: str = "") -> Past:
     return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id)
 
 
-def _operation(body: str) -> Operation:
+def _changing(operation: Operation) -> list[Any]:
+    return [operation.state.value, *(getattr(operation, name) for name in _CHANGING[1:])]
+
+
+def _operation(row: Sequence[Any]) -> Operation:
     import json
 
     try:
-        return operation_from(json.loads(body))
+        return operation_from({**json.loads(row[0]), **dict(zip(_CHANGING, row[1:], strict=True))})
     except (KeyError, TypeError, ValueError):
         raise LedgerUnavailable("the sqlite ledger holds an operation that cannot be read") from None
 

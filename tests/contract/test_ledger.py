@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,6 +130,50 @@ def test_the_hour_counts_what_was_or_may_have_been_sent(ledger: Ledger) -> None:
     for number, state in enumerate((State.VERIFIED, State.IN_DOUBT, State.NOT_SENT, State.REJECTED)):
         settled(ledger, f"op-{number + 1}", state, NOW, targets=(f"a/b/{number}",))
     assert ledger.history(CLUSTER, NOW, quarantine_within=3600).operations_last_hour == 2
+
+
+@pytest.mark.parametrize("state", [State.NOT_SENT, State.REJECTED])
+def test_what_touched_nothing_hides_nothing(ledger: Ledger, state: State) -> None:
+    """The past of a process is what was last done to it, whatever was refused since."""
+
+    def past(now: float) -> tuple[str, State]:
+        found = ledger.history(CLUSTER, now, quarantine_within=3600).targets[TARGET]
+        return found.operation, found.state
+
+    settled(ledger, "op-1", state, NOW)
+    assert past(NOW) == ("op-1", state)
+    settled(ledger, "op-2", State.VERIFIED, NOW + 1)
+    settled(ledger, "op-3", state, NOW + 2)
+    settled(ledger, "op-4", state, NOW + 3)
+    assert past(NOW + 3) == ("op-2", State.VERIFIED)
+    armed(ledger, "op-5", now=NOW + 4)
+    assert past(NOW + 4) == ("op-5", State.SENDING)
+    assert ledger.settle("op-5", "worker-1", State.SENDING, State.IN_DOUBT, NOW + 5)
+    assert past(NOW + 5) == ("op-5", State.IN_DOUBT)
+    assert ledger.settle("op-5", "worker-1", State.IN_DOUBT, state, NOW + 6)
+    assert past(NOW + 6) == ("op-2", State.VERIFIED)
+    ledger.expire(NOW + 3602, keep=3600)  # op-2 with it
+    assert past(NOW + 3602) == ("op-5", state)
+
+
+def test_no_step_reads_all_that_ever_was(tmp_path: Path) -> None:
+    """Entering, weighing, arming, settling and following up must not grow slower with the years: each table is asked by an index."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    enter(ledger, "other")
+    db = ledger._connection  # type: ignore[attr-defined]
+    said: list[str] = []
+    db.set_trace_callback(said.append)
+    operation = armed(ledger)
+    enter(ledger, *operation.incidents)
+    assert ledger.settle(operation.id, operation.owner, State.SENDING, State.ACCEPTED, NOW)
+    assert len(ledger.open_operations()) == 1
+    db.set_trace_callback(None)
+    asked = [text for text in said if text.startswith(("SELECT", "UPDATE"))]
+    plans = {text: [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {text}")] for text in asked}
+    assert len(plans) >= 10
+    scanned = {text: step for text, steps in plans.items() for step in steps if step.startswith("SCAN")}
+    assert all("USING INDEX operations_open" in step for step in scanned.values()), scanned
+    ledger.close()
 
 
 def test_quarantine_counts_needs_that_did_not_help(ledger: Ledger) -> None:

@@ -289,6 +289,18 @@ def test_what_is_down_is_served_first() -> None:
     assert chosen == ["10.0.0.4"]
 
 
+def test_what_somebody_stopped_is_away_too() -> None:
+    """Taking away one that serves counts all that do not, whoever saw to that."""
+    stopped = [reading(f"10.0.0.{n}", "DataNode", status=2, health=0) for n in range(5)]
+    serving = [reading(f"10.0.1.{n}", "DataNode", health=1) for n in range(5)]
+    limits = Limits(max_nodes=99, max_share=0.5)
+    wanted = [asked(one, limits=limits, even=True) for one in serving]
+    chosen, held = guards.within_budgets(wanted, view(*stopped, *serving))
+    assert not chosen
+    assert {outcome.code for _, outcome in held} == {"guard.max_share"}
+    assert held[0][1].facts["away"] == 5
+
+
 @given(
     healths=st.lists(st.sampled_from([1, 0, -2]), min_size=1, max_size=12),
     nodes=st.integers(1, 12),
