@@ -147,26 +147,23 @@ class Log:
         fields: Mapping[str, Any],
         write: Callable[[Mapping[str, Any]], str] = _JSON.encode,
     ) -> str:
-        row: dict[str, Any] = {"time": _iso(self._clock.now()), "level": level, "event": event}
-        shown = list(self._base.items())
-        shown += [(key, value) for key, value in fields.items() if value is not None and value != ""]
+        begin = {"time": _iso(self._clock.now()), "level": level, "event": event}
+        row: dict[str, Any] = {**begin, **self._base, **fields}
         try:
-            for key, value in shown:
-                if isinstance(value, (int, float)) and not -LARGEST <= value <= LARGEST:  # NaN too
-                    return self._careful({**row, **dict(shown)})
-                row[key] = value if isinstance(value, (str, int, float)) else _JSON_OF_ANYTHING.encode(value)
-            text = write(row)
+            written = {key: _scalar(value) for key, value in row.items() if value is not None and value != ""}
+            text = write(written)
         except Exception:  # a value that JSON does not know, or that cannot even be shown
-            return self._careful({**row, **dict(shown)})
+            return self._careful(row)
         if len(text) > MOST_BYTES // 4 and _size(text) > MOST_BYTES:
-            return self._careful({**row, **dict(shown)})
-        if any(form in text for form in self._written_forms):
-            return self._careful({**row, **dict(shown)})
+            return self._careful(row)
+        for form in self._written_forms:
+            if form in text:
+                return self._careful(row)
         return _writable(text)
 
     def _careful(self, row: Mapping[str, Any]) -> str:
         """The line, of whatever values: cleaned first, then written, then shortened until it fits."""
-        clean = {key: self._scalar(value) for key, value in row.items()}
+        clean = {key: self._scalar(value) for key, value in row.items() if value is not None and not _is_empty(value)}
         text = _JSON.encode(clean)
         while _size(text) > MOST_BYTES:
             longest = max(clean, key=lambda key: len(str(clean[key])))
@@ -210,6 +207,21 @@ class Log:
             return f"<{type(value).__name__}>"
 
 
+def _scalar(value: Any) -> str | int | float:
+    """A first-level value as JSON writes it. Raises ValueError where it has to be cleaned first."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)):
+        if not -LARGEST <= value <= LARGEST:  # NaN too
+            raise ValueError
+        return value
+    return _JSON_OF_ANYTHING.encode(value)
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, str) and not value
+
+
 def _in_json(texts: Iterable[str]) -> set[str]:
     """As what ``texts`` stand within a JSON string."""
     return {_JSON.encode(text)[1:-1] for text in texts}
@@ -221,6 +233,8 @@ def _size(text: str) -> int:
 
 
 def _writable(text: str) -> str:
+    if text.isascii():
+        return text + "\n"
     # A lone surrogate can be held by a string, but not be written.
     return text.encode("utf-8", "backslashreplace").decode() + "\n"
 

@@ -168,25 +168,25 @@ class Observation:
         """All processes of one component, by address."""
         return self._by_component.get((service.upper(), component_key(component)), {})
 
-    def resolve(self, scope: OpScope) -> tuple[Reading, ...]:
-        """The processes that ``scope`` means, each once, in a stable order.
+    def resolve(self, scope: OpScope) -> dict[str, Reading]:
+        """The processes that ``scope`` means, by :attr:`Target.key`.
 
         Raises UnknownPart where any of its parts does not exist: a scope that is partly wrong is a mistake, not a wish.
         """
-        found: dict[str, Reading] = {}
-        for service, component, ip in scope:
-            for reading in self._matching(service, component, ip):
-                found[reading.target.key] = reading
-        return tuple(found[key] for key in sorted(found))
+        return {
+            reading.target.key: reading
+            for service, component, ip in scope
+            for reading in self._matching(service, component, ip)
+        }
 
     def read(self, keys: Iterable[str]) -> dict[str, Reading]:
         """The readings of these targets (:attr:`Target.key`) that are there."""
         wanted = set(keys)
         return {
-            reading.target.key: reading
+            key: reading
             for readings in self.services.values()
             for reading in readings
-            if reading.target.key in wanted
+            if (key := reading.target.key) in wanted
         }
 
     def _matching(self, service: str, component: str | None, ip: str | None) -> tuple[Reading, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
 
 if TYPE_CHECKING:
@@ -39,10 +39,15 @@ class Target(NamedTuple):
     @property
     def key(self) -> str:
         """The process's identity, whatever case a sender wrote it in."""
-        return f"{self.service.upper()}/{self.component.lower()}/{self.ip}"
+        return _key_begin(self.service, self.component) + self.ip
 
     def __str__(self) -> str:
         return f"{self.service}/{self.component}@{self.ip}"
+
+
+@lru_cache(maxsize=512)
+def _key_begin(service: str, component: str) -> str:
+    return f"{service.upper()}/{component.lower()}/"
 
 
 class All(Enum):

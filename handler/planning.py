@@ -72,9 +72,8 @@ def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[
         except UnknownPart as error:
             unknown.append((intent, error.problem))
             continue
-        for reading in meant:
-            key = reading.target.key
-            readings[key] = reading
+        readings.update(meant)
+        for key in meant:
             asking.setdefault(key, []).append(intent)
     return [_asked(readings[key], the_plan.manner, asking[key]) for key in sorted(asking)], unknown
 

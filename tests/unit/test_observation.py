@@ -78,7 +78,7 @@ def test_any_spelling_finds_the_process(spellings: frozenset[str], data: st.Data
     asked, shown = data.draw(names), data.draw(names)
     assert same_spelling(asked, shown)
     view = seen(reading(component=shown), reading(component="DataNode"))
-    (found,) = view.resolve(OpScope.of_component("hdfs", asked))
+    (found,) = view.resolve(OpScope.of_component("hdfs", asked)).values()
     assert found.target.component == shown
 
 

@@ -151,7 +151,7 @@ def test_what_does_not_exist_is_named_with_what_does(scope: OpScope, problem: st
 @given(scope=scopes)
 def test_a_scope_resolves_to_what_it_means(scope: OpScope) -> None:
     """Each process once, whatever case it was written in."""
-    assert {reading.target for reading in seen().resolve(scope)} == meant(scope)
+    assert {reading.target for reading in seen().resolve(scope).values()} == meant(scope)
 
 
 def test_one_wrong_intent_spoils_only_itself() -> None:

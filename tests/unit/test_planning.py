@@ -93,7 +93,7 @@ def test_what_is_sent_is_what_was_chosen(scopes: list[OpScope], wrong: list[OpSc
     else:
         scope = scope_to_send(the_plan, asked, held_any=False)
         chosen = asked
-    assert {reading.target.key for reading in SEEN.resolve(scope)} == {one.key for one in chosen}
+    assert {reading.target.key for reading in SEEN.resolve(scope).values()} == {one.key for one in chosen}
     # In the cluster's own spelling, which the API takes.
     assert {component for _, component, _ in scope if component} <= {"DataNode", "zkfc", "HiveServer2"}
 
