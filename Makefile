@@ -55,6 +55,9 @@ storm: $(STAMP) ## 10,000 deliveries of 500 needs at 8 workers with faults and k
 package: $(STAMP) ## build/function.zip, which the platform runs; LEDGER=redis packs the client for a Redis ledger
 	@$(BIN)/python -m harness.packaging $(if $(LEDGER),--ledger $(LEDGER)) --config $(or $(CONFIG),steward.yml)
 
+exhaustive: $(STAMP) ## What takes minutes: every order of three workers' steps, many random histories
+	$(BIN)/python -m pytest -n $(WORKERS) -m long
+
 mutations: $(STAMP) ## Take each safeguard out of a copy: some test must fail
 	$(BIN)/python -m tests.mutations
 
@@ -66,4 +69,4 @@ lock: ## Pin the dependencies anew (needs uv on PATH)
 clean: ## Remove what the other targets made
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
-.PHONY: help setup demo test lint types coverage check bench bench-cold storm package mutations lock clean
+.PHONY: help setup demo test lint types coverage check bench bench-cold storm package exhaustive mutations lock clean

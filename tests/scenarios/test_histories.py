@@ -1,0 +1,314 @@
+"""Random histories: ledger × cluster × crashes × clock.
+
+Processes die, alerts come (again, late, under other ids, resolved), requests and answers are lost, workers die at any step, time passes, the follow-up
+runs or does not. Whatever the history, the promises hold after every step, and once all is quiet everything is settled and served.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from pytest_mock import MockerFixture
+
+from handler.configuration_file import read_config
+from handler.entrypoint import Function
+from handler.follow_up import MESSAGE
+from handler.history import State
+from handler.ledger import Ledger, open_ledger
+from handler.settings import Endpoint, Settings
+from harness.clock import VirtualClock
+from harness.cloud.adapter import CloudAdapter
+from harness.cloud.faults import Fault, Kind
+from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
+from harness.emulator import context, timer_event
+
+CLUSTER = "emr-4zvc5mul"
+ADDRESSES = [f"10.0.0.{node}" for node in range(1, 6)]
+ACTION = "StartStopServiceOrMonitor"
+COOLDOWN, MOST_NODES, MOST_AN_HOUR, RESTARTS, WITHIN = 300.0, 2, 5, 3, 7200.0
+#: Between arming and the last moment of sending.
+SLACK = 31.0
+DAY = 86_400.0
+FAULTS = [
+    Fault(Kind.RESET_BEFORE_READING, ACTION),
+    Fault(Kind.RESET_AFTER_READING, ACTION),
+    Fault(Kind.CLOSE_SILENTLY, ACTION),
+    Fault(Kind.CUT_BODY, ACTION),
+    Fault(Kind.BAD_GATEWAY, ACTION),
+    Fault(Kind.BAD_GATEWAY_AFTER, ACTION),
+    Fault(Kind.HTML, ACTION),
+    Fault.api_error("RequestLimitExceeded", ACTION),
+    Fault.api_error("ResourceInUse.InstanceInProcess", ACTION),
+    Fault.api_error("InternalError", ACTION, although_carried_out=True),
+    Fault.api_error("InternalError", ACTION),
+    Fault.api_error("FailedOperation.CheckCamAuth", ACTION),
+]
+#: Most workers live, and most requests go well.
+LIVES = st.sampled_from([None] * 14 + list(range(14)))
+MISHAPS = st.sampled_from([None] * 12 + FAULTS)
+CONFIG = read_config(
+    {
+        "clusters": {
+            CLUSTER: {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": MOST_AN_HOUR}
+        },
+        "rules": [
+            {
+                "name": "restart",
+                "when": {"status": ["firing"]},
+                "do": {
+                    "operation": "RestartService",
+                    "cluster": "{cluster}",
+                    "scope": {"{service}": {"{component}": ["{ip}"]}},
+                    "strategy": {"rolling": False},
+                },
+                "limits": {"cooldown": COOLDOWN, "max_nodes": MOST_NODES, "max_share": 0.5, "max_event_age": 600},
+            }
+        ],
+        "safety": {"quarantine": {"restarts": RESTARTS, "within": WITHIN, "release_after": "24h"}},
+    }
+)
+
+
+class WorkerDied(BaseException):
+    """Its process is gone, between two steps."""
+
+
+class Mortal:
+    """A collaborator that its worker does not survive beyond so many of its calls; the last one's reply may be lost."""
+
+    def __init__(self, wrapped: Any, life: list[int]) -> None:
+        self._wrapped = wrapped
+        #: How many calls are left, shared by all that the worker works with; nothing where it does not die.
+        self._life = life
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._wrapped, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self._life:
+                self._life[0] -= 1
+                if self._life[0] < 0:
+                    raise WorkerDied
+            return method(*args, **kwargs)
+
+        return call
+
+
+class Histories(RuleBasedStateMachine):
+    """The machine; :attr:`fresh_ledger` is set by the test."""
+
+    fresh_ledger: Callable[[], Ledger]
+
+    @initialize()
+    def begin(self) -> None:
+        self.clock = VirtualClock()
+        self.cloud = Cloud(self.clock, transition_seconds=20.0)
+        self.cloud.add_cluster(CLUSTER, {"HDFS": {"DataNode": ADDRESSES}})
+        self.ledger = type(self).fresh_ledger()
+        self.occurrences = 0
+        self.sent_alerts: list[dict[str, Any]] = []
+        self.released: set[str] = set()
+        #: What became of the events of the newest delivery.
+        self.outcomes: list[str] = []
+
+    # -- what happens
+
+    @rule(ip=st.sampled_from(ADDRESSES))
+    def a_process_dies(self, ip: str) -> None:
+        self.cloud.process(CLUSTER, "DataNode", ip).kill()
+
+    @rule(
+        ips=st.lists(st.sampled_from(ADDRESSES), min_size=1, max_size=3, unique=True),
+        are_dead=st.sampled_from([True, True, True, False]),
+        life=LIVES,
+        fault=MISHAPS,
+        seconds=st.sampled_from([3, 15, 60]),
+    )
+    def alerts_come(self, ips: list[str], are_dead: bool, life: int | None, fault: Fault | None, seconds: int) -> None:
+        for ip in ips if are_dead else ():
+            self.a_process_dies(ip)
+        self.occurrences += 1
+        body = {
+            "version": "4",
+            "status": "firing",
+            "alerts": [
+                {
+                    "status": "firing",
+                    "labels": {"alertname": "DataNodeDown", "cluster_id": CLUSTER, "component": "DataNode", "ip": ip},
+                    "startsAt": _iso(self.clock.now()),
+                    "fingerprint": f"{self.occurrences}-{ip}",
+                }
+                for ip in ips
+            ],
+        }
+        self.sent_alerts.append(body)
+        self.deliver(body, life, fault, seconds)
+
+    @rule(
+        which=st.integers(0, 5),
+        life=LIVES,
+        fault=MISHAPS,
+    )
+    def an_alert_comes_again(self, which: int, life: int | None, fault: Fault | None) -> None:
+        if self.sent_alerts:
+            self.deliver(self.sent_alerts[-1 - which % len(self.sent_alerts)], life, fault, 15)
+
+    @rule(which=st.integers(0, 5))
+    def an_alert_is_resolved(self, which: int) -> None:
+        if self.sent_alerts:
+            body = self.sent_alerts[-1 - which % len(self.sent_alerts)]
+            ended = [{**alert, "status": "resolved", "endsAt": _iso(self.clock.now())} for alert in body["alerts"]]
+            self.deliver({**body, "status": "resolved", "alerts": ended}, None, None, 15)
+
+    @rule(life=LIVES)
+    def the_follow_up_runs(self, life: int | None) -> None:
+        self.deliver(timer_event("follow-up", MESSAGE, self.clock.now()), life, None, 30)
+
+    @rule(seconds=st.sampled_from([1, 30, 120, 310, 310, 1000]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    @rule(ip=st.sampled_from(ADDRESSES))
+    def a_person_releases(self, ip: str) -> None:
+        self.released.add(ip)
+        self.ledger.release(f"HDFS/datanode/{ip}", self.clock.now())
+
+    def deliver(self, event: Any, life: int | None, fault: Fault | None, seconds: int) -> None:
+        """One invocation by a worker of its own."""
+        calls = [] if life is None else [life]
+        adapter = CloudAdapter(self.cloud)
+        if fault is not None:
+            adapter.faults.add(fault)
+        lines: list[str] = []
+        function = Function(
+            Settings(endpoint=Endpoint.parse("global")),
+            CONFIG,
+            env={"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY},
+            clock=self.clock,
+            ledger=Mortal(self.ledger, calls),
+            transport=lambda: Mortal(adapter, calls),
+            write=lines.append,
+        )
+        try:
+            function.handle(event, context(time_limit_ms=seconds * 1000, request_id="history"))
+        except WorkerDied:
+            return
+        except Exception as error:
+            assert type(error).__name__ == "RetryLater", error
+        rows = [row for row in map(json.loads, "".join(lines).splitlines()) if row["event"] == "steward.outcome"]
+        self.outcomes = [row["outcome"] for row in rows]
+        told = Counter(row["event_id"] for row in rows)
+        wanted = Counter(f"{alert['fingerprint']}@{alert['startsAt']}" for alert in event.get("alerts", ()))
+        assert told == wanted, "each event has exactly one outcome"
+
+    # -- what holds after every step
+
+    @invariant()
+    def a_process_is_restarted_once_in_its_cooldown(self) -> None:
+        last: dict[str, float] = {}
+        for one in self.cloud.operations:
+            for target in one.targets:
+                assert one.at - last.get(target.ip, 0.0) >= COOLDOWN - SLACK, (
+                    f"{target.ip} twice within {one.at - last[target.ip]} s"
+                )
+                last[target.ip] = one.at
+
+    @invariant()
+    def what_does_not_help_ends_in_quarantine(self) -> None:
+        for ip in set(ADDRESSES) - self.released:
+            times = [one.at for one in self.cloud.operations for target in one.targets if target.ip == ip]
+            for first, later in zip(times, times[RESTARTS:], strict=False):
+                assert later - first >= WITHIN - SLACK, f"{ip} was restarted more than {RESTARTS} times"
+
+    @invariant()
+    def no_more_than_may_be_at_once(self) -> None:
+        open_targets = [key for one in self.ledger.open_operations() for key in one.before]
+        assert len(open_targets) == len(set(open_targets))
+        assert len(open_targets) <= MOST_NODES
+
+    @invariant()
+    def no_more_than_may_be_in_an_hour(self) -> None:
+        times = [one.at for one in self.cloud.operations]
+        for first, later in zip(times, times[MOST_AN_HOUR:], strict=False):
+            assert later - first >= 3600 - SLACK
+
+    @invariant()
+    def every_request_is_in_sight(self) -> None:
+        operations = self.ledger.operations(most=1_000_000)
+        known = Counter(key.rpartition("/")[2] for one in operations for key in one.before)
+        done = Counter(target.ip for one in self.cloud.operations for target in one.targets)
+        assert not done - known
+        for one in operations:
+            if one.state in (State.ACCEPTED, State.VERIFIED):
+                assert {key.rpartition("/")[2] for key in one.before} <= set(done), f"{one.state} is false"
+
+    def settle(self) -> None:
+        """When all is quiet, nothing is open; and a day later whoever is dead is helped."""
+        for _ in range(20):
+            self.clock.advance(120)
+            self.deliver(timer_event("follow-up", MESSAGE, self.clock.now()), None, None, 30)
+        assert not self.ledger.open_operations()
+        self.clock.advance(DAY + 3600)
+        for ip in ADDRESSES:
+            if self.cloud.process(CLUSTER, "DataNode", ip).health == 0:
+                self.alerts_come([ip], True, None, None, 60)
+                assert self.outcomes == ["done"], f"{ip} is dead, and nobody helps"
+            self.clock.advance(1800)
+        self.no_more_than_may_be_in_an_hour()
+
+
+def _run(url: str, examples: int, steps: int, phases: tuple[Phase, ...] = tuple(Phase)) -> None:
+    shared = None if url.startswith("sqlite") else open_ledger(url)
+
+    def fresh() -> Ledger:
+        if shared is None:
+            return open_ledger("sqlite:///:memory:")
+        shared._ask(lambda client: client.flushdb())  # type: ignore[attr-defined]
+        return shared
+
+    class Machine(Histories):
+        fresh_ledger = staticmethod(fresh)
+
+        def teardown(self) -> None:
+            if hasattr(self, "ledger"):
+                self.settle()
+
+    many = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+        phases=phases,
+    )
+    run_state_machine_as_test(Machine, settings=many)  # type: ignore[no-untyped-call]
+
+
+def test_promises_hold_in_any_history(url: str) -> None:
+    """A few histories, each time others."""
+    _run(url, examples=15, steps=25)
+
+
+@pytest.mark.long
+def test_promises_hold_in_many_histories(url: str) -> None:
+    """Hundreds, and longer ones."""
+    _run(url, examples=300, steps=50)
+
+
+def test_a_ledger_that_forgets_is_found_out(mocker: MockerFixture) -> None:
+    """The control: with an arm that writes nothing down, some history breaks a promise."""
+    mocker.patch("handler.ledger.sqlite.SqliteLedger.arm", return_value=True)
+    with pytest.raises(AssertionError):
+        _run("sqlite:///:memory:", examples=50, steps=25, phases=(Phase.generate,))
+
+
+def _iso(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
