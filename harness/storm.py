@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from handler.clock import Deadline, SystemClock
 from handler.configuration_file import read_config
@@ -38,7 +38,7 @@ from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
 from harness.emulator import timer_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
@@ -226,7 +226,7 @@ class Plan:
     began: float
     is_armed: bool = True
 
-    def function(self, clock: Clock | None = None) -> Function:
+    def function(self, clock: Clock | None = None, write: Callable[[str], Any] = lambda text: None) -> Function:
         ledger: Any = open_ledger(self.ledger)
         return Function(
             Settings(endpoint=Endpoint.parse(self.endpoint), log_level="ERROR"),
@@ -234,26 +234,35 @@ class Plan:
             env={"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY},
             clock=clock or HastyClock(self.began),
             ledger=ledger if self.is_armed else Forgetful(ledger),
-            write=lambda text: None,
+            write=write,
         )
 
 
+#: What a worker says of a delivery: its number; whether it is served (True), wants to be delivered again (False), or raised what it should not; and the
+#: events for which there was a line that tells the outcome, one for each such line.
+Said = tuple[int, bool | str, "list[str]"]
+
+
 def _work(plan: Plan, hands: Connection, events: list[Any]) -> None:
-    """A worker: told numbers of deliveries, says of each whether it is served (True), wants to be delivered again (False), or raised what it should not."""
+    """A worker: told numbers of deliveries, says what became of each (:data:`Said`)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    function = plan.function()
+    lines: list[str] = []
+    function = plan.function(write=lines.append)
     context = {"time_limit_in_ms": 30_000, "request_id": f"storm-{os.getpid()}"}
     _warm(function, events)
     hands.send(None)
     while (numbers := hands.recv()) is not None:
         for number in numbers:
+            lines.clear()
+            fate: bool | str = True
             try:
                 function.handle(events[number], context)
-                hands.send((number, True))
             except RetryLater:
-                hands.send((number, False))
+                fate = False
             except Exception as error:
-                hands.send((number, f"{type(error).__name__}: {error}"))
+                fate = f"{type(error).__name__}: {error}"
+            rows = [json.loads(line) for line in "".join(lines).splitlines() if '"steward.outcome"' in line]
+            hands.send((number, fate, [row["event_id"] for row in rows]))
 
 
 def _warm(function: Function, events: list[Any]) -> None:
@@ -316,6 +325,12 @@ class Storm:
     again: int = 0
     killed: int = 0
     broken: list[str] = field(default_factory=list)
+    #: By event id: how often its outcome was said, and how often a worker was killed with it in its hands.
+    outcomes: Counter[str] = field(default_factory=Counter)
+    cut_short: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._ids = [read(event)[0].id for event in self.events]
 
     def blow(self) -> float:
         """Deliver everything, and again what was not served: the seconds that it took, once all workers were up."""
@@ -359,8 +374,11 @@ class Storm:
             if said is None:
                 worker.is_up = True
                 continue
-            number, fate = said
+            number, fate, told = cast("Said", said)
             worker.holds.discard(number)
+            self.outcomes.update(told)
+            if told != [self._ids[number]]:
+                self.broken.append(f"delivery {number} of {self._ids[number]} has these outcomes, not one: {told}")
             if isinstance(fate, str):
                 self.broken.append(f"delivery {number} raised {fate}")
             elif fate:
@@ -388,6 +406,7 @@ class Storm:
         with contextlib.suppress(EOFError, OSError):
             waiting.extend(self._heard(worker, Counter()))
         waiting.extend(sorted(worker.holds))
+        self.cut_short.update(self._ids[number] for number in worker.holds)
         self.killed += 1
         return self._started()
 
@@ -422,11 +441,11 @@ class Storm:
                 self.broken.append(f"{one.id} is {one.state}, and was not carried out")
             if one.request_id and one.state is State.ACCEPTED and one.request_id not in taken:
                 self.broken.append(f"{one.id} has a RequestId that the cloud never gave")
-        if not self.kills:
-            outcomes = Counter(record.event for record in open_ledger(self.plan.ledger).records(most=1_000_000))
-            wanted = self.served + self.again
-            if sum(outcomes.values()) < wanted:
-                self.broken.append(f"{wanted} events were served, {sum(outcomes.values())} outcomes are written down")
+        written = Counter(record.event for record in open_ledger(self.plan.ledger).records(most=1_000_000))
+        for event, times in self.outcomes.items():
+            # Each need is delivered once more at the end; and what a killed worker had written down, it could not say.
+            if not times <= written[event] <= times + self.cut_short[event] + 1:
+                self.broken.append(f"{event}: {times} outcomes were said, {written[event]} are written down")
         lost = needs - in_sight - set(carried_out)
         if lost and self.plan.is_armed:
             self.broken.append(f"{len(lost)} needs were neither served nor have an operation: {sorted(lost)[:3]}")
