@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from harness.command import app
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/deploy.md", "docs/architecture.md", "events/README.md")
+DOCUMENTS = ("README.md", "docs/deploy.md", "docs/architecture.md", "docs/promises.md", "events/README.md")
 COMMANDS = set(get_command(app).commands)  # type: ignore[attr-defined]
 TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -27,6 +27,18 @@ def test_commands_targets_and_files_are_there(name: str) -> None:
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", code, re.MULTILINE)) <= TARGETS
     for file in re.findall(r"\bevents/[a-z0-9-]+\.json", text):
         assert (ROOT / file).exists(), file
+
+
+def test_each_promise_names_a_test_that_there_is() -> None:
+    """And says of no line that nothing keeps it."""
+    lines = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and "---" not in line and "shown by" not in line]
+    assert len(rows) == 12 + 9
+    for row in rows:
+        named = re.findall(r"`(tests/\S+)::(\w+)`", row)
+        assert named or row.endswith("| the same |"), row
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), test
 
 
 def test_the_readme_shows_what_the_command_prints(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
