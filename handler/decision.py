@@ -6,7 +6,7 @@ a decision that others overtook is taken anew, never acted upon.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from handler import guards
@@ -22,9 +22,10 @@ from handler.errors import (
     Throttled,
 )
 from handler.history import Operation, State
+from handler.observation import Observation
 from handler.operations import Request
 from handler.outcomes import Outcome
-from handler.planning import Plan, plan, resolve, scope_to_send
+from handler.planning import Plan, named, plan, resolve, scope_to_send
 from handler.sending import SECONDS_TO_ACT, Sending
 from handler.verification import patience
 from handler.watch import observe
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from handler.clock import Clock, Deadline
     from handler.configuration import Cluster, Config
     from handler.emr import Gateway
+    from handler.history import History
     from handler.ledger import Ledger
     from handler.logs import Log
-    from handler.observation import Observation
     from handler.planning import Asked
     from handler.settings import Mode
 
@@ -131,6 +132,10 @@ class ClusterRun:
         now = self.clock.now()
         safety = self.config.safety
         history = self.ledger.history(self.cluster.id, now, quarantine_within=safety.quarantine.within)
+        the_plan = self._without_the_decided(the_plan, by_intent, history)
+        if not the_plan.intents:
+            return None
+        cases = [case for case in cases if case.outcome is None]
         held = guards.within_hourly(history, self.cluster.operations_per_hour)
         seen = None if held else self._observe(the_plan, cases)
         if seen is None:
@@ -164,6 +169,30 @@ class ClusterRun:
             hold(served, Outcome.deferred("time.short", "too little time is left to send and to see", retry=True))
             return None
         return self._operation(request, chosen, served, now), request, history.version
+
+    def _without_the_decided(self, the_plan: Plan, by_intent: dict[int, Case], history: History) -> Plan:
+        """What is left of a plan when the past has spoken: what is under operation, or was done since it was asked for, needs no look.
+
+        An alert that comes through a second sender, under another id, is such a one; and looks are requests too.
+        """
+        now = self.clock.now()
+        unseen = guards.View(Observation(self.cluster.id, 0, {}, now), history, self.config.safety, now)
+        asked, asking = named(the_plan)
+        said: dict[int, list[Outcome | None]] = {}
+        held: list[tuple[Asked, Outcome]] = []
+        for one in asked:
+            outcome = next((found for guard in guards.PAST_GUARDS if (found := guard(one, unseen))), None)
+            if outcome is not None:
+                held.append((one, outcome))
+            for intent in asking[one.key]:
+                said.setdefault(id(intent), []).append(outcome)
+        for key, outcomes in said.items():
+            if all(outcomes):
+                by_intent[key].outcome = most_urgent(outcome for outcome in outcomes if outcome is not None)
+        left = tuple(intent for intent in the_plan.intents if by_intent[id(intent)].outcome is None)
+        if not left:
+            self._tell_guards(the_plan, [], held)
+        return replace(the_plan, intents=left)
 
     def _observe(self, the_plan: Plan, cases: list[Case]) -> Observation | None:
         try:

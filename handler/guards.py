@@ -263,6 +263,9 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
     )
 
 
+#: What these say does not depend on what the process is seen to be.
+PAST_GUARDS: Final = (not_under_operation, not_stale)
+
 ProcessGuard = Callable[["Asked", View], "Outcome | None"]
 PROCESS_GUARDS: Final[tuple[ProcessGuard, ...]] = (
     not_in_maintenance,

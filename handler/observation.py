@@ -98,6 +98,11 @@ class Reading(NamedTuple):
     health: int
     last_restart: str
 
+    @classmethod
+    def unseen(cls, target: Target) -> Reading:
+        """Of a process that was not looked at: nothing is known but its name."""
+        return cls(target, 0, 0, UNKNOWN, "")
+
     @property
     def is_stopped(self) -> bool:
         """Somebody stopped it: it shows stopped, where a dead process shows started and unavailable (assumed)."""

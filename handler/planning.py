@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from handler.observation import UnknownPart, same_spelling
-from handler.operations import OpScope
+from handler.observation import Reading, UnknownPart, same_spelling
+from handler.operations import OpScope, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from handler.intents import Intent, Limits
-    from handler.observation import Observation, Reading
+    from handler.observation import Observation
     from handler.operations import Manner
 
 
@@ -76,6 +76,22 @@ def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[
         for key in meant:
             asking.setdefault(key, []).append(intent)
     return [_asked(readings[key], the_plan.manner, asking[key]) for key in sorted(asking)], unknown
+
+
+def named(the_plan: Plan) -> tuple[list[Asked], dict[str, list[Intent]]]:
+    """The processes that a plan names itself, one by one, not looked at; and who names them, by key.
+
+    Only of intents that name nothing else: of "all", a look has to say what it means.
+    """
+    asking: dict[str, list[Intent]] = {}
+    targets: dict[str, Target] = {}
+    for intent in the_plan.intents:
+        parts = list(intent.scope)
+        for service, component, ip in parts if all(ip is not None for *_, ip in parts) else ():
+            target = Target(service, component or "", ip or "")
+            targets[target.key] = target
+            asking.setdefault(target.key, []).append(intent)
+    return [_asked(Reading.unseen(targets[key]), the_plan.manner, asking[key]) for key in sorted(asking)], asking
 
 
 def _asked(reading: Reading, manner: Manner, intents: list[Intent]) -> Asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,53 @@ def test_a_repeat_is_replayed_without_a_look(world: World) -> None:
     world.deliver(_as_first_delivered(world, event), fresh=False)
     assert world.outcomes()[-1]["code"] == "once.verified"
     assert len(world.cloud.requests) == before
+
+
+def _alerts(world: World, **began: float) -> dict[str, Any]:
+    """Alerts of a second Alertmanager: seconds ago at which each DataNode, by the end of its address, is said to have died."""
+    (alert,) = sample("alertmanager-datanode-down")["alerts"]
+    alerts = [
+        {
+            **alert,
+            "labels": {**alert["labels"], "ip": f"172.16.0.{node[1:]}", "instance": f"172.16.0.{node[1:]}"},
+            "startsAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(world.clock.now() - ago)),
+            "fingerprint": f"second-{node}-{ago}",
+        }
+        for node, ago in began.items()
+    ]
+    return {**sample("alertmanager-datanode-down"), "alerts": alerts}
+
+
+def test_what_the_past_decides_needs_no_look(world: World) -> None:
+    """A second sender's alert of what is under operation, or was mended since it began: skipped, and the API is asked nothing."""
+    process = world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5")
+    process.kill()
+    world.deliver(sample("alertmanager-datanode-down"), time_limit_ms=3000)
+    asked = len(world.cloud.requests)
+    world.deliver(_alerts(world, n5=0), fresh=False, time_limit_ms=3000)
+    assert world.outcomes()[-1]["code"] == "once.under_operation"
+    world.clock.sleep(60)
+    assert len(world.cloud.requests) == asked
+    world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    asked = len(world.cloud.requests)
+    world.deliver(_alerts(world, n5=90), fresh=False)
+    assert world.outcomes()[-1]["code"] == "guard.stale"
+    assert len(world.cloud.requests) == asked
+
+
+def test_what_the_past_does_not_decide_is_looked_at(world: World) -> None:
+    """A newer alert of the same process, and another process in the same payload."""
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    world.deliver(sample("alertmanager-datanode-down"))
+    world.clock.sleep(100)
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.6").kill()
+    asked = len(world.cloud.requests)
+    world.deliver(_alerts(world, n5=150, n6=0), fresh=False)
+    assert [line["code"] for line in world.outcomes()[-2:]] == ["guard.stale", "verified"]
+    assert len(world.cloud.requests) > asked
+    assert world.requests() == 2
+    world.deliver(_alerts(world, n5=0), fresh=False)
+    assert world.outcomes()[-1]["code"] == "guard.healthy"
 
 
 def _as_first_delivered(world: World, event: dict[str, Any]) -> dict[str, Any]:
