@@ -101,8 +101,15 @@ LISTED = (
     Mutation(
         "SQLite arms a busy target",
         SQLITE,
-        "if self._open_targets(db, cluster, operation.before):",
+        "if not OPEN.isdisjoint(states.values()):",
         "if False:",
+        LEDGER,
+    ),
+    Mutation(
+        "SQLite forgets what touched a process",
+        SQLITE,
+        "before if states.get(name, State.NOT_SENT) in UNTOUCHED else name",
+        "''",
         LEDGER,
     ),
     Mutation(
@@ -176,7 +183,7 @@ ON_REDIS = (
     Mutation(
         "Redis arms a busy target",
         SCRIPTS,
-        "if is_open(past_of(redis.call('HGET', targets, ARGV[i]))) then return 0 end",
+        "if is_open(past_of(of_target(redis.call('HGET', targets, ARGV[i])))) then return 0 end",
         "",
         LEDGER,
     ),
