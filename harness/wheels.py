@@ -105,6 +105,7 @@ def _pip(lock: Path, folder: Path, *options: str) -> subprocess.CompletedProcess
     # No dependencies are resolved: the pins are complete, and what is missing from them is not to slip in.
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--require-hashes", "--only-binary=:all:", *PLATFORM, f"--dest={folder}", *options, "-r", str(lock)]
+    command.append("--retries=2")  # whatever is set: only when it tries again does pip say that the network is away
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

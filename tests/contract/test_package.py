@@ -387,7 +387,7 @@ PIN = "tencentcloud-sdk-python-common==3.1.195 --hash=sha256:" + "0" * 64
     ("env", "said"),
     [
         (
-            {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "PIP_TIMEOUT": "1"},
+            {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_TIMEOUT": "1"},
             "the package index is out of reach",
         ),
         ({"PIP_NO_INDEX": "1"}, "not every dependency is to be had as a wheel for CPython 3.10 on manylinux2014"),
