@@ -424,7 +424,7 @@ class SqliteLedger:
         warnings = []
         if self._path != ":memory:" and mode != "wal":
             warnings.append(f"{self._path} is not in write-ahead mode but in {mode}: slower, and safe")
-        if self._path == ":memory:" or os.path.abspath(self._path).startswith(temporary_folder()):
+        if self._path == ":memory:" or os.path.abspath(self._path).startswith(os.path.join(temporary_folder(), "")):
             warnings.append(
                 f"the ledger is {self._path}: it serves one host, on the function platform one warm instance only; "
                 "limit the function to one instance"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.ledger import open_ledger
@@ -90,9 +91,15 @@ def test_an_unknown_url_is_refused(url: str) -> None:
         open_ledger(url)
 
 
-def test_a_ledger_for_one_host_says_so() -> None:
-    """In the temporary folder it is one warm instance's."""
+def test_a_ledger_for_one_host_says_so(tmp_path: Path, mocker: MockerFixture) -> None:
+    """In the temporary folder it is one warm instance's; in a folder whose name only begins like it, it is not."""
     assert any("one host" in warning for warning in open_ledger("sqlite:///:memory:").check())
+    beside = tmp_path / "tmp-data"
+    beside.mkdir()
+    mocker.patch("handler.ledger.sqlite.temporary_folder", return_value=str(tmp_path / "tmp"))
+    assert open_ledger(f"sqlite:///{beside}/ledger.db").check() == []
+    mocker.patch("handler.ledger.sqlite.temporary_folder", return_value=str(beside))
+    assert any("one host" in warning for warning in open_ledger(f"sqlite:///{beside}/ledger.db").check())
 
 
 @contextmanager
