@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -30,6 +33,27 @@ class Payload(TypedDict):
 
 PAYLOAD: Shape[Any] = Shape(Payload)
 del shapes[PAYLOAD.name]  # none of the function's: it is neither packaged nor compared
+
+
+def test_a_core_that_needs_more_than_the_types_stand_in_for_is_imported_whole(tmp_path: Path) -> None:
+    """Another version may take something else from its core_schema: then it is loaded, only more slowly."""
+    package = tmp_path / "pydantic_core"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .core_schema import CoreSchema, Another\n", encoding="utf-8")
+    (package / "core_schema.py").write_text("CoreSchema, Another = 1, 2\n", encoding="utf-8")
+    code = (
+        "from handler.validation import _import_core_alone; _import_core_alone(); "
+        "import pydantic_core; print(pydantic_core.Another)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": f"{tmp_path}:{root}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.returncode) == ("2", 0), done.stderr
 
 
 @pytest.mark.parametrize(
