@@ -24,7 +24,6 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from handler.clock import Deadline, SystemClock
-from handler.configuration_file import read_config
 from handler.entrypoint import Function, RetryLater
 from handler.errors import ApiError
 from handler.history import State
@@ -36,6 +35,7 @@ from harness.cloud.faults import Fault, Kind
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
 from harness.emulator import timer_event
+from harness.needs import NODES, alertmanager, clusters, deliveries, restarting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,11 +43,9 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
     from handler.clock import Clock
-    from handler.configuration import Config
 
 #: How much faster than the machine's the storm's time runs: minutes of waiting in seconds.
 HASTE: Final = 20.0
-NODES: Final = 5
 WORKERS: Final = 8
 #: Deliveries that a worker is handed at a time.
 HAND: Final = 16
@@ -99,107 +97,6 @@ class LeapingClock(HastyClock):
         self._leapt += max(0.0, seconds)
 
 
-def clusters(needs: int) -> dict[str, list[str]]:
-    """Cluster → addresses of its DataNodes, all of which will be dead."""
-    return {
-        f"emr-{number:08d}": [f"10.{number >> 8}.{number & 255}.{node + 1}" for node in range(NODES)]
-        for number in range((needs + NODES - 1) // NODES)
-    }
-
-
-def config(names: list[str]) -> Config:
-    """A rule for dead DataNodes whose limits hold nothing back but a second restart."""
-    return read_config(
-        {
-            "clusters": {
-                name: {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": 1_000_000}
-                for name in names
-            },
-            "rules": [
-                {
-                    "name": "restart-dead-datanode",
-                    "when": {"status": ["firing"], "component": ["DataNode"]},
-                    "do": {
-                        "operation": "RestartService",
-                        "cluster": "{cluster}",
-                        "scope": {"{service}": {"{component}": ["{ip}"]}},
-                        "strategy": {"rolling": False},
-                    },
-                    "limits": {"max_nodes": 99_999, "max_share": 1, "max_event_age": "24h", "cooldown": "24h"},
-                }
-            ],
-            "safety": {"breaker": {"intents": 1_000_000_000}},
-        }
-    )
-
-
-# -- what is delivered
-
-
-def deliveries(needs: list[tuple[str, str]], count: int, began: float) -> list[Any]:
-    """``count`` deliveries of the needs (cluster, address), each in one of four forms, in no order."""
-    # Of twenty: the sender's repeats, the same through a queue, Cloud Monitor's own alarm, and one under another fingerprint.
-    forms = [_alertmanager] * 11 + [_in_ckafka] * 6 + [_cloud_monitor] * 2 + [_renamed]
-    events = [forms[number // len(needs) % len(forms)](*needs[number % len(needs)], began) for number in range(count)]
-    random.Random(count).shuffle(events)  # noqa: S311 - the same storm each time
-    return events
-
-
-def _alertmanager(cluster: str, ip: str, began: float) -> dict[str, Any]:
-    labels = {
-        "alertname": "DataNodeDown",
-        "cluster_id": cluster,
-        "service": "HDFS",
-        "component": "DataNode",
-        "ip": ip,
-    }
-    alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": _iso(began), "fingerprint": ip}
-    return {"version": "4", "status": "firing", "groupKey": "{}", "truncatedAlerts": 0, "alerts": [alert]}
-
-
-def _in_ckafka(cluster: str, ip: str, began: float) -> dict[str, Any]:
-    body = json.dumps(_alertmanager(cluster, ip, began))
-    return {"Records": [{"Ckafka": {"topic": "alerts", "partition": 1, "offset": 36, "msgKey": "", "msgBody": body}}]}
-
-
-def _cloud_monitor(cluster: str, ip: str, began: float) -> dict[str, Any]:
-    return {
-        "sessionId": f"session-{cluster}-{ip}",
-        "alarmStatus": "1",
-        "alarmType": "metric",
-        "alarmObjInfo": {
-            "region": "gz",
-            "namespace": "QCE/TXMR_HDFS",
-            "dimensions": {"id4hdfsdatanode": cluster, "host4hdfsdatanode": ip},
-        },
-        "alarmPolicyInfo": {
-            "policyId": "policy-1",
-            "policyType": "new_hdfs_datanode_dim",
-            "policyName": "DataNode does not answer",
-            "conditions": {
-                "metricName": "DatanodeProcessAlive",
-                "calcType": "<",
-                "calcValue": "1",
-                "currentValue": "0",
-            },
-        },
-        "firstOccurTime": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(began + 8 * 3600)),
-        "durationTime": 60,
-        "recoverTime": "0",
-    }
-
-
-def _renamed(cluster: str, ip: str, began: float) -> dict[str, Any]:
-    """The same alert under another id, as a second Alertmanager tells it."""
-    event = _alertmanager(cluster, ip, began)
-    event["alerts"][0]["fingerprint"] = f"again-{ip}"
-    return event
-
-
-def _iso(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
-
-
 # -- the processes
 
 
@@ -230,7 +127,13 @@ class Plan:
         ledger: Any = open_ledger(self.ledger)
         return Function(
             Settings(endpoint=Endpoint.parse(self.endpoint), log_level="ERROR"),
-            config(list(clusters(self.needs))),
+            # Nothing is held back but a second restart.
+            restarting(
+                clusters(self.needs),
+                limits={"max_nodes": 99_999, "max_share": 1, "max_event_age": "24h", "cooldown": "24h"},
+                safety={"breaker": {"intents": 1_000_000_000}},
+                operations_per_hour=1_000_000,
+            ),
             env={"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY},
             clock=clock or HastyClock(self.began),
             ledger=ledger if self.is_armed else Forgetful(ledger),
@@ -423,7 +326,7 @@ class Storm:
         for name, addresses in clusters(self.plan.needs).items():
             for ip in addresses:
                 with contextlib.suppress(RetryLater):
-                    function.handle(_alertmanager(name, ip, self.plan.began), context)
+                    function.handle(alertmanager(name, ip, self.plan.began), context)
         return list(function.ledger.operations(most=1_000_000))
 
     def check(self, operations: list[Any], carried_out: Counter[str], taken: set[str]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
+from handler.ledger import Ledger, open_ledger
 from harness.redis_server import MISSING, RedisServer
 
 pytest_plugins = ["harness.fixtures"]
@@ -21,6 +23,27 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def fresh_ledger(url: str) -> Iterator[Callable[[], Ledger]]:
+    """Empties the ledger, of either kind, each time it is asked for: the one it gave before is gone."""
+    made: list[Ledger] = []
+
+    def fresh() -> Ledger:
+        for old in made:
+            old.close()
+        if url.startswith("sqlite"):
+            made[:] = [open_ledger("sqlite:///:memory:")]  # a file each time would cost more than what is tested
+        else:
+            with redis.Redis.from_url(url) as client:
+                client.flushdb()
+            made[:] = made or [open_ledger(url)]
+        return made[0]
+
+    yield fresh
+    for old in made:
+        old.close()
 
 
 @pytest.fixture(params=["sqlite", "redis"])

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from pytest_mock import MockerFixture
 
-from handler.configuration_file import read_config
 from handler.entrypoint import Function
 from handler.follow_up import MESSAGE
 from handler.history import State
@@ -29,6 +28,7 @@ from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
 from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
 from harness.emulator import context, timer_event
+from harness.needs import restarting
 
 CLUSTER = "emr-4zvc5mul"
 ADDRESSES = [f"10.0.0.{node}" for node in range(1, 6)]
@@ -55,26 +55,11 @@ HAPPENINGS = ["new alerts"] * 6 + ["again"] * 3 + ["follow-up"] * 3 + ["resolved
 #: Most workers live, and most requests go well.
 LIVES = st.sampled_from([None] * 14 + list(range(14)))
 MISHAPS = st.sampled_from([None] * 12 + FAULTS)
-CONFIG = read_config(
-    {
-        "clusters": {
-            CLUSTER: {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": MOST_AN_HOUR}
-        },
-        "rules": [
-            {
-                "name": "restart",
-                "when": {"status": ["firing"]},
-                "do": {
-                    "operation": "RestartService",
-                    "cluster": "{cluster}",
-                    "scope": {"{service}": {"{component}": ["{ip}"]}},
-                    "strategy": {"rolling": False},
-                },
-                "limits": {"cooldown": COOLDOWN, "max_nodes": MOST_NODES, "max_share": 0.5, "max_event_age": 600},
-            }
-        ],
-        "safety": {"quarantine": {"restarts": RESTARTS, "within": WITHIN, "release_after": "24h"}},
-    }
+CONFIG = restarting(
+    [CLUSTER],
+    limits={"cooldown": COOLDOWN, "max_nodes": MOST_NODES, "max_share": 0.5, "max_event_age": 600},
+    safety={"quarantine": {"restarts": RESTARTS, "within": WITHIN, "release_after": "24h"}},
+    operations_per_hour=MOST_AN_HOUR,
 )
 
 
@@ -83,7 +68,7 @@ class WorkerDied(BaseException):
 
 
 class Mortal:
-    """A collaborator that its worker does not survive beyond so many of its calls; the last one's reply may be lost."""
+    """A collaborator of a worker that dies after so many calls, before the next: whatever the last one answered was in vain."""
 
     def __init__(self, wrapped: Any, life: list[int]) -> None:
         self._wrapped = wrapped
@@ -255,22 +240,15 @@ class Histories(RuleBasedStateMachine):
         self.no_more_than_may_be_in_an_hour()
 
 
-def _run(url: str, examples: int, steps: int, phases: tuple[Phase, ...] = tuple(Phase)) -> None:
-    shared = None if url.startswith("sqlite") else open_ledger(url)
-
-    def fresh() -> Ledger:
-        if shared is None:
-            return open_ledger("sqlite:///:memory:")
-        shared._ask(lambda client: client.flushdb())  # type: ignore[attr-defined]
-        return shared
-
+def _run(
+    fresh_ledger: Callable[[], Ledger], examples: int, steps: int, phases: tuple[Phase, ...] = tuple(Phase)
+) -> None:
     class Machine(Histories):
-        fresh_ledger = staticmethod(fresh)
-
         def teardown(self) -> None:
             if hasattr(self, "ledger"):
                 self.settle()
 
+    Machine.fresh_ledger = staticmethod(fresh_ledger)
     many = settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -283,22 +261,22 @@ def _run(url: str, examples: int, steps: int, phases: tuple[Phase, ...] = tuple(
     run(Machine, settings=many)
 
 
-def test_promises_hold_in_any_history(url: str) -> None:
+def test_promises_hold_in_any_history(fresh_ledger: Callable[[], Ledger]) -> None:
     """A few histories, each time others."""
-    _run(url, examples=15, steps=25)
+    _run(fresh_ledger, examples=15, steps=25)
 
 
 @pytest.mark.long
-def test_promises_hold_in_many_histories(url: str) -> None:
+def test_promises_hold_in_many_histories(fresh_ledger: Callable[[], Ledger]) -> None:
     """Hundreds, and longer ones."""
-    _run(url, examples=150, steps=50)
+    _run(fresh_ledger, examples=150, steps=50)
 
 
 def test_a_ledger_that_forgets_is_found_out(mocker: MockerFixture) -> None:
     """The control: with an arm that writes nothing down, some history breaks a promise."""
     mocker.patch("handler.ledger.sqlite.SqliteLedger.arm", return_value=True)
     with pytest.raises(AssertionError):
-        _run("sqlite:///:memory:", examples=50, steps=25, phases=(Phase.generate,))
+        _run(lambda: open_ledger("sqlite:///:memory:"), examples=50, steps=25, phases=(Phase.generate,))
 
 
 def _resolved(body: dict[str, Any], now: float) -> dict[str, Any]:

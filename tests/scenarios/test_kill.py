@@ -19,7 +19,7 @@ from handler.entrypoint import Function, RetryLater
 from handler.errors import LedgerUnavailable
 from handler.history import State
 from handler.logs import Log
-from harness import storm
+from harness import needs, storm
 from harness.cloud.server import CloudServer
 from harness.cloud.state import Cloud
 from harness.emulator import timer_event
@@ -82,14 +82,14 @@ def _deliver(plan: storm.Plan, step: str) -> None:
         log = Log(lambda text: None, function.clock)
         function._gateway = Stepping(function.gateway(log), method, before, after)
     with contextlib.suppress(RetryLater):
-        function.handle(storm._alertmanager(CLUSTER, IP, plan.began), CONTEXT)
+        function.handle(needs.alertmanager(CLUSTER, IP, plan.began), CONTEXT)
 
 
 @pytest.fixture
 def server() -> Iterator[CloudServer]:
     clock = storm.LeapingClock(time.time())
     cloud = Cloud(clock, transition_seconds=0.0)
-    cloud.add_cluster(CLUSTER, {"HDFS": {"DataNode": storm.clusters(5)[CLUSTER]}})
+    cloud.add_cluster(CLUSTER, {"HDFS": {"DataNode": needs.clusters(5)[CLUSTER]}})
     cloud.process(CLUSTER, "DataNode", IP).kill()
     with CloudServer(cloud, signed_by=SystemClock()) as running:
         yield running
@@ -97,7 +97,7 @@ def server() -> Iterator[CloudServer]:
 
 def again(function: Function, plan: storm.Plan) -> None:
     with contextlib.suppress(RetryLater):
-        function.handle(storm._alertmanager(CLUSTER, IP, plan.began), CONTEXT)
+        function.handle(needs.alertmanager(CLUSTER, IP, plan.began), CONTEXT)
 
 
 def follow_up(function: Function, plan: storm.Plan, seconds: float) -> None:
@@ -157,6 +157,6 @@ def test_what_waited_too_long_for_its_turn_is_given_back(url: str, server: Cloud
     ):
         pass
     with pytest.raises(RetryLater):
-        function.handle(storm._alertmanager(CLUSTER, IP, plan.began), {**CONTEXT, "time_limit_in_ms": 600_000})
+        function.handle(needs.alertmanager(CLUSTER, IP, plan.began), {**CONTEXT, "time_limit_in_ms": 600_000})
     (operation,) = function.ledger.operations()
     assert (operation.state, server.cloud.operations) == (State.NOT_SENT, [])

@@ -7,13 +7,13 @@ from typing import Any
 
 from handler.clock import Deadline
 from handler.configuration import Cluster
-from handler.configuration_file import read_config
 from handler.entrypoint import Function
 from handler.ledger import open_ledger
 from handler.observation import Reading
 from handler.operations import Request, Target
 from handler.settings import Settings
 from harness.clock import VirtualClock
+from harness.needs import restarting
 
 CLUSTERS = [f"emr-{number:08d}" for number in range(20)]
 
@@ -45,23 +45,7 @@ class Meeting:
 def test_twenty_clusters_take_about_as_long_as_one() -> None:
     """All twenty are looked at together, and their requests are under way together."""
     clock = VirtualClock()
-    config = read_config(
-        {
-            "clusters": {name: {"region": "ap-guangzhou", "allow": ["RestartService"]} for name in CLUSTERS},
-            "rules": [
-                {
-                    "name": "restart",
-                    "when": {"source": ["alertmanager"]},
-                    "do": {
-                        "operation": "RestartService",
-                        "cluster": "{cluster}",
-                        "scope": {"HDFS": {"DataNode": ["{ip}"]}},
-                        "strategy": {"rolling": False},
-                    },
-                }
-            ],
-        }
-    )
+    config = restarting(CLUSTERS, limits={})
     alerts: list[dict[str, Any]] = [
         {
             "status": "firing",
