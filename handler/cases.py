@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from handler.outcomes import URGENCY, Outcome
@@ -27,16 +27,14 @@ class Case:
     period: str = ""
     #: Why some of its processes are not served, where others are.
     held_in_part: Outcome | None = None
+    #: The sender's identity of the occurrence.
+    origin: str = field(init=False)
+    #: The rule and the sender's identity of the occurrence: what is served once.
+    incident: str = field(init=False)
 
-    @property
-    def origin(self) -> str:
-        """The sender's identity of the occurrence."""
-        return f"{self.event.source}:{self.event.id}"
-
-    @property
-    def incident(self) -> str:
-        """The rule and the sender's identity of the occurrence: what is served once."""
-        return f"{self.intent.rule}|{self.origin}{self.period}"
+    def __post_init__(self) -> None:
+        self.origin = f"{self.event.source}:{self.event.id}"
+        self.incident = f"{self.intent.rule}|{self.origin}{self.period}"
 
 
 def hold(cases: Iterable[Case], outcome: Outcome) -> None:

@@ -25,12 +25,14 @@ from handler.history import Operation, State
 from handler.observation import Observation
 from handler.operations import Request
 from handler.outcomes import Outcome
-from handler.planning import Plan, named, plan, resolve, scope_to_send
+from handler.planning import Plan, plan, resolve, scope_to_send, with_a_past
 from handler.sending import SECONDS_TO_ACT, Sending
 from handler.verification import patience
 from handler.watch import observe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from handler.cases import Case
     from handler.clock import Clock, Deadline
     from handler.configuration import Cluster, Config
@@ -66,9 +68,9 @@ class ClusterRun:
         """Give every case its outcome; the alarms to be said. A failure here touches no other cluster."""
         try:
             open_cases = self._enter()
+            by_intent = {id(case.intent): case for case in open_cases}
             for the_plan in plan(case.intent for case in open_cases):
-                mine = [case for case in open_cases if case.intent.manner == the_plan.manner]
-                self._serve_plan(the_plan, mine)
+                self._serve_plan(the_plan, {id(intent): by_intent[id(intent)] for intent in the_plan.intents})
         except LedgerUnavailable as error:
             self._ledger_unavailable(error)
         return self.alarms
@@ -101,8 +103,8 @@ class ClusterRun:
 
     # -- one plan: look, decide, arm, send, look again
 
-    def _serve_plan(self, the_plan: Plan, cases: list[Case]) -> None:
-        by_intent = {id(case.intent): case for case in cases}
+    def _serve_plan(self, the_plan: Plan, by_intent: dict[int, Case]) -> None:
+        cases = list(by_intent.values())
         self.log.info(
             "steward.plan",
             cluster=self.cluster.id,
@@ -128,14 +130,13 @@ class ClusterRun:
 
     def _decide(self, the_plan: Plan, by_intent: dict[int, Case]) -> tuple[Operation, Request, int] | None:
         """What to send, and on which past that was decided; None where nothing is: every case then has its outcome."""
-        cases = list(by_intent.values())
         now = self.clock.now()
         safety = self.config.safety
         history = self.ledger.history(self.cluster.id, now, quarantine_within=safety.quarantine.within)
         the_plan = self._without_the_decided(the_plan, by_intent, history)
         if not the_plan.intents:
             return None
-        cases = [case for case in cases if case.outcome is None]
+        cases = [case for case in by_intent.values() if case.outcome is None]
         held = guards.within_hourly(history, self.cluster.operations_per_hour)
         seen = None if held else self._observe(the_plan, cases)
         if seen is None:
@@ -150,7 +151,9 @@ class ClusterRun:
         for intent, problem in unknown:
             by_intent[id(intent)].outcome = Outcome.refused("scope.unknown", problem, guard="scope")
         view = guards.View(seen, history, safety, now)
-        chosen, held_back = self._weigh(asked, view)
+        passed, held_back = _weigh(asked, guards.PROCESS_GUARDS, view)
+        chosen, over_budget = guards.within_budgets(passed, view)
+        held_back += over_budget
         self._tell_guards(the_plan, chosen, held_back)
         self._hold_back(held_back, chosen, by_intent)
         if not chosen:
@@ -176,20 +179,17 @@ class ClusterRun:
         An alert that comes through a second sender, under another id, is such a one; and looks are requests too.
         """
         now = self.clock.now()
+        asked, wholly = with_a_past(the_plan, history.targets)
         unseen = guards.View(Observation(self.cluster.id, 0, {}, now), history, self.config.safety, now)
-        asked, asking = named(the_plan)
-        said: dict[int, list[Outcome | None]] = {}
-        held: list[tuple[Asked, Outcome]] = []
-        for one in asked:
-            outcome = next((found for guard in guards.PAST_GUARDS if (found := guard(one, unseen))), None)
-            if outcome is not None:
-                held.append((one, outcome))
-            for intent in asking[one.key]:
-                said.setdefault(id(intent), []).append(outcome)
-        for key, outcomes in said.items():
-            if all(outcomes):
-                by_intent[key].outcome = most_urgent(outcome for outcome in outcomes if outcome is not None)
-        left = tuple(intent for intent in the_plan.intents if by_intent[id(intent)].outcome is None)
+        passed, held = _weigh(asked, guards.PAST_GUARDS, unseen)
+        undecided = {id(intent) for one in passed for intent in one.intents}
+        decided = {id(intent) for intent in wholly} - undecided
+        if not decided:
+            return the_plan
+        for key, outcomes in _said(held).items():
+            if key in decided:
+                by_intent[key].outcome = most_urgent(outcomes)
+        left = tuple(intent for intent in the_plan.intents if id(intent) not in decided)
         if not left:
             self._tell_guards(the_plan, [], held)
         return replace(the_plan, intents=left)
@@ -210,27 +210,12 @@ class ClusterRun:
             hold(cases, outcome)
             return None
 
-    def _weigh(self, asked: list[Asked], view: guards.View) -> tuple[list[Asked], list[tuple[Asked, Outcome]]]:
-        passed: list[Asked] = []
-        held: list[tuple[Asked, Outcome]] = []
-        for one in asked:
-            outcome = next((said for guard in guards.PROCESS_GUARDS if (said := guard(one, view))), None)
-            if outcome is None:
-                passed.append(one)
-            else:
-                held.append((one, outcome))
-        chosen, over_budget = guards.within_budgets(passed, view)
-        return chosen, [*held, *over_budget]
-
     def _hold_back(self, held: list[tuple[Asked, Outcome]], chosen: list[Asked], by_intent: dict[int, Case]) -> None:
         """Outcomes for the cases none of whose processes is served; escalations for what a person should decide."""
-        served = {id(intent) for one in chosen for intent in one.intents}
-        said: dict[int, list[Outcome]] = {}
         for one, outcome in held:
-            for intent in one.intents:
-                said.setdefault(id(intent), []).append(outcome)
             self._escalate(one, outcome)
-        for key, outcomes in said.items():
+        served = {id(intent) for one in chosen for intent in one.intents} if held else ()
+        for key, outcomes in _said(held).items():
             if key in served:
                 by_intent[key].held_in_part = most_urgent(outcomes)
             elif by_intent[key].outcome is None:
@@ -296,3 +281,29 @@ class ClusterRun:
 
     def _alarm(self, outcome: Outcome, about: str) -> None:
         self.alarms.append(Alarm(outcome.code, self.cluster.id, about, outcome.reason))
+
+
+Held = list[tuple["Asked", Outcome]]
+
+
+def _weigh(asked: Iterable[Asked], table: Sequence[guards.ProcessGuard], view: guards.View) -> tuple[list[Asked], Held]:
+    """The processes that no guard of the table holds back, and the others, each with what the first guard said."""
+    passed: list[Asked] = []
+    held: Held = []
+    for one in asked:
+        for guard in table:
+            if outcome := guard(one, view):
+                held.append((one, outcome))
+                break
+        else:
+            passed.append(one)
+    return passed, held
+
+
+def _said(held: Held) -> dict[int, list[Outcome]]:
+    """What was said to each intent (by ``id``) about its processes."""
+    said: dict[int, list[Outcome]] = {}
+    for one, outcome in held:
+        for intent in one.intents:
+            said.setdefault(id(intent), []).append(outcome)
+    return said

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from handler.operations import Manner, OpScope
@@ -36,8 +36,7 @@ class Limits:
 ORDER_LIMITS = Limits(cooldown=0.0, max_nodes=99_999, max_share=1.0, max_event_age=600.0)
 
 
-@dataclass(frozen=True)
-class Intent:
+class Intent(NamedTuple):
     """What one event asks of one cluster, by which rule.
 
     ``is_order`` tells what a timer or a person asks for (it is carried out) from what an alert asks for (a need: skipped where the
@@ -51,6 +50,6 @@ class Intent:
     event_id: str
     is_order: bool
     even_if_healthy: bool = False
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
     #: When the event happened, seconds since the epoch; None where the sender does not say.
     occurred_at: float | None = None

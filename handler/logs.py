@@ -55,12 +55,12 @@ class Log:
         self._write = write
         self._clock = clock
         self._level = LEVELS.index(level)
-        self._base = dict(base or {})
         self._hidden: frozenset[str] = frozenset()
         #: As which a secret may stand in a value, the longest first; and those as which JSON then writes it.
         self._forms: list[str] = []
         self._written_forms: list[str] = []
         self.also_hide(secrets)
+        self._base = dict(base or {})
 
     def with_fields(self, **fields: Any) -> Log:
         """A log whose every line bears ``fields`` too."""
@@ -105,29 +105,30 @@ class Log:
         """The canonical line of each event, whatever the level: it is what an operator asks for."""
         records = list(records)
         write = writer(len(records))
+        begin = self._flat(self._begin("INFO", "steward.outcome"))
+        # Events that were served together share their outcome, whose facts are looked through once.
+        shared: dict[int, dict[str, Any]] = {}
         lines = []
         for record in records:
             outcome = record.outcome
-            lines.append(
-                self._text(
-                    "WARNING" if outcome.is_alarming else "INFO",
-                    "steward.outcome",
-                    {
-                        "outcome": outcome.status,
-                        "code": outcome.code,
-                        "reason": outcome.reason,
-                        "event_id": record.event,
-                        "source": record.source,
-                        "name": record.name,
-                        "cluster": record.cluster,
-                        "rules": ",".join(record.rules),
-                        "operations": ",".join(record.operations),
-                        **outcome.facts,
-                        **fields,
-                    },
-                    write,
-                )
-            )
+            facts = shared.get(id(outcome))
+            if facts is None:
+                facts = shared[id(outcome)] = self._flat({**outcome.facts, **fields})
+            row = {
+                **begin,
+                "level": "WARNING" if outcome.is_alarming else "INFO",
+                "outcome": outcome.status,
+                "code": outcome.code,
+                "reason": outcome.reason,
+                "event_id": record.event,
+                "source": record.source,
+                "name": record.name,
+                "cluster": record.cluster,
+                "rules": ",".join(record.rules),
+                "operations": ",".join(record.operations),
+                **facts,
+            }
+            lines.append(self._text(row, write, self._base, outcome.facts, fields))
         self._write("".join(lines))
 
     def hide(self, text: str) -> str:
@@ -138,31 +139,39 @@ class Log:
         return text
 
     def _line(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
-        self._write(self._text(level, event, fields))
+        row = {**self._begin(level, event), **fields}
+        self._write(self._text(self._flat(row), _JSON.encode, row))
+
+    def _begin(self, level: str, event: str) -> dict[str, Any]:
+        return {"time": _iso(self._clock.now()), "level": level, "event": event, **self._base}
+
+    def _flat(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """First-level values as CLS takes them; cleaned where JSON does not know one of them."""
+        try:
+            return {
+                key: value if value.__class__ is str else _scalar(value)
+                for key, value in fields.items()
+                if value is not None
+            }
+        except Exception:  # or one that cannot even be shown
+            return {key: self._scalar(value) for key, value in fields.items() if value is not None}
 
     def _text(
-        self,
-        level: str,
-        event: str,
-        fields: Mapping[str, Any],
-        write: Callable[[Mapping[str, Any]], str] = _JSON.encode,
+        self, row: Mapping[str, Any], write: Callable[[Mapping[str, Any]], str], *as_given: Mapping[str, Any]
     ) -> str:
-        begin = {"time": _iso(self._clock.now()), "level": level, "event": event}
-        row: dict[str, Any] = {**begin, **self._base, **fields}
+        """The line of a flat row; what is flat in it, ``as_given``: what has to be cleaned is cleaned before it becomes text."""
         try:
-            written = {key: _scalar(value) for key, value in row.items() if value is not None and value != ""}
-            text = write(written)
-        except Exception:  # a value that JSON does not know, or that cannot even be shown
-            return self._careful(row)
-        if len(text) > MOST_BYTES // 4 and _size(text) > MOST_BYTES:
-            return self._careful(row)
-        for form in self._written_forms:
-            if form in text:
-                return self._careful(row)
+            text = write({key: value for key, value in row.items() if value != ""})
+        except Exception:  # a text that cannot be written
+            return self._careful(row, *as_given)
+        is_long = len(text) > MOST_BYTES // 4 and _size(text) > MOST_BYTES
+        if is_long or any(map(text.__contains__, self._written_forms)):
+            return self._careful(row, *as_given)
         return _writable(text)
 
-    def _careful(self, row: Mapping[str, Any]) -> str:
+    def _careful(self, *parts: Mapping[str, Any]) -> str:
         """The line, of whatever values: cleaned first, then written, then shortened until it fits."""
+        row = {key: value for part in parts for key, value in part.items()}
         clean = {key: self._scalar(value) for key, value in row.items() if value is not None and not _is_empty(value)}
         text = _JSON.encode(clean)
         while _size(text) > MOST_BYTES:

@@ -191,6 +191,19 @@ class OpScope:
         """The names of the services, sorted."""
         return sorted(self._services)
 
+    @property
+    def targets(self) -> list[Target] | None:
+        """Its processes, sorted, where it names each of them; None where a part of it says "all"."""
+        found: list[Target] = []
+        for service, components in sorted(self._services.items()):
+            if components is ALL:
+                return None
+            for _, (name, ips) in sorted(components.items()):
+                if ips is ALL:
+                    return None
+                found += [Target(service, name, ip) for ip in sorted(ips)]
+        return found
+
     def __iter__(self) -> Iterator[tuple[str, str | None, str | None]]:
         """Each ``(service, component, ip)``, None standing for all; sorted."""
         for service, components in sorted(self._services.items()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,8 +78,7 @@ class Outcome:
         return self.status in ALARMING
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One event and its outcome, as the log line and the ledger keep it.
 
     ``at`` is seconds since the epoch; ``rules`` and ``operations`` are those that had a part in it.

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from handler.observation import Reading, UnknownPart, same_spelling
-from handler.operations import OpScope, Target
+from handler.operations import OpScope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Sequence
 
     from handler.intents import Intent, Limits
     from handler.observation import Observation
-    from handler.operations import Manner
+    from handler.operations import Manner, Target
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,11 @@ def plan(intents: Iterable[Intent]) -> list[Plan]:
     return [Plan(cluster, manner, tuple(group)) for (cluster, manner), group in groups.items()]
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """One process that is asked for, by whom, and within which limits."""
 
+    #: :attr:`Target.key`.
+    key: str
     reading: Reading
     manner: Manner
     intents: tuple[Intent, ...]
@@ -53,9 +54,17 @@ class Asked:
     even_if_healthy: bool
     limits: Limits
 
-    @cached_property
-    def key(self) -> str:
-        return self.reading.target.key
+    @classmethod
+    def of(cls, key: str, reading: Reading, manner: Manner, intents: Sequence[Intent]) -> Asked:
+        """What ``intents`` together ask of a process."""
+        # Where a person or a timer asks too, the process is theirs: an alert's limits do not hold an order back.
+        deciding = [intent for intent in intents if intent.is_order] or intents
+        limits = deciding[0].limits
+        for intent in deciding[1:]:
+            if intent.limits is not limits:
+                limits = limits.strictest(intent.limits)
+        even_if_healthy = any(intent.even_if_healthy for intent in intents)
+        return cls(key, reading, manner, tuple(intents), deciding[0].is_order, even_if_healthy, limits)
 
 
 def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[Intent, str]]]:
@@ -72,56 +81,43 @@ def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[
         except UnknownPart as error:
             unknown.append((intent, error.problem))
             continue
-        readings.update(meant)
-        for key in meant:
+        for key, reading in meant.items():
+            readings[key] = reading
             asking.setdefault(key, []).append(intent)
-    return [_asked(readings[key], the_plan.manner, asking[key]) for key in sorted(asking)], unknown
+    return [Asked.of(key, readings[key], the_plan.manner, asking[key]) for key in sorted(asking)], unknown
 
 
-def named(the_plan: Plan) -> tuple[list[Asked], dict[str, list[Intent]]]:
-    """The processes that a plan names itself, one by one, not looked at; and who names them, by key.
+def with_a_past(the_plan: Plan, past: Container[str]) -> tuple[list[Asked], list[Intent]]:
+    """Those of a plan's processes that are in ``past`` (keys), not looked at; and the intents that name such ones only.
 
-    Only of intents that name nothing else: of "all", a look has to say what it means.
+    An intent for "all" is not among these: a look has to say what it means.
     """
     asking: dict[str, list[Intent]] = {}
     targets: dict[str, Target] = {}
+    wholly: list[Intent] = []
     for intent in the_plan.intents:
-        parts = list(intent.scope)
-        for service, component, ip in parts if all(ip is not None for *_, ip in parts) else ():
-            target = Target(service, component or "", ip or "")
+        named = intent.scope.targets
+        known = [target for target in named or () if target.key in past]
+        for target in known:
             targets[target.key] = target
             asking.setdefault(target.key, []).append(intent)
-    return [_asked(Reading.unseen(targets[key]), the_plan.manner, asking[key]) for key in sorted(asking)], asking
+        if known and len(known) == len(named or ()):
+            wholly.append(intent)
+    asked = [Asked.of(key, Reading.unseen(targets[key]), the_plan.manner, asking[key]) for key in sorted(asking)]
+    return asked, wholly
 
 
-def _asked(reading: Reading, manner: Manner, intents: list[Intent]) -> Asked:
-    # Where a person or a timer asks too, the process is theirs: an alert's limits do not hold an order back.
-    orders = [intent for intent in intents if intent.is_order]
-    deciding = orders or intents
-    limits = deciding[0].limits
-    for intent in deciding[1:]:
-        if intent.limits is not limits:
-            limits = limits.strictest(intent.limits)
-    return Asked(
-        reading=reading,
-        manner=manner,
-        intents=tuple(intents),
-        is_order=bool(orders),
-        even_if_healthy=any(intent.even_if_healthy for intent in intents),
-        limits=limits,
-    )
-
-
-def scope_to_send(the_plan: Plan, chosen: list[Asked], held_any: bool) -> OpScope:
+def scope_to_send(the_plan: Plan, chosen: Sequence[Asked], held_any: bool) -> OpScope:
     """The scope of the request, in the cluster's own spelling.
 
     As it was asked where every process goes ("all of a service" lets the API order the components itself); exactly the chosen
     processes once anything is held back.
     """
     targets = [asked.reading.target for asked in chosen]
-    if held_any:
-        return OpScope.of_targets(targets)
-    parts = [OpScope.of_targets(targets)]
+    exactly = OpScope.of_targets(targets)
+    if held_any or the_plan.scope.targets is not None:
+        return exactly
+    parts = [exactly]
     for service, component, ip in the_plan.scope:
         if component is None:
             parts.append(OpScope.of_service(service))

@@ -6,7 +6,6 @@ message is text that rules match.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from typing_extensions import NotRequired, TypedDict
@@ -61,7 +60,7 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
         if len(wanted) == 1:
             received.append(_with_request(event, raw, f"{prefix}Message"))
         else:
-            its_event = replace(event, id=text.identity(f"{name}@{time}#{place}"))
+            its_event = event._replace(id=text.identity(f"{name}@{time}#{place}"))
             received.append(_with_request(its_event, raw, f"{prefix}Message[{place}]"))
     return received
 
@@ -89,4 +88,4 @@ def _with_request(event: Event, raw: object, at: str) -> Event | Unreadable:
         asked = request.event_of(raw, at)
     except InvalidInput as error:
         return Unreadable(event.id, "timer", error)
-    return replace(asked, id=event.id, source="timer", name=event.name, occurred_at=event.occurred_at)
+    return asked._replace(id=event.id, source="timer", name=event.name, occurred_at=event.occurred_at)

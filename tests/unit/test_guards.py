@@ -47,7 +47,9 @@ def reading(
 def asked(one: Reading | None = None, *, manner: Manner = RESTART, is_order: bool = False, **fields: Any) -> Asked:
     intent = an_intent(manner=manner, is_order=is_order, **fields.pop("intent", {}))
     limits = ORDER_LIMITS if is_order else Limits()
-    return Asked(one or reading(), manner, (intent,), is_order, fields.pop("even", False), fields.pop("limits", limits))
+    seen = one or reading()
+    even, limits = fields.pop("even", False), fields.pop("limits", limits)
+    return Asked(seen.target.key, seen, manner, (intent,), is_order, even, limits)
 
 
 def view(*readings: Reading, history: History | None = None, safety: Safety | None = None, status: int = 2) -> View:

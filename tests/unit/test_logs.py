@@ -154,6 +154,7 @@ def test_a_shortened_line_says_so() -> None:
         lambda secret: {"a": [{"b": (secret, 1)}]},
         lambda secret: json.dumps({"body": secret}),
         lambda secret: json.dumps({"body": secret}, ensure_ascii=False),
+        lambda secret: {"sent": json.dumps({"body": secret})},
         ValueError,
         lambda secret: repr(ValueError(secret)),
         lambda secret: [KeyError(secret)],
@@ -161,7 +162,7 @@ def test_a_shortened_line_says_so() -> None:
         lambda secret: int(secret) if secret.isdigit() else secret,
         lambda secret: {"n": [int(secret) if secret.isdigit() else secret]},
     ],
-    ids=range(13),
+    ids=range(14),
 )
 @pytest.mark.parametrize("place", ["field", "base", "outcome"])
 def test_a_secret_never_gets_past(secret: str, around: Any, place: str) -> None:
