@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from handler.outcomes import URGENCY, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from handler.events import Event
     from handler.intents import Intent
@@ -50,5 +50,5 @@ def hold(cases: Iterable[Case], outcome: Outcome) -> None:
             case.outcome = replace(leading, reason=f"{leading.reason}; in part: {other.reason}", facts=facts)
 
 
-def most_urgent(outcomes: Iterable[Outcome]) -> Outcome:
-    return max(outcomes, key=lambda outcome: URGENCY[outcome.status])
+def most_urgent(outcomes: Sequence[Outcome]) -> Outcome:
+    return outcomes[0] if len(outcomes) == 1 else max(outcomes, key=lambda outcome: URGENCY[outcome.status])

@@ -333,7 +333,7 @@ class Room:
         total = ours = down = serving = 0
         for peer in peers:
             total += 1
-            if peer.target.key in under_operation:
+            if under_operation and peer.target.key in under_operation:
                 ours += 1
             elif peer.serves:
                 serving += 1
@@ -358,12 +358,13 @@ def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], lis
         peers = view.seen.component(service, component).values()
         room = Room.of(component, peers, view.history.under_operation)
         for one in sorted(group, key=lambda one: (one.reading.serves, one.key)):
-            outcome = next((said for guard in BUDGET_GUARDS if (said := guard(one, room, view))), None)
-            if outcome is None:
+            for guard in BUDGET_GUARDS:
+                if outcome := guard(one, room, view):
+                    held.append((one, outcome))
+                    break
+            else:
                 room.take(one)
                 chosen.append(one)
-            else:
-                held.append((one, outcome))
     return chosen, held
 
 

@@ -178,11 +178,11 @@ class Observation:
 
         Raises UnknownPart where any of its parts does not exist: a scope that is partly wrong is a mistake, not a wish.
         """
-        return {
-            reading.target.key: reading
-            for service, component, ip in scope
-            for reading in self._matching(service, component, ip)
-        }
+        found: dict[str, Reading] = {}
+        for service, component, ip in scope:
+            for reading in self._matching(service, component, ip):
+                found[reading.target.key] = reading
+        return found
 
     def read(self, keys: Iterable[str]) -> dict[str, Reading]:
         """The readings of these targets (:attr:`Target.key`) that are there."""
@@ -200,7 +200,7 @@ class Observation:
             raise UnknownPart(f"service {service}: {self.cluster} shows no process of it")
         if component is None:
             return readings
-        of_component = self.component(service, component)
+        of_component = self._by_component.get((service, component_key(component)))
         if not of_component:
             names = sorted({reading.target.component for reading in readings})
             raise UnknownPart(f"component {component}: {service} has {_listed(names)}")

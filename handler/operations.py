@@ -179,7 +179,7 @@ class OpScope:
         return bool(self._services)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, OpScope) and self._canonical() == other._canonical()
+        return isinstance(other, OpScope) and self.stable() == other.stable()
 
     def __hash__(self) -> int:
         return hash(self.stable())
@@ -232,19 +232,15 @@ class OpScope:
         return {"ServiceInfoList": services}
 
     def stable(self) -> str:
-        """One string for one meaning, for hashing and comparing."""
-        return repr(self._canonical())
-
-    def _canonical(self) -> list[Any]:
-        return [
-            [
-                service,
-                None
-                if components is ALL
-                else [[key, None if ips is ALL else sorted(ips)] for key, (_, ips) in sorted(components.items())],
-            ]
-            for service, components in sorted(self._services.items())
-        ]
+        """One string for one meaning, for hashing and comparing. (No name has the signs that part names here.)"""
+        parts: list[str] = []
+        for service, components in sorted(self._services.items()):
+            if components is ALL:
+                parts.append(service)
+                continue
+            for key, (_, ips) in sorted(components.items()):
+                parts.append(f"{service}/{key}" if ips is ALL else f"{service}/{key}@{','.join(sorted(ips))}")
+        return ";".join(parts)
 
     def __str__(self) -> str:
         parts = []
@@ -358,8 +354,7 @@ class Manner:
         return ""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One request of StartStopServiceOrMonitor."""
 
     instance_id: str

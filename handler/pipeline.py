@@ -113,9 +113,10 @@ class Pipeline:
             self.log.warning("steward.rule.refused", event_id=event.id, reason=refusal.reason)
         now = self.clock.now()
         for case in cases:
-            case.outcome = next(
-                (held for guard in guards.INTENT_GUARDS if (held := guard(case.intent, self.config, now))), None
-            )
+            for guard in guards.INTENT_GUARDS:
+                if held := guard(case.intent, self.config, now):
+                    case.outcome = held
+                    break
             if not self.log.is_debug:
                 continue
             self.log.debug(
@@ -182,6 +183,6 @@ def _record(now: float, event: Event | Unreadable, cases: list[Case], outcome: O
         name=event.name if is_event else "",  # type: ignore[union-attr]
         cluster=cases[0].intent.cluster if cases else (event.cluster if is_event else ""),  # type: ignore[union-attr]
         outcome=most_urgent(outcomes),
-        rules=tuple(dict.fromkeys(case.intent.rule for case in cases)),
-        operations=tuple(dict.fromkeys(case.operation for case in cases if case.operation)),
+        rules=tuple(dict.fromkeys([case.intent.rule for case in cases])),
+        operations=tuple(dict.fromkeys([case.operation for case in cases if case.operation])),
     )

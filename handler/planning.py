@@ -56,7 +56,10 @@ class Asked(NamedTuple):
 
     @classmethod
     def of(cls, key: str, reading: Reading, manner: Manner, intents: Sequence[Intent]) -> Asked:
-        """What ``intents`` together ask of a process."""
+        """What ``intents``, most often one, together ask of a process."""
+        if len(intents) == 1:
+            (only,) = intents
+            return cls(key, reading, manner, (only,), only.is_order, only.even_if_healthy, only.limits)
         # Where a person or a timer asks too, the process is theirs: an alert's limits do not hold an order back.
         deciding = [intent for intent in intents if intent.is_order] or intents
         limits = deciding[0].limits

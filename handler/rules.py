@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, Union
 
 from handler.errors import Fault, InvalidInput
@@ -105,6 +106,7 @@ def _address(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=512)
 def _process_name(text: str, what: str) -> str:
     if not PROCESS_NAME.fullmatch(text):
         raise InvalidInput(Fault("do.scope", f"{_shown(text)} is no {what} name"))
