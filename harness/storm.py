@@ -169,9 +169,10 @@ def _work(plan: Plan, hands: Connection, events: list[Any]) -> None:
 
 
 def _warm(function: Function, events: list[Any]) -> None:
-    """A warm instance: what is loaded at the first event is loaded. The cluster is asked for nothing that changes it."""
+    """A warm instance: what is loaded at the first event is loaded. Nothing is changed, at the cluster or in the ledger."""
     for event in events[: 4 * NODES]:
         read(event)
+    function.ledger.get("none")
     cluster = next(iter(function.config.clusters.values()))
     log = Log(lambda text: None, function.clock)
     with contextlib.suppress(ApiError):

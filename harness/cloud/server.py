@@ -133,8 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             return
-        # Two headers of one name are joined, as they mean the same.
-        headers = {name: ", ".join(self.headers.get_all(name, [])) for name in self.headers}
+        headers: dict[str, str] = {}
+        for name, value in self.headers.items():  # two headers of one name are joined, as they mean the same
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         call = Call.received(self.command, self.path, headers, body)
         if fault:
             self._fail(call, fault)

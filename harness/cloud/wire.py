@@ -15,7 +15,7 @@ from harness.cloud.messages import Reply
 from harness.cloud.state import REGIONS, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from handler.clock import Clock
     from harness.cloud.clusters import Cluster
@@ -151,9 +151,8 @@ class Api:
         wanted = parameters.read(parameters.DescribeInstances, sent.params)
         found = [
             cluster
-            for cluster in self._shown(sent, wanted.DisplayStrategy)
+            for cluster in self._shown(sent, wanted.DisplayStrategy, wanted.InstanceIds)
             if wanted.ProjectId in (-1, cluster.project_id)
-            and (not wanted.InstanceIds or cluster.id in wanted.InstanceIds)
         ]
         found = _ordered(found, wanted.OrderField, descending=wanted.Asc == 0)
         page = self._page(found, wanted.Offset, wanted.Limit)
@@ -192,11 +191,12 @@ class Api:
 
     # -- lists
 
-    def _shown(self, sent: Sent, display: str) -> list[Cluster]:
+    def _shown(self, sent: Sent, display: str, ids: Collection[str] = ()) -> list[Cluster]:
         hidden = () if display == "clusterList" else (3, 301)  # being created, failed to be created
         uin = self.cloud.uin_of(sent.secret_id)
         there = self.cloud.clusters(sent.region)
-        return [cluster for cluster in there if cluster.uin == uin and cluster.status not in hidden]
+        asked = [cluster for cluster in there if cluster.uin == uin and (not ids or cluster.id in ids)]
+        return [cluster for cluster in asked if cluster.status not in hidden]
 
     def _described(
         self, page: Iterable[Cluster], describe: Callable[[Cluster, int, float], dict[str, Any]]
