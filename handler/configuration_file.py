@@ -48,6 +48,7 @@ from handler.operations import ALL, Manner, OpType, StopParams, StrategyConfig
 from handler.patterns import PatternError, compile_pattern
 from handler.rules import CLUSTER_ID, ComponentScope, Rule, ServiceScope
 from handler.templates import Template, TemplateError, compile_template
+from handler.unmatchable import unmatchable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,8 +150,11 @@ class _Reader:
         pattern = None
         try:
             pattern = compile_pattern(shape["when"], f"{path}.when")
+            faults = list(unmatchable(shape["when"], f"{path}.when"))
         except PatternError as error:
-            self._problem(error.path, error.problem, error.hint)
+            faults = [error]
+        for fault in faults:
+            self._problem(fault.path, fault.problem, fault.hint)
         do = shape["do"]
         manner = self._manner(f"{path}.do", do)
         cluster = self._template(do["cluster"], f"{path}.do.cluster")

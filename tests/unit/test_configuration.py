@@ -178,6 +178,8 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("rules/0/whne", {}, "did you mean when"),
         ("rules/0/when", {"statsu": ["firing"]}, "did you mean status"),
         ("rules/0/when", {"ip": [{"prefx": "1"}]}, "did you mean prefix"),
+        ("rules/0/when", {"source": ["alertmanger"]}, "rules[0].when.source[0]: no event has this source"),
+        ("rules/0/when", {"labels": {"port": [9100]}}, 'write "9100"'),
         ("rules/0/do/operation", "Restart", "one of StartService"),
         ("rules/0/do/strategy", None, "RestartService needs a strategy"),
         ("rules/0/do/strategy/batch_sise", 1, "did you mean batch_size"),

@@ -26,6 +26,7 @@ PURE = (
     "operations",
     "outcomes",
     "patterns",
+    "unmatchable",
     "planning",
     "rules",
     "templates",

@@ -1,0 +1,71 @@
+"""Literals in a rule's pattern that no Event can match: a number where there are only texts, a source that nobody is.
+
+EventBridge takes such a pattern, and so does :mod:`handler.patterns`; but a rule that never fires says nothing, and is missed at night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, get_args
+
+from handler.events import SourceKind, Status
+from handler.patterns import PatternError, nearest
+
+#: The fields that can be a few words only. What cannot be read has no rules.
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "source": tuple(word for word in get_args(SourceKind) if word != "unknown"),
+    "status": get_args(Status),
+}
+#: The one field that is a number; all others, and all labels, are texts.
+_NUMBER: Final = "occurred_at"
+
+
+def unmatchable(pattern: Mapping[str, Any], path: str) -> Iterator[PatternError]:
+    """An error for each such literal of a pattern that compiles; ``path`` is where the pattern stands."""
+    return _within(pattern, path, is_event=True)
+
+
+def _within(pattern: Mapping[str, Any], path: str, *, is_event: bool) -> Iterator[PatternError]:
+    for key, value in pattern.items():
+        at = f"{path}.{key[:80]}"
+        if key == "$or":
+            for index, choice in enumerate(value):
+                yield from _within(choice, f"{at}[{index}]", is_event=is_event)
+        elif isinstance(value, Mapping):
+            yield from _within(value, at, is_event=False)
+        else:
+            for place, literal in _literals(value, at):
+                if problem := _problem(key if is_event else "", literal):
+                    yield PatternError(place, *problem)
+
+
+def _literals(items: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The literals of a field's list, those within ``anything-but`` too, each with its place."""
+    for index, item in enumerate(items):
+        at = f"{path}[{index}]"
+        if not isinstance(item, Mapping):
+            yield at, item
+        elif "anything-but" in item:
+            unwanted = item["anything-but"]
+            yield from _literals(unwanted if isinstance(unwanted, (list, tuple)) else [unwanted], f"{at}.anything-but")
+
+
+def _problem(field: str, literal: Any) -> tuple[str, str] | None:
+    """What is wrong with a literal for a field of an Event, or for a label where ``field`` is empty; and the mend."""
+    if literal is None:
+        return None
+    if field == _NUMBER:
+        if isinstance(literal, str):
+            return (
+                "is a text, and occurred_at a number: seconds since the epoch",
+                'such as {numeric: [">=", 1700000000]}',
+            )
+    elif not isinstance(literal, str):
+        written = str(literal).lower() if isinstance(literal, bool) else str(literal)
+        return (
+            f"{written} never matches: {field or 'every label'} is a text",
+            f'write "{written}", or {{numeric: ["=", …]}}',
+        )
+    elif field in _WORDS and literal not in _WORDS[field]:
+        return f"no event has this {field}", nearest(literal, _WORDS[field])
+    return None
