@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from handler.intents import Intent
 
 
-@dataclass
+@dataclass(slots=True)
 class Case:
     """One intent on its way through the pipeline."""
 
