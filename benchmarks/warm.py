@@ -208,7 +208,7 @@ def arm_and_settle(url: str, runs: int) -> float:
         version = ledger.history(CLUSTER, now, quarantine_within=3600).version  # read for the guards, armed or not
         start = time.perf_counter()
         ledger.arm(operation, version)
-        ledger.settle(operation.id, operation.owner, State.SENDING, State.ACCEPTED, now, request_id="r")
+        ledger.settle(operation.moved(State.ACCEPTED, now, request_id="r"), State.SENDING)
         return (time.perf_counter() - start) * 1000
 
     taken = [once(run) for run in range(runs + 5)]

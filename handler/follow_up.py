@@ -7,7 +7,7 @@ It may run twice at once: every step names the state it found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from handler.alarms import Alarm
@@ -100,19 +100,19 @@ class FollowUp:
             if now - operation.armed_at < SENDING_SECONDS:
                 return State.SENDING  # its owner is at it
             # The owner died, or could not write: whether it was sent, nobody knows.
-            if not self._move(operation, State.IN_DOUBT, now, code="worker_lost"):
-                return operation.state
-            operation = replace(operation, state=State.IN_DOUBT, code="worker_lost")
+            operation = operation.moved(State.IN_DOUBT, now, code="worker_lost")
+            if not self.ledger.settle(operation, State.SENDING):
+                return State.SENDING
         verdict = verdict_of(operation, seen) if seen is not None else None
         if verdict is not None:
             self._tell_progress(operation, verdict)
         state, why = conclude(operation, verdict, seen, now)
         if state is operation.state:
             if verdict is not None and verdict.describe() != operation.observed:
-                self._move(operation, state, now, observed=verdict.describe())
+                self.ledger.settle(operation.moved(state, now, observed=verdict.describe()), state)
             return state
         observed = verdict.describe() if verdict is not None else ""
-        if not self._move(operation, state, now, code=why, observed=observed):
+        if not self.ledger.settle(operation.moved(state, now, code=why, observed=observed), operation.state):
             return operation.state  # another round was faster
         self._tell_end(operation, state, why, observed)
         if state in (State.FAILED, State.TIMED_OUT):
@@ -128,11 +128,6 @@ class FollowUp:
                 )
             )
         return state
-
-    def _move(self, operation: Operation, state: State, now: float, *, code: str = "", observed: str = "") -> bool:
-        return self.ledger.settle(
-            operation.id, operation.owner, operation.state, state, now, code=code, observed=observed
-        )
 
     def _tell_progress(self, operation: Operation, verdict: Verdict) -> None:
         self.log.info(

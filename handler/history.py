@@ -102,7 +102,7 @@ class Operation:
     cluster: str
     op_type: OpType
     state: State
-    #: Who armed it. Only the owner, or the follow-up by the state it found, may move it on.
+    #: Who armed it. Whoever moves it on must know the owner, and the state that it leaves.
     owner: str
     armed_at: float
     settled_at: float
@@ -150,13 +150,11 @@ class Operation:
         request_id: str = "",
         observed: str = "",
         attempts: int | None = None,
-        new_owner: str = "",
     ) -> Operation:
         """The operation in ``state``. Empty texts keep what is there; the time is noted where the state is another."""
         return replace(
             self,
             state=state,
-            owner=new_owner or self.owner,
             settled_at=now if state is not self.state else self.settled_at,
             code=code or self.code,
             request_id=request_id or self.request_id,

@@ -6,7 +6,7 @@ and looked at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.alarms import Alarm
@@ -72,7 +72,7 @@ class Sending:
             api_code=code,
             attempts=attempts,
         )
-        operation = replace(operation, state=state, code=code, request_id=request_id, attempts=attempts)
+        operation = operation.moved(state, self.clock.now(), code=code, request_id=request_id, attempts=attempts)
         self._settle(operation)
         facts: dict[str, Any] = {
             "op_type": operation.op_type.value,
@@ -136,16 +136,7 @@ class Sending:
     def _settle(self, operation: Operation) -> None:
         """Write down what became of it. Where that fails the request is as it is: the record says SENDING, and is observed."""
         try:
-            kept = self.ledger.settle(
-                operation.id,
-                operation.owner,
-                State.SENDING,
-                operation.state,
-                self.clock.now(),
-                code=operation.code,
-                request_id=operation.request_id,
-                attempts=operation.attempts,
-            )
+            kept = self.ledger.settle(operation, State.SENDING)
         except LedgerUnavailable as error:
             kept = False
             self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))

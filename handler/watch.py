@@ -140,14 +140,8 @@ def verify(
         )
         if verdict.all_kept:
             try:
-                ledger.settle(
-                    operation.id,
-                    operation.owner,
-                    operation.state,
-                    State.VERIFIED,
-                    clock.now(),
-                    observed=verdict.describe(),
-                )
+                verified = operation.moved(State.VERIFIED, clock.now(), observed=verdict.describe())
+                ledger.settle(verified, operation.state)
             except LedgerUnavailable as error:
                 # Seen is seen; the follow-up will see it too.
                 log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))

@@ -115,15 +115,15 @@ LISTED = (
     Mutation(
         "SQLite lets anybody settle",
         SQLITE,
-        "found is None or found.owner != owner or found.state is not expected",
-        "found is None or found.state is not expected",
+        "AND owner = ? AND state = ?",
+        "AND ? <> '' AND state = ?",
         LEDGER,
     ),
     Mutation(
         "SQLite settles from any state",
         SQLITE,
-        "found is None or found.owner != owner or found.state is not expected",
-        "found is None or found.owner != owner",
+        "AND owner = ? AND state = ?",
+        "AND owner = ? AND ? <> ''",
         LEDGER,
     ),
     Mutation(
@@ -190,8 +190,15 @@ ON_REDIS = (
     Mutation(
         "Redis lets anybody settle",
         "handler/ledger/redis.py",
-        "found is None or found.owner != owner or found.state is not expected",
-        "found is None or found.state is not expected",
+        'json.dumps([state.value, owner])[:-1] + ","',
+        'json.dumps([state.value])[:-1] + ","',
+        LEDGER,
+    ),
+    Mutation(
+        "Redis settles from any state",
+        SCRIPTS,
+        "if not kept or string.sub(kept, 1, #expected) ~= expected then",
+        "if not kept then",
         LEDGER,
     ),
 )

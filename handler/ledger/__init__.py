@@ -59,24 +59,11 @@ class Ledger(Protocol):
         it. On True each target's and incident's newest operation is this one.
         """
 
-    def settle(
-        self,
-        operation: str,
-        owner: str,
-        expected: State,
-        state: State,
-        now: float,
-        *,
-        code: str = "",
-        request_id: str = "",
-        observed: str = "",
-        attempts: int | None = None,
-        new_owner: str = "",
-    ) -> bool:
-        """Move an operation from ``expected`` to ``state``, durably, if it is ``owner``'s and in ``expected``; else False, with nothing changed.
+    def settle(self, operation: Operation, expected: State) -> bool:
+        """Write down, durably, where ``operation`` is now, if the record is still its owner's and in ``expected``; else False, with nothing changed.
 
-        Empty texts keep what is there. ``new_owner`` hands it on. A settled restart that an alert asked for is counted for quarantine.
-        ``state`` may equal ``expected``: only ``observed`` is noted then.
+        What is written is what :meth:`Operation.moved` changes. A settled restart that an alert asked for is counted for quarantine.
+        The state may still be ``expected``: then only what was observed is new.
         """
 
     def get(self, operation: str) -> Operation | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import Entry, History, Operation, Past, State
 from handler.ledger import scripts
-from handler.ledger.rows import operation_from, operation_to_text, record_from, records_to_texts
+from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from, records_to_texts
 from handler.operations import OpType
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ TIMEOUT: Final = 0.5
 PARTS: Final = 10
 #: Records are read, and operations forgotten, so many at a time.
 PAGE: Final = 500
-#: A settle that others overtook is tried anew, so many times.
-MOST_TRIES: Final = 20
 _KEY: Final = "{steward}:"
 
 
@@ -126,59 +124,26 @@ class RedisLedger:
             )
         )
 
-    def settle(
-        self,
-        operation: str,
-        owner: str,
-        expected: State,
-        state: State,
-        now: float,
-        *,
-        code: str = "",
-        request_id: str = "",
-        observed: str = "",
-        attempts: int | None = None,
-        new_owner: str = "",
-    ) -> bool:
-        for _ in range(MOST_TRIES):
-            body = self._body(operation)
-            found = _operation(body) if body else None
-            if found is None or found.owner != owner or found.state is not expected:
-                return False
-            settled = found.moved(
-                state,
-                now,
-                code=code,
-                request_id=request_id,
-                observed=observed,
-                attempts=attempts,
-                new_owner=new_owner,
-            )
-            is_counted = state is not expected and settled.is_restart_for_a_need
-            kept = self._run(
+    def settle(self, operation: Operation, expected: State) -> bool:
+        is_counted = operation.state is not expected and operation.is_restart_for_a_need
+        return bool(
+            self._run(
                 scripts.SETTLE,
-                operation,
-                body,
-                operation_to_text(settled),
-                _past_text(settled),
-                now,
-                found.cluster,
-                int(state is not expected),
-                *(found.before if is_counted else ()),
+                operation.id,
+                _past_begin(expected, operation.owner),
+                _past_text(operation),
+                operation.settled_at,
+                operation.cluster,
+                int(operation.state is not expected),
+                *(operation.before if is_counted else ()),
             )
-            if kept:
-                return True
-        return False
-
-    def _body(self, operation: str) -> str | None:
-        return cast("str | None", self._ask(lambda client: client.hget(_KEY + "bodies", operation)))
+        )
 
     def get(self, operation: str) -> Operation | None:
-        body = self._body(operation)
-        return _operation(body) if body else None
+        return next(iter(self._operations([operation])), None)
 
     def open_operations(self) -> list[Operation]:
-        return self._bodies(self._ask(lambda client: client.zrange(_KEY + "open", 0, -1)))
+        return self._operations(self._ask(lambda client: client.zrange(_KEY + "open", 0, -1)))
 
     # -- quarantine
 
@@ -232,19 +197,21 @@ class RedisLedger:
 
     def operations(self, *, cluster: str | None = None, since: float = 0.0, most: int = 1000) -> list[Operation]:
         key = _KEY + "operations" + (f":{cluster}" if cluster else "")
-        return self._bodies(self._ask(lambda client: client.zrevrangebyscore(key, "+inf", since, 0, most)))
+        return self._operations(self._ask(lambda client: client.zrevrangebyscore(key, "+inf", since, 0, most)))
 
-    def _bodies(self, names: list[str]) -> list[Operation]:
+    def _operations(self, names: list[str]) -> list[Operation]:
         if not names:
             return []
-        bodies = self._ask(lambda client: client.hmget(_KEY + "bodies", names))
-        return [_operation(body) for body in bodies if body]
+        bodies, pasts = self._ask(
+            lambda client: client.pipeline().hmget(_KEY + "bodies", names).hmget(_KEY + "pasts", names).execute()
+        )
+        return [_operation(body, past) for body, past in zip(bodies, pasts, strict=True) if body and past]
 
     def expire(self, now: float, keep: float) -> int:
         before = now - keep
         names = self._ask(lambda client: client.zrangebyscore(_KEY + "settled", "-inf", f"({before!r}", 0, PAGE))
         gone = 0
-        for operation in self._bodies(names):
+        for operation in self._operations(names):
             gone += self._run(
                 scripts.FORGET,
                 operation.id,
@@ -352,30 +319,25 @@ def _pairs(flat: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _past_text(operation: Operation) -> str:
-    """What guards and arming ask of an operation: a JSON array, its state first, since the scripts read that."""
-    return json.dumps(
-        [
-            operation.state.value,
-            operation.id,
-            operation.op_type.value,
-            operation.armed_at,
-            operation.settled_at,
-            operation.code,
-            operation.request_id,
-        ]
-    )
+    """What changes of an operation, and what guards and arming ask of it: a JSON array, its state and its owner first, since the scripts read those."""
+    return json.dumps([*changing(operation), operation.id, operation.op_type.value, operation.armed_at])
+
+
+def _past_begin(state: State, owner: str) -> str:
+    """How the past of an operation in this state, of this owner, begins."""
+    return json.dumps([state.value, owner])[:-1] + ","
 
 
 def _past(text: str, digest: str = "") -> Past:
     def read(text: str) -> Past:
-        state, operation, op_type, at, settled_at, code, request_id = json.loads(text)
+        state, _, settled_at, code, request_id, _, _, operation, op_type, at = json.loads(text)
         return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id)
 
     return _readable(read, text)
 
 
-def _operation(body: str) -> Operation:
-    return _readable(lambda text: operation_from(json.loads(text)), body)
+def _operation(body: str, past: str) -> Operation:
+    return _readable(lambda text: operation_from(text, json.loads(past)[: len(CHANGING)]), body)
 
 
 def _page_of_records(since: float, start: int, client: Any) -> list[str]:

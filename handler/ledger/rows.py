@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _TUPLES = ("events", "rules")
 _NAMES = tuple(field.name for field in fields(Operation))
+#: What of an operation changes once it is armed. The rest, which may be long, is written once.
+CHANGING = ("state", "owner", "settled_at", "code", "request_id", "observed", "attempts")
+
+
+def changing(operation: Operation) -> list[Any]:
+    """The values of CHANGING."""
+    return [operation.state.value, *(getattr(operation, name) for name in CHANGING[1:])]
 
 
 def operation_to_text(operation: Operation) -> str:
@@ -23,8 +30,9 @@ def operation_to_text(operation: Operation) -> str:
     return writer(len(operation.events))({name: getattr(operation, name) for name in _NAMES})
 
 
-def operation_from(row: dict[str, Any]) -> Operation:
-    """The operation that ``operation_to_text`` wrote. Raises KeyError, TypeError, ValueError for anything else."""
+def operation_from(text: str, changed: Sequence[Any]) -> Operation:
+    """The operation that ``operation_to_text`` wrote, with what ``changing`` gave since. Raises KeyError, TypeError, ValueError for anything else."""
+    row = {**json.loads(text), **dict(zip(CHANGING, changed, strict=True))}
     values = {name: row[name] for name in _NAMES if name in row}
     for name in _TUPLES:
         values[name] = tuple(values[name])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Texts that the scripts share. A *past* is a JSON array whose first item is the state.
+#: Texts that the scripts share. A *past* is a JSON array whose first items are the state and the owner.
 _SHARED: Final = """
 local S = '{steward}:'
 local function state_of(past) return past and string.match(past, '^%["([A-Z_]+)"') end
@@ -136,23 +136,23 @@ return 1
 """
 )
 
-#: operation, its body as it was read, its new body, its new past, now, cluster, whether the state changes, restarted targets… → 1 where it is kept
+#: operation, how its past must begin, its new past, now, cluster, whether the state changes, restarted targets… → 1 where it is kept
 SETTLE: Final = (
     _SHARED
     + """
-local id, now, cluster = ARGV[1], ARGV[5], ARGV[6]
-if redis.call('HGET', S .. 'bodies', id) ~= ARGV[2] then return 0 end
-redis.call('HSET', S .. 'bodies', id, ARGV[3])
-redis.call('HSET', S .. 'pasts', id, ARGV[4])
-if ARGV[7] == '0' then return 1 end
-if is_open(ARGV[4]) then
+local id, expected, past, now, cluster = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local kept = past_of(id)
+if not kept or string.sub(kept, 1, #expected) ~= expected then return 0 end
+redis.call('HSET', S .. 'pasts', id, past)
+if ARGV[6] == '0' then return 1 end
+if is_open(past) then
   redis.call('ZREM', S .. 'settled', id)
   redis.call('ZADD', S .. 'open', redis.call('ZSCORE', S .. 'operations', id), id)
 else
   redis.call('ZREM', S .. 'open', id)
   redis.call('ZADD', S .. 'settled', now, id)
 end
-for i = 8, #ARGV do redis.call('ZADD', S .. 'restarts:' .. cluster, now, id .. '|' .. ARGV[i]) end
+for i = 7, #ARGV do redis.call('ZADD', S .. 'restarts:' .. cluster, now, id .. '|' .. ARGV[i]) end
 changed(cluster)
 return 1
 """

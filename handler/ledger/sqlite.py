@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import LedgerUnavailable
 from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State
-from handler.ledger.rows import operation_from, operation_to_text, record_from, records_to_texts
+from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from, records_to_texts
 from handler.operations import OpType
 from handler.settings import temporary_folder
 
@@ -52,10 +52,8 @@ CREATE INDEX records_by_time ON records (at);
 CREATE INDEX records_by_event ON records (event);
 """
 _PAST: Final = "o.id, o.op_type, o.state, o.armed_at, o.settled_at, o.code, o.request_id"
-#: What of an operation changes, each in a column; its body, which may be long, is written once.
-_CHANGING: Final = ("state", "owner", "settled_at", "code", "request_id", "observed", "attempts")
-_OPERATION: Final = ", ".join(("body", *_CHANGING))
-_UPDATE: Final = f"UPDATE operations SET {' = ?, '.join(_CHANGING)} = ? WHERE id = ?"  # noqa: S608 - constants
+_OPERATION: Final = ", ".join(("body", *CHANGING))
+_SETTLE: Final = f"UPDATE operations SET {' = ?, '.join(CHANGING)} = ? WHERE id = ? AND owner = ? AND state = ?"  # noqa: S608 - constants
 
 
 class SqliteLedger:
@@ -216,7 +214,7 @@ class SqliteLedger:
                     operation.op_type.value,
                     operation.armed_at,
                     operation_to_text(operation),
-                    *_changing(operation),
+                    *changing(operation),
                 ),
             )
             db.executemany(
@@ -253,42 +251,17 @@ class SqliteLedger:
             for name, state in db.execute(f"SELECT id, state FROM operations WHERE id IN ({_marks(some)})", some)  # noqa: S608 - marks only
         }
 
-    def settle(
-        self,
-        operation: str,
-        owner: str,
-        expected: State,
-        state: State,
-        now: float,
-        *,
-        code: str = "",
-        request_id: str = "",
-        observed: str = "",
-        attempts: int | None = None,
-        new_owner: str = "",
-    ) -> bool:
+    def settle(self, operation: Operation, expected: State) -> bool:
         with self._writing() as db:
-            found = self._get(db, operation)
-            if found is None or found.owner != owner or found.state is not expected:
+            if not db.execute(_SETTLE, (*changing(operation), operation.id, operation.owner, expected.value)).rowcount:
                 return False
-            settled = found.moved(
-                state,
-                now,
-                code=code,
-                request_id=request_id,
-                observed=observed,
-                attempts=attempts,
-                new_owner=new_owner,
-            )
-            db.execute(_UPDATE, (*_changing(settled), operation))
-            if state is expected:
-                return True
-            if settled.is_restart_for_a_need:
-                db.executemany(
-                    "INSERT OR IGNORE INTO restarts VALUES (?, ?, ?)",
-                    [(found.cluster, key, now) for key in found.before],
-                )
-            self._changed(db, found.cluster)
+            if operation.state is not expected:
+                if operation.is_restart_for_a_need:
+                    db.executemany(
+                        "INSERT OR IGNORE INTO restarts VALUES (?, ?, ?)",
+                        [(operation.cluster, key, operation.settled_at) for key in operation.before],
+                    )
+                self._changed(db, operation.cluster)
         return True
 
     def _get(self, db: sqlite3.Connection, operation: str) -> Operation | None:
@@ -537,15 +510,9 @@ def _past(row: Sequence[Any], digest: str = "") -> Past:
     return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id)
 
 
-def _changing(operation: Operation) -> list[Any]:
-    return [operation.state.value, *(getattr(operation, name) for name in _CHANGING[1:])]
-
-
 def _operation(row: Sequence[Any]) -> Operation:
-    import json
-
     try:
-        return operation_from({**json.loads(row[0]), **dict(zip(_CHANGING, row[1:], strict=True))})
+        return operation_from(row[0], row[1:])
     except (KeyError, TypeError, ValueError):
         raise LedgerUnavailable("the sqlite ledger holds an operation that cannot be read") from None
 

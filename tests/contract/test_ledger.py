@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def armed(ledger: Ledger, name: str = "op-1", **fields: Any) -> Any:
 
 def settled(ledger: Ledger, name: str, state: State, now: float, **fields: Any) -> None:
     operation = armed(ledger, name, now=now, **fields)
-    assert ledger.settle(operation.id, operation.owner, State.SENDING, state, now)
+    assert ledger.settle(operation.moved(state, now), State.SENDING)
 
 
 def test_what_was_armed_is_there(ledger: Ledger) -> None:
@@ -86,7 +87,7 @@ def test_an_open_target_and_a_known_incident_are_refused_whatever_the_version(le
 def test_only_what_was_not_sent_may_be_armed_again(ledger: Ledger, state: State) -> None:
     """REJECTED and everything that may have been carried out stands."""
     operation = armed(ledger)
-    assert ledger.settle("op-1", operation.owner, State.SENDING, state, NOW)
+    assert ledger.settle(operation.moved(state, NOW), State.SENDING)
     again = an_operation("op-2", incidents=dict(operation.incidents))
     assert ledger.arm(again, version(ledger)) is (state is State.NOT_SENT)
 
@@ -99,8 +100,8 @@ def test_settling_is_for_the_owner_and_the_state_it_knows(
     ledger: Ledger, owner: str, expected: State, works: bool
 ) -> None:
     """A late owner cannot overwrite a newer record."""
-    armed(ledger)
-    assert ledger.settle("op-1", owner, expected, State.ACCEPTED, NOW + 1, request_id="r-1") is works
+    mine = replace(armed(ledger), owner=owner)
+    assert ledger.settle(mine.moved(State.ACCEPTED, NOW + 1, request_id="r-1"), expected) is works
     operation = ledger.get("op-1")
     assert operation is not None
     assert operation.state is (State.ACCEPTED if works else State.SENDING)
@@ -109,10 +110,10 @@ def test_settling_is_for_the_owner_and_the_state_it_knows(
 
 def test_settling_twice_works_once(ledger: Ledger) -> None:
     """Two follow-ups at once do no harm."""
-    armed(ledger)
-    assert ledger.settle("op-1", "worker-1", State.SENDING, State.IN_DOUBT, NOW)
-    assert ledger.settle("op-1", "worker-1", State.IN_DOUBT, State.VERIFIED, NOW)
-    assert not ledger.settle("op-1", "worker-1", State.IN_DOUBT, State.TIMED_OUT, NOW)
+    doubtful = armed(ledger).moved(State.IN_DOUBT, NOW)
+    assert ledger.settle(doubtful, State.SENDING)
+    assert ledger.settle(doubtful.moved(State.VERIFIED, NOW), State.IN_DOUBT)
+    assert not ledger.settle(doubtful.moved(State.TIMED_OUT, NOW), State.IN_DOUBT)
 
 
 def test_a_settled_operation_is_no_longer_open(ledger: Ledger) -> None:
@@ -146,11 +147,11 @@ def test_what_touched_nothing_hides_nothing(ledger: Ledger, state: State) -> Non
     settled(ledger, "op-3", state, NOW + 2)
     settled(ledger, "op-4", state, NOW + 3)
     assert past(NOW + 3) == ("op-2", State.VERIFIED)
-    armed(ledger, "op-5", now=NOW + 4)
+    fifth = armed(ledger, "op-5", now=NOW + 4)
     assert past(NOW + 4) == ("op-5", State.SENDING)
-    assert ledger.settle("op-5", "worker-1", State.SENDING, State.IN_DOUBT, NOW + 5)
+    assert ledger.settle(fifth.moved(State.IN_DOUBT, NOW + 5), State.SENDING)
     assert past(NOW + 5) == ("op-5", State.IN_DOUBT)
-    assert ledger.settle("op-5", "worker-1", State.IN_DOUBT, state, NOW + 6)
+    assert ledger.settle(fifth.moved(state, NOW + 6), State.IN_DOUBT)
     assert past(NOW + 6) == ("op-2", State.VERIFIED)
     ledger.expire(NOW + 3602, keep=3600)  # op-2 with it
     assert past(NOW + 3602) == ("op-5", state)
@@ -165,7 +166,7 @@ def test_no_step_reads_all_that_ever_was(tmp_path: Path) -> None:
     db.set_trace_callback(said.append)
     operation = armed(ledger)
     enter(ledger, *operation.incidents)
-    assert ledger.settle(operation.id, operation.owner, State.SENDING, State.ACCEPTED, NOW)
+    assert ledger.settle(operation.moved(State.ACCEPTED, NOW), State.SENDING)
     assert len(ledger.open_operations()) == 1
     db.set_trace_callback(None)
     asked = [text for text in said if text.startswith(("SELECT", "UPDATE"))]

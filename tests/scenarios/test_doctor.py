@@ -290,8 +290,9 @@ def test_a_service_is_looked_at_that_a_rule_names(patient: Patient, cloud: Cloud
 )
 def test_the_right_to_act_is_shown_by_the_past_alone(patient: Patient, state: State, code: str, expected: str) -> None:
     """What the API took shows it, for that cluster only; an attempt that the doctor makes would not be harmless."""
-    assert patient.ledger.arm(an_operation("op-1"), 0)
-    patient.ledger.settle("op-1", "worker-1", State.SENDING, state, 1_000_001.0, code=code)
+    operation = an_operation("op-1")
+    assert patient.ledger.arm(operation, 0)
+    assert patient.ledger.settle(operation.moved(state, 1_000_001.0, code=code), State.SENDING)
     found = patient.examine()
     assert found[f"right emr:StartStopServiceOrMonitor on {ANALYTICS}"].state == expected
     assert found["right emr:StartStopServiceOrMonitor on emr-8kd2m1qp"].state == "not proved"
