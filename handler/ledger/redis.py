@@ -205,7 +205,7 @@ class RedisLedger:
         bodies, pasts = self._ask(
             lambda client: client.pipeline().hmget(_KEY + "bodies", names).hmget(_KEY + "pasts", names).execute()
         )
-        return [_operation(body, past) for body, past in zip(bodies, pasts, strict=True) if body and past]
+        return [_operation(body or "", past or "") for body, past in zip(bodies, pasts, strict=True) if body or past]
 
     def expire(self, now: float, keep: float) -> int:
         before = now - keep

@@ -188,6 +188,21 @@ def test_a_redis_that_would_forget_is_warned_of(redis_server: RedisServer, setti
     assert says in warning
 
 
+@pytest.mark.parametrize("half", ["bodies", "pasts"])
+def test_half_an_operation_is_no_operation(redis_server: RedisServer, half: str) -> None:
+    """Somebody deleted from the store: what may be open is not passed over in silence."""
+    import redis
+
+    url = redis_server.url()  # of a database of its own
+    ledger = open_ledger(url)
+    operation = an_operation("op-1")
+    assert ledger.arm(operation, ledger.history(operation.cluster, 0, quarantine_within=1).version)
+    redis.Redis.from_url(url).hdel("{steward}:" + half, "op-1")
+    with pytest.raises(LedgerUnavailable, match="cannot be read"):
+        ledger.open_operations()
+    ledger.close()
+
+
 def test_a_redis_that_was_restarted_is_used_again(redis_server: RedisServer) -> None:
     """kill -9 of Redis: what was armed is still there, and the same ledger object goes on."""
     ledger = open_ledger(redis_server.url())
