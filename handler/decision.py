@@ -78,14 +78,8 @@ class ClusterRun:
     def _enter(self) -> list[Case]:
         """Past the ledger's door: the cases that nobody has served yet."""
         breaker = self.config.safety.breaker
-        entry = self.ledger.enter(
-            self.cluster.id,
-            {case.incident: case.origin for case in self.cases},
-            self.clock.now(),
-            most=breaker.intents,
-            window=breaker.window,
-            close_after=breaker.close_after,
-        )
+        incidents = {case.incident: case.origin for case in self.cases}
+        entry = self.ledger.enter(self.cluster.id, incidents, self.clock.now(), breaker)
         stormy = guards.breaker_closed(self.cluster.id, entry, breaker)
         if entry.breaker_opened and stormy is not None:
             self._alarm(stormy, "breaker")

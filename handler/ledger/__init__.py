@@ -14,6 +14,7 @@ from handler.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from handler.configuration import Breaker
     from handler.history import Entry, History, Operation, State
     from handler.outcomes import Record
 
@@ -25,22 +26,13 @@ class Ledger(Protocol):
     and processes at once. A *version* counts the changes of one cluster's operations.
     """
 
-    def enter(
-        self,
-        cluster: str,
-        incidents: Mapping[str, str],
-        now: float,
-        *,
-        most: int,
-        window: float,
-        close_after: float,
-    ) -> Entry:
+    def enter(self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker) -> Entry:
         """Note that these incidents (key → origin) came in, and answer what is known of them.
 
         An *origin* is the sender's identity of the occurrence (source and event id); :meth:`end` marks origins, and an incident whose
         origin is marked is in ``Entry.ended``. Incidents that have no operation yet are intents; they are counted towards the
-        storm breaker: closed, it opens once more than ``most`` fall into the last ``window`` seconds (counted in tenths of it); open,
-        it closes when ``close_after`` seconds have passed since it opened and no more than half of ``most`` are in the window.
+        storm ``breaker``: closed, it opens once more than ``intents`` fall into the last ``window`` seconds (counted in tenths of it); open,
+        it closes when ``close_after`` seconds have passed since it opened and no more than half of ``intents`` are in the window.
         """
 
     def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:

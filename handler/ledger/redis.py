@@ -22,6 +22,7 @@ from handler.operations import OpType
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from handler.configuration import Breaker
     from handler.outcomes import Record
 
 T = TypeVar("T")
@@ -57,22 +58,23 @@ class RedisLedger:
 
     # -- incidents
 
-    def enter(
-        self,
-        cluster: str,
-        incidents: Mapping[str, str],
-        now: float,
-        *,
-        most: int,
-        window: float,
-        close_after: float,
-    ) -> Entry:
-        size = window / PARTS
+    def enter(self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker) -> Entry:
+        size = breaker.window / PARTS
         newest = int(now // size)
         parts = [f"{size!r}|{newest - back}" for back in range(PARTS)]
         pairs = [text for pair in incidents.items() for text in pair]
         count, is_open, opened, known, ended = self._row(
-            scripts.ENTER, 5, cluster, now, most, close_after, now - 2 * window, parts[0], len(parts), *parts, *pairs
+            scripts.ENTER,
+            5,
+            cluster,
+            now,
+            breaker.intents,
+            breaker.close_after,
+            now - 2 * breaker.window,
+            parts[0],
+            len(parts),
+            *parts,
+            *pairs,
         )
         pasts = {known[at]: _past(known[at + 2], known[at + 1]) for at in range(0, len(known), 3)}
         return Entry(pasts, frozenset(ended), count, bool(is_open), bool(opened))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from handler.configuration import Breaker
     from handler.outcomes import Record
 
 APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
@@ -69,37 +70,28 @@ class SqliteLedger:
 
     # -- incidents
 
-    def enter(
-        self,
-        cluster: str,
-        incidents: Mapping[str, str],
-        now: float,
-        *,
-        most: int,
-        window: float,
-        close_after: float,
-    ) -> Entry:
+    def enter(self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker) -> Entry:
         with self._reading() as db:
             known = self._known(db, cluster, incidents)
             ended = self._ended(db, cluster, incidents)
             fresh = sum(key not in known or known[key].state is State.NOT_SENT for key in incidents if key not in ended)
             if not fresh:
-                count = self._count(db, cluster, now, window)
+                count = self._count(db, cluster, now, breaker.window)
                 opened_at = self._opened_at(db, cluster)
                 return Entry(known, ended, count, opened_at is not None)
         with self._writing(durable=False) as db:
-            size = window / PARTS
+            size = breaker.window / PARTS
             db.execute(
                 "INSERT INTO intents VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 (cluster, int(now // size), size, fresh),
             )
-            db.execute("DELETE FROM intents WHERE cluster = ? AND part * size < ?", (cluster, now - 2 * window))
-            count = self._count(db, cluster, now, window)
+            db.execute("DELETE FROM intents WHERE cluster = ? AND part * size < ?", (cluster, now - 2 * breaker.window))
+            count = self._count(db, cluster, now, breaker.window)
             opened_at = self._opened_at(db, cluster)
             is_open, opened = opened_at is not None, False
-            if opened_at is None and count > most:
+            if opened_at is None and count > breaker.intents:
                 is_open = opened = True
-            elif opened_at is not None and now - opened_at >= close_after and count <= most / 2:
+            elif opened_at is not None and now - opened_at >= breaker.close_after and count <= breaker.intents / 2:
                 is_open = False
             if is_open != (opened_at is not None):
                 db.execute(

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handler.configuration import Breaker
 from handler.history import State
 from handler.ledger import Ledger, open_ledger
 from handler.operations import OpType
@@ -38,9 +39,7 @@ def version(ledger: Ledger, now: float = NOW) -> int:
 
 
 def enter(ledger: Ledger, *incidents: str, now: float = NOW, most: int = 100) -> Any:
-    return ledger.enter(
-        CLUSTER, {key: f"origin-{key}" for key in incidents}, now, most=most, window=300, close_after=600
-    )
+    return ledger.enter(CLUSTER, {key: f"origin-{key}" for key in incidents}, now, Breaker(most, 300, 600))
 
 
 def armed(ledger: Ledger, name: str = "op-1", **fields: Any) -> Any:

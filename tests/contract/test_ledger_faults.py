@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
+from handler.configuration import Breaker
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.ledger import open_ledger
 from harness.redis_server import RedisServer
@@ -151,7 +152,7 @@ def test_a_redis_that_is_none_is_said(answer: bytes | None, says: str) -> None:
         with pytest.raises(LedgerUnavailable, match=says):
             ledger.history(CLUSTER, NOW, quarantine_within=1)
         with pytest.raises(LedgerUnavailable, match="redis ledger"):
-            ledger.enter(CLUSTER, {"a": "b"}, NOW, most=1, window=10, close_after=10)
+            ledger.enter(CLUSTER, {"a": "b"}, NOW, Breaker(1, 10, 10))
         ledger.close()
 
 
