@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 
 class OpType(str, Enum):
@@ -82,14 +82,9 @@ class OpScope:
 
     __slots__ = ("_services",)
 
-    def __init__(self, services: Mapping[str, Components] | None = None) -> None:
-        # A part without nodes is no part: whatever names nothing is one value, and takes nothing away from anything.
-        self._services: dict[str, Components] = {}
-        for service, components in (services or {}).items():
-            if components is ALL:
-                self._services[service] = ALL
-            elif kept := {key: component for key, component in components.items() if component[1]}:
-                self._services[service] = kept
+    def __init__(self, services: dict[str, Components] | None = None) -> None:
+        """Of what the ways in make of their parts: in order, and without a part that has no nodes. Whatever names nothing is one value."""
+        self._services = services or {}
 
     # -- ways in
 
@@ -102,7 +97,7 @@ class OpScope:
     def of_component(cls, service: str, component: str, ips: Iterable[str] | All = ALL) -> OpScope:
         """One component, on the nodes ``ips`` or on all of them."""
         addresses: Addresses = ALL if isinstance(ips, All) else frozenset(ips)
-        return cls({service.upper(): {component.lower(): (component, addresses)}})
+        return cls({service.upper(): {component.lower(): (component, addresses)}} if addresses else None)
 
     @classmethod
     def of_targets(cls, targets: Iterable[Target]) -> OpScope:
@@ -113,8 +108,8 @@ class OpScope:
             components.setdefault(component.lower(), (component, set()))[1].add(ip)
         return cls(
             {
-                service: {key: (name, frozenset(ips)) for key, (name, ips) in components.items()}
-                for service, components in tree.items()
+                service: {key: (name, frozenset(ips)) for key, (name, ips) in sorted(components.items())}
+                for service, components in sorted(tree.items())
             }
         )
 
@@ -140,8 +135,11 @@ class OpScope:
             {
                 service: ALL
                 if components is ALL
-                else {key: (name, ALL if ips is ALL else frozenset(ips)) for key, (name, ips) in components.items()}
-                for service, components in tree.items()
+                else {
+                    key: (name, ALL if ips is ALL else frozenset(ips))
+                    for key, (name, ips) in sorted(components.items())
+                }
+                for service, components in sorted(tree.items())
             }
         )
 
@@ -189,16 +187,16 @@ class OpScope:
     @property
     def services(self) -> list[str]:
         """The names of the services, sorted."""
-        return sorted(self._services)
+        return list(self._services)
 
     @property
     def targets(self) -> list[Target] | None:
         """Its processes, sorted, where it names each of them; None where a part of it says "all"."""
         found: list[Target] = []
-        for service, components in sorted(self._services.items()):
+        for service, components in self._services.items():
             if components is ALL:
                 return None
-            for _, (name, ips) in sorted(components.items()):
+            for name, ips in components.values():
                 if ips is ALL:
                     return None
                 found += [Target(service, name, ip) for ip in sorted(ips)]
@@ -206,11 +204,11 @@ class OpScope:
 
     def __iter__(self) -> Iterator[tuple[str, str | None, str | None]]:
         """Each ``(service, component, ip)``, None standing for all; sorted."""
-        for service, components in sorted(self._services.items()):
+        for service, components in self._services.items():
             if components is ALL:
                 yield service, None, None
                 continue
-            for _, (name, ips) in sorted(components.items()):
+            for name, ips in components.values():
                 if ips is ALL:
                     yield service, name, None
                 else:
@@ -220,13 +218,13 @@ class OpScope:
     def to_wire(self) -> dict[str, Any]:
         """The API's ``OpScope``. A missing list there means "all"; a part without nodes, which would read so, is never held."""
         services: list[dict[str, Any]] = []
-        for service, components in sorted(self._services.items()):
+        for service, components in self._services.items():
             if components is ALL:
                 services.append({"ServiceName": service})
                 continue
             infos: list[dict[str, Any]] = [
                 {"ComponentName": name} if ips is ALL else {"ComponentName": name, "IpList": sorted(ips)}
-                for _, (name, ips) in sorted(components.items())
+                for name, ips in components.values()
             ]
             services.append({"ServiceName": service, "ComponentInfoList": infos})
         return {"ServiceInfoList": services}
@@ -234,21 +232,21 @@ class OpScope:
     def stable(self) -> str:
         """One string for one meaning, for hashing and comparing. (No name has the signs that part names here.)"""
         parts: list[str] = []
-        for service, components in sorted(self._services.items()):
+        for service, components in self._services.items():
             if components is ALL:
                 parts.append(service)
                 continue
-            for key, (_, ips) in sorted(components.items()):
+            for key, (_, ips) in components.items():
                 parts.append(f"{service}/{key}" if ips is ALL else f"{service}/{key}@{','.join(sorted(ips))}")
         return ";".join(parts)
 
     def __str__(self) -> str:
         parts = []
-        for service, components in sorted(self._services.items()):
+        for service, components in self._services.items():
             if components is ALL:
                 parts.append(f"{service} (all)")
                 continue
-            for _, (name, ips) in sorted(components.items()):
+            for name, ips in components.values():
                 nodes = "all nodes" if ips is ALL else _few(sorted(ips))
                 parts.append(f"{service}/{name} on {nodes}")
         return "; ".join(parts) or "nothing"

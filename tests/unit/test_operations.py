@@ -261,14 +261,13 @@ def test_the_wire_holds_no_empty_list(scope: OpScope) -> None:
     "nothing",
     [
         OpScope(),
-        OpScope({"HDFS": {}}),
         OpScope.of_component("HDFS", "DataNode", []),
-        OpScope({"HDFS": {"datanode": ("DataNode", frozenset())}, "YARN": {}}),
+        OpScope.of_component("HDFS", "DataNode", ["10.0.0.1"]) - OpScope.of_service("HDFS"),
         OpScope.of_targets([]),
         OpScope.union_of([]),
         OpScope.of_component("HDFS", "DataNode", []) | OpScope.of_component("YARN", "NodeManager", []),
     ],
-    ids=range(7),
+    ids=range(6),
 )
 def test_nothing_is_one_value(nothing: OpScope) -> None:
     """However nothing is said, it equals nothing, shows as nothing, is never sent as "all", and takes nothing away."""
