@@ -58,6 +58,10 @@ def tell(console: Console, row: dict[str, Any]) -> None:
     told = step(row)
     if told is None:
         return
-    name, text, colour = told
+    tell_step(console, *told)
+
+
+def tell_step(console: Console, name: str, text: str, colour: str = "") -> None:
+    """Print one step."""
     # Text, not markup: what an alert says must not colour anything.
     console.print(Text.assemble((f"  {name:<8}", "dim"), (text, colour)), soft_wrap=True)

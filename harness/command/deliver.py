@@ -22,7 +22,7 @@ from handler.steward_file import load
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.emulator import Invocation, function_url_event, timer_event
-from harness.narration import tell
+from harness.narration import tell, tell_step
 from harness.world import World, private_world
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def run(
             if not as_json:
                 console.print(f"\n[bold]{name}[/bold]", highlight=False)
             if is_private and (killed := world.kill_what_fires(content)) and not as_json:
-                console.print(f"  [dim]given   [/dim] {', '.join(killed)} died on the fake cluster")
+                tell_step(console, "given", f"{', '.join(killed)} died on the fake cluster")
             invocation = world.deliver(content, fresh=now, retries=0)
             errors += _told(console, invocation, as_json)
     outcomes = world.outcomes()
