@@ -333,9 +333,7 @@ class Invocation:
         self._log.error("steward.fault", problem=f"{type(error).__name__}: {error}"[:500], at=place)
         outcome = Outcome.failed("fault", f"a fault of the steward itself at {place} ({type(error).__name__})")
         now = self._function.clock.now()
-        return Served(
-            [Record(now, event.id, event.source, "", getattr(event, "cluster", ""), outcome) for event in events]
-        )
+        return Served([Record(now, event.id, event.source, event.name, event.cluster, outcome) for event in events])
 
     @staticmethod
     def _owner() -> str:

@@ -6,7 +6,7 @@ A sender's field names end in ``handler/sources/``; from here on there is only t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,9 @@ class Unreadable:
     id: str
     source: SourceKind
     error: InvalidInput
+    #: Nothing else is known of it.
+    name: ClassVar[str] = ""
+    cluster: ClassVar[str] = ""
 
 
 Received = "Event | Unreadable"

@@ -175,13 +175,12 @@ def _record(now: float, event: Event | Unreadable, cases: list[Case], outcome: O
     outcomes = [case.outcome for case in cases if case.outcome is not None]
     if outcome is not None:
         outcomes.append(outcome)
-    is_event = not isinstance(event, Unreadable)
     return Record(
         at=now,
         event=event.id,
         source=event.source,
-        name=event.name if is_event else "",  # type: ignore[union-attr]
-        cluster=cases[0].intent.cluster if cases else (event.cluster if is_event else ""),  # type: ignore[union-attr]
+        name=event.name,
+        cluster=cases[0].intent.cluster if cases else event.cluster,
         outcome=most_urgent(outcomes),
         rules=tuple(dict.fromkeys([case.intent.rule for case in cases])),
         operations=tuple(dict.fromkeys([case.operation for case in cases if case.operation])),
