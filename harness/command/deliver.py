@@ -84,7 +84,7 @@ def demo() -> None:
         )
         shown = []
         for title, event in cases:
-            console.print(f"\n[bold]{title}[/bold]")
+            console.print(f"\n{title}", style="bold", markup=False)
             before = len(world.outcomes())
             world.deliver(event)
             shown.append((title, world.outcomes()[before:]))
@@ -146,7 +146,7 @@ def run(
         errors = []
         for name, content in events:
             if not as_json:
-                console.print(f"\n[bold]{name}[/bold]", highlight=False)
+                console.print(f"\n{name}", style="bold", markup=False)
             if is_private and (killed := world.kill_what_fires(content)) and not as_json:
                 tell_step(console, "given", f"{', '.join(killed)} died on the fake cluster")
             invocation = world.deliver(content, fresh=now, retries=0)
@@ -223,7 +223,7 @@ def _told(console: Console, invocation: Invocation, as_json: bool) -> list[str]:
             console.print("  [dim]platform[/dim] it would deliver it again in a minute, twice at most")
         return [invocation.error]
     if isinstance(answer, dict) and "statusCode" in answer and not as_json:
-        console.print(f"  [dim]HTTP    [/dim] {answer['statusCode']} {answer['body'][:300]}", markup=True)
+        tell_step(console, "HTTP", f"{answer['statusCode']} {answer['body'][:300]}")
     if isinstance(answer, dict) and answer.get("statusCode", 200) >= 400:
         return [f"HTTP {answer['statusCode']}: {answer['body']}"]
     return []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from handler import steward_file
 from handler.configuration_file import InvalidConfiguration, duration
@@ -180,7 +181,7 @@ def history(
     console = Console(highlight=False)
     table = Table("when", "operation", "cluster", "what", "state", "RequestId", title="Operations")
     for operation in operations:
-        table.add_row(
+        row = (
             _when(operation.armed_at),
             operation.id,
             operation.cluster,
@@ -188,12 +189,13 @@ def history(
             operation.state.value,
             operation.request_id or "-",
         )
+        # Text, not markup: what a sender or the API wrote must not colour anything.
+        table.add_row(*map(Text, row))
     console.print(table)
     table = Table("when", "event", "rule", "outcome", "reason", title="Events")
     for record in records:
-        table.add_row(
-            _when(record.at), record.event, ", ".join(record.rules), record.outcome.status, record.outcome.reason
-        )
+        said = (_when(record.at), record.event, ", ".join(record.rules), record.outcome.status, record.outcome.reason)
+        table.add_row(*map(Text, said))
     console.print(table)
 
 

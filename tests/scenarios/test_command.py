@@ -108,6 +108,19 @@ def test_what_it_says_and_how_it_ends(
     assert "Traceback" not in done.stderr
 
 
+def test_what_a_sender_wrote_is_no_markup(tmp_path: Path) -> None:
+    """Brackets in an alert's name and id, or in a file's, are printed as they are: by run, by explain, by history."""
+    alert = {"labels": {"alertname": "[/red]x"}, "startsAt": "2026-11-23T21:34:02Z", "fingerprint": "[/bold]f"}
+    body = json.dumps({"version": "4", "status": "firing", "alerts": [alert]})
+    (tmp_path / "[/dim]e.json").parent.mkdir(exist_ok=True)
+    (tmp_path / "[/dim]e.json").write_text(json.dumps({"httpMethod": "POST", "headers": {}, "body": body}))
+    for arguments in (("run", "[/dim]e.json"), ("explain", "[/dim]e.json"), ("history",)):
+        done = steward(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "[/bold]f@" in done.stdout
+    assert re.search(r"^  HTTP +200 ", steward("run", "[/dim]e.json", cwd=tmp_path).stdout, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("env", "says"),
     [
