@@ -72,14 +72,13 @@ def serve(
         url = LocalUrl(handle, port)
         console.print(f"The function listens on {url.url}, a fake cluster on {server.url}. Ctrl-C ends both.")
         for caller in loaded.webhook.callers:
-            made = "" if os.environ.get(caller.secret_env) else "  (made for this run)"
-            how = (
-                f"-u {caller.user}:{world.env[caller.secret_env]}"
-                if caller.user
-                else f"-H 'Authorization: Bearer {world.env[caller.secret_env]}'"
-            )
+            # What was made for this run is shown; a secret of the user's own is named.
+            is_made = not os.environ.get(caller.secret_env)
+            secret = world.env[caller.secret_env] if is_made else f"${caller.secret_env}"
+            how = f'-u "{caller.user}:{secret}"' if caller.user else f'-H "Authorization: Bearer {secret}"'
             console.print(
-                f"  {caller.name}: curl {how} -d @events/alertmanager-datanode-down.json {url.url}/{made}",
+                f"  {caller.name}: curl {how} -d @events/alertmanager-datanode-down.json {url.url}/"
+                + ("  (made for this run)" if is_made else ""),
                 soft_wrap=True,
                 markup=False,
             )

@@ -204,7 +204,7 @@ def test_check_holds_the_serverless_yml_beside_it_against_the_rules(tmp_path: Pa
 
 
 def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
-    """A call with the printed credentials restarts on the fake cluster beside it; one without is refused."""
+    """A call with a caller's credentials restarts on the fake cluster beside it, one without is refused; a secret of the user's is not printed."""
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "harness.command", "serve", "--port", "0"],
         cwd=tmp_path,
@@ -216,6 +216,9 @@ def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
             assert server.stdout is not None
             found = re.search(r"listens on (http://127\.0\.0\.1:\d+), a fake", server.stdout.readline())
             assert found is not None
+            shown = "".join(server.stdout.readline() for _ in range(5))
+            assert "Bearer $STEWARD_SECRET_DEPLOY" in shown
+            assert "deploy-secret-for-the-test" not in shown
             body = (EVENTS / "request-restart-hive.json").read_bytes()
 
             def call(headers: dict[str, str]) -> tuple[int, Any]:
