@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,6 +23,8 @@ from harness.emulator import context, timer_event
 from harness.local_url import LocalUrl
 from harness.narration import tell
 from harness.world import private_world
+
+T = TypeVar("T")
 
 PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 takes a free one.")]
 
@@ -69,7 +72,7 @@ def serve(
                 handle(timer_event("follow-up", MESSAGE, clock.now()))
 
         threading.Thread(target=follow_up, daemon=True).start()
-        url = LocalUrl(handle, port)
+        url = _listening(lambda: LocalUrl(handle, port), port)
         console.print(f"The function listens on {url.url}, a fake cluster on {server.url}. Ctrl-C ends both.")
         for caller in loaded.webhook.callers:
             # What was made for this run is shown; a secret of the user's own is named.
@@ -97,7 +100,7 @@ def cloud(port: PortOption = 18080) -> None:
     Example: steward cloud --port 18080
     """
     console = Console(highlight=False)
-    server = CloudServer(demo_cloud(SystemClock()), port)
+    server = _listening(lambda: CloudServer(demo_cloud(SystemClock()), port), port)
     console.print(f"The fake EMR API listens on {server.url}. Ctrl-C ends it.")
     console.print(
         f"  STEWARD_EMR_ENDPOINT={server.url} TENCENTCLOUD_SECRET_ID={SECRET_ID} TENCENTCLOUD_SECRET_KEY={SECRET_KEY} steward run …",
@@ -107,3 +110,10 @@ def cloud(port: PortOption = 18080) -> None:
         server.serve_forever()
     except KeyboardInterrupt:
         console.print("Stopped.")
+
+
+def _listening(listen: Callable[[], T], port: int) -> T:
+    try:
+        return listen()
+    except OSError as error:
+        raise typer.BadParameter(f"{port} cannot be listened on: {error.strerror}", param_hint="--port") from None

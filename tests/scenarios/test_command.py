@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -201,6 +202,16 @@ def test_check_holds_the_serverless_yml_beside_it_against_the_rules(tmp_path: Pa
     alone = steward("check", "serverless.yml", cwd=tmp_path)
     assert alone.returncode == 0
     assert "No steward.yml lies beside it" in alone.stdout
+
+
+@pytest.mark.parametrize("command", ["serve", "cloud"])
+def test_a_port_that_is_taken_is_told(tmp_path: Path, command: str) -> None:
+    """As a mistake of usage, in words."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = steward(command, "--port", str(taken.getsockname()[1]), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot be listened on: Address already in use" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
