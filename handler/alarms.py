@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from handler.outcomes import Record
     from handler.settings import Credentials
 
+#: Outcomes whose alarm is not said for each event, but where they are decided: once for each process, and once for the ledger.
+ESCALATED: Final = frozenset({"guard.quarantine", "ledger.unavailable"})
 #: Seconds that sending alarms may take of an invocation; the first one loads a large library.
 SEND_SECONDS: Final = 10.0
 
@@ -62,7 +64,9 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
         )
         for record in records
         # What was decided before and is only said again was alarmed before.
-        if record.outcome.is_alarming and not record.outcome.facts.get("replayed")
+        if record.outcome.is_alarming
+        and not record.outcome.facts.get("replayed")
+        and record.outcome.code not in ESCALATED
     ]
 
 
