@@ -241,7 +241,11 @@ class Invocation:
     # -- HTTP
 
     def answer_call(self, call: HttpCall) -> dict[str, Any]:
-        """Authenticate, read, serve, answer. Raises nothing."""
+        """Authenticate, read, serve, answer; without a secret, whatever the sender wrote. Raises nothing."""
+        response = self._response(call)
+        return {**response, "body": self._log.hide(response["body"])}
+
+    def _response(self, call: HttpCall) -> dict[str, Any]:
         self._deadline = self._deadline.sooner(self._function.config.webhook.patience)
         if call.method != "POST":
             return answers.problem(405, "only POST is served here", headers={"Allow": "POST"})
@@ -288,8 +292,9 @@ class Invocation:
             return self._follow_up()
         served = self._serve(events)
         if retryable := _retryable(served.records):
-            raise RetryLater(f"{len(retryable)} of {len(served.records)} events: {retryable[0].outcome.reason}")
-        return _summary(served.records)
+            reason = self._log.hide(retryable[0].outcome.reason)
+            raise RetryLater(f"{len(retryable)} of {len(served.records)} events: {reason}")
+        return _summary(served.records, self._log.hide)
 
     def _follow_up(self) -> dict[str, Any]:
         function = self._function
@@ -330,7 +335,8 @@ class Invocation:
 
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{os.path.basename(where.filename)}:{where.lineno}"
-        self._log.error("steward.fault", problem=f"{type(error).__name__}: {error}"[:500], at=place)
+        problem = self._log.hide(f"{type(error).__name__}: {error}")  # before the cut, which could leave half a secret
+        self._log.error("steward.fault", problem=problem[:500], at=place)
         outcome = Outcome.failed("fault", f"a fault of the steward itself at {place} ({type(error).__name__})")
         now = self._function.clock.now()
         return Served([Record(now, event.id, event.source, event.name, event.cluster, outcome) for event in events])
@@ -365,13 +371,18 @@ def _retryable(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.outcome.facts.get("retry")]
 
 
-def _summary(records: Sequence[Record]) -> dict[str, Any]:
-    """What an asynchronous invocation returns. The platform logs it, so it is short."""
+def _summary(records: Sequence[Record], hide: Callable[[str], str]) -> dict[str, Any]:
+    """What an asynchronous invocation returns. The platform logs it, so it is short and bears no secret."""
     counts: dict[str, int] = {}
     for record in records:
         counts[record.outcome.status] = counts.get(record.outcome.status, 0) + 1
     first = [
-        {"event": r.event, "outcome": r.outcome.status, "code": r.outcome.code, "reason": r.outcome.reason}
+        {
+            "event": hide(r.event),
+            "outcome": r.outcome.status,
+            "code": r.outcome.code,
+            "reason": hide(r.outcome.reason),
+        }
         for r in records[:20]
     ]
     return {"outcomes": first, "counts": counts}

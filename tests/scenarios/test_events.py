@@ -319,13 +319,21 @@ def test_a_direct_caller_is_told_by_the_status(world: World, payload: str, statu
 
 
 def test_no_secret_is_ever_printed(world: World) -> None:
-    """Secrets planted in headers, environment and payload are in no line, no answer and no alarm."""
+    """Secrets planted in headers, environment and payload are in no line, no answer, no returned value and no alarm."""
     secret = world.env["STEWARD_SECRET_DEPLOY"]
     planted = {**sample("request-restart-hive"), "Reason": f"token {secret}", "Id": secret}
+    scope = {"ServiceInfoList": [{"ServiceName": f"S{secret}"}]}
+    (message,) = sample("ckafka-alertmanager")["Records"]
     answers = [
         post(world, planted, Authorization=f"Bearer {secret}"),
         post(world, {"alerts": [{"labels": {"x": secret}}], "version": "4"}, Authorization=f"Bearer {secret}"),
+        post(world, {**planted, "Id": "another", "OpScope": scope}, Authorization=f"Bearer {secret}"),
+        post(world, {**planted, secret: 1}, Authorization=f"Bearer {secret}"),
+        post(world, {**planted, secret: 1}, Authorization=f"Bearer wrong-{secret}"),
+        world.deliver(timer_event(secret, secret, world.clock.now())).answer,
+        world.deliver(timer_event("t", json.dumps({**planted, "OpScope": scope}), world.clock.now())).answer,
+        world.deliver({**message, secret: secret}).answer,
     ]
-    text = json.dumps(world.lines)
+    text = json.dumps(world.lines) + json.dumps(answers)
     assert secret not in text
-    assert world.env["TENCENTCLOUD_SECRET_KEY"] not in text + json.dumps(answers)
+    assert world.env["TENCENTCLOUD_SECRET_KEY"] not in text

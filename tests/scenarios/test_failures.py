@@ -153,6 +153,19 @@ def test_a_cluster_that_cannot_be_seen_is_left_alone(world: World) -> None:
     assert {line["code"] for line in world.outcomes()} == {"look.failed"}
 
 
+def test_what_is_raised_or_goes_wrong_bears_no_secret(world: World, mocker: MockerFixture) -> None:
+    """The platform logs exceptions as well; and a text that is cut is cleaned first, since half a secret is one."""
+    secret = world.env["STEWARD_SECRET_DEPLOY"]
+    fault = Fault(Kind.API_ERROR, action="DescribeInstances", code="InternalError", message=f"for {secret}")
+    faulty(world, *[fault] * 3)
+    error = world.deliver(sample("timer-nightly-stop"), retries=0).error
+    assert "RetryLater" in error
+    assert "[redacted]" in error
+    mocker.patch("handler.entrypoint.Pipeline.serve", side_effect=RuntimeError("x" * 470 + secret))
+    world.deliver(sample(DOWN))
+    assert secret[:10] not in error + json.dumps(world.lines)
+
+
 def unnamed() -> dict[str, Any]:
     return {key: value for key, value in sample("request-restart-hive").items() if key != "Id"}
 
