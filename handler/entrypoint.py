@@ -247,8 +247,6 @@ class Invocation:
 
     def _response(self, call: HttpCall) -> dict[str, Any]:
         self._deadline = self._deadline.sooner(self._function.config.webhook.patience)
-        if call.method != "POST":
-            return answers.problem(405, "only POST is served here", headers={"Allow": "POST"})
         try:
             caller = self._function.authenticate(call)
         except Unauthenticated as error:
@@ -257,6 +255,8 @@ class Invocation:
                 401, str(error), headers={"WWW-Authenticate": 'Basic realm="steward", Bearer realm="steward"'}
             )
         self._log = self._log.with_fields(caller=caller)
+        if call.method != "POST":
+            return answers.problem(405, "only POST is served here", headers={"Allow": "POST"})
         try:
             payload = call.payload()
         except InvalidInput as error:

@@ -285,9 +285,10 @@ def test_the_door_refuses_whom_it_does_not_know(world: World, headers: dict[str,
 
 
 def test_a_door_without_callers_refuses_everybody(make_world: MakeWorld) -> None:
-    """An open door to a production cluster is never the default."""
+    """An open door to a production cluster is never the default, whatever the method."""
     world = make_world(example_with(lambda raw: raw.pop("webhook")))
     assert post(world, sample("request-restart-hive"), Authorization="Bearer ")["statusCode"] == 401
+    assert world.function.handle(function_url_event("GET", "/", {}, b""), None)["statusCode"] == 401
 
 
 def test_cloud_monitor_gets_the_answer_it_expects(world: World) -> None:
