@@ -81,7 +81,7 @@ def direct_status(outcome: Outcome) -> int:
         return 409
     if outcome.status == "refused":
         return next((status for start, status in REFUSALS if outcome.code.startswith(start)), 422)
-    return 200
+    return 500 if outcome.status == "failed" else 200
 
 
 def _response(

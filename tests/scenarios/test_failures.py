@@ -282,7 +282,8 @@ def test_a_fault_of_our_own_is_an_outcome(world: World, mocker: MockerFixture) -
     mocker.patch("handler.entrypoint.Pipeline.serve", side_effect=RuntimeError("bug"))
     world.deliver(sample(DOWN))
     assert world.outcomes()[0]["code"] == "fault"
-    assert post(world, sample("request-restart-hive"))["statusCode"] == 200
+    assert post(world, sample("request-restart-hive"))["statusCode"] == 500
+    assert post(world, sample(DOWN))["statusCode"] == 200
 
 
 def test_only_post_is_served_and_bodies_are_bounded(world: World) -> None:

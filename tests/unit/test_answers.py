@@ -71,6 +71,7 @@ def test_a_problem_bears_its_headers_and_further_members() -> None:
         (Outcome.refused("input.invalid", "x"), 400),
         (Outcome.refused("api.InvalidParameter.InvalidIpList", "x"), 422),
         (Outcome.refused("guard.quarantine", "x"), 422),
+        (Outcome.failed("fault", "x"), 500),
     ],
 )
 def test_a_direct_caller_is_told_by_the_status(outcome: Outcome, status: int) -> None:
