@@ -140,7 +140,7 @@ def cluster_ready(seen: Observation) -> Outcome | None:
         return None
     facts = {"guard": "cluster_status", "cluster_status": seen.status}
     if seen.status in BUSY:
-        return Outcome.deferred("guard.cluster_busy", f"the cluster is {seen.status_text()}", **facts)
+        return Outcome.deferred("guard.cluster_busy", f"the cluster is {seen.status_text()}", retry=True, **facts)
     return Outcome.refused("guard.cluster_status", f"the cluster is {seen.status_text()}", **facts)
 
 

@@ -207,6 +207,17 @@ def test_a_busy_cluster_defers(world: World) -> None:
     assert world.outcomes()[0]["code"] == "guard.cluster_busy"
 
 
+def test_an_order_that_finds_its_cluster_busy_is_delivered_again(world: World) -> None:
+    """The workflow ends, and HBase does not run all night."""
+    cluster = world.cloud.cluster("emr-8kd2m1qp")
+    cluster.status = 4
+    event = sample("timer-nightly-stop")
+    assert "RetryLater" in world.deliver(event, retries=0).error
+    cluster.status = 2
+    world.deliver(event)
+    assert [line["outcome"] for line in world.outcomes()] == ["deferred", "done"]
+
+
 def test_too_little_time_begins_nothing(world: World) -> None:
     """Refused before anything is armed."""
     kill(world)
