@@ -172,16 +172,33 @@ class Pipeline:
 
 
 def _record(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> Record:
-    outcomes = [case.outcome for case in cases if case.outcome is not None]
+    decided = [(case.outcome, case.intent.cluster) for case in cases if case.outcome is not None]
     if outcome is not None:
-        outcomes.append(outcome)
+        decided.append((outcome, cases[0].intent.cluster if cases else event.cluster))
+    leading, cluster = decided[0] if len(decided) == 1 else _joined(decided)
     return Record(
         at=now,
         event=event.id,
         source=event.source,
         name=event.name,
-        cluster=cases[0].intent.cluster if cases else event.cluster,
-        outcome=most_urgent(outcomes),
+        cluster=cluster,
+        outcome=leading,
         rules=tuple(dict.fromkeys([case.intent.rule for case in cases])),
         operations=tuple(dict.fromkeys([case.operation for case in cases if case.operation])),
     )
+
+
+def _joined(decided: list[tuple[Outcome, str]]) -> tuple[Outcome, str]:
+    """One outcome of what several rules came to, and its cluster: the most urgent, which also says what the others did.
+
+    That a repeat of the event can help one of them is kept: what the others did is not done again.
+    """
+    leading = most_urgent([outcome for outcome, _ in decided])
+    cluster = next(cluster for outcome, cluster in decided if outcome is leading)
+    others = {f"{one.status} on {where}: {one.reason}": one for one, where in decided if one is not leading}
+    if not others:
+        return leading, cluster
+    retry = {"retry": True} if any(one.facts.get("retry") for one in others.values()) else {}
+    return replace(
+        leading, reason="; besides ".join((leading.reason, *others)), facts={**leading.facts, **retry}
+    ), cluster

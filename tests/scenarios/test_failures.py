@@ -288,6 +288,25 @@ def test_one_failing_cluster_does_not_touch_the_other(world: World) -> None:
     assert sorted(line["outcome"] for line in world.outcomes()) == ["done", "refused"]
 
 
+def test_what_one_rule_could_not_do_is_not_hidden_by_another(make_world: MakeWorld) -> None:
+    """One event, two rules: the outcome tells of both, and the platform's repeat does what is left, and only that."""
+    raw, _ = read_raw(str(ROOT / "steward.yml"))
+    restart = {"operation": "RestartService", "scope": {"HIVE": "all"}, "strategy": {"rolling": False}}
+    enter = {"operation": "StopMonitor", "scope": {"YARN": "all"}}
+    for name, do in (("a", restart), ("b", enter)):
+        when = {"source": ["timer"], "message": ["evening"]}
+        raw["rules"].append({"name": name, "when": when, "do": {**do, "cluster": "emr-4zvc5mul"}})
+    world = make_world(read_config(raw))
+    world.cloud.process("emr-4zvc5mul", "HiveServer2", "172.16.0.2").refuse_to_recover()
+    invocation = world.deliver(timer_event("t", "evening", world.clock.now()), time_limit_ms=2400)
+    first, second, *_ = world.outcomes()
+    assert first["outcome"] == "unverified"
+    assert "; besides deferred on emr-4zvc5mul: " in first["reason"]
+    assert "; besides skipped on emr-4zvc5mul: this occurrence is operation " in second["reason"]
+    assert [operation.params["OpType"] for operation in world.cloud.operations] == ["RestartService", "StopMonitor"]
+    assert not invocation.error
+
+
 def test_a_fault_of_our_own_is_an_outcome(world: World, mocker: MockerFixture) -> None:
     """No input loses an event without a word."""
     mocker.patch("handler.entrypoint.Pipeline.serve", side_effect=RuntimeError("bug"))
