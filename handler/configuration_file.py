@@ -83,7 +83,7 @@ class _Reader:
             shape: Any = CONFIG.read(raw)
         except InvalidInput as error:
             for fault in error.faults:
-                self._problem(_plain(fault.field), fault.problem, _hint(fault.field, fault.problem))
+                self._problem(_plain(fault.field), fault.problem, _hint(raw, fault.field, fault.problem))
             raise InvalidConfiguration(tuple(self._problems)) from None
         clusters = {key: self._cluster(key, value) for key, value in shape["clusters"].items()}
         config = Config(
@@ -98,7 +98,10 @@ class _Reader:
         return config
 
     def _problem(self, path: str, problem: str, hint: str = "") -> None:
-        self._problems.append(ConfigurationError(problem, path=path, where=self._locate(path), hint=hint))
+        found = ConfigurationError(problem, path=path, where=self._locate(path), hint=hint)
+        # Limits are read twice, for alerts and for orders.
+        if str(found) not in map(str, self._problems):
+            self._problems.append(found)
 
     # -- clusters
 
@@ -483,7 +486,7 @@ def _keys() -> dict[str, list[str]]:
     return {level: [key for key in shape.__annotations__ if not key.startswith("_")] for level, shape in levels.items()}
 
 
-def _hint(field: str, problem: str) -> str:
+def _hint(raw: object, field: str, problem: str) -> str:
     above, _, key = _plain(field).rpartition(".")
     if "Extra inputs" in problem:
         level = re.sub(r"\[\d+\]$", "[]", above.rpartition(".")[2])
@@ -492,8 +495,18 @@ def _hint(field: str, problem: str) -> str:
         keys = _keys().get(level, [])
         return f"no such key; {_nearest(key, keys)}"
     if "'StartService'" in problem:
-        return "one of " + ", ".join(op.value for op in OpType)
+        return _nearest(str(_at(raw, field))[:80], [op.value for op in OpType])
     return ""
+
+
+def _at(raw: Any, field: str) -> object:
+    """What stands at a path such as ``rules[0].do.operation``; None where nothing does."""
+    for step in re.findall(r"[^.\[\]]+", field):
+        try:
+            raw = raw[int(step) if isinstance(raw, list) else step]
+        except (TypeError, ValueError, LookupError):
+            return None
+    return raw
 
 
 def _nearest(word: str, words: list[str]) -> str:

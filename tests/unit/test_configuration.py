@@ -167,7 +167,7 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("clusters/emr-X", {"region": "ap-guangzhou", "allow": ["StopService"]}, "is no cluster id"),
         ("clusters/emr-4zvc5mul/region", "Guangzhou", "is no region"),
         ("clusters/emr-4zvc5mul/allow", [], "allow"),
-        ("clusters/emr-4zvc5mul/allow", ["RestartServices"], "one of StartService"),
+        ("clusters/emr-4zvc5mul/allow", ["RestartServices"], "did you mean RestartService?"),
         ("clusters/emr-4zvc5mul/alow", [], "did you mean allow"),
         ("clusters/emr-4zvc5mul/role_arn", "steward", "is no role (qcs::cam::uin/"),
         ("clusters/emr-4zvc5mul/role_arn", "", "is no role"),
@@ -180,7 +180,8 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("rules/0/when", {"ip": [{"prefx": "1"}]}, "did you mean prefix"),
         ("rules/0/when", {"source": ["alertmanger"]}, "rules[0].when.source[0]: no event has this source"),
         ("rules/0/when", {"labels": {"port": [9100]}}, 'write "9100"'),
-        ("rules/0/do/operation", "Restart", "one of StartService"),
+        ("rules/0/do/operation", "RestratService", "did you mean RestartService?"),
+        ("rules/0/do/operation", "Reboot", "there is StartService, "),
         ("rules/0/do/strategy", None, "RestartService needs a strategy"),
         ("rules/0/do/strategy/batch_sise", 1, "did you mean batch_size"),
         ("rules/0/do/strategy/batch_size", 0, "batch_size"),
@@ -243,6 +244,13 @@ def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) ->
     said = problems(changed(path, value))
     assert says in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("path", ["limits", "rules/0/limits"])
+def test_a_fault_is_said_once(path: str) -> None:
+    """Limits are meant for alerts and for orders, and read for both."""
+    said = problems(changed(path, {"cooldown": "soon", "max_share": 25}))
+    assert len(said.splitlines()) == 2, said
 
 
 def test_an_operation_that_its_cluster_does_not_allow_is_refused_when_the_file_is_read() -> None:
