@@ -46,7 +46,7 @@ from handler.errors import ConfigurationError, InvalidInput
 from handler.intents import ORDER_LIMITS, Limits
 from handler.operations import ALL, Manner, OpType, StopParams, StrategyConfig
 from handler.patterns import PatternError, compile_pattern
-from handler.rules import CLUSTER_ID, ComponentScope, Rule, ServiceScope
+from handler.rules import CLUSTER_ID, PROCESS_NAME, ComponentScope, Rule, ServiceScope, is_address
 from handler.templates import Template, TemplateError, compile_template
 from handler.unmatchable import unmatchable
 
@@ -222,7 +222,7 @@ class _Reader:
         if not raw:
             self._problem(path, "is empty", "name a service: {HDFS: all}")
         for service, components in raw.items():
-            service_template = self._template(service, path)
+            service_template = self._name(service, path, "service")
             if service_template is None:
                 continue
             if components == "all":
@@ -236,7 +236,7 @@ class _Reader:
             self._problem(path, "is empty", "say `all`, or name components")
         components: list[ComponentScope] = []
         for component, ips in raw.items():
-            template = self._template(component, path)
+            template = self._name(component, path, "component")
             if template is None:
                 continue
             if ips == "all":
@@ -244,9 +244,22 @@ class _Reader:
                 continue
             if not ips:
                 self._problem(f"{path}.{component}", "is empty", "say `all`, or list addresses")
-            made = [self._template(ip, f"{path}.{component}[{index}]") for index, ip in enumerate(ips)]
+            made = [self._address(ip, f"{path}.{component}[{index}]") for index, ip in enumerate(ips)]
             components.append((template, tuple(one for one in made if one is not None)))
         return tuple(components)
+
+    def _name(self, raw: str, path: str, what: str) -> Template | None:
+        """A service's or component's name. What no event changes is held against the API's spelling here, not first at 3 a.m."""
+        template = self._template(raw, path)
+        if template is not None and template.constant is not None and not PROCESS_NAME.fullmatch(template.constant):
+            self._problem(path, f"{raw!r} is no {what} name", "letters and digits, as the console shows it")
+        return template
+
+    def _address(self, raw: str, path: str) -> Template | None:
+        template = self._template(raw, path)
+        if template is not None and template.constant is not None and not is_address(template.constant):
+            self._problem(path, f"{raw!r} is no address", "such as 172.16.0.5, or a template such as {ip}")
+        return template
 
     def _template(self, raw: str, path: str) -> Template | None:
         try:
