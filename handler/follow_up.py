@@ -170,7 +170,8 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
     if verdict is not None and verdict.all_kept:
         return State.VERIFIED, "seen to have worked"
     if operation.state is State.IN_DOUBT and verdict is not None and seen is not None:
-        if verdict.none_touched and seen.status == RUNNING and now - operation.armed_at > SIGNATURE_SECONDS:
+        is_ruled_out = verdict.none_touched and not verdict.unclear and seen.status == RUNNING
+        if is_ruled_out and now - operation.armed_at > SIGNATURE_SECONDS:
             return State.NOT_SENT, "not carried out: nothing changed, and its signature is no longer valid"
         # Of some processes it may have been the cluster's own daemon, or somebody else.
         if operation.op_type is OpType.RESTART_SERVICE and not verdict.untouched:

@@ -340,6 +340,23 @@ def test_what_the_follow_up_concludes(
     assert conclude(operation, seen, observed, now)[0] is expected
 
 
+def test_a_start_in_doubt_that_ended_in_a_crash_is_not_taken_for_unsent(world: World) -> None:
+    """Started and down is what a start that was carried out may leave: nothing frees it to be sent again, and a person is told."""
+    processes = [one for one in world.cloud.cluster("emr-8kd2m1qp").processes() if one.service == "HBASE"]
+    for process in processes:
+        process.stop_by_operator()
+        process.refuse_to_recover()
+    faulty(world, Fault(Kind.RESET_AFTER_READING, ACTION))
+    world.deliver(sample("timer-morning-start"))
+    assert world.outcomes()[0]["outcome"] == "in_doubt"
+    for _ in range(11):
+        world.clock.sleep(60)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    (operation,) = world.function.ledger.operations()
+    assert operation.state is State.TIMED_OUT
+    assert alarms(world).count("operation.timed_out") == 1
+
+
 def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:
     """What cannot be looked at does not stay open for ever."""
     now = world.clock.now()

@@ -17,15 +17,15 @@ from tests.operations import an_operation
 NOW = 1_000_000.0
 
 
-def verdict(kept: int, carried_out: int, untouched: int) -> Verdict:
+def verdict(kept: int, carried_out: int, untouched: int, unclear: int) -> Verdict:
     groups = [
         tuple(f"{name}{n}" for n in range(count)) for name, count in (("k", kept), ("c", carried_out), ("u", untouched))
     ]
-    return Verdict(*groups)
+    return Verdict(groups[0], groups[1], groups[2], groups[2][:unclear])
 
 
 some = st.integers(0, 2)
-verdicts = st.builds(verdict, some, some, some).filter(lambda one: one.total > 0)
+verdicts = st.builds(verdict, some, some, some, some).filter(lambda one: one.total > 0)
 situations = st.fixed_dictionaries(
     {
         "state": st.sampled_from([State.ACCEPTED, State.IN_DOUBT]),
@@ -54,6 +54,7 @@ def test_a_request_in_doubt_is_ruled_out_only_when_it_cannot_act_any_more(situat
         assert situation["age"] > SIGNATURE_SECONDS
         assert situation["seen"] is not None
         assert situation["seen"].none_touched
+        assert not situation["seen"].unclear
         assert "signature" in why
 
 
