@@ -171,12 +171,13 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
         return State.VERIFIED, "seen to have worked"
     if operation.state is State.IN_DOUBT and verdict is not None and seen is not None:
         is_ruled_out = verdict.none_touched and not verdict.unclear and seen.status == RUNNING
-        if is_ruled_out and now - operation.armed_at > SIGNATURE_SECONDS:
+        if is_ruled_out and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:
             return State.NOT_SENT, "not carried out: nothing changed, and its signature is no longer valid"
         # Of some processes it may have been the cluster's own daemon, or somebody else.
         if operation.op_type is OpType.RESTART_SERVICE and not verdict.untouched:
             return State.ACCEPTED, "carried out: every process restarted"
-    if now < operation.deadline:
+    may_yet_act = operation.state is State.IN_DOUBT and now - operation.armed_at <= SIGNATURE_SECONDS
+    if now < operation.deadline or may_yet_act:
         return operation.state, ""
     if verdict is None:
         return State.TIMED_OUT, "its deadline passed, and the cluster could not be looked at"

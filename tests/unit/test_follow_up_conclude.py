@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -56,6 +57,28 @@ def test_a_request_in_doubt_is_ruled_out_only_when_it_cannot_act_any_more(situat
         assert situation["seen"].none_touched
         assert not situation["seen"].unclear
         assert "signature" in why
+
+
+def test_a_look_that_began_while_the_signature_was_valid_rules_nothing_out() -> None:
+    """What it showed may have changed before it ended."""
+    operation = an_operation("op-1", now=NOW, state=State.IN_DOUBT)
+    for began, state in ((SIGNATURE_SECONDS, State.IN_DOUBT), (SIGNATURE_SECONDS + 1, State.NOT_SENT)):
+        seen = Observation("emr-4zvc5mul", 2, {}, NOW + began)
+        assert conclude(operation, verdict(0, 0, 1, 0), seen, NOW + SIGNATURE_SECONDS + 30)[0] is state
+
+
+def test_what_may_yet_act_is_not_given_up() -> None:
+    """Maintenance has less patience than a signature has time: in doubt, it stays open, and its processes held, until then."""
+    operation = replace(an_operation("op-1", now=NOW, state=State.IN_DOUBT), deadline=NOW + 300)
+    for age, state in (
+        (301.0, State.IN_DOUBT),
+        (SIGNATURE_SECONDS, State.IN_DOUBT),
+        (SIGNATURE_SECONDS + 1, State.NOT_SENT),
+    ):
+        assert (
+            conclude(operation, verdict(0, 0, 1, 0), Observation("emr-4zvc5mul", 2, {}, NOW + age), NOW + age)[0]
+            is state
+        )
 
 
 @given(situations)
