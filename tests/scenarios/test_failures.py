@@ -357,6 +357,21 @@ def test_a_start_in_doubt_that_ended_in_a_crash_is_not_taken_for_unsent(world: W
     assert alarms(world).count("operation.timed_out") == 1
 
 
+@pytest.mark.parametrize(("looks_fail", "state"), [(1, State.VERIFIED), (30, State.TIMED_OUT)])
+def test_a_look_that_fails_at_the_deadline_is_not_the_last(world: World, looks_fail: int, state: State) -> None:
+    """One lost answer does not end an operation that worked; what can never be looked at ends all the same, with one alarm."""
+    kill(world)
+    world.deliver(sample(DOWN), time_limit_ms=2100)
+    world.clock.sleep(700)
+    faulty(world, *(Fault(Kind.CUT_BODY, action="DescribeInstances") for _ in range(looks_fail)))
+    for _ in range(20):
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+        world.clock.sleep(60)
+    (operation,) = world.function.ledger.operations()
+    assert operation.state is state
+    assert alarms(world) == ["operation.timed_out"] * (state is State.TIMED_OUT)
+
+
 def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:
     """What cannot be looked at does not stay open for ever."""
     now = world.clock.now()
