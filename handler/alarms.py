@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Seconds that sending alarms may take of an invocation; the first one loads a large library.
 SEND_SECONDS: Final = 10.0
+#: What is decided once and then said to every event that it holds back: whoever decides it raises its one alarm.
+SAID_WHERE_DECIDED: Final = frozenset({"guard.quarantine", "ledger.unavailable"})
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
         )
         for record in records
         # What was decided before and is only said again was alarmed before.
-        if record.outcome.is_alarming and not record.outcome.facts.get("replayed")
+        if record.outcome.is_alarming
+        and not record.outcome.facts.get("replayed")
+        and record.outcome.code not in SAID_WHERE_DECIDED
     ]
 
 

@@ -268,7 +268,8 @@ class ClusterRun:
             "ledger.unavailable", f"nothing was sent, since the ledger cannot be used: {error}", retry=True
         )
         hold(self.cases, outcome)
-        self._alarm(outcome, "ledger")
+        # One ledger for all clusters, and so one alarm.
+        self.alarms.append(Alarm(outcome.code, "", "ledger", outcome.reason))
 
     def _sending(self) -> Sending:
         return Sending(self.cluster, self.gateway, self.ledger, self.clock, self.log, self.deadline, self.alarms)

@@ -253,10 +253,13 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
     count = view.history.restarts.get(asked.key, 0)
     if (until is None or until <= view.now) and count < view.safety.quarantine.restarts:
         return None
+    if count < view.safety.quarantine.restarts:
+        why = f"restarts did not keep it healthy, and it is left alone for another {_span((until or view.now) - view.now)}"
+    else:
+        why = f"{count} restarts within {_span(view.safety.quarantine.within)} did not keep it healthy"
     return Outcome.refused(
         "guard.quarantine",
-        f"{asked.reading.target} is in quarantine: {count} restarts within {_span(view.safety.quarantine.within)} "
-        f"did not keep it healthy; `steward release {asked.key}` lets it out",
+        f"{asked.reading.target} is in quarantine: {why}; `steward release {asked.key}` lets it out",
         guard="quarantine",
         target=asked.key,
         restarts=count,

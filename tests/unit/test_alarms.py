@@ -91,6 +91,8 @@ def an_alarm(about: str = "op-1", **more: Any) -> Alarm:
         (Outcome.failed("a.b", "x"), True),
         (Outcome.in_doubt("a.b", "x"), True),
         (Outcome.refused("a.b", "x", replayed=True), False),
+        (Outcome.refused("guard.quarantine", "x"), False),  # escalated once, by whoever put it there
+        (Outcome.failed("ledger.unavailable", "x"), False),  # one ledger, one alarm
     ],
 )
 def test_a_person_hears_of_what_went_wrong(outcome: Outcome, is_said: bool) -> None:
