@@ -97,6 +97,7 @@ class Function:
         self._write = write or _to_stdout
         self._roles = AssumedRoles(self._clock)
         self._is_checked = False
+        self._said: dict[str, float] = {}
 
     @classmethod
     def of_this_instance(cls) -> Function:
@@ -174,6 +175,7 @@ class Function:
             api=CloudApi(self._transport),
             credentials=credentials,
             clock=self._clock,
+            said=self._said,
         )
 
     def examination(self, deadline: Deadline, time_limit: float) -> Examination:

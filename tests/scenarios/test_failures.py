@@ -74,9 +74,13 @@ def test_without_its_ledger_nothing_is_sent(broken: World) -> None:
 
 
 def test_without_its_ledger_one_alarm_is_raised(broken: World) -> None:
-    """However many events of however many clusters there are."""
-    broken.deliver(sample("alertmanager-two-clusters"), retries=0)
+    """However many events of however many clusters there are, and again only when the alarms' time is over."""
+    for _ in range(5):
+        broken.deliver(sample("alertmanager-two-clusters"), retries=0)
     assert alarms(broken) == ["ledger.unavailable"]
+    broken.clock.sleep(601)
+    broken.deliver(sample("alertmanager-two-clusters"), retries=0)
+    assert alarms(broken) == ["ledger.unavailable"] * 2
 
 
 def test_without_its_ledger_http_senders_are_asked_to_repeat(broken: World) -> None:
