@@ -69,8 +69,9 @@ class Pipeline:
             if isinstance(event, Unreadable):
                 fates.append((event, [], Outcome.refused("input.invalid", str(event.error))))
                 continue
-            if event.status == "resolved" and event.cluster in self.config.clusters:
-                resolved.setdefault(event.cluster, []).append(f"{event.source}:{event.id}")
+            if event.status == "resolved":
+                for cluster in self._clusters_of(event):
+                    resolved.setdefault(cluster, []).append(f"{event.source}:{event.id}")
             cases, outcome = self._understand(event)
             fates.append((event, cases, outcome))
             for case in cases:
@@ -100,6 +101,11 @@ class Pipeline:
         return served
 
     # -- one event
+
+    def _clusters_of(self, event: Event) -> set[str]:
+        """The clusters that a resolved alert concerned: the one that it names, and those that rules named when it fired."""
+        cases, _ = self._cases(event._replace(status="firing"))
+        return {event.cluster, *(case.intent.cluster for case in cases)} & self.config.clusters.keys()
 
     def _understand(self, event: Event) -> tuple[list[Case], Outcome | None]:
         """What the rules make of an event: its cases, or the outcome where there are none."""
