@@ -91,6 +91,14 @@ def test_without_its_ledger_http_senders_are_asked_to_repeat(broken: World) -> N
     assert broken.requests() == 0
 
 
+def test_without_its_ledger_an_alert_is_not_taken_for_resolved(broken: World) -> None:
+    """Its sender is to say so again: a late repeat of the alert would act otherwise."""
+    invocation = broken.deliver(sample("alertmanager-resolved"))
+    assert "RetryLater" in invocation.error
+    assert set(alarms(broken)) == {"ledger.unavailable"}
+    assert {line["code"] for line in broken.outcomes()} == {"ledger.unavailable"}
+
+
 def test_the_follow_up_without_its_ledger_says_so(broken: World) -> None:
     """It raises nothing: the next minute tries again."""
     answer = broken.deliver(timer_event("follow-up", MESSAGE, broken.clock.now())).answer
