@@ -32,7 +32,7 @@ class Ledger(Protocol):
         An *origin* is the sender's identity of the occurrence (source and event id); :meth:`end` marks origins, and an incident whose
         origin is marked is in ``Entry.ended``. Incidents that have no operation yet are intents; they are counted towards the
         storm ``breaker``: closed, it opens once more than ``intents`` fall into the last ``window`` seconds (counted in tenths of it); open,
-        it closes when ``close_after`` seconds have passed since it opened and no more than half of ``intents`` are in the window.
+        it closes when ``close_after`` seconds have passed since it opened and no more than half of ``intents``, or one alone, are in the window.
         """
 
     def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:

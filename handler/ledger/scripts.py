@@ -64,7 +64,7 @@ if fresh > 0 then
   if not open and count > most then
     open, opened = true, true
     redis.call('HSET', S .. 'breakers', cluster, ARGV[2])
-  elseif open and now - opened_at >= tonumber(ARGV[4]) and count <= most / 2 then
+  elseif open and now - opened_at >= tonumber(ARGV[4]) and count <= math.max(1, most / 2) then
     open = false
     redis.call('HDEL', S .. 'breakers', cluster)
   end

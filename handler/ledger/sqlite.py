@@ -91,7 +91,11 @@ class SqliteLedger:
             is_open, opened = opened_at is not None, False
             if opened_at is None and count > breaker.intents:
                 is_open = opened = True
-            elif opened_at is not None and now - opened_at >= breaker.close_after and count <= breaker.intents / 2:
+            elif (
+                opened_at is not None
+                and now - opened_at >= breaker.close_after
+                and count <= max(1, breaker.intents / 2)
+            ):
                 is_open = False
             if is_open != (opened_at is not None):
                 db.execute(

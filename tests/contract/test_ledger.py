@@ -221,6 +221,12 @@ def test_the_breaker_opens_and_closes_with_hysteresis(ledger: Ledger) -> None:
     assert not enter(ledger, "g", now=NOW + 1000, most=3).breaker_is_open
 
 
+def test_a_breaker_of_one_intent_closes(ledger: Ledger) -> None:
+    """Whoever asks is in the window: half of one would never be reached."""
+    assert enter(ledger, "a", "b", most=1).breaker_opened
+    assert not enter(ledger, "c", now=NOW + 1000, most=1).breaker_is_open
+
+
 def test_known_incidents_are_no_new_intents(ledger: Ledger) -> None:
     """A sender's repeats make no storm."""
     operation = armed(ledger)
