@@ -39,7 +39,7 @@ class Ledger(Protocol):
         """The cluster's past: the newest operation on every target, and what the budgets count.
 
         ``restarts`` counts, for each target, RestartService operations that were no orders and were settled as VERIFIED or FAILED in the
-        last ``quarantine_within`` seconds and after the target's last release. ``operations_last_hour`` counts all but NOT_SENT and
+        last ``quarantine_within`` seconds and after the target's last quarantine, released or over. ``operations_last_hour`` counts all but NOT_SENT and
         REJECTED ones.
         """
 

@@ -95,18 +95,21 @@ class RedisLedger:
             scripts.HISTORY, 7, cluster, now - 3600, now - quarantine_within
         )
         by_operation = {past.operation: past for past in map(_past, pasts)}
-        released_at = {target: float(at) for target, at in _pairs(released)}
+        until = {target: float(at) for target, at in _pairs(held)}
+        ended_at = {target: at for target, at in until.items() if at <= now}
+        for target, at in _pairs(released):
+            ended_at[target] = max(float(at), ended_at.get(target, 0.0))
         counts: dict[str, int] = {}
         for member, at in _pairs(restarts):
             target = member.partition("|")[2]
-            if float(at) > released_at.get(target, 0.0):
+            if float(at) > ended_at.get(target, 0.0):
                 counts[target] = counts.get(target, 0) + 1
         return History(
             version,
             recent,
             {target: by_operation[name] for target, name in _pairs(newest) if name in by_operation},
             counts,
-            {target: float(until) for target, until in _pairs(held) if float(until) > now},
+            {target: at for target, at in until.items() if at > now},
         )
 
     def arm(self, operation: Operation, version: int) -> bool:

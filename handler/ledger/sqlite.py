@@ -172,8 +172,9 @@ class SqliteLedger:
             restarts = dict(
                 db.execute(
                     "SELECT r.target, COUNT(*) FROM restarts r LEFT JOIN quarantine q ON q.cluster = r.cluster AND q.target = r.target "
-                    "WHERE r.cluster = ? AND r.at > ? AND r.at > COALESCE(q.released_at, 0) GROUP BY r.target",
-                    (cluster, now - quarantine_within),
+                    "WHERE r.cluster = ? AND r.at > ? AND r.at > COALESCE(q.released_at, 0) "
+                    "AND r.at > CASE WHEN q.until <= ? THEN q.until ELSE 0 END GROUP BY r.target",
+                    (cluster, now - quarantine_within, now),
                 )
             )
             quarantined = dict(

@@ -205,6 +205,17 @@ def test_quarantine_begins_once_and_ends_by_release(ledger: Ledger) -> None:
     assert ledger.quarantined(NOW + 6) == []
 
 
+def test_a_quarantine_that_is_over_lets_its_process_out(ledger: Ledger) -> None:
+    """Even where the restarts that led there are still in the window: they would put it back at once, and escalate again."""
+    settled(ledger, "op-1", State.VERIFIED, NOW)
+    assert ledger.quarantine(CLUSTER, TARGET, NOW + 1, NOW + 100)
+    assert ledger.history(CLUSTER, NOW + 99, quarantine_within=3600).restarts == {TARGET: 1}
+    history = ledger.history(CLUSTER, NOW + 100, quarantine_within=3600)
+    assert (history.quarantined, history.restarts) == ({}, {})
+    settled(ledger, "op-2", State.VERIFIED, NOW + 101)
+    assert ledger.history(CLUSTER, NOW + 102, quarantine_within=3600).restarts == {TARGET: 1}
+
+
 def test_an_ended_occurrence_is_known(ledger: Ledger) -> None:
     """A resolved alert ends the incident, for every rule."""
     ledger.end(CLUSTER, ["origin-a"], NOW)
