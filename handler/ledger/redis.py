@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 #: Seconds to connect, and to wait for a reply. A store that is slower than this is no store to act upon.
 TIMEOUT: Final = 0.5
+#: Clocks differ by less; a time so far ahead was written by one that was wrong.
+LEAP_SECONDS: Final = 60.0
 #: The breaker's window is counted in so many parts.
 PARTS: Final = 10
 #: Records are read, and operations forgotten, so many at a time.
@@ -175,7 +177,7 @@ class RedisLedger:
         return bool(self._run(scripts.CLAIM, key, now, seconds))
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
-        wait = self._run(scripts.TAKE, bucket, now, rate, burst, most_wait)
+        wait = self._run(scripts.TAKE, bucket, now, rate, burst, most_wait, LEAP_SECONDS)
         return None if wait is None else float(wait)
 
     # -- records

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
 SCHEMA_VERSION: Final = 2
 BUSY_SECONDS: Final = 2.0
+#: Clocks differ by less; a time so far ahead was written by one that was wrong.
+LEAP_SECONDS: Final = 60.0
 #: The breaker's window is counted in so many parts.
 PARTS: Final = 10
 
@@ -93,7 +95,7 @@ class SqliteLedger:
                 is_open = opened = True
             elif (
                 opened_at is not None
-                and now - opened_at >= breaker.close_after
+                and abs(now - opened_at) >= breaker.close_after
                 and count <= max(1, breaker.intents / 2)
             ):
                 is_open = False
@@ -129,8 +131,8 @@ class SqliteLedger:
     def _count(self, db: sqlite3.Connection, cluster: str, now: float, window: float) -> int:
         size = window / PARTS
         row = db.execute(
-            "SELECT COALESCE(SUM(count), 0) FROM intents WHERE cluster = ? AND size = ? AND part > ?",
-            (cluster, size, int(now // size) - PARTS),
+            "SELECT COALESCE(SUM(count), 0) FROM intents WHERE cluster = ? AND size = ? AND part BETWEEN ? AND ?",
+            (cluster, size, int(now // size) - PARTS + 1, int(now // size)),
         ).fetchone()
         return int(row[0])
 
@@ -315,7 +317,7 @@ class SqliteLedger:
     def claim(self, key: str, now: float, seconds: float) -> bool:
         with self._writing(durable=False) as db:
             row = db.execute("SELECT at FROM claims WHERE key = ?", (key,)).fetchone()
-            if row and now - row[0] < seconds:
+            if row and abs(now - row[0]) < seconds:
                 return False
             db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (key, now))
             return True
@@ -324,7 +326,10 @@ class SqliteLedger:
         with self._writing(durable=False) as db:
             row = db.execute("SELECT tokens, at FROM buckets WHERE key = ?", (bucket,)).fetchone()
             tokens, at = row or (burst, now)
-            # A clock that went back fills nothing, and takes nothing away.
+            if at > now + LEAP_SECONDS:
+                at = now
+                db.execute("UPDATE buckets SET at = ? WHERE key = ?", (at, bucket))
+            # A clock that is behind another's fills nothing, and takes nothing away.
             tokens = min(burst, tokens + max(0.0, now - at) * rate)
             wait = max(0.0, (1 - tokens) / rate)
             if wait > most_wait:

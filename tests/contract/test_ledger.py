@@ -253,6 +253,29 @@ def test_a_claim_is_had_once(ledger: Ledger) -> None:
     assert ledger.claim("other", NOW, 60)
 
 
+def test_a_clock_that_was_wrong_is_not_waited_for(ledger: Ledger) -> None:
+    """A day ahead, and put right: alarms are said, requests are sent and the breaker closes without that day having to pass."""
+    wrong = NOW + 86_400
+    assert ledger.claim("k", wrong, 60)
+    assert ledger.claim("k", NOW, 60)
+    while ledger.take("b", wrong, rate=20, burst=20, most_wait=3.0) is not None:
+        pass
+    assert ledger.take("b", NOW, rate=20, burst=20, most_wait=3.0) is None
+    taken = [ledger.take("b", NOW + second, rate=20, burst=20, most_wait=3.0) for second in range(1, 60)]
+    assert None not in taken[4:]  # what was taken in advance is given back first
+    assert enter(ledger, *"abcd", now=wrong, most=3).breaker_opened
+    assert not enter(ledger, "e", most=3).breaker_is_open
+
+
+def test_a_clock_that_is_a_little_behind_gives_no_more_tokens(ledger: Ledger) -> None:
+    """Two instances whose clocks differ share one bucket, at its rate."""
+    taken = 0
+    for tenth in range(100):
+        for behind in (0.0, 30.0):
+            taken += ledger.take("b", NOW + tenth / 10 - behind, rate=2, burst=2, most_wait=0.0) is not None
+    assert taken <= 2 + 2 * 10
+
+
 @given(steps=st.lists(st.floats(0, 2), max_size=40), rate=st.floats(0.5, 20), burst=st.floats(1, 20))
 def test_the_bucket_never_gives_more_than_it_holds(steps: list[float], rate: float, burst: float) -> None:
     """Over any time from the start: at most the burst and what flowed in since."""
