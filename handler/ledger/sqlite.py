@@ -67,6 +67,8 @@ class SqliteLedger:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
+        #: Which file the connection is to.
+        self._file: tuple[int, int] | None = None
         #: What ``synchronous`` is set to; None where it is not known.
         self._is_durable: bool | None = None
 
@@ -456,9 +458,11 @@ class SqliteLedger:
     def _open(self, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
         # A connection must not cross a fork: SQLite's locks are the process's.
         known = self._connection
-        if known is not None and self._pid == os.getpid():
-            return known
         is_memory = self._path == ":memory:"
+        if known is not None and self._pid == os.getpid():
+            if is_memory or _identity(self._path) == self._file:
+                return known
+            self.close()  # it was deleted or replaced: whoever opens it now does not see what is written there
         if not is_memory:
             folder = os.path.dirname(os.path.abspath(self._path))
             if not os.path.isdir(folder):
@@ -472,6 +476,7 @@ class SqliteLedger:
             db.close()
             raise
         self._connection, self._pid, self._is_durable = db, os.getpid(), None
+        self._file = None if is_memory else _identity(self._path)
         return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
@@ -505,6 +510,15 @@ class SqliteLedger:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """What tells a file from another of its name; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _past(row: Sequence[Any], digest: str = "") -> Past:

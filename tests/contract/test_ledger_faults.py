@@ -85,6 +85,23 @@ def test_a_missing_folder_and_a_full_disk_are_said(tmp_path: Path) -> None:
         ledger.arm(full, pages)
 
 
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.rename(path.with_suffix(".old"))])
+def test_a_file_that_was_taken_away_is_nobodys_ledger(tmp_path: Path, spoil: Any) -> None:
+    """Whoever has it open would arm what others, in the file that is there now, arm too."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    first = open_ledger(url)
+    seen = first.history(CLUSTER, NOW, quarantine_within=1).version
+    spoil(tmp_path / "ledger.db")
+    for log in tmp_path.glob("ledger.db-*"):
+        log.unlink()
+    second = open_ledger(url)
+    assert second.arm(an_operation("op-1"), seen)
+    assert not first.arm(an_operation("op-2"), seen)
+    assert first.get("op-1") == an_operation("op-1")
+    first.close()
+    second.close()
+
+
 @pytest.mark.parametrize("url", ["", "sqlite://x", "sqlite:///", "mysql://x", "redis:/x", "redis://", "redis://h:port"])
 def test_an_unknown_url_is_refused(url: str) -> None:
     """Naming the variable and the forms."""
