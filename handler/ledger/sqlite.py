@@ -451,7 +451,7 @@ class SqliteLedger:
         with self._lock:
             try:
                 yield self._open(sqlite3.connect)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:  # the file's mode is set beside SQLite
                 self.close()
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: {error}") from None
 
