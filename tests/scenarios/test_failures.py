@@ -91,6 +91,18 @@ def test_without_its_ledger_http_senders_are_asked_to_repeat(broken: World) -> N
     assert broken.requests() == 0
 
 
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "ResourceInUse.InstanceInProcess"])
+def test_http_senders_are_asked_to_repeat_what_was_certainly_not_carried_out(world: World, code: str) -> None:
+    """As the platform is for a timer: what Alertmanager is told 200 of, it repeats in hours. The repeat is sent, once."""
+    adapter = faulty(world, *(Fault.api_error(code, action=ACTION) for _ in range(4)))
+    answer = post(world, sample("request-restart-hive"))
+    assert (answer["statusCode"], world.requests()) == (503, 0)
+    adapter.faults.clear()
+    world.clock.sleep(60)
+    assert post(world, sample("request-restart-hive"))["statusCode"] in (200, 202)
+    assert world.requests() == 1
+
+
 def test_without_its_ledger_an_alert_is_not_taken_for_resolved(broken: World) -> None:
     """Its sender is to say so again: a late repeat of the alert would act otherwise."""
     invocation = broken.deliver(sample("alertmanager-resolved"))
