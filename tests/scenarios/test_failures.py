@@ -23,6 +23,7 @@ from handler.operations import OpType
 from handler.settings import Credentials, Endpoint, Settings
 from handler.steward_file import read_raw
 from handler.verification import Verdict
+from handler.watch import side_by_side
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
 from harness.emulator import function_url_event, timer_event
@@ -400,6 +401,28 @@ def test_a_look_that_fails_at_the_deadline_is_not_the_last(world: World, looks_f
     (operation,) = world.function.ledger.operations()
     assert operation.state is state
     assert alarms(world) == ["operation.timed_out"] * (state is State.TIMED_OUT)
+
+
+def test_a_rolling_restart_tells_its_progress_and_ends_once(make_world: MakeWorld) -> None:
+    """n of m in the log, the oldest first; two follow-ups at the same time end it once, with one line."""
+    world = make_world(loosened({"max_nodes": 3, "max_share": "100%"}))
+    event = sample(DOWN)
+    (alert,) = event["alerts"]
+    ips = [f"172.16.0.{node}" for node in (5, 6, 7)]
+    event["alerts"] = [{**alert, "labels": {**alert["labels"], "ip": ip}, "fingerprint": ip} for ip in ips]
+    for ip in ips:
+        kill(world, ip)
+    world.deliver(event, time_limit_ms=2100)
+    for _ in range(20):
+        side_by_side(
+            lambda _: world.function.handle(timer_event("follow-up", MESSAGE, world.clock.now()), {}),
+            ["one", "another"],
+        )
+        world.clock.sleep(10)
+    told = [(line["verified"], line["of"]) for line in world.lines if line["event"] == "steward.progress"]
+    assert [of for _, of in told] == [3] * len(told)
+    assert {1, 2, 3} <= {verified for verified, _ in told}
+    assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
 
 
 def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:
