@@ -91,7 +91,10 @@ class Alarms:
         api: CloudApi,
         credentials: Credentials | None,
         clock: Clock,
+        said: dict[str, float] | None = None,
     ) -> None:
+        """``said``: where this instance notes what it said while the ledger could not (key → seconds since the epoch)."""
+        self._said = {} if said is None else said
         self._settings = settings
         self._env = env
         self._ledger = ledger
@@ -137,10 +140,15 @@ class Alarms:
                 log.error("steward.alarm.unsent", way=name, problem=problem[:300])
 
     def _is_first(self, alarm: Alarm) -> bool:
+        now, within = self._clock.now(), self._settings.group_within
         try:
-            return self._ledger.claim(f"alarm|{alarm.key}", self._clock.now(), self._settings.group_within)
+            return self._ledger.claim(f"alarm|{alarm.key}", now, within)
         except LedgerUnavailable:
-            return True  # rather twice than never
+            # Rather twice than never, but not with each of a storm's deliveries.
+            is_first = not 0 <= now - self._said.get(alarm.key, float("-inf")) < within
+            if is_first:
+                self._said[alarm.key] = now
+            return is_first
 
     def _to_chat(self, alarms: Sequence[Alarm], log: Log, deadline: Deadline) -> None:
         import apprise

@@ -93,9 +93,22 @@ class _Reader:
             safety=self._safety(shape.get("safety") or {}, clusters),
             alarms=self._alarms(shape.get("alarms") or {}),
         )
+        self._remembered(config)
         if self._problems:
             raise InvalidConfiguration(tuple(self._problems))
         return config
+
+    def _remembered(self, config: Config) -> None:
+        """What is forgotten protects nothing: the ledger has to remember for as long as anything is counted."""
+        spans = [(config.safety.quarantine.within, "safety.quarantine.within")]
+        for rule in config.rules:
+            for limits in (rule.limits, rule.order_limits):
+                spans.append((limits.cooldown, f"the cooldown of rule {rule.name}"))
+                spans.append((limits.max_event_age, f"the max_event_age of rule {rule.name}"))
+        seconds, longest = max(spans)
+        if seconds > config.safety.keep_records:
+            hint = f"at least {seconds:g} seconds, or a shorter span there"
+            self._problem("safety.keep_records", f"is shorter than {longest}, which would be forgotten", hint)
 
     def _problem(self, path: str, problem: str, hint: str = "") -> None:
         found = ConfigurationError(problem, path=path, where=self._locate(path), hint=hint)

@@ -97,6 +97,7 @@ class Function:
         self._write = write or _to_stdout
         self._roles = AssumedRoles(self._clock)
         self._is_checked = False
+        self._said: dict[str, float] = {}
 
     @classmethod
     def of_this_instance(cls) -> Function:
@@ -174,6 +175,7 @@ class Function:
             api=CloudApi(self._transport),
             credentials=credentials,
             clock=self._clock,
+            said=self._said,
         )
 
     def examination(self, deadline: Deadline, time_limit: float) -> Examination:
@@ -271,8 +273,8 @@ class Invocation:
         if unreadable and len(unreadable) == len(events):
             faults = [fault for error in unreadable for fault in error.faults][:20]
             return answers.problem(400, "nothing in the body can be served", faults=faults)
-        if any(record.outcome.code in ("ledger.unavailable", "time.short", "look.failed") for record in served.records):
-            return answers.problem(503, _retryable(served.records)[0].outcome.reason, headers={"Retry-After": "60"})
+        if retryable := _retryable(served.records):
+            return answers.problem(503, retryable[0].outcome.reason, headers={"Retry-After": "60"})
         return answers.answer(served.records, is_direct=events[0].source == "request", extra=_for_sender(payload))
 
     # -- the doctor

@@ -127,6 +127,11 @@ class Reading(NamedTuple):
         """Whether taking it away would be felt: anything that is not known to be down."""
         return self.service_status == STARTED and self.health != UNAVAILABLE
 
+    @property
+    def surely_serves(self) -> bool:
+        """Whether it can be counted upon while another is away: a probe that could not tell is no promise."""
+        return self.serves and self.health != UNKNOWN
+
     def describe(self) -> str:
         """``started, health unavailable, last restart 2024-08-16 14:13:32``."""
         state = {STARTED: "started", STOPPED: "stopped"}.get(self.service_status, f"status {self.service_status}")

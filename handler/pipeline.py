@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from handler import guards
+from handler.alarms import Alarm
 from handler.cases import Case, most_urgent
 from handler.decision import ClusterRun
 from handler.errors import InvalidInput, LedgerUnavailable
@@ -24,7 +25,6 @@ from handler.watch import side_by_side
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handler.alarms import Alarm
     from handler.clock import Clock, Deadline
     from handler.configuration import Config
     from handler.emr import Gateway
@@ -64,13 +64,14 @@ class Pipeline:
         served = Served([])
         fates: list[tuple[Event | Unreadable, list[Case], Outcome | None]] = []
         by_cluster: dict[str, list[Case]] = {}
-        resolved: dict[str, list[str]] = {}
+        resolved: dict[str, list[Event]] = {}
         for event in received:
             if isinstance(event, Unreadable):
                 fates.append((event, [], Outcome.refused("input.invalid", str(event.error))))
                 continue
-            if event.status == "resolved" and event.cluster in self.config.clusters:
-                resolved.setdefault(event.cluster, []).append(f"{event.source}:{event.id}")
+            if event.status == "resolved":
+                for cluster in self._clusters_of(event):
+                    resolved.setdefault(cluster, []).append(event)
             cases, outcome = self._understand(event)
             fates.append((event, cases, outcome))
             for case in cases:
@@ -91,15 +92,25 @@ class Pipeline:
                 deadline=deadline,
             ).serve()
 
-        for cluster, origins in resolved.items():
-            self._end(cluster, origins)
+        unwritten: dict[int, Outcome] = {}
+        for cluster, events in resolved.items():
+            if failure := self._end(cluster, events):
+                unwritten.update((id(event), failure) for event in events)
+                served.alarms.append(Alarm(failure.code, "", "ledger", failure.reason))
         for alarms in side_by_side(serve_cluster, list(by_cluster.items())):
             served.alarms.extend(alarms)
         now = self.clock.now()
-        served.records = [_record(now, event, cases, outcome) for event, cases, outcome in fates]
+        served.records = [
+            _record(now, event, cases, unwritten.get(id(event), outcome)) for event, cases, outcome in fates
+        ]
         return served
 
     # -- one event
+
+    def _clusters_of(self, event: Event) -> set[str]:
+        """The clusters that a resolved alert concerned: the one that it names, and those that rules named when it fired."""
+        cases, _ = self._cases(event._replace(status="firing"))
+        return {event.cluster, *(case.intent.cluster for case in cases)} & self.config.clusters.keys()
 
     def _understand(self, event: Event) -> tuple[list[Case], Outcome | None]:
         """What the rules make of an event: its cases, or the outcome where there are none."""
@@ -164,11 +175,14 @@ class Pipeline:
             cases.append(Case(event, intent, digest))
         return cases, refusal
 
-    def _end(self, cluster: str, origins: list[str]) -> None:
+    def _end(self, cluster: str, events: list[Event]) -> Outcome | None:
+        """Write down that these alerts are over; what their outcome is where that fails: the sender is to say it again."""
         try:
-            self.ledger.end(cluster, origins, self.clock.now())
+            self.ledger.end(cluster, [f"{event.source}:{event.id}" for event in events], self.clock.now())
         except LedgerUnavailable as error:
-            self.log.error("steward.ledger.unavailable", cluster=cluster, problem=str(error))
+            why = f"that the alert is resolved could not be written down, since the ledger cannot be used: {error}"
+            return Outcome.failed("ledger.unavailable", why, retry=True)
+        return None
 
 
 def _record(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> Record:

@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 #: Seconds to connect, and to wait for a reply. A store that is slower than this is no store to act upon.
 TIMEOUT: Final = 0.5
+#: Clocks differ by less; a time so far ahead was written by one that was wrong.
+LEAP_SECONDS: Final = 60.0
 #: The breaker's window is counted in so many parts.
 PARTS: Final = 10
 #: Records are read, and operations forgotten, so many at a time.
@@ -95,18 +97,21 @@ class RedisLedger:
             scripts.HISTORY, 7, cluster, now - 3600, now - quarantine_within
         )
         by_operation = {past.operation: past for past in map(_past, pasts)}
-        released_at = {target: float(at) for target, at in _pairs(released)}
+        until = {target: float(at) for target, at in _pairs(held)}
+        ended_at = {target: at for target, at in until.items() if at <= now}
+        for target, at in _pairs(released):
+            ended_at[target] = max(float(at), ended_at.get(target, 0.0))
         counts: dict[str, int] = {}
         for member, at in _pairs(restarts):
             target = member.partition("|")[2]
-            if float(at) > released_at.get(target, 0.0):
+            if float(at) > ended_at.get(target, 0.0):
                 counts[target] = counts.get(target, 0) + 1
         return History(
             version,
             recent,
             {target: by_operation[name] for target, name in _pairs(newest) if name in by_operation},
             counts,
-            {target: float(until) for target, until in _pairs(held) if float(until) > now},
+            {target: at for target, at in until.items() if at > now},
         )
 
     def arm(self, operation: Operation, version: int) -> bool:
@@ -172,7 +177,7 @@ class RedisLedger:
         return bool(self._run(scripts.CLAIM, key, now, seconds))
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
-        wait = self._run(scripts.TAKE, bucket, now, rate, burst, most_wait)
+        wait = self._run(scripts.TAKE, bucket, now, rate, burst, most_wait, LEAP_SECONDS)
         return None if wait is None else float(wait)
 
     # -- records

@@ -16,6 +16,7 @@ from rich.text import Text
 from handler import steward_file
 from handler.configuration_file import InvalidConfiguration, duration
 from handler.errors import ConfigurationError, InvalidInput
+from handler.operations import Target
 from handler.templates import TemplateError
 from harness import serverless_file
 from harness.command.deliver import _read, example_or, user_ledger
@@ -209,6 +210,9 @@ def release(
 
     Example: steward release HDFS/datanode/172.16.0.5
     """
+    parts = target.split("/")
+    if len(parts) == len(Target._fields):
+        target = Target(*parts).key  # however the alert or the console spells it
     clusters = user_ledger().release(target, time.time(), cluster)
     if not clusters:
         typer.echo(f"{target} is not in quarantine", err=True)

@@ -205,6 +205,17 @@ def test_quarantine_begins_once_and_ends_by_release(ledger: Ledger) -> None:
     assert ledger.quarantined(NOW + 6) == []
 
 
+def test_a_quarantine_that_is_over_lets_its_process_out(ledger: Ledger) -> None:
+    """Even where the restarts that led there are still in the window: they would put it back at once, and escalate again."""
+    settled(ledger, "op-1", State.VERIFIED, NOW)
+    assert ledger.quarantine(CLUSTER, TARGET, NOW + 1, NOW + 100)
+    assert ledger.history(CLUSTER, NOW + 99, quarantine_within=3600).restarts == {TARGET: 1}
+    history = ledger.history(CLUSTER, NOW + 100, quarantine_within=3600)
+    assert (history.quarantined, history.restarts) == ({}, {})
+    settled(ledger, "op-2", State.VERIFIED, NOW + 101)
+    assert ledger.history(CLUSTER, NOW + 102, quarantine_within=3600).restarts == {TARGET: 1}
+
+
 def test_an_ended_occurrence_is_known(ledger: Ledger) -> None:
     """A resolved alert ends the incident, for every rule."""
     ledger.end(CLUSTER, ["origin-a"], NOW)
@@ -221,6 +232,12 @@ def test_the_breaker_opens_and_closes_with_hysteresis(ledger: Ledger) -> None:
     assert not enter(ledger, "g", now=NOW + 1000, most=3).breaker_is_open
 
 
+def test_a_breaker_of_one_intent_closes(ledger: Ledger) -> None:
+    """Whoever asks is in the window: half of one would never be reached."""
+    assert enter(ledger, "a", "b", most=1).breaker_opened
+    assert not enter(ledger, "c", now=NOW + 1000, most=1).breaker_is_open
+
+
 def test_known_incidents_are_no_new_intents(ledger: Ledger) -> None:
     """A sender's repeats make no storm."""
     operation = armed(ledger)
@@ -234,6 +251,29 @@ def test_a_claim_is_had_once(ledger: Ledger) -> None:
     assert not ledger.claim("k", NOW + 59, 60)
     assert ledger.claim("k", NOW + 60, 60)
     assert ledger.claim("other", NOW, 60)
+
+
+def test_a_clock_that_was_wrong_is_not_waited_for(ledger: Ledger) -> None:
+    """A day ahead, and put right: alarms are said, requests are sent and the breaker closes without that day having to pass."""
+    wrong = NOW + 86_400
+    assert ledger.claim("k", wrong, 60)
+    assert ledger.claim("k", NOW, 60)
+    while ledger.take("b", wrong, rate=20, burst=20, most_wait=3.0) is not None:
+        pass
+    assert ledger.take("b", NOW, rate=20, burst=20, most_wait=3.0) is None
+    taken = [ledger.take("b", NOW + second, rate=20, burst=20, most_wait=3.0) for second in range(1, 60)]
+    assert None not in taken[4:]  # what was taken in advance is given back first
+    assert enter(ledger, *"abcd", now=wrong, most=3).breaker_opened
+    assert not enter(ledger, "e", most=3).breaker_is_open
+
+
+def test_a_clock_that_is_a_little_behind_gives_no_more_tokens(ledger: Ledger) -> None:
+    """Two instances whose clocks differ share one bucket, at its rate."""
+    taken = 0
+    for tenth in range(100):
+        for behind in (0.0, 30.0):
+            taken += ledger.take("b", NOW + tenth / 10 - behind, rate=2, burst=2, most_wait=0.0) is not None
+    assert taken <= 2 + 2 * 10
 
 
 @given(steps=st.lists(st.floats(0, 2), max_size=40), rate=st.floats(0.5, 20), burst=st.floats(1, 20))

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from handler.clock import SystemClock
+from handler.ledger import open_ledger
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
@@ -46,6 +48,22 @@ def test_the_demo_verifies_everything(tmp_path: Path) -> None:
     for step in ("event", "rule", "plan", "guards", "request", "verify", "outcome"):
         assert len(re.findall(rf"^  {step} ", done.stdout, re.MULTILINE)) >= 3
     assert "\x1b[" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "spelling", ["HDFS/datanode/172.16.0.5", "HDFS/DataNode/172.16.0.5", "hdfs/DATANODE/172.16.0.5"]
+)
+def test_release_takes_any_spelling(tmp_path: Path, spelling: str) -> None:
+    """As the outcome, the alert or the console has it; it says in which cluster, and only there where one is named."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    now = time.time()
+    for cluster in ("emr-4zvc5mul", "emr-8kd2m1qp"):
+        assert ledger.quarantine(cluster, "HDFS/datanode/172.16.0.5", now, now + 3600)
+    where = {"STEWARD_LEDGER": f"sqlite:///{tmp_path}/ledger.db"}
+    done = steward("release", spelling, "--cluster", "emr-8kd2m1qp", cwd=tmp_path, **where)
+    assert (done.returncode, done.stdout) == (0, "HDFS/datanode/172.16.0.5 is released in emr-8kd2m1qp\n")
+    assert [cluster for cluster, _, _ in ledger.quarantined(now + 1)] == ["emr-4zvc5mul"]
+    ledger.close()
 
 
 def test_run_explain_history(tmp_path: Path) -> None:

@@ -171,6 +171,19 @@ def _as_first_delivered(world: World, event: dict[str, Any]) -> dict[str, Any]:
     return {**event, "alerts": [{**alert, "startsAt": first} for alert in event["alerts"]]}
 
 
+def test_a_resolved_alert_ends_the_incident_of_a_rule_that_names_its_cluster_itself(make_world: MakeWorld) -> None:
+    """Its sender knows no cluster: what fired reached this one by the rule, and so does its end, before a late repeat of it."""
+    world = make_world(example_with(lambda raw: raw["rules"][0]["do"].update(cluster="emr-4zvc5mul")))
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    fires = _alerts(world, n5=10)
+    del fires["alerts"][0]["labels"]["cluster_id"]
+    ends = {**fires, "status": "resolved", "alerts": [{**fires["alerts"][0], "status": "resolved"}]}
+    world.deliver(ends, fresh=False)
+    world.deliver(fires, fresh=False)
+    assert [line["code"] for line in world.outcomes()] == ["guard.resolved", "guard.ended"]
+    assert world.requests() == 0
+
+
 def test_a_thousand_alerts_are_one_request(make_world: MakeWorld) -> None:
     """The union of the addresses is exact, and every event is named in exactly one decision."""
 
