@@ -27,6 +27,8 @@ class Case:
     period: str = ""
     #: Why some of its processes are not served, where others are.
     held_in_part: Outcome | None = None
+    #: Whether some of these are only deferred: a repeat may serve them.
+    has_more: bool = False
     #: The sender's identity of the occurrence.
     origin: str = field(init=False)
     #: The rule and the sender's identity of the occurrence: what is served once.

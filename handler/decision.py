@@ -93,6 +93,8 @@ class ClusterRun:
                 case.outcome = guards.not_seen_before(case.digest, past) or stormy
             if past is not None and case.outcome is not None:
                 case.operation = past.operation
+            elif past is not None and past.parts_since:
+                case.intent = case.intent._replace(parts_since=past.parts_since)
         return [case for case in self.cases if case.outcome is None]
 
     # -- one plan: look, decide, arm, send, look again
@@ -120,6 +122,7 @@ class ClusterRun:
             self.log.debug("steward.ledger.conflict", cluster=self.cluster.id, version=version)
             for case in cases:
                 case.outcome = case.held_in_part = None
+                case.has_more = False
         hold(cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retry=True))
 
     def _decide(self, the_plan: Plan, by_intent: dict[int, Case]) -> tuple[Operation, Request, int] | None:
@@ -212,6 +215,7 @@ class ClusterRun:
         for key, outcomes in _said(held).items():
             if key in served:
                 by_intent[key].held_in_part = most_urgent(outcomes)
+                by_intent[key].has_more = any(outcome.status == "deferred" for outcome in outcomes)
             elif by_intent[key].outcome is None:
                 by_intent[key].outcome = most_urgent(outcomes)
 
@@ -257,6 +261,11 @@ class ClusterRun:
             digest=request.digest(),
             before={one.key: one.reading.last_restart for one in chosen},
             incidents={case.incident: case.digest for case in served},
+            parts={
+                case.incident: case.intent.parts_since or now
+                for case in served
+                if case.has_more or case.intent.parts_since
+            },
             events=tuple(dict.fromkeys(case.event.id for case in served)),
             rules=tuple(dict.fromkeys(case.intent.rule for case in served)),
             is_order=any(one.is_order for one in chosen),

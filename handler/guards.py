@@ -101,8 +101,8 @@ INTENT_GUARDS: Final[tuple[IntentGuard, ...]] = (listed, allowed, fresh, unfroze
 
 
 def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
-    """The same occurrence is served once; the same occurrence asking for something else is a mistake, said loudly."""
-    if past is None or past.state is State.NOT_SENT:
+    """The same occurrence is served once, and what was left of it once more; the same occurrence asking for something else is a mistake, said loudly."""
+    if past is None or past.leaves_its_incident_open:
         return None
     facts = {"operation": past.operation, "guard": "once", "state": past.state.value, "api_request_id": past.request_id}
     if past.digest != digest:
@@ -210,6 +210,22 @@ def not_under_operation(asked: Asked, view: View) -> Outcome | None:
     )
 
 
+def not_served(asked: Asked, view: View) -> Outcome | None:
+    """An occurrence that is served in parts has each process once, an order too."""
+    past = view.history.targets.get(asked.key)
+    if past is None or past.state in UNTOUCHED or past.op_type is not asked.manner.op_type:
+        return None
+    if any(intent.parts_since is None or intent.parts_since > past.at for intent in asked.intents):
+        return None
+    return Outcome.skipped(
+        "once.served",
+        f"this occurrence is served in parts, and {asked.reading.target} had its part: operation {past.operation}, {past.state}",
+        guard="served",
+        operation=past.operation,
+        state=past.state.value,
+    )
+
+
 def not_stale(asked: Asked, view: View) -> Outcome | None:
     """An alert from before a fix that was seen to work asks for what is already done."""
     past = view.history.targets.get(asked.key)
@@ -267,7 +283,7 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
 
 
 #: What these say does not depend on what the process is seen to be.
-PAST_GUARDS: Final = (not_under_operation, not_stale)
+PAST_GUARDS: Final = (not_under_operation, not_served, not_stale)
 
 ProcessGuard = Callable[["Asked", View], "Outcome | None"]
 PROCESS_GUARDS: Final[tuple[ProcessGuard, ...]] = (
@@ -275,6 +291,7 @@ PROCESS_GUARDS: Final[tuple[ProcessGuard, ...]] = (
     not_stopped,
     not_satisfied,
     not_under_operation,
+    not_served,
     needed,
     not_stale,
     not_quarantined,

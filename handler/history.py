@@ -36,6 +36,8 @@ class State(str, Enum):
 OPEN: Final = frozenset({State.SENDING, State.ACCEPTED, State.IN_DOUBT})
 #: States of operations that did nothing to the cluster.
 UNTOUCHED: Final = frozenset({State.NOT_SENT, State.REJECTED})
+#: States in which what was sent is over.
+ENDED: Final = frozenset(State) - OPEN - UNTOUCHED
 
 
 class Past(NamedTuple):
@@ -53,10 +55,17 @@ class Past(NamedTuple):
     #: The API's code or the reason, where there is one.
     code: str = ""
     request_id: str = ""
+    #: Of an incident that is served in parts: when the first of them was armed; 0 where it is served at once.
+    parts_since: float = 0.0
 
     @property
     def is_open(self) -> bool:
         return self.state in OPEN
+
+    @property
+    def leaves_its_incident_open(self) -> bool:
+        """Whether the incident may be served again: nothing was sent, or a part of it may be left."""
+        return self.state is State.NOT_SENT or (self.parts_since > 0 and self.state in ENDED)
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,8 @@ class Operation:
     rules: tuple[str, ...]
     #: Whether a timer or a person asked.
     is_order: bool
+    #: Those of the incidents that are served in parts, each with the time at which the first part was armed.
+    parts: Mapping[str, float] = field(default_factory=dict)
     #: Batches that a rolling restart takes; 1 otherwise.
     batches: int = 1
     attempts: int = 1

@@ -53,3 +53,5 @@ class Intent(NamedTuple):
     limits: Limits = Limits()
     #: When the event happened, seconds since the epoch; None where the sender does not say.
     occurred_at: float | None = None
+    #: When the first part of it was armed, seconds since the epoch, where it is served in parts.
+    parts_since: float | None = None

@@ -46,8 +46,8 @@ class Ledger(Protocol):
     def arm(self, operation: Operation, version: int) -> bool:
         """Write ``operation`` (state SENDING) durably, if the cluster's version is still ``version``; answers whether it is written.
 
-        Also False, with nothing written, where one of its incidents already has an operation that is not NOT_SENT, or one of its targets
-        an open one: the version makes that impossible for callers that read before they armed, and the store does not rely on
+        Also False, with nothing written, where one of its incidents already has an operation that does not leave it open
+        (:attr:`Past.leaves_its_incident_open`), or one of its targets an open one: the version makes that impossible for callers that read before they armed, and the store does not rely on
         it. On True each target's and incident's newest operation is this one.
         """
 

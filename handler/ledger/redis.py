@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import Entry, History, Operation, Past, State
 from handler.ledger import scripts
-from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from, records_to_texts
+from handler.ledger.rows import (
+    CHANGING,
+    SCHEMA_VERSION,
+    changing,
+    operation_from,
+    operation_to_text,
+    record_from,
+    records_to_texts,
+)
 from handler.operations import OpType
 
 if TYPE_CHECKING:
@@ -78,7 +86,7 @@ class RedisLedger:
             *parts,
             *pairs,
         )
-        pasts = {known[at]: _past(known[at + 2], known[at + 1]) for at in range(0, len(known), 3)}
+        pasts = {known[at]: _past(known[at + 3], known[at + 1], float(known[at + 2])) for at in range(0, len(known), 4)}
         return Entry(pasts, frozenset(ended), count, bool(is_open), bool(opened))
 
     def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
@@ -115,7 +123,11 @@ class RedisLedger:
         )
 
     def arm(self, operation: Operation, version: int) -> bool:
-        incidents = [text for pair in operation.incidents.items() for text in pair]
+        incidents = [
+            text
+            for key, digest in operation.incidents.items()
+            for text in (key, f"{operation.parts.get(key, 0.0)!r}|{digest}")
+        ]
         return bool(
             self._run(
                 scripts.ARM,
@@ -309,7 +321,7 @@ class RedisLedger:
                 from redis.backoff import NoBackoff
                 from redis.retry import Retry
 
-                self._client = redis.Redis.from_url(
+                client = redis.Redis.from_url(
                     self._url,
                     decode_responses=True,
                     protocol=2,  # what every Redis, and every proxy before one, speaks
@@ -317,7 +329,13 @@ class RedisLedger:
                     socket_connect_timeout=TIMEOUT,
                     retry=Retry(NoBackoff(), 0),
                 )
-                self._pid = os.getpid()
+                version = client.eval(scripts.OPEN, 1, _KEY, SCHEMA_VERSION)
+                if version != str(SCHEMA_VERSION):
+                    raise LedgerUnavailable(
+                        f"redis ledger {self._where}: has version {version or 'none'}, this program reads {SCHEMA_VERSION}; "
+                        "name another database"
+                    )
+                self._client, self._pid = client, os.getpid()
             return self._client
 
 
@@ -335,10 +353,10 @@ def _past_begin(state: State, owner: str) -> str:
     return json.dumps([state.value, owner])[:-1] + ","
 
 
-def _past(text: str, digest: str = "") -> Past:
+def _past(text: str, digest: str = "", parts_since: float = 0.0) -> Past:
     def read(text: str) -> Past:
         state, _, settled_at, code, request_id, _, _, operation, op_type, at = json.loads(text)
-        return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id)
+        return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id, parts_since)
 
     return _readable(read, text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from handler.history import Operation, State
 from handler.json_writer import writer
@@ -14,6 +14,8 @@ from handler.outcomes import Outcome, Record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: How both stores lay out what they keep. A ledger of another version is refused: what it says was sent must not be overlooked.
+SCHEMA_VERSION: Final = 3
 _TUPLES = ("events", "rules")
 _NAMES = tuple(field.name for field in fields(Operation))
 #: What of an operation changes once it is armed. The rest, which may be long, is written once.

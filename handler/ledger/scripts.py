@@ -17,11 +17,28 @@ local function past_of(id) return id and redis.call('HGET', S .. 'pasts', id) en
 local function has_touched(id) local s = state_of(past_of(id)); return s and s ~= 'NOT_SENT' and s ~= 'REJECTED' end
 -- What is kept of a target: its newest operation, and what had touched it before, which may be nothing.
 local function of_target(kept) if kept then return string.match(kept, '^(.-)|(.*)$') end end
+-- What is kept of an incident: its newest operation, when the first of its parts was armed (0: it is served at once), and the digest.
+local function of_incident(kept) if kept then return string.match(kept, '^(.-)|(.-)|(.*)$') end end
+local function leaves_open(past, since)
+  local s = state_of(past)
+  return s == 'NOT_SENT' or (tonumber(since) > 0 and s ~= 'REJECTED' and not is_open(past))
+end
 local function changed(cluster) redis.call('HINCRBY', S .. 'versions', cluster, 1) end
 """
 
+#: version → the version of what is there, which is this one where there was nothing; nothing where what is there bears none
+OPEN: Final = (
+    _SHARED
+    + """
+local keys = {}
+for _, name in ipairs({'clusters', 'versions', 'operations', 'records', 'claims', 'buckets'}) do keys[#keys + 1] = S .. name end
+if redis.call('EXISTS', unpack(keys)) == 0 then redis.call('SET', S .. 'schema', ARGV[1]) end
+return redis.call('GET', S .. 'schema')
+"""
+)
+
 #: cluster, now, most, close_after, forget_before, part to count in, number of parts, parts…, then (incident, origin)…
-#: → [count, is open, has opened, (incident, digest, past)…], and the incidents that are ended.
+#: → [count, is open, has opened, (incident, digest, parts since, past)…], and the incidents that are ended.
 ENTER: Final = (
     _SHARED
     + """
@@ -29,21 +46,16 @@ local cluster, now, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local first = 8 + tonumber(ARGV[7])
 local known, ended, fresh = {}, {}, 0
 for i = first, #ARGV, 2 do
-  local incident, past = ARGV[i], nil
+  local incident = ARGV[i]
   local is_ended = redis.call('ZSCORE', S .. 'ended:' .. cluster, ARGV[i + 1])
-  local entry = redis.call('HGET', S .. 'incidents:' .. cluster, incident)
-  if entry then
-    local at = string.find(entry, '|', 1, true)
-    past = past_of(string.sub(entry, 1, at - 1))
-    if past then
-      known[#known + 1] = incident
-      known[#known + 1] = string.sub(entry, at + 1)
-      known[#known + 1] = past
-    end
+  local id, since, digest = of_incident(redis.call('HGET', S .. 'incidents:' .. cluster, incident))
+  local past = past_of(id)
+  if past then
+    for _, part in ipairs({incident, digest, since, past}) do known[#known + 1] = part end
   end
   if is_ended then
     ended[#ended + 1] = incident
-  elseif not past or state_of(past) == 'NOT_SENT' then
+  elseif not past or leaves_open(past, since) then
     fresh = fresh + 1
   end
 end
@@ -103,7 +115,7 @@ return {
 """
 )
 
-#: cluster, version, operation, its body, its past, armed at, number of incidents, (incident, digest)…, targets… → 1 where it is armed
+#: cluster, version, operation, its body, its past, armed at, number of incidents, (incident, parts since|digest)…, targets… → 1 where it is armed
 ARM: Final = (
     _SHARED
     + """
@@ -112,9 +124,9 @@ if tonumber(redis.call('HGET', S .. 'versions', cluster) or 0) ~= tonumber(ARGV[
 local incidents, targets = S .. 'incidents:' .. cluster, S .. 'targets:' .. cluster
 local first = 8 + 2 * tonumber(ARGV[7])
 for i = 8, first - 1, 2 do
-  local entry = redis.call('HGET', incidents, ARGV[i])
-  local past = entry and past_of(string.match(entry, '^(.-)|'))
-  if past and state_of(past) ~= 'NOT_SENT' then return 0 end
+  local before, since = of_incident(redis.call('HGET', incidents, ARGV[i]))
+  local past = past_of(before)
+  if past and not leaves_open(past, since) then return 0 end
 end
 for i = first, #ARGV do
   if is_open(past_of(of_target(redis.call('HGET', targets, ARGV[i])))) then return 0 end
@@ -246,7 +258,7 @@ if is_open(past_of(id)) then return 0 end
 local first = 4 + tonumber(ARGV[3])
 for i = 4, first - 1 do
   local entry = redis.call('HGET', S .. 'incidents:' .. cluster, ARGV[i])
-  if entry and string.match(entry, '^(.-)|') == id then redis.call('HDEL', S .. 'incidents:' .. cluster, ARGV[i]) end
+  if of_incident(entry) == id then redis.call('HDEL', S .. 'incidents:' .. cluster, ARGV[i]) end
 end
 for i = first, #ARGV do
   if of_target(redis.call('HGET', S .. 'targets:' .. cluster, ARGV[i])) == id then redis.call('HDEL', S .. 'targets:' .. cluster, ARGV[i]) end

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import LedgerUnavailable
 from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State
-from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from, records_to_texts
+from handler.ledger.rows import (
+    CHANGING,
+    SCHEMA_VERSION,
+    changing,
+    operation_from,
+    operation_to_text,
+    record_from,
+    records_to_texts,
+)
 from handler.operations import OpType
 from handler.settings import temporary_folder
 
@@ -25,7 +33,6 @@ if TYPE_CHECKING:
     from handler.outcomes import Record
 
 APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
-SCHEMA_VERSION: Final = 2
 BUSY_SECONDS: Final = 2.0
 #: Clocks differ by less; a time so far ahead was written by one that was wrong.
 LEAP_SECONDS: Final = 60.0
@@ -42,7 +49,9 @@ CREATE TABLE operations (
 ) WITHOUT ROWID;
 CREATE INDEX operations_by_cluster ON operations (cluster, armed_at);
 CREATE INDEX operations_open ON operations (cluster, armed_at) WHERE state IN ({_OPEN});
-CREATE TABLE incidents (cluster TEXT, incident TEXT, operation TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (cluster, incident)) WITHOUT ROWID;
+CREATE TABLE incidents (
+    cluster TEXT, incident TEXT, operation TEXT NOT NULL, digest TEXT NOT NULL, parts_since REAL NOT NULL, PRIMARY KEY (cluster, incident)
+) WITHOUT ROWID;
 CREATE TABLE targets (cluster TEXT, target TEXT, operation TEXT NOT NULL, touched_by TEXT NOT NULL, PRIMARY KEY (cluster, target)) WITHOUT ROWID;
 CREATE TABLE ended (cluster TEXT, origin TEXT, at REAL NOT NULL, PRIMARY KEY (cluster, origin)) WITHOUT ROWID;
 CREATE TABLE intents (cluster TEXT, part INTEGER, size REAL, count INTEGER NOT NULL, PRIMARY KEY (cluster, part, size)) WITHOUT ROWID;
@@ -78,7 +87,9 @@ class SqliteLedger:
         with self._reading() as db:
             known = self._known(db, cluster, incidents)
             ended = self._ended(db, cluster, incidents)
-            fresh = sum(key not in known or known[key].state is State.NOT_SENT for key in incidents if key not in ended)
+            fresh = sum(
+                key not in known or known[key].leaves_its_incident_open for key in incidents if key not in ended
+            )
             if not fresh:
                 count = self._count(db, cluster, now, breaker.window)
                 opened_at = self._opened_at(db, cluster)
@@ -112,12 +123,12 @@ class SqliteLedger:
         known: dict[str, Past] = {}
         for some in _portions(list(incidents)):
             rows = db.execute(
-                f"SELECT i.incident, i.digest, {_PAST} FROM incidents i JOIN operations o ON o.id = i.operation "  # noqa: S608 - constants
+                f"SELECT i.incident, i.digest, i.parts_since, {_PAST} FROM incidents i JOIN operations o ON o.id = i.operation "  # noqa: S608 - constants
                 f"WHERE i.cluster = ? AND i.incident IN ({_marks(some)})",
                 (cluster, *some),
             )
-            for incident, digest, *past in rows:
-                known[incident] = _past(past, digest)
+            for incident, digest, parts_since, *past in rows:
+                known[incident] = _past(past, digest, parts_since)
         return known
 
     def _ended(self, db: sqlite3.Connection, cluster: str, incidents: Mapping[str, str]) -> frozenset[str]:
@@ -201,7 +212,8 @@ class SqliteLedger:
         with self._writing() as db:
             if self._version(db, cluster) != version:
                 return False
-            if any(past.state is not State.NOT_SENT for past in self._known(db, cluster, operation.incidents).values()):
+            known = self._known(db, cluster, operation.incidents)
+            if not all(past.leaves_its_incident_open for past in known.values()):
                 return False
             newest = self._newest(db, cluster, operation.before)
             states = self._states(db, {name for name, _ in newest.values()})
@@ -219,8 +231,11 @@ class SqliteLedger:
                 ),
             )
             db.executemany(
-                "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?)",
-                [(cluster, key, operation.id, digest) for key, digest in operation.incidents.items()],
+                "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?)",
+                [
+                    (cluster, key, operation.id, digest, operation.parts.get(key, 0.0))
+                    for key, digest in operation.incidents.items()
+                ],
             )
             # What last touched a process is kept beside an operation that may turn out to have touched nothing.
             touched = {
@@ -521,9 +536,9 @@ def _identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _past(row: Sequence[Any], digest: str = "") -> Past:
+def _past(row: Sequence[Any], digest: str = "", parts_since: float = 0.0) -> Past:
     operation, op_type, state, at, settled_at, code, request_id = row
-    return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id)
+    return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id, parts_since)
 
 
 def _operation(row: Sequence[Any]) -> Operation:

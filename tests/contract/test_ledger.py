@@ -91,6 +91,21 @@ def test_only_what_was_not_sent_may_be_armed_again(ledger: Ledger, state: State)
     assert ledger.arm(again, version(ledger)) is (state is State.NOT_SENT)
 
 
+@pytest.mark.parametrize("state", [state for state in State if state is not State.SENDING])
+def test_what_is_served_in_parts_may_be_armed_again_when_its_part_is_over(ledger: Ledger, state: State) -> None:
+    """While it is open another waits; a refusal stands; and when the first part was armed is remembered."""
+    operation = replace(an_operation("op-1"), parts={"rule|alertmanager:op-1": NOW})
+    assert ledger.arm(operation, version(ledger))
+    assert ledger.get("op-1") == operation
+    assert ledger.settle(operation.moved(state, NOW), State.SENDING)
+    entry = enter(ledger, *operation.incidents)
+    past = entry.incidents["rule|alertmanager:op-1"]
+    goes_on = state in (State.NOT_SENT, State.VERIFIED, State.FAILED, State.TIMED_OUT)
+    assert (past.parts_since, past.leaves_its_incident_open, entry.intents_in_window) == (NOW, goes_on, goes_on)
+    rest = replace(an_operation("op-2", incidents=dict(operation.incidents), targets=("a/b/c",)), parts=operation.parts)
+    assert ledger.arm(rest, version(ledger)) is goes_on
+
+
 @pytest.mark.parametrize(
     ("owner", "expected", "works"),
     [("worker-1", State.SENDING, True), ("worker-2", State.SENDING, False), ("worker-1", State.ACCEPTED, False)],

@@ -221,6 +221,26 @@ def test_a_redis_that_would_forget_is_warned_of(redis_server: RedisServer, setti
     assert says in warning
 
 
+@pytest.mark.parametrize("version", ["2", None])
+def test_a_redis_ledger_of_another_version_is_said_and_left_alone(
+    redis_server: RedisServer, version: str | None
+) -> None:
+    """What it says was sent would be overlooked: refused, as an SQLite file is, until another database is named."""
+    import redis
+
+    url = redis_server.url()
+    ledger = open_ledger(url)
+    assert ledger.arm(an_operation("op-1"), 0)
+    client = redis.Redis.from_url(url)
+    client.set("{steward}:schema", version) if version else client.delete("{steward}:schema")
+    assert ledger.get("op-1") == an_operation("op-1")  # it is asked once, when it is opened
+    with pytest.raises(LedgerUnavailable, match=f"has version {version or 'none'}, this program reads"):
+        open_ledger(url).arm(an_operation("op-2", targets=("a/b/c",)), 1)
+    assert client.hlen("{steward}:bodies") == 1
+    client.close()
+    ledger.close()
+
+
 @pytest.mark.parametrize("half", ["bodies", "pasts"])
 def test_half_an_operation_is_no_operation(redis_server: RedisServer, half: str) -> None:
     """Somebody deleted from the store: what may be open is not passed over in silence."""
