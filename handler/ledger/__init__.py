@@ -30,9 +30,9 @@ class Ledger(Protocol):
         """Note that these incidents (key → origin) came in, and answer what is known of them.
 
         An *origin* is the sender's identity of the occurrence (source and event id); :meth:`end` marks origins, and an incident whose
-        origin is marked is in ``Entry.ended``. Incidents that have no operation yet are intents; they are counted towards the
-        storm ``breaker``: closed, it opens once more than ``intents`` fall into the last ``window`` seconds (counted in tenths of it); open,
-        it closes when ``close_after`` seconds have passed since it opened and no more than half of ``intents``, or one alone, are in the window.
+        origin is marked is in ``Entry.ended``. Incidents that no operation has served yet are intents; each is counted once within the last
+        ``window`` seconds towards the storm ``breaker``, however often it comes: closed, it opens at more than ``intents``; open, it closes when
+        ``close_after`` seconds have passed since it opened and no more than half of ``intents``, or one alone, are in the window.
         """
 
     def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:

@@ -39,8 +39,6 @@ T = TypeVar("T")
 TIMEOUT: Final = 0.5
 #: Clocks differ by less; a time so far ahead was written by one that was wrong.
 LEAP_SECONDS: Final = 60.0
-#: The breaker's window is counted in so many parts.
-PARTS: Final = 10
 #: Records are read, and operations forgotten, so many at a time.
 PAGE: Final = 500
 _KEY: Final = "{steward}:"
@@ -69,9 +67,6 @@ class RedisLedger:
     # -- incidents
 
     def enter(self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker) -> Entry:
-        size = breaker.window / PARTS
-        newest = int(now // size)
-        parts = [f"{size!r}|{newest - back}" for back in range(PARTS)]
         pairs = [text for pair in incidents.items() for text in pair]
         count, is_open, opened, known, ended = self._row(
             scripts.ENTER,
@@ -80,10 +75,8 @@ class RedisLedger:
             now,
             breaker.intents,
             breaker.close_after,
-            now - 2 * breaker.window,
-            parts[0],
-            len(parts),
-            *parts,
+            now - breaker.window,
+            now + LEAP_SECONDS,
             *pairs,
         )
         pasts = {known[at]: _past(known[at + 3], known[at + 1], float(known[at + 2])) for at in range(0, len(known), 4)}

@@ -37,15 +37,14 @@ return redis.call('GET', S .. 'schema')
 """
 )
 
-#: cluster, now, most, close_after, forget_before, part to count in, number of parts, parts…, then (incident, origin)…
+#: cluster, now, most, close_after, begin of the window, how far ahead a time may be, then (incident, origin)…
 #: → [count, is open, has opened, (incident, digest, parts since, past)…], and the incidents that are ended.
 ENTER: Final = (
     _SHARED
     + """
 local cluster, now, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local first = 8 + tonumber(ARGV[7])
-local known, ended, fresh = {}, {}, 0
-for i = first, #ARGV, 2 do
+local known, ended, asking = {}, {}, {}
+for i = 7, #ARGV, 2 do
   local incident = ARGV[i]
   local is_ended = redis.call('ZSCORE', S .. 'ended:' .. cluster, ARGV[i + 1])
   local id, since, digest = of_incident(redis.call('HGET', S .. 'incidents:' .. cluster, incident))
@@ -56,23 +55,21 @@ for i = first, #ARGV, 2 do
   if is_ended then
     ended[#ended + 1] = incident
   elseif not past or leaves_open(past, since) then
-    fresh = fresh + 1
+    asking[#asking + 1] = ARGV[2]
+    asking[#asking + 1] = incident
   end
 end
 local intents = S .. 'intents:' .. cluster
-if fresh > 0 then
+if #asking > 0 then
   redis.call('SADD', S .. 'clusters', cluster)
-  redis.call('HINCRBY', intents, ARGV[6], fresh)
-  for _, part in ipairs(redis.call('HKEYS', intents)) do
-    local size, number = string.match(part, '^(.-)|(.*)$')
-    if tonumber(size) * tonumber(number) < tonumber(ARGV[5]) then redis.call('HDEL', intents, part) end
-  end
+  redis.call('ZREMRANGEBYSCORE', intents, '-inf', ARGV[5])
+  redis.call('ZREMRANGEBYSCORE', intents, '(' .. ARGV[6], '+inf')
+  for i = 1, #asking, 1000 do redis.call('ZADD', intents, 'NX', unpack(asking, i, math.min(i + 999, #asking))) end
 end
-local count = 0
-for i = 8, first - 1 do count = count + tonumber(redis.call('HGET', intents, ARGV[i]) or 0) end
+local count = redis.call('ZCOUNT', intents, '(' .. ARGV[5], ARGV[6])
 local opened_at = tonumber(redis.call('HGET', S .. 'breakers', cluster) or nil)
 local open, opened = opened_at ~= nil, false
-if fresh > 0 then
+if #asking > 0 then
   if not open and count > most then
     open, opened = true, true
     redis.call('HSET', S .. 'breakers', cluster, ARGV[2])
@@ -276,6 +273,7 @@ TIDY: Final = (
     + """
 local before = '(' .. ARGV[1]
 for _, cluster in ipairs(redis.call('SMEMBERS', S .. 'clusters')) do
+  redis.call('ZREMRANGEBYSCORE', S .. 'intents:' .. cluster, '-inf', before)
   redis.call('ZREMRANGEBYSCORE', S .. 'restarts:' .. cluster, '-inf', before)
   redis.call('ZREMRANGEBYSCORE', S .. 'ended:' .. cluster, '-inf', before)
   local held = redis.call('HGETALL', S .. 'quarantine:' .. cluster)

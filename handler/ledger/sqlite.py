@@ -36,8 +36,6 @@ APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
 BUSY_SECONDS: Final = 2.0
 #: Clocks differ by less; a time so far ahead was written by one that was wrong.
 LEAP_SECONDS: Final = 60.0
-#: The breaker's window is counted in so many parts.
-PARTS: Final = 10
 
 _OPEN, _UNTOUCHED = (", ".join(f"'{state.value}'" for state in sorted(states)) for states in (OPEN, UNTOUCHED))
 _SCHEMA: Final = f"""
@@ -54,7 +52,8 @@ CREATE TABLE incidents (
 ) WITHOUT ROWID;
 CREATE TABLE targets (cluster TEXT, target TEXT, operation TEXT NOT NULL, touched_by TEXT NOT NULL, PRIMARY KEY (cluster, target)) WITHOUT ROWID;
 CREATE TABLE ended (cluster TEXT, origin TEXT, at REAL NOT NULL, PRIMARY KEY (cluster, origin)) WITHOUT ROWID;
-CREATE TABLE intents (cluster TEXT, part INTEGER, size REAL, count INTEGER NOT NULL, PRIMARY KEY (cluster, part, size)) WITHOUT ROWID;
+CREATE TABLE intents (cluster TEXT, incident TEXT, at REAL NOT NULL, PRIMARY KEY (cluster, incident)) WITHOUT ROWID;
+CREATE INDEX intents_by_time ON intents (cluster, at);
 CREATE TABLE restarts (cluster TEXT, target TEXT, at REAL, PRIMARY KEY (cluster, target, at)) WITHOUT ROWID;
 CREATE TABLE quarantine (cluster TEXT, target TEXT, until REAL NOT NULL, released_at REAL NOT NULL DEFAULT 0, PRIMARY KEY (cluster, target)) WITHOUT ROWID;
 CREATE TABLE claims (key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
@@ -87,20 +86,19 @@ class SqliteLedger:
         with self._reading() as db:
             known = self._known(db, cluster, incidents)
             ended = self._ended(db, cluster, incidents)
-            fresh = sum(
-                key not in known or known[key].leaves_its_incident_open for key in incidents if key not in ended
-            )
-            if not fresh:
+            asking = [
+                key
+                for key in incidents
+                if key not in ended and (key not in known or known[key].leaves_its_incident_open)
+            ]
+            if not asking:
                 count = self._count(db, cluster, now, breaker.window)
                 opened_at = self._opened_at(db, cluster)
                 return Entry(known, ended, count, opened_at is not None)
         with self._writing(durable=False) as db:
-            size = breaker.window / PARTS
-            db.execute(
-                "INSERT INTO intents VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-                (cluster, int(now // size), size, fresh),
-            )
-            db.execute("DELETE FROM intents WHERE cluster = ? AND part * size < ?", (cluster, now - 2 * breaker.window))
+            db.execute("DELETE FROM intents WHERE cluster = ? AND at <= ?", (cluster, now - breaker.window))
+            db.execute("DELETE FROM intents WHERE cluster = ? AND at > ?", (cluster, now + LEAP_SECONDS))
+            db.executemany("INSERT OR IGNORE INTO intents VALUES (?, ?, ?)", [(cluster, key, now) for key in asking])
             count = self._count(db, cluster, now, breaker.window)
             opened_at = self._opened_at(db, cluster)
             is_open, opened = opened_at is not None, False
@@ -142,10 +140,9 @@ class SqliteLedger:
         return frozenset(key for key, origin in incidents.items() if origin in over)
 
     def _count(self, db: sqlite3.Connection, cluster: str, now: float, window: float) -> int:
-        size = window / PARTS
         row = db.execute(
-            "SELECT COALESCE(SUM(count), 0) FROM intents WHERE cluster = ? AND size = ? AND part BETWEEN ? AND ?",
-            (cluster, size, int(now // size) - PARTS + 1, int(now // size)),
+            "SELECT COUNT(*) FROM intents WHERE cluster = ? AND at > ? AND at <= ?",
+            (cluster, now - window, now + LEAP_SECONDS),
         ).fetchone()
         return int(row[0])
 
@@ -402,6 +399,7 @@ class SqliteLedger:
                 db.execute("DELETE FROM incidents WHERE operation NOT IN (SELECT id FROM operations)")
                 db.execute("DELETE FROM targets WHERE operation NOT IN (SELECT id FROM operations)")
             count += db.execute("DELETE FROM records WHERE at < ?", (before,)).rowcount
+            db.execute("DELETE FROM intents WHERE at < ?", (before,))
             db.execute("DELETE FROM restarts WHERE at < ?", (before,))
             db.execute("DELETE FROM ended WHERE at < ?", (before,))
             db.execute("DELETE FROM claims WHERE at < ?", (before,))

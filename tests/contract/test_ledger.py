@@ -260,6 +260,26 @@ def test_known_incidents_are_no_new_intents(ledger: Ledger) -> None:
     assert enter(ledger, incident).intents_in_window == 0
 
 
+def test_an_intent_is_counted_once_in_the_window(ledger: Ledger) -> None:
+    """One that is held and comes again and again is no storm; two are two, to the second; and they leave the window one by one."""
+    for second in range(101):
+        entry = enter(ledger, "a", now=NOW + second)
+        assert (entry.intents_in_window, entry.breaker_is_open) == (1, False)
+    assert enter(ledger, "b", "c", now=NOW + 299).intents_in_window == 3
+    assert enter(ledger, "b", now=NOW + 300).intents_in_window == 2
+    assert enter(ledger, "a", now=NOW + 301).intents_in_window == 3
+    assert enter(ledger, "d", now=NOW + 599).intents_in_window == 2
+    ledger.expire(NOW + 10_000, 5000)
+    assert enter(ledger, "e", now=NOW + 500).intents_in_window == 1
+
+
+def test_an_open_breaker_is_closed_by_the_repeats_that_it_held(ledger: Ledger) -> None:
+    """When its time is over and few are left, whoever comes."""
+    assert enter(ledger, *"abcd", most=3).breaker_opened
+    assert enter(ledger, "a", now=NOW + 400, most=3).breaker_is_open
+    assert not enter(ledger, "a", now=NOW + 601, most=3).breaker_is_open
+
+
 def test_a_claim_is_had_once(ledger: Ledger) -> None:
     """Many would raise the same alarm; one does."""
     assert ledger.claim("k", NOW, 60)
