@@ -67,7 +67,7 @@ class ClusterRun:
     def serve(self) -> list[Alarm]:
         """Give every case its outcome; the alarms to be said. A failure here touches no other cluster."""
         try:
-            open_cases = self._enter()
+            open_cases = self._enter(self.cases)
             by_intent = {id(case.intent): case for case in open_cases}
             for the_plan in plan(case.intent for case in open_cases):
                 self._serve_plan(the_plan, {id(intent): by_intent[id(intent)] for intent in the_plan.intents})
@@ -75,15 +75,15 @@ class ClusterRun:
             self._ledger_unavailable(error)
         return self.alarms
 
-    def _enter(self) -> list[Case]:
-        """Past the ledger's door: the cases that nobody has served yet."""
+    def _enter(self, cases: list[Case], *, is_counted: bool = False) -> list[Case]:
+        """Past the ledger's door: those of the cases that nobody has served yet; each other one has its outcome."""
         breaker = self.config.safety.breaker
-        incidents = {case.incident: case.origin for case in self.cases}
-        entry = self.ledger.enter(self.cluster.id, incidents, self.clock.now(), breaker)
+        incidents = {case.incident: case.origin for case in cases}
+        entry = self.ledger.enter(self.cluster.id, incidents, self.clock.now(), breaker, is_counted=is_counted)
         stormy = guards.breaker_closed(self.cluster.id, entry, breaker)
         if entry.breaker_opened and stormy is not None:
             self._alarm(stormy, "breaker")
-        for case in self.cases:
+        for case in cases:
             past = entry.incidents.get(case.incident)
             if case.incident in entry.ended:
                 case.outcome = Outcome.skipped(
@@ -95,7 +95,7 @@ class ClusterRun:
                 case.operation = past.operation
             elif past is not None and past.parts_since:
                 case.intent = case.intent._replace(parts_since=past.parts_since)
-        return [case for case in self.cases if case.outcome is None]
+        return [case for case in cases if case.outcome is None]
 
     # -- one plan: look, decide, arm, send, look again
 
@@ -123,6 +123,12 @@ class ClusterRun:
             for case in cases:
                 case.outcome = case.held_in_part = None
                 case.has_more = False
+            # Whoever was faster may have served the very same: then there is nothing to decide.
+            cases = self._enter(cases, is_counted=True)
+            if not cases:
+                return
+            by_intent = {id(case.intent): case for case in cases}
+            the_plan = replace(the_plan, intents=tuple(case.intent for case in cases))
         hold(cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retry=True))
 
     def _decide(self, the_plan: Plan, by_intent: dict[int, Case]) -> tuple[Operation, Request, int] | None:

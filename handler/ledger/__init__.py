@@ -26,13 +26,15 @@ class Ledger(Protocol):
     and processes at once. A *version* counts the changes of one cluster's operations.
     """
 
-    def enter(self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker) -> Entry:
+    def enter(
+        self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker, *, is_counted: bool = False
+    ) -> Entry:
         """Note that these incidents (key → origin) came in, and answer what is known of them.
 
         An *origin* is the sender's identity of the occurrence (source and event id); :meth:`end` marks origins, and an incident whose
         origin is marked is in ``Entry.ended``. Incidents that no operation has served yet are intents; each is counted once within the last
         ``window`` seconds towards the storm ``breaker``, however often it comes: closed, it opens at more than ``intents``; open, it closes when
-        ``close_after`` seconds have passed since it opened and no more than half of ``intents``, or one alone, are in the window.
+        ``close_after`` seconds have passed since it opened and no more than half of ``intents``, or one alone, are in the window. ``is_counted``: they are only read, since they came in before.
         """
 
     def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:

@@ -66,7 +66,9 @@ class RedisLedger:
 
     # -- incidents
 
-    def enter(self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker) -> Entry:
+    def enter(
+        self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker, *, is_counted: bool = False
+    ) -> Entry:
         pairs = [text for pair in incidents.items() for text in pair]
         count, is_open, opened, known, ended = self._row(
             scripts.ENTER,
@@ -77,6 +79,7 @@ class RedisLedger:
             breaker.close_after,
             now - breaker.window,
             now + LEAP_SECONDS,
+            int(is_counted),
             *pairs,
         )
         pasts = {known[at]: _past(known[at + 3], known[at + 1], float(known[at + 2])) for at in range(0, len(known), 4)}

@@ -37,14 +37,14 @@ return redis.call('GET', S .. 'schema')
 """
 )
 
-#: cluster, now, most, close_after, begin of the window, how far ahead a time may be, then (incident, origin)…
+#: cluster, now, most, close_after, begin of the window, how far ahead a time may be, whether they are only read, then (incident, origin)…
 #: → [count, is open, has opened, (incident, digest, parts since, past)…], and the incidents that are ended.
 ENTER: Final = (
     _SHARED
     + """
 local cluster, now, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local known, ended, asking = {}, {}, {}
-for i = 7, #ARGV, 2 do
+for i = 8, #ARGV, 2 do
   local incident = ARGV[i]
   local is_ended = redis.call('ZSCORE', S .. 'ended:' .. cluster, ARGV[i + 1])
   local id, since, digest = of_incident(redis.call('HGET', S .. 'incidents:' .. cluster, incident))
@@ -54,7 +54,7 @@ for i = 7, #ARGV, 2 do
   end
   if is_ended then
     ended[#ended + 1] = incident
-  elseif not past or leaves_open(past, since) then
+  elseif ARGV[7] == '0' and (not past or leaves_open(past, since)) then
     asking[#asking + 1] = ARGV[2]
     asking[#asking + 1] = incident
   end

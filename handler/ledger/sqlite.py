@@ -82,7 +82,9 @@ class SqliteLedger:
 
     # -- incidents
 
-    def enter(self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker) -> Entry:
+    def enter(
+        self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker, *, is_counted: bool = False
+    ) -> Entry:
         with self._reading() as db:
             known = self._known(db, cluster, incidents)
             ended = self._ended(db, cluster, incidents)
@@ -91,7 +93,7 @@ class SqliteLedger:
                 for key in incidents
                 if key not in ended and (key not in known or known[key].leaves_its_incident_open)
             ]
-            if not asking:
+            if is_counted or not asking:
                 count = self._count(db, cluster, now, breaker.window)
                 opened_at = self._opened_at(db, cluster)
                 return Entry(known, ended, count, opened_at is not None)

@@ -280,6 +280,22 @@ def test_an_open_breaker_is_closed_by_the_repeats_that_it_held(ledger: Ledger) -
     assert not enter(ledger, "a", now=NOW + 601, most=3).breaker_is_open
 
 
+def test_reading_again_counts_nothing(ledger: Ledger) -> None:
+    """What is known is answered, and the breaker stays as it is."""
+    operation = armed(ledger)
+    ledger.end(CLUSTER, ["origin-ended"], NOW)
+    keys = {key: f"origin-{key}" for key in ("fresh", "ended", *operation.incidents)}
+    entry = ledger.enter(CLUSTER, keys, NOW, Breaker(1, 300, 600), is_counted=True)
+    assert (set(entry.incidents), entry.ended, entry.intents_in_window) == (
+        set(operation.incidents),
+        frozenset({"ended"}),
+        0,
+    )
+    assert enter(ledger, "a", "b", most=1).breaker_opened
+    late = ledger.enter(CLUSTER, {"c": "c"}, NOW + 1000, Breaker(1, 300, 600), is_counted=True)
+    assert (late.breaker_is_open, late.breaker_opened) == (True, False)
+
+
 def test_a_claim_is_had_once(ledger: Ledger) -> None:
     """Many would raise the same alarm; one does."""
     assert ledger.claim("k", NOW, 60)

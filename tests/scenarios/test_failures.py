@@ -16,7 +16,7 @@ from handler.configuration_file import read_config
 from handler.entrypoint import Function
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.follow_up import MESSAGE, conclude
-from handler.history import State
+from handler.history import Operation, State
 from handler.ledger import open_ledger
 from handler.observation import Observation
 from handler.operations import OpType
@@ -302,6 +302,28 @@ def test_a_share_serves_a_part_and_escalates_once(make_world: MakeWorld) -> None
     codes = [line["code"] for line in world.outcomes()]
     assert codes.count("guard.max_share") == 11
     assert alarms(world).count("guard.max_share") == 1
+
+
+@pytest.mark.parametrize(("digest", "code"), [("", "once.sending"), ("d" * 64, "once.conflict")])
+def test_whoever_was_overtaken_is_told_by_whom(
+    make_world: MakeWorld, mocker: MockerFixture, url: str, digest: str, code: str
+) -> None:
+    """The same occurrence, armed by another worker between our door and our arm: one more look at the ledger, not twenty at the cluster."""
+    ledger = open_ledger(url)
+    world = make_world(ledger=ledger)
+    kill(world)
+    arm = ledger.arm
+
+    def second(operation: Operation, version: int) -> bool:
+        theirs = {key: digest or asked for key, asked in operation.incidents.items()}
+        assert arm(an_operation("op-theirs", incidents=theirs, now=world.clock.now(), targets=("a/b/c",)), version)
+        return arm(operation, version)
+
+    mocker.patch.object(ledger, "arm", side_effect=second)
+    looks = mocker.spy(ledger, "history")
+    world.deliver(sample(DOWN))
+    (line,) = world.outcomes()
+    assert (line["code"], line["operation"], looks.call_count, world.requests()) == (code, "op-theirs", 1, 0)
 
 
 def test_one_failing_cluster_does_not_touch_the_other(world: World) -> None:
