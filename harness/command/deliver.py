@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,8 +123,11 @@ def run(
         Path | None, typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here).")
     ] = None,
     mode: Annotated[
-        str, typer.Option(metavar="act|observe", help="observe decides everything and sends nothing.")
-    ] = "act",
+        str | None,
+        typer.Option(
+            metavar="act|observe", help="observe decides everything and sends nothing (STEWARD_MODE, else act)."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")] = False,
     now: Annotated[bool, typer.Option("--now/--as-it-is", help="Deliver the event as if it had just happened.")] = True,
 ) -> None:
@@ -135,14 +139,16 @@ def run(
 
     Example: steward run events/alertmanager-datanode-down.json --mode observe
     """
-    if mode not in ("act", "observe"):
+    if mode not in (None, "act", "observe"):
         raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")
     events = [(str(path), _read(path)) for path in event]
     loaded = load(str(example_or(config)))
     console = Console(highlight=False)
-    chosen: Mode = "observe" if mode == "observe" else "act"
+    settings = Settings.from_env(os.environ)
+    chosen: Mode = settings.mode if mode is None else "observe" if mode == "observe" else "act"
+    settings = replace(settings, mode=chosen, log_level="DEBUG")
     with ExitStack() as stack:
-        world, is_private = _world(stack, loaded, chosen, None if as_json else console)
+        world, is_private = _world(stack, loaded, settings, None if as_json else console)
         errors = []
         for name, content in events:
             if not as_json:
@@ -173,15 +179,13 @@ def _read(path: Path) -> Any:
         raise ConfigurationError(f"is no JSON: {error}", where=str(path)) from None
 
 
-def _world(stack: ExitStack, config: Config, mode: Mode, console: Console | None) -> tuple[World, bool]:
+def _world(stack: ExitStack, config: Config, settings: Settings, console: Console | None) -> tuple[World, bool]:
     """The world to deliver to, and whether it is a private one."""
 
     def on_line(row: dict[str, Any]) -> None:
         if console is not None:
             tell(console, row)
 
-    settings = Settings.from_env(os.environ)
-    settings = Settings(settings.config, settings.endpoint, mode, "DEBUG", settings.ledger)
     clock = SystemClock()
     cloud = demo_cloud(clock, transition_seconds=1.0)
     if os.environ.get("STEWARD_EMR_ENDPOINT"):

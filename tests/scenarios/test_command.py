@@ -65,11 +65,20 @@ def test_run_explain_history(tmp_path: Path) -> None:
     assert steward("release", "HDFS/datanode/172.16.0.5", cwd=tmp_path).returncode == 1
 
 
-def test_observe_sends_nothing(tmp_path: Path) -> None:
-    """It says what it would send."""
-    done = steward("run", DOWN, "--mode", "observe", "--json", cwd=tmp_path)
-    assert json.loads(done.stdout)["requests"] == []
-    assert json.loads(done.stdout)["outcomes"][0]["code"] == "mode.observe"
+@pytest.mark.parametrize(
+    ("arguments", "mode", "code"),
+    [
+        (("--mode", "observe"), "act", "mode.observe"),
+        ((), "observe", "mode.observe"),
+        (("--mode", "act"), "observe", "verified"),
+    ],
+)
+def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode: str, code: str) -> None:
+    """It says what it would send; STEWARD_MODE holds where no option says otherwise."""
+    done = steward("run", DOWN, *arguments, "--json", cwd=tmp_path, STEWARD_MODE=mode)
+    told = json.loads(done.stdout)
+    assert told["outcomes"][0]["code"] == code
+    assert len(told["requests"]) == (code == "verified")
     assert done.returncode == 0
 
 
