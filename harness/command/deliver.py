@@ -46,18 +46,32 @@ def example_or(config: Path | None) -> Path:
     return named or (here if here.exists() else ROOT / "steward.yml")
 
 
-def user_ledger() -> Ledger:
+def on_a_fake() -> bool:
+    """Whether commands are about a fake cluster: they are unless STEWARD_EMR_ENDPOINT is set."""
+    return not os.environ.get("STEWARD_EMR_ENDPOINT")
+
+
+def user_ledger(*, fake: bool | None = None) -> Ledger:
     """The ledger where the user sees it."""
-    return open_ledger(user_ledger_url())
+    return open_ledger(user_ledger_url(fake=on_a_fake() if fake is None else fake))
 
 
-def user_ledger_url() -> str:
-    """STEWARD_LEDGER, else ``.steward/ledger.db`` in this folder, which is made."""
+def user_ledger_url(*, fake: bool) -> str:
+    """STEWARD_LEDGER, else a file in ``.steward`` in this folder, which is made.
+
+    What happened on a fake cluster proves nothing of a real one, and must hold nothing back there: it has a file of its own.
+    """
     url = os.environ.get("STEWARD_LEDGER")
     if url is None:
         Path(".steward").mkdir(exist_ok=True)
-        url = "sqlite:///.steward/ledger.db"
+        url = f"sqlite:///.steward/{'fake' if fake else 'ledger'}.db"
     return url
+
+
+def warn_of_a_named_ledger() -> None:
+    """Say so where a fake cluster's operations are written into a ledger that the user named."""
+    if os.environ.get("STEWARD_LEDGER"):
+        sys.stderr.write("STEWARD_LEDGER is set: what is done to the fake cluster is remembered there too\n")
 
 
 def demo() -> None:
@@ -134,8 +148,8 @@ def run(
     """Deliver events to the function, as the platform would.
 
     Against a private fake cluster, on which the processes that an alert names are killed first; against the API at
-    STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is remembered in
-    .steward/ledger.db.
+    STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is remembered in .steward/fake.db,
+    or .steward/ledger.db, so that a second delivery finds the first; remove the file to begin anew.
 
     Example: steward run events/alertmanager-datanode-down.json --mode observe
     """
@@ -188,7 +202,7 @@ def _world(stack: ExitStack, config: Config, settings: Settings, console: Consol
 
     clock = SystemClock()
     cloud = demo_cloud(clock, transition_seconds=1.0)
-    if os.environ.get("STEWARD_EMR_ENDPOINT"):
+    if not on_a_fake():
         world = private_world(config, settings=settings, cloud=cloud, ledger=user_ledger(), on_line=on_line)
         env = {**world.env, **os.environ}
         lines = world.lines
@@ -205,6 +219,7 @@ def _world(stack: ExitStack, config: Config, settings: Settings, console: Consol
         world.env = env
         world.function = Function(settings, config, env=env, clock=clock, ledger=user_ledger(), write=write)
         return world, False
+    warn_of_a_named_ledger()
     server = stack.enter_context(CloudServer(cloud))
     world = private_world(
         config,

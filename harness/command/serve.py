@@ -17,7 +17,7 @@ from handler.steward_file import load
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
-from harness.command.deliver import example_or, user_ledger
+from harness.command.deliver import example_or, user_ledger, warn_of_a_named_ledger
 from harness.emulator import context, timer_event
 from harness.local_url import LocalUrl
 from harness.narration import tell
@@ -47,13 +47,14 @@ def serve(
     clock = SystemClock()
     fake = demo_cloud(clock)
     settings = Settings.from_env(os.environ)
+    warn_of_a_named_ledger()
     with CloudServer(fake) as server:
         world = private_world(
             loaded,
             settings=Settings(settings.config, settings.endpoint, settings.mode, "DEBUG", settings.ledger),
             cloud=fake,
             endpoint=server.url,
-            ledger=user_ledger(),
+            ledger=user_ledger(fake=True),
             env=dict(os.environ),
             on_line=lambda row: tell(console, row),
         )

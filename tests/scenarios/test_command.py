@@ -134,6 +134,19 @@ def test_an_api_out_of_reach_is_told_at_once(tmp_path: Path, env: dict[str, str]
     assert "fault of the steward" not in done.stdout
 
 
+def test_a_fake_cluster_proves_nothing_of_a_real_one(tmp_path: Path) -> None:
+    """What the fake accepted is no right of the real role, and holds nothing back there; in a ledger that was named, it is said."""
+    assert steward("run", DOWN, cwd=tmp_path).returncode == 0
+    rights = [row for row in json.loads(steward("doctor", "--json", cwd=tmp_path).stdout) if "right" in row["name"]]
+    assert rights
+    assert {row["state"] for row in rights} == {"not proved"}
+    assert "VERIFIED" in steward("history", cwd=tmp_path).stdout
+    assert "VERIFIED" not in steward("history", cwd=tmp_path, STEWARD_EMR_ENDPOINT="global").stdout
+    named = steward("run", DOWN, cwd=tmp_path, STEWARD_LEDGER="sqlite:///mine.db")
+    assert "the fake cluster is remembered there too" in named.stderr
+    assert (tmp_path / "mine.db").exists()
+
+
 def test_the_doctor_tells_what_is_missing_and_ends_by_it(tmp_path: Path) -> None:
     """0 where nothing fails, 1 where something does, 2 for settings or configuration; a table for people, JSON for programs."""
     steward_yml = tmp_path / "steward.yml"
