@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
 from handler.clock import SystemClock
+from handler.errors import ConfigurationError
 from handler.follow_up import MESSAGE
 from handler.settings import Settings
 from handler.steward_file import load
@@ -23,6 +24,10 @@ from harness.local_url import LocalUrl
 from harness.narration import tell
 from harness.world import private_world
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Server = TypeVar("Server")
 PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 takes a free one.")]
 
 
@@ -30,6 +35,15 @@ def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
     app.command()(serve)
     app.command()(cloud)
+
+
+def _listening(bind: Callable[[], Server], port: int) -> Server:
+    try:
+        return bind()
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot be listened on: {error.strerror}", where=f"port {port}", hint="--port 0 takes a free one"
+        ) from None
 
 
 def serve(
@@ -70,7 +84,7 @@ def serve(
                 handle(timer_event("follow-up", MESSAGE, clock.now()))
 
         threading.Thread(target=follow_up, daemon=True).start()
-        url = LocalUrl(handle, port)
+        url = _listening(lambda: LocalUrl(handle, port), port)
         console.print(f"The function listens on {url.url}, a fake cluster on {server.url}. Ctrl-C ends both.")
         for caller in loaded.webhook.callers:
             made = "" if os.environ.get(caller.secret_env) else "  (made for this run)"
@@ -99,7 +113,7 @@ def cloud(port: PortOption = 18080) -> None:
     Example: steward cloud --port 18080
     """
     console = Console(highlight=False)
-    server = CloudServer(demo_cloud(SystemClock()), port)
+    server = _listening(lambda: CloudServer(demo_cloud(SystemClock()), port), port)
     console.print(f"The fake EMR API listens on {server.url}. Ctrl-C ends it.")
     console.print(
         f"  STEWARD_EMR_ENDPOINT={server.url} TENCENTCLOUD_SECRET_ID={SECRET_ID} TENCENTCLOUD_SECRET_KEY={SECRET_KEY} steward run …",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -242,3 +243,13 @@ def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
         finally:
             server.terminate()
             server.wait(10)
+
+
+@pytest.mark.parametrize("command", ["serve", "cloud"])
+def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path, command: str) -> None:
+    """And what to do about it, without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = steward(command, "--port", str(port), cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f"port {port}: cannot be listened on: Address already in use (--port 0 takes a free one)\n"
