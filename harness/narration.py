@@ -25,7 +25,9 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
     event = row["event"]
     if event == "steward.event":
         about = row.get("problem") or " ".join(
-            str(row[key]) for key in ("name", "status", "cluster", "service", "component", "ip") if row.get(key)
+            str(row[key])
+            for key in ("name", "status", "cluster", "service", "component", "ip")
+            if row.get(key) and (key, row[key]) != ("status", "none")
         )
         message = f" “{row['message']}”" if row.get("message") and row["source"] == "timer" else ""
         return "event", f"{row['source']}: {about}{message}", "bold"
@@ -53,6 +55,11 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
     return None
 
 
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print one line as it is, unbroken: what is copied or searched for stays in one piece."""
+    console.print(Text(text, style), soft_wrap=True)
+
+
 def tell(console: Console, row: dict[str, Any]) -> None:
     """Print one log line as a step."""
     told = step(row)
@@ -64,4 +71,4 @@ def tell(console: Console, row: dict[str, Any]) -> None:
 def tell_step(console: Console, name: str, text: str, colour: str = "") -> None:
     """Print one step."""
     # Text, not markup: what an alert says must not colour anything.
-    console.print(Text.assemble((f"  {name:<8}", "dim"), (text, colour)), soft_wrap=True)
+    console.print(Text.assemble((f"  {name:<7} ", "dim"), (text, colour)), soft_wrap=True)

@@ -238,11 +238,11 @@ def _told(console: Console, invocation: Invocation, as_json: bool) -> list[str]:
     answer = invocation.answer
     if invocation.error:
         if not as_json:
-            console.print(f"  error   {invocation.error}", style="red", markup=False)
-            console.print("  [dim]platform[/dim] it would deliver it again in a minute, twice at most")
+            tell_step(console, "error", invocation.error, "red")
+            tell_step(console, "platform", "it would deliver it again in a minute, twice at most")
         return [invocation.error]
     if isinstance(answer, dict) and "statusCode" in answer and not as_json:
-        console.print(f"  [dim]HTTP    [/dim] {answer['statusCode']} {answer['body'][:300]}", markup=True)
+        tell_step(console, "HTTP", f"{answer['statusCode']} {answer['body'][:300]}")
     if isinstance(answer, dict) and answer.get("statusCode", 200) >= 400:
         return [f"HTTP {answer['statusCode']}: {answer['body']}"]
     return []

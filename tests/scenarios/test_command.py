@@ -135,6 +135,19 @@ def test_an_api_out_of_reach_is_told_at_once(tmp_path: Path, env: dict[str, str]
     assert "fault of the steward" not in done.stdout
 
 
+def test_what_is_copied_from_a_narrow_screen_is_whole(tmp_path: Path) -> None:
+    """The ids that explain asks for are neither cut nor broken, and no line of a rule is."""
+    told = json.loads(steward("run", DOWN, "--json", cwd=tmp_path).stdout)
+    (outcome,) = told["outcomes"]
+    history = steward("history", cwd=tmp_path, COLUMNS="40").stdout
+    assert re.search(rf"^  .* done +{outcome['event_id']}  restart-dead-process: ", history, re.MULTILINE)
+    assert re.search(r"^  .* VERIFIED +op-[0-9a-f]{16}  emr-4zvc5mul: RestartService on ", history, re.MULTILINE)
+    explained = steward("explain", DOWN, cwd=tmp_path, COLUMNS="40").stdout
+    assert "  yes  restart-dead-process: RestartService HDFS/DataNode on 172.16.0.5 on emr-4zvc5mul\n" in explained
+    nothing = steward("history", "--cluster", "emr-none", cwd=tmp_path)
+    assert nothing.stdout == "The ledger knows nothing of emr-none in the last 24h.\n"
+
+
 def test_a_fake_cluster_proves_nothing_of_a_real_one(tmp_path: Path) -> None:
     """What the fake accepted is no right of the real role, and holds nothing back there; in a ledger that was named, it is said."""
     assert steward("run", DOWN, cwd=tmp_path).returncode == 0
