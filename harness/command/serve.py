@@ -18,10 +18,10 @@ from handler.steward_file import load
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
-from harness.command.deliver import example_or, user_ledger, warn_of_a_named_ledger
+from harness.command.deliver import ROOT, example_or, user_ledger, warn_of_a_named_ledger
 from harness.emulator import context, timer_event
 from harness.local_url import LocalUrl
-from harness.narration import tell
+from harness.narration import say, tell
 from harness.world import private_world
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ def serve(
 
         threading.Thread(target=follow_up, daemon=True).start()
         url = _listening(lambda: LocalUrl(handle, port), port)
-        console.print(f"The function listens on {url.url}, a fake cluster on {server.url}. Ctrl-C ends both.")
+        say(console, f"The function listens on {url.url}, a fake cluster on {server.url}. Ctrl-C ends both.")
+        # A request is an order: it acts on a healthy cluster too, and however old the file is.
+        sample = os.path.relpath(ROOT / "events" / "request-restart-hive.json")
         for caller in loaded.webhook.callers:
             made = "" if os.environ.get(caller.secret_env) else "  (made for this run)"
             how = (
@@ -93,10 +95,9 @@ def serve(
                 if caller.user
                 else f"-H 'Authorization: Bearer {world.env[caller.secret_env]}'"
             )
-            console.print(
-                f"  {caller.name}: curl {how} -d @events/alertmanager-datanode-down.json {url.url}/{made}",
-                soft_wrap=True,
-                markup=False,
+            say(
+                console,
+                f"  {caller.name}: curl {how} -d @{sample} {url.url}/{made}",
             )
         try:
             url.serve_forever()
@@ -115,9 +116,9 @@ def cloud(port: PortOption = 18080) -> None:
     console = Console(highlight=False)
     server = _listening(lambda: CloudServer(demo_cloud(SystemClock()), port), port)
     console.print(f"The fake EMR API listens on {server.url}. Ctrl-C ends it.")
-    console.print(
+    say(
+        console,
         f"  STEWARD_EMR_ENDPOINT={server.url} TENCENTCLOUD_SECRET_ID={SECRET_ID} TENCENTCLOUD_SECRET_KEY={SECRET_KEY} steward run …",
-        soft_wrap=True,
     )
     try:
         server.serve_forever()

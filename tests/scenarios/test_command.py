@@ -239,7 +239,10 @@ def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
             assert server.stdout is not None
             found = re.search(r"listens on (http://127\.0\.0\.1:\d+), a fake", server.stdout.readline())
             assert found is not None
-            body = (EVENTS / "request-restart-hive.json").read_bytes()
+            offered = next(line for line in server.stdout if line.startswith("  deploy: curl "))
+            named = re.search(r"-d @(\S+) ", offered)
+            assert named is not None
+            body = (tmp_path / named[1]).read_bytes()
 
             def call(headers: dict[str, str]) -> tuple[int, Any]:
                 request = urllib.request.Request(found[1] + "/", body, headers)  # noqa: S310 - our own server
