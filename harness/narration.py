@@ -50,6 +50,8 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
         return "outcome", f"{row['outcome']}: {row['reason']}", COLOURS[row["outcome"]]
     if event == "steward.alarm":
         return "alarm", f"{row['code']}: {row['reason']}", "red"
+    if event == "steward.settings.unknown":
+        return "warning", f"{row['variable']}: {row['reason']}", "yellow"
     if event in ("steward.input.refused", "steward.door.refused", "steward.fault"):
         return "refused", str(row.get("problem", "the caller is not known")), "red"
     return None

@@ -89,7 +89,7 @@ def serve(
         # A request is an order: it acts on a healthy cluster too, and however old the file is.
         sample = os.path.relpath(ROOT / "events" / "request-restart-hive.json")
         for caller in loaded.webhook.callers:
-            made = "" if os.environ.get(caller.secret_env) else "  (made for this run)"
+            made = "" if os.environ.get(caller.secret_env) else "  # made for this run"
             how = (
                 f"-u {caller.user}:{world.env[caller.secret_env]}"
                 if caller.user

@@ -135,6 +135,13 @@ def test_an_api_out_of_reach_is_told_at_once(tmp_path: Path, env: dict[str, str]
     assert "fault of the steward" not in done.stdout
 
 
+def test_a_misspelt_variable_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    """What was meant to hold back does not: that is seen at once."""
+    done = steward("run", DOWN, cwd=tmp_path, STEWARD_MDOE="observe")
+    assert "  warning STEWARD_MDOE: nothing reads it; did you mean STEWARD_MODE?\n" in done.stdout
+    assert done.stdout.index("warning") < done.stdout.index("request")
+
+
 def test_what_is_copied_from_a_narrow_screen_is_whole(tmp_path: Path) -> None:
     """The ids that explain asks for are neither cut nor broken, and no line of a rule is."""
     told = json.loads(steward("run", DOWN, "--json", cwd=tmp_path).stdout)
