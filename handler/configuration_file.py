@@ -90,7 +90,9 @@ class _Reader:
         path = f"clusters.{key}"
         if not CLUSTER_ID.fullmatch(key):
             self._problem(
-                path, "is no cluster id", "emr- and eight lower-case letters or digits, as the console shows it"
+                path,
+                "is no cluster id",
+                "emr- and eight or more lower-case letters and digits, as the console shows it",
             )
         if not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", shape["region"]):
             self._problem(f"{path}.region", "is no region", "such as ap-guangzhou")
