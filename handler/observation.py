@@ -194,11 +194,11 @@ class Observation:
         if targets := scope.targets:  # each by its name, mostly spelled as the cluster spells it
             with suppress(KeyError):
                 return dict([self._by_target[target] for target in targets])
-        found: dict[str, Reading] = {}
-        for service, component, ip in scope:
-            for reading in self._matching(service, component, ip):
-                found[reading.target.key] = reading
-        return found
+        return {
+            reading.target.key: reading
+            for service, component, ip in scope
+            for reading in self._matching(service, component, ip)
+        }
 
     def read(self, keys: Iterable[str]) -> dict[str, Reading]:
         """The readings of these targets (:attr:`Target.key`) that are there."""

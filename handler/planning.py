@@ -75,8 +75,7 @@ def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[
 
     One intent that names what does not exist spoils nothing but itself.
     """
-    readings: dict[str, Reading] = {}
-    asking: dict[str, list[Intent]] = {}
+    asked: dict[str, tuple[Reading, list[Intent]]] = {}
     unknown: list[tuple[Intent, str]] = []
     for intent in the_plan.intents:
         try:
@@ -85,9 +84,11 @@ def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[
             unknown.append((intent, error.problem))
             continue
         for key, reading in meant.items():
-            readings[key] = reading
-            asking.setdefault(key, []).append(intent)
-    return [Asked.of(key, readings[key], the_plan.manner, asking[key]) for key in sorted(asking)], unknown
+            if known := asked.get(key):
+                known[1].append(intent)
+            else:
+                asked[key] = reading, [intent]
+    return [Asked.of(key, reading, the_plan.manner, asking) for key, (reading, asking) in sorted(asked.items())], unknown
 
 
 def with_a_past(the_plan: Plan, past: Collection[str]) -> tuple[list[Asked], list[Intent]]:
