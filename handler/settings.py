@@ -64,7 +64,9 @@ class Endpoint:
 
         host = host.rstrip("/")
         named = re.fullmatch(r"((?:[A-Za-z0-9._-]|\{region\})+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?", host, re.ASCII)
-        if scheme not in ("https", "http") or not named or not 0 < int(named[2] or 443) < 65536:
+        # A bare word is a misspelt name of those above, not a host that anybody calls.
+        is_a_word = not found and re.fullmatch(r"[A-Za-z_-]+", host) and host != "localhost"
+        if scheme not in ("https", "http") or not named or is_a_word or not 0 < int(named[2] or 443) < 65536:
             raise ConfigurationError(
                 f"{text!r} is no endpoint",
                 where="STEWARD_EMR_ENDPOINT",

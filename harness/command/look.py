@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from handler import steward_file
 from handler.configuration_file import InvalidConfiguration, duration
@@ -20,9 +18,11 @@ from handler.operations import Target
 from handler.templates import TemplateError
 from harness import serverless_file
 from harness.command.deliver import _read, example_or, user_ledger
+from harness.narration import say
 from harness.world import events_of
 
 if TYPE_CHECKING:
+    from handler.events import Event
     from handler.history import Operation
     from handler.outcomes import Record
 
@@ -58,32 +58,34 @@ def explain(
     loaded = steward_file.load(str(example_or(config)))
     events = events_of(_read(Path(event)))
     if not events:
-        console.print("Nothing in it can be read as an event; `steward run` says why.", style="red")
+        say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
         raise typer.Exit(1)
     for one in events:
-        console.print(f"\n{one.source}: {one.name} {one.status} {one.id}", style="bold", markup=False)
+        say(
+            console,
+            "\n" + " ".join(part for part in (f"{one.source}:", one.name, _status(one), one.id) if part),
+            "bold",
+        )
         if one.request is not None:
-            console.print(
-                f"  a direct request: rules are not asked. {one.request.op_type} {one.request.scope}", markup=False
-            )
+            say(console, f"  a direct request: rules are not asked. {one.request.op_type} {one.request.scope}")
             continue
         view = one.view()
         for rule in loaded.rules:
             mismatches = rule.explain(view)
             if mismatches:
                 why = "; ".join(f"{m.path} is {m.found}, wanted {m.wanted}" for m in mismatches)
-                console.print(f"  no   {rule.name}: {why}", markup=False)
+                say(console, f"  no   {rule.name}: {why}")
                 continue
             try:
                 intent = rule.intent(one, view)
             except (TemplateError, InvalidInput) as error:
-                console.print(f"  yes  {rule.name}, but: {error}", markup=False, style="red")
+                say(console, f"  yes  {rule.name}, but: {error}", "red")
                 continue
-            console.print(
-                f"  yes  {rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}",
-                markup=False,
-                style="green",
-            )
+            say(console, f"  yes  {rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}", "green")
+
+
+def _status(event: Event) -> str:
+    return "" if event.status == "none" else event.status
 
 
 def _explain_past(event: str) -> None:
@@ -91,20 +93,20 @@ def _explain_past(event: str) -> None:
     ledger = user_ledger()
     records = ledger.records(event=event)
     if not records:
-        console.print(
-            f"The ledger knows no event {event}; `steward history` lists those that it knows.",
-            style="red",
-            markup=False,
+        say(
+            console,
+            f"There is no file {event}, and the ledger knows no event of this id; `steward history` lists those that it knows.",
+            "red",
         )
         raise typer.Exit(1)
     for record in records:
-        console.print(f"{_when(record.at)}  {record.outcome.status}: {record.outcome.reason}", markup=False)
+        say(console, f"{_when(record.at)}  {record.outcome.status}: {record.outcome.reason}")
         for key, value in _facts(record).items():
-            console.print(f"  {key}: {value}", markup=False)
+            say(console, f"  {key}: {value}")
         for name in record.operations:
             operation = ledger.get(name)
             if operation is not None:
-                console.print(f"  {_one_line(operation)}", markup=False)
+                say(console, f"  {_one_line(operation)}")
 
 
 def check(
@@ -158,7 +160,7 @@ def schema() -> None:
 def history(
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only this cluster.")] = None,
     since: Annotated[str, typer.Option(metavar="2h|7d", help="How far back.")] = "24h",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
 ) -> None:
     """Operations and their fate, and each event with its outcome, the newest first.
 
@@ -180,24 +182,26 @@ def history(
         sys.stdout.write("\n")
         return
     console = Console(highlight=False)
-    table = Table("when", "operation", "cluster", "what", "state", "RequestId", title="Operations")
+    if not operations and not records:
+        say(console, f"The ledger knows nothing{f' of {cluster}' if cluster else ''} in the last {since}.")
+        return
+    # Lines, not tables: a table that is too narrow cuts the ids off that `steward explain` asks for.
+    say(console, "Operations", "bold")
     for operation in operations:
-        row = (
-            _when(operation.armed_at),
-            operation.id,
-            operation.cluster,
-            f"{operation.op_type} on {len(operation.before)}",
-            operation.state.value,
-            operation.request_id or "-",
+        targets = list(operation.before)
+        more = f" and {len(targets) - 1} more" if len(targets) > 1 else ""
+        what = f"{operation.op_type} on {targets[0]}{more}" if targets else str(operation.op_type)
+        asked = f", RequestId {operation.request_id}" if operation.request_id else ""
+        say(
+            console,
+            f"  {_when(operation.armed_at)}  {operation.state:<9} {operation.id}  {operation.cluster}: {what}{asked}",
         )
-        # Text, not markup: what a sender or the API wrote must not colour anything.
-        table.add_row(*map(Text, row))
-    console.print(table)
-    table = Table("when", "event", "rule", "outcome", "reason", title="Events")
+    say(console, "Events", "bold")
     for record in records:
-        said = (_when(record.at), record.event, ", ".join(record.rules), record.outcome.status, record.outcome.reason)
-        table.add_row(*map(Text, said))
-    console.print(table)
+        rules = f"{', '.join(record.rules)}: " if record.rules else ""
+        say(
+            console, f"  {_when(record.at)}  {record.outcome.status:<10} {record.event}  {rules}{record.outcome.reason}"
+        )
 
 
 def release(

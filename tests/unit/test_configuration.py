@@ -181,7 +181,7 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("rules/0/when", {"source": ["alertmanger"]}, "rules[0].when.source[0]: no event has this source"),
         ("rules/0/when", {"labels": {"port": [9100]}}, 'write "9100"'),
         ("rules/0/do/operation", "RestratService", "did you mean RestartService?"),
-        ("rules/0/do/operation", "Reboot", "there is StartService, "),
+        ("rules/0/do/operation", "Reboot", "must be one of StartService, "),
         ("rules/0/do/strategy", None, "RestartService needs a strategy"),
         ("rules/0/do/strategy/batch_sise", 1, "did you mean batch_size"),
         ("rules/0/do/strategy/batch_size", 0, "batch_size"),
@@ -257,6 +257,44 @@ def test_a_fault_is_said_once(path: str) -> None:
     """Limits are meant for alerts and for orders, and read for both."""
     said = problems(changed(path, {"cooldown": "soon", "max_share": 25}))
     assert len(said.splitlines()) == 2, said
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("webook", {}, "webook: no such key (did you mean webhook?)"),
+        (
+            "rules/0/do/cluster",
+            {"cluster": None},
+            'rules[0].do.cluster: must be a text (quote a template: "{cluster}")',
+        ),
+        ("rules/0/name", 7, "rules[0].name: must be a text (quote it)"),
+        ("rules/0/name", "", "rules[0].name: is empty"),
+        (
+            "rules/0/do/strategy",
+            {"on_failure": "SKIP"},
+            "rules[0].do.strategy.on_failure: must be one of block, skip (did you mean skip?)",
+        ),
+        ("rules/0/do/scope", {"HDFS": "All"}, "rules[0].do.scope.HDFS: must be `all`, or a mapping (key: value)"),
+        (
+            "rules/0/do/scope",
+            {"HDFS": {"DataNode": "172.16.0.5"}},
+            "rules[0].do.scope.HDFS.DataNode: must be `all`, or a list (in brackets: [one, two])",
+        ),
+        ("rules/0/limits", {"max_nodes": 0}, "rules[0].limits.max_nodes: must be at least 1"),
+        ("rules/0/limits", {"max_nodes": "one"}, "rules[0].limits.max_nodes: must be a whole number"),
+        (
+            "limits",
+            {"cooldown": "soon"},
+            "limits.cooldown: 'soon' is no duration (90s, 15m, 2h, 7d, or a number of seconds)",
+        ),
+        ("alarms", {"chat": "hunter2"}, "alarms.chat: must be a list (in brackets: [one, two])"),
+        ("safety", {"freezes": [{"from": "x", "to": "y"}]}, "safety.freezes[0].reason: is missing"),
+    ],
+)
+def test_a_fault_of_the_shape_is_said_once_and_in_the_words_of_the_file(path: str, value: Any, says: str) -> None:
+    """Not in those of the validator, nor once for each form that might have been meant."""
+    assert problems(changed(path, value)) == says
 
 
 def test_an_operation_that_its_cluster_does_not_allow_is_refused_when_the_file_is_read() -> None:
