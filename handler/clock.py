@@ -38,18 +38,25 @@ class SystemClock:
 
 
 class Deadline:
-    """A moment on the monotonic clock by which something must have ended."""
+    """A moment on the monotonic clock by which something must have ended.
 
-    __slots__ = ("_at", "_clock")
+    ``until`` (seconds since the epoch) is another, on the wall clock, for what must not happen later whatever the first one says: it stands
+    still while a machine is suspended.
+    """
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
+    __slots__ = ("_at", "_clock", "_until")
+
+    def __init__(self, clock: Clock, seconds: float, until: float | None = None) -> None:
         self._clock = clock
         self._at = clock.monotonic() + seconds
+        self._until = until
 
     def remaining(self) -> float:
         """Seconds left; negative once it has passed."""
-        return self._at - self._clock.monotonic()
+        left = self._at - self._clock.monotonic()
+        return left if self._until is None else min(left, self._until - self._clock.now())
 
-    def sooner(self, seconds: float) -> Deadline:
-        """This deadline, or one ``seconds`` from now, whichever comes first."""
-        return Deadline(self._clock, min(seconds, self.remaining()))
+    def sooner(self, seconds: float, until: float | None = None) -> Deadline:
+        """This deadline, or one ``seconds`` from now and at ``until``, whichever comes first."""
+        moments = [moment for moment in (until, self._until) if moment is not None]
+        return Deadline(self._clock, min(seconds, self.remaining()), min(moments, default=None))

@@ -91,7 +91,7 @@ class CloudApi:
         except Exception as refused:  # the SDK looks at a key before there is anything to send
             raise api_error(refused, was_sent=False) from None
         # call_json changes the headers that it is given and leaves the signature in them: it is given its own.
-        flown, answer, error = flight.run(lambda: client.call_json(action, params, headers={}), seconds)
+        flown, answer, error = flight.run(lambda: client.call_json(action, params, headers={}), seconds, deadline)
         if isinstance(error, TimeoutError):
             what = "sent, but not answered" if flown.was_sent else "not sent"
             raise (AnswerLost if flown.was_sent else NeverSent)("DeadlineExceeded", f"{action}: {what}: {error}")

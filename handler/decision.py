@@ -7,7 +7,7 @@ a decision that others overtook is taken anew, never acted upon.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handler import guards
 from handler.alarms import Alarm
@@ -26,7 +26,7 @@ from handler.observation import Observation
 from handler.operations import Request
 from handler.outcomes import Outcome
 from handler.planning import Plan, plan, resolve, scope_to_send, with_a_past
-from handler.sending import SECONDS_TO_ACT, Sending
+from handler.sending import LATEST_SEND, SECONDS_TO_ACT, Sending
 from handler.verification import patience
 from handler.watch import observe
 
@@ -45,6 +45,17 @@ if TYPE_CHECKING:
 
 #: Others may change a cluster's past while we decide; then we decide anew, so many times.
 MOST_DECISIONS: Final = 20
+
+
+class Decided(NamedTuple):
+    """What is to be armed, and then sent."""
+
+    operation: Operation
+    request: Request
+    #: The cluster's version that it was decided upon, which arming compares.
+    version: int
+    #: By both clocks, and from before arming on: later the worker counts as lost, and others may send.
+    send_by: Deadline
 
 
 @dataclass
@@ -112,12 +123,12 @@ class ClusterRun:
             decided = self._decide(the_plan, by_intent)
             if decided is None:
                 return
-            operation, request, version = decided
+            operation, request, version, send_by = decided
             if self.ledger.arm(operation, version):
                 served = [case for case in cases if case.outcome is None]
                 for case in served:
                     case.operation = operation.id
-                hold(served, self._sending().carry_out(operation, request))
+                hold(served, self._sending().carry_out(operation, request, send_by))
                 return
             self.log.debug("steward.ledger.conflict", cluster=self.cluster.id, version=version)
             for case in cases:
@@ -131,9 +142,10 @@ class ClusterRun:
             the_plan = replace(the_plan, intents=tuple(case.intent for case in cases))
         hold(cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retry=True))
 
-    def _decide(self, the_plan: Plan, by_intent: dict[int, Case]) -> tuple[Operation, Request, int] | None:
+    def _decide(self, the_plan: Plan, by_intent: dict[int, Case]) -> Decided | None:
         """What to send, and on which past that was decided; None where nothing is: every case then has its outcome."""
         now = self.clock.now()
+        send_by = self.deadline.sooner(LATEST_SEND, until=now + LATEST_SEND)
         safety = self.config.safety
         history = self.ledger.history(self.cluster.id, now, quarantine_within=safety.quarantine.within)
         the_plan = self._without_the_decided(the_plan, by_intent, history)
@@ -174,7 +186,7 @@ class ClusterRun:
         if self.deadline.remaining() < SECONDS_TO_ACT:
             hold(served, Outcome.deferred("time.short", "too little time is left to send and to see", retry=True))
             return None
-        return self._operation(request, chosen, served, now), request, history.version
+        return Decided(self._operation(request, chosen, served, now), request, history.version, send_by)
 
     def _without_the_decided(self, the_plan: Plan, by_intent: dict[int, Case], history: History) -> Plan:
         """What is left of a plan when the past has spoken: what is under operation, or was done since it was asked for, needs no look.

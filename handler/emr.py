@@ -40,7 +40,7 @@ class Gateway(Protocol):
         """All processes of a service, none where the cluster does not have it. Raises ApiError, ObservationIncomplete."""
 
     def start_stop(self, cluster: Cluster, request: Request, deadline: Deadline) -> str:
-        """Send the request, once; the API's RequestId. Raises NotCarriedOut or MaybeCarriedOut."""
+        """Send the request, once, and not after the deadline; the API's RequestId. Raises NotCarriedOut or MaybeCarriedOut."""
 
 
 # -- the shapes of the answers: what is read of them, no more

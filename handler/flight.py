@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 
     from requests.adapters import HTTPAdapter
 
+    from handler.clock import Deadline
+
 _current = threading.local()
 
 
 class Abandoned(Exception):
-    """The caller gave up before the first byte, so no byte is sent."""
+    """The caller gave up before the first byte, or its time was over, so no byte is sent."""
 
 
 class Flight:
-    """One request on its way, shared by the thread that sends it and the one that waits."""
+    """One request on its way, shared by the thread that sends it and the one that waits. After ``deadline`` no first byte leaves."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: Deadline | None = None) -> None:
+        self._deadline = deadline
         self._lock = threading.Lock()
         self._sent = False
         self._abandoned = False
@@ -43,6 +46,10 @@ class Flight:
         with self._lock:
             if self._abandoned:
                 raise Abandoned
+            # Whoever was held up (a process that was stopped, an instance that was frozen) looks at its clocks here, with the request signed:
+            # what is held up any later bears a signature of before.
+            if not self._sent and self._deadline is not None and self._deadline.remaining() <= 0:
+                raise Abandoned("held up until it was too late to send")
             self._sent = True
 
     def over(self, connected: socket.socket | None) -> None:
@@ -62,13 +69,15 @@ class Flight:
             return self._sent
 
 
-def run(call: Callable[[], Any], seconds: float) -> tuple[Flight, Any, BaseException | None]:
-    """Run ``call`` for at most ``seconds``: its flight, its result, its exception.
+def run(
+    call: Callable[[], Any], seconds: float, deadline: Deadline | None = None
+) -> tuple[Flight, Any, BaseException | None]:
+    """Run ``call`` for at most ``seconds``: its flight, which sends nothing after ``deadline``, its result, its exception.
 
     In a thread of its own, since a time-out of sockets bounds a read, not a call, and nothing bounds a name look-up. Where
     time runs out, the exception is a TimeoutError and the flight is abandoned.
     """
-    flight = Flight()
+    flight = Flight(deadline)
     ended: list[tuple[Any, BaseException | None]] = []
     done = threading.Event()
 

@@ -47,8 +47,8 @@ class Sending:
     deadline: Deadline
     alarms: list[Alarm]
 
-    def carry_out(self, operation: Operation, request: Request) -> Outcome:
-        """Send it, write down what the API said, and look at what came of it until the deadline."""
+    def carry_out(self, operation: Operation, request: Request, send_by: Deadline) -> Outcome:
+        """Send it by ``send_by``, write down what the API said, and look at what came of it until the deadline."""
         self.log.info(
             "steward.request",
             operation=operation.id,
@@ -59,7 +59,7 @@ class Sending:
             events=len(operation.events),
             request=operation.request,
         )
-        attempts, answer = self._send_until_taken(request, operation.armed_at + LATEST_SEND)
+        attempts, answer = self._send_until_taken(request, send_by)
         if isinstance(answer, ApiError):
             state, request_id, code = _state_after(answer), answer.request_id, answer.code
         else:
@@ -86,8 +86,8 @@ class Sending:
             return _not_carried_out(answer, facts)
         return self._verified(operation, answer if isinstance(answer, ApiError) else None, facts)
 
-    def _send_until_taken(self, request: Request, latest: float) -> tuple[int, str | ApiError]:
-        """Send, not after ``latest``, and send again only what certainly was not carried out: how often, and the RequestId or the error."""
+    def _send_until_taken(self, request: Request, send_by: Deadline) -> tuple[int, str | ApiError]:
+        """Send, and send again only what certainly was not carried out: how often, and the RequestId or the error."""
         attempts = 0
         while True:
             try:
@@ -96,31 +96,31 @@ class Sending:
                     self.clock.now(),
                     rate=REQUESTS_A_SECOND,
                     burst=REQUESTS_A_SECOND,
-                    most_wait=max(0.0, min(self.deadline.remaining() - SECONDS_TO_ACT, latest - self.clock.now())),
+                    most_wait=max(0.0, send_by.remaining() - SECONDS_TO_ACT),
                 )
             except LedgerUnavailable as error:
                 return attempts, NeverSent("LedgerUnavailable", f"armed, but not sent: {error}")
             if wait is None:
                 return attempts, Throttled("steward.rate", "our own rate limit leaves no room before the deadline")
             self.clock.sleep(wait)
-            if self.clock.now() > latest:
+            if send_by.remaining() <= 0:
                 return attempts, NeverSent("steward.late", "this worker was held up, and by now counts as lost")
             attempts += 1
             try:
-                return attempts, self.gateway.start_stop(self.cluster, request, self.deadline)
+                return attempts, self.gateway.start_stop(self.cluster, request, send_by)
             except (NeverSent, Throttled) as error:
-                if attempts >= MOST_SENDS or not self._may_retry(attempts):
+                if attempts >= MOST_SENDS or not self._may_retry(attempts, send_by):
                     return attempts, error
                 self.log.info("steward.retry", attempt=attempts, api_code=error.code, problem=error.message)
             except ApiError as error:
                 return attempts, error
 
-    def _may_retry(self, attempts: int) -> bool:
+    def _may_retry(self, attempts: int, send_by: Deadline) -> bool:
         """Sleep before the next try, with full jitter; False where no time or no shared budget is left."""
         import random
 
         pause = random.uniform(0, min(4.0, 0.25 * 2**attempts))  # noqa: S311 - jitter, not a secret
-        if self.deadline.remaining() - pause < SECONDS_TO_ACT:
+        if send_by.remaining() - pause < SECONDS_TO_ACT:
             return False
         try:
             taken = self.ledger.take(

@@ -141,6 +141,13 @@ LISTED = (
         GATEWAY,
     ),
     Mutation(
+        "what was held up still sends",
+        "handler/flight.py",
+        "if not self._sent and self._deadline is not None and self._deadline.remaining() <= 0:",
+        "if False:",
+        ("tests/scenarios/test_kill.py",),
+    ),
+    Mutation(
         "what is in doubt is sent again",
         "handler/sending.py",
         "except (NeverSent, Throttled) as error:",

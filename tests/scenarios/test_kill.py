@@ -8,17 +8,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from handler import flight
 from handler.clock import SystemClock
 from handler.entrypoint import Function, RetryLater
 from handler.errors import LedgerUnavailable
 from handler.history import State
 from handler.logs import Log
+from handler.sending import LATEST_SEND
 from harness import needs, storm
 from harness.cloud.server import CloudServer
 from harness.cloud.state import Cloud
@@ -54,6 +57,22 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def stop() -> None:
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread at once, and all others with it
+
+
+def stop_when_signed() -> None:
+    """Of the request that comes now: connected and signed, its first byte not yet sent."""
+    send = flight.note_sent
+
+    def stopped() -> None:
+        flight.note_sent = send
+        stop()
+        send()
+
+    flight.note_sent = stopped
+
+
 def lose() -> None:
     raise LedgerUnavailable("its reply was lost")
 
@@ -63,6 +82,8 @@ STEPS: dict[str, tuple[str, str, Any, Any]] = {
     "before arm": ("ledger", "arm", die, None),
     "after arm": ("ledger", "arm", None, die),
     "before the first byte": ("gateway", "start_stop", die, None),
+    "stopped before signing": ("gateway", "start_stop", stop, None),
+    "stopped before the first byte": ("gateway", "start_stop", stop_when_signed, None),
     "after the answer": ("gateway", "start_stop", None, die),
     "before settle": ("ledger", "settle", die, None),
     "after settle": ("ledger", "settle", None, die),
@@ -145,6 +166,31 @@ def test_a_worker_that_dies_restarts_nothing_twice(
     again(function, plan)
     assert len(server.cloud.operations) == 1
     assert not [one for one in function.ledger.open_operations() if one.state is State.SENDING]
+
+
+@pytest.mark.parametrize("step", ["stopped before signing", "stopped before the first byte"])
+def test_a_worker_that_was_stopped_sends_nothing_when_it_goes_on(
+    url: str, server: CloudServer, step: str, request: pytest.FixtureRequest
+) -> None:
+    """Frozen after arming until it was given up, and its need served by another: a signature of now would let it act again."""
+    plan = storm.Plan(url, server.url, 5, time.time())
+    worker = storm.SPAWN.Process(target=_deliver, args=(plan, step))
+    worker.start()
+    request.addfinalizer(worker.kill)  # who is stopped does not end by itself
+    assert worker.pid is not None
+    os.waitid(os.P_PID, worker.pid, os.WSTOPPED)
+    function = plan.function(storm.LeapingClock(plan.began))
+    follow_up(function, plan, 70)
+    follow_up(function, plan, 300)
+    assert [one.state for one in function.ledger.operations()] == [State.NOT_SENT]
+    again(function, plan)
+    assert len(server.cloud.operations) == 1
+    time.sleep(LATEST_SEND / storm.HASTE)
+    os.kill(worker.pid, signal.SIGCONT)
+    worker.join(60)
+    assert worker.exitcode == 0
+    assert len(server.cloud.operations) == 1
+    assert sorted(one.state for one in function.ledger.operations()) == [State.NOT_SENT, State.VERIFIED]
 
 
 def test_what_waited_too_long_for_its_turn_is_given_back(url: str, server: CloudServer) -> None:
