@@ -11,8 +11,10 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler import entrypoint
+from handler.cloud import CloudApi
 from handler.configuration import AlarmSettings, Chat, EventBus
 from handler.configuration_file import read_config
+from handler.crew import side_by_side
 from handler.entrypoint import Function
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.follow_up import MESSAGE, conclude
@@ -23,7 +25,6 @@ from handler.operations import OpType
 from handler.settings import Credentials, Endpoint, Settings
 from handler.steward_file import read_raw
 from handler.verification import Verdict
-from handler.watch import side_by_side
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
 from harness.emulator import function_url_event, timer_event
@@ -43,7 +44,7 @@ def kill(world: World, ip: str = "172.16.0.5") -> None:
 def faulty(world: World, *faults: Fault) -> CloudAdapter:
     adapter = CloudAdapter(world.cloud)
     adapter.faults.add(*faults)
-    world.function._transport = lambda: adapter
+    world.function._api = CloudApi(lambda: adapter)
     return adapter
 
 
