@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from handler import guards
+from handler import faults, guards
 from handler.alarms import Alarm
 from handler.cases import hold, most_urgent
 from handler.errors import (
@@ -84,6 +84,9 @@ class ClusterRun:
                 self._serve_plan(the_plan, {id(intent): by_intent[id(intent)] for intent in the_plan.intents})
         except LedgerUnavailable as error:
             self._ledger_unavailable(error)
+        except Exception as error:
+            # What was sent, here or elsewhere, is what it is: only what has no outcome yet is the fault's.
+            hold(self.cases, faults.outcome_of(error, self.log))
         return self.alarms
 
     def _enter(self, cases: list[Case], *, is_counted: bool = False) -> list[Case]:

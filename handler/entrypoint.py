@@ -10,6 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from handler import faults
 from handler.alarms import Alarm, Alarms, alarms_of
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi
@@ -27,7 +28,7 @@ from handler.follow_up import MESSAGE as FOLLOW_UP
 from handler.follow_up import FollowUp
 from handler.ledger import open_ledger
 from handler.logs import Log
-from handler.outcomes import Outcome, Record
+from handler.outcomes import Record
 from handler.pipeline import Pipeline, Served
 from handler.roles import AssumedRoles, Keys
 from handler.settings import RESERVE, Credentials, Settings, time_limit_problem, unknown_variables
@@ -334,13 +335,7 @@ class Invocation:
         return served
 
     def _fault(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
-        import traceback
-
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{os.path.basename(where.filename)}:{where.lineno}"
-        problem = self._log.hide(f"{type(error).__name__}: {error}")  # before the cut, which could leave half a secret
-        self._log.error("steward.fault", problem=problem[:500], at=place)
-        outcome = Outcome.failed("fault", f"a fault of the steward itself at {place} ({type(error).__name__})")
+        outcome = faults.outcome_of(error, self._log)
         now = self._function.clock.now()
         return Served([Record(now, event.id, event.source, event.name, event.cluster, outcome) for event in events])
 

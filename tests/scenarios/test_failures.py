@@ -10,7 +10,7 @@ import apprise
 import pytest
 from pytest_mock import MockerFixture
 
-from handler import entrypoint
+from handler import decision, entrypoint
 from handler.cloud import CloudApi
 from handler.configuration import AlarmSettings, Chat, EventBus
 from handler.configuration_file import read_config
@@ -22,6 +22,7 @@ from handler.history import Operation, State
 from handler.ledger import open_ledger
 from handler.observation import Observation
 from handler.operations import OpType
+from handler.planning import Plan, resolve
 from handler.settings import Credentials, Endpoint, Settings
 from handler.steward_file import read_raw
 from handler.verification import Verdict
@@ -334,6 +335,26 @@ def test_one_failing_cluster_does_not_touch_the_other(world: World) -> None:
     world.cloud.cluster("emr-8kd2m1qp").status = 23
     world.deliver(event)
     assert sorted(line["outcome"] for line in world.outcomes()) == ["done", "refused"]
+
+
+def test_a_fault_in_one_cluster_is_that_clusters(world: World, mocker: MockerFixture) -> None:
+    """What was sent to another has its own outcome; and the fault's line bears no secret, not even half of one."""
+    event = sample("alertmanager-two-clusters")
+    world.kill_what_fires(event)
+    secret = world.env["STEWARD_SECRET_DEPLOY"]
+
+    def breaks(the_plan: Plan, seen: Observation) -> Any:
+        if the_plan.cluster == "emr-8kd2m1qp":
+            raise RuntimeError("x" * 470 + secret)
+        return resolve(the_plan, seen)
+
+    mocker.patch.object(decision, "resolve", breaks)
+    world.deliver(event)
+    assert sorted(line["code"] for line in world.outcomes()) == ["fault", "verified"]
+    assert world.requests() == 1
+    (fault,) = [line for line in world.lines if line["event"] == "steward.fault"]
+    assert fault["at"].startswith("test_failures.py:")
+    assert secret[:10] not in json.dumps(world.lines)
 
 
 def test_what_one_rule_could_not_do_is_not_hidden_by_another(make_world: MakeWorld) -> None:

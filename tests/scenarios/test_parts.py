@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from handler.cloud import CloudApi
 from handler.configuration import Config
 from handler.configuration_file import read_config
 from handler.history import State
@@ -75,7 +76,7 @@ def test_while_a_part_is_open_the_rest_waits(dying: World) -> None:
 def test_a_part_that_was_not_sent_hides_nothing_that_was(dying: World) -> None:
     """A repeat whose own request never left knows still what the ones before it did."""
     adapter = CloudAdapter(dying.cloud)
-    dying.function._transport = lambda: adapter
+    dying.function._api = CloudApi(lambda: adapter)
     alert = restamp(sample("alertmanager-datanode-down"), dying.clock.now())
     dying.deliver(alert, fresh=False)
     adapter.faults.add(Fault.api_error("ResourceInUse.InstanceInProcess", "StartStopServiceOrMonitor"))
@@ -89,7 +90,7 @@ def test_a_part_that_was_not_sent_hides_nothing_that_was(dying: World) -> None:
 def test_what_the_api_refused_is_not_asked_again(dying: World) -> None:
     """In parts or not: a refusal stands."""
     adapter = CloudAdapter(dying.cloud)
-    dying.function._transport = lambda: adapter
+    dying.function._api = CloudApi(lambda: adapter)
     adapter.faults.add(*[Fault.api_error("UnauthorizedOperation.CheckCamAuth", "StartStopServiceOrMonitor")] * 3)
     alert = restamp(sample("alertmanager-datanode-down"), dying.clock.now())
     for _ in range(3):

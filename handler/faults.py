@@ -1,0 +1,22 @@
+"""A fault of the steward itself: said in the log, and an outcome like any other."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from handler.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from handler.logs import Log
+
+
+def outcome_of(error: Exception, log: Log) -> Outcome:
+    """What becomes of the events in whose way ``error`` came; the line ``steward.fault`` says where that was."""
+    import traceback
+
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{os.path.basename(where.filename)}:{where.lineno}"
+    problem = log.hide(f"{type(error).__name__}: {error}")  # before the cut, which could leave half a secret
+    log.error("steward.fault", problem=problem[:500], at=place)
+    return Outcome.failed("fault", f"a fault of the steward itself at {place} ({type(error).__name__})")
