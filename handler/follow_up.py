@@ -38,6 +38,8 @@ SIGNATURE_SECONDS: Final = 300.0 + 60.0
 SENDING_SECONDS: Final = 6 * CALL_SECONDS
 #: Seconds past its deadline for which an operation that could not be looked at is tried again: a failed look says nothing of it.
 LOOK_AGAIN_SECONDS: Final = 900.0
+#: Seconds after which it is said again that an operation cannot be read.
+UNREADABLE_SECONDS: Final = 86_400.0
 #: Seconds that must be left to begin another cluster.
 SECONDS_TO_LOOK: Final = 1.0
 
@@ -57,12 +59,13 @@ class FollowUp:
 
         Raises LedgerUnavailable where the open operations cannot be read.
         """
-        operations = self.ledger.open_operations()
+        unreadable: list[str] = []
+        operations = self.ledger.open_operations(unreadable)
         by_cluster: dict[str, list[Operation]] = {}
         for operation in operations:
             by_cluster.setdefault(operation.cluster, []).append(operation)
         counts: dict[str, int] = {}
-        alarms: list[Alarm] = []
+        alarms = [self._cannot_be_read(name) for name in unreadable if self._is_new(name)]
 
         def follow(item: tuple[str, list[Operation]]) -> tuple[list[State], list[Alarm]]:
             return self._follow_cluster(item[0], item[1], deadline)
@@ -74,6 +77,18 @@ class FollowUp:
         self.log.info("steward.follow_up", open=len(operations), states=counts or None)
         self._tidy()
         return counts, alarms
+
+    def _is_new(self, name: str) -> bool:
+        return self.ledger.claim(f"unreadable|{name}", self.clock.now(), UNREADABLE_SECONDS)
+
+    def _cannot_be_read(self, name: str) -> Alarm:
+        return Alarm(
+            "operation.unreadable",
+            "",
+            name,
+            f"operation {name} is open, and its record in the ledger cannot be read: what came of it cannot be seen, and its processes are "
+            "left alone until a person has put the record right or taken it out",
+        )
 
     def _follow_cluster(
         self, cluster_id: str, operations: Sequence[Operation], deadline: Deadline

@@ -63,8 +63,12 @@ class Ledger(Protocol):
     def get(self, operation: str) -> Operation | None:
         """One operation by its id."""
 
-    def open_operations(self) -> list[Operation]:
-        """Every operation that is SENDING, ACCEPTED or IN_DOUBT, the oldest first."""
+    def open_operations(self, unreadable: list[str] | None = None) -> list[Operation]:
+        """Every operation that is SENDING, ACCEPTED or IN_DOUBT, the oldest first.
+
+        One that cannot be read is left out, and its id noted in ``unreadable``, so that it does not stand in the way of the others; where
+        nobody wants to know, LedgerUnavailable is raised.
+        """
 
     def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
         """The sender says that these occurrences are over."""
@@ -98,8 +102,15 @@ class Ledger(Protocol):
     ) -> list[Record]:
         """Outcomes, the newest first, with all that their lines said as ``facts``."""
 
-    def operations(self, *, cluster: str | None = None, since: float = 0.0, most: int = 1000) -> list[Operation]:
-        """Operations, the newest first."""
+    def operations(
+        self,
+        *,
+        cluster: str | None = None,
+        since: float = 0.0,
+        most: int = 1000,
+        unreadable: list[str] | None = None,
+    ) -> list[Operation]:
+        """Operations, the newest first; ``unreadable`` as in :meth:`open_operations`."""
 
     def expire(self, now: float, keep: float) -> int:
         """Forget what is older than ``keep`` seconds and not open; how many operations and records that were."""

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import Entry, History, Operation, Past, State
 from handler.ledger import scripts
-from handler.ledger.rows import CHANGING, SCHEMA_VERSION, changing, operation_from, operation_to_text, record_from
+from handler.ledger.rows import (
+    CHANGING,
+    SCHEMA_VERSION,
+    all_readable,
+    changing,
+    operation_from,
+    operation_to_text,
+    record_from,
+)
 from handler.operations import OpType
 
 if TYPE_CHECKING:
@@ -149,8 +157,8 @@ class RedisLedger:
     def get(self, operation: str) -> Operation | None:
         return next(iter(self._operations([operation])), None)
 
-    def open_operations(self) -> list[Operation]:
-        return self._operations(self._ask(lambda client: client.zrange(_KEY + "open", 0, -1)))
+    def open_operations(self, unreadable: list[str] | None = None) -> list[Operation]:
+        return self._operations(self._ask(lambda client: client.zrange(_KEY + "open", 0, -1)), unreadable)
 
     # -- quarantine
 
@@ -201,23 +209,36 @@ class RedisLedger:
                 break
         return found[:most]
 
-    def operations(self, *, cluster: str | None = None, since: float = 0.0, most: int = 1000) -> list[Operation]:
+    def operations(
+        self,
+        *,
+        cluster: str | None = None,
+        since: float = 0.0,
+        most: int = 1000,
+        unreadable: list[str] | None = None,
+    ) -> list[Operation]:
         key = _KEY + "operations" + (f":{cluster}" if cluster else "")
-        return self._operations(self._ask(lambda client: client.zrevrangebyscore(key, "+inf", since, 0, most)))
+        names = self._ask(lambda client: client.zrevrangebyscore(key, "+inf", since, 0, most))
+        return self._operations(names, unreadable)
 
-    def _operations(self, names: list[str]) -> list[Operation]:
+    def _operations(self, names: list[str], unreadable: list[str] | None = None) -> list[Operation]:
         if not names:
             return []
         bodies, pasts = self._ask(
             lambda client: client.pipeline().hmget(_KEY + "bodies", names).hmget(_KEY + "pasts", names).execute()
         )
-        return [_operation(body or "", past or "") for body, past in zip(bodies, pasts, strict=True) if body or past]
+        # Of one that is in no hash, another forgot what was listed a moment ago.
+        rows = [row for row in zip(names, bodies, pasts, strict=True) if row[1] or row[2]]
+        return all_readable(
+            ((name, partial(_operation, body or "", past or "")) for name, body, past in rows), unreadable
+        )
 
     def expire(self, now: float, keep: float) -> int:
         before = now - keep
         names = self._ask(lambda client: client.zrangebyscore(_KEY + "settled", "-inf", f"({before!r}", 0, PAGE))
         gone = 0
-        for operation in self._operations(names):
+        unreadable: list[str] = []
+        for operation in self._operations(names, unreadable):
             gone += self._run(
                 scripts.FORGET,
                 operation.id,
@@ -226,6 +247,8 @@ class RedisLedger:
                 *operation.incidents,
                 *operation.before,
             )
+        for name in unreadable:  # what pointed to it points to nothing then, which is as good
+            gone += self._run(scripts.FORGET, name, "", 0)
         return gone + int(self._run(scripts.TIDY, before))
 
     # -- the server

@@ -6,13 +6,14 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
+from handler.errors import LedgerUnavailable
 from handler.history import Operation, State
 from handler.json_writer import writer
 from handler.operations import OpType
 from handler.outcomes import Outcome, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 #: How both stores lay out what they keep. A ledger of another version is refused: what it says was sent must not be overlooked.
 SCHEMA_VERSION: Final = 3
@@ -43,6 +44,19 @@ def operation_from(text: str, changed: Sequence[Any]) -> Operation:
     values["op_type"] = OpType(values["op_type"])
     values["state"] = State(values["state"])
     return Operation(**values)
+
+
+def all_readable(named: Iterable[tuple[str, Callable[[], Operation]]], unreadable: list[str] | None) -> list[Operation]:
+    """The operations of these ids. Those whose reading raises LedgerUnavailable are noted in ``unreadable``; without it, the first one raises."""
+    found = []
+    for name, read in named:
+        try:
+            found.append(read())
+        except LedgerUnavailable:
+            if unreadable is None:
+                raise
+            unreadable.append(name)
+    return found
 
 
 def record_from(at: float, line: str) -> Record:

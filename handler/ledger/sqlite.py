@@ -9,11 +9,20 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import LedgerUnavailable
 from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State
-from handler.ledger.rows import CHANGING, SCHEMA_VERSION, changing, operation_from, operation_to_text, record_from
+from handler.ledger.rows import (
+    CHANGING,
+    SCHEMA_VERSION,
+    all_readable,
+    changing,
+    operation_from,
+    operation_to_text,
+    record_from,
+)
 from handler.operations import OpType
 from handler.settings import temporary_folder
 
@@ -279,10 +288,10 @@ class SqliteLedger:
         with self._reading() as db:
             return self._get(db, operation)
 
-    def open_operations(self) -> list[Operation]:
+    def open_operations(self, unreadable: list[str] | None = None) -> list[Operation]:
         with self._reading() as db:
-            rows = db.execute(f"SELECT {_OPERATION} FROM operations WHERE state IN ({_OPEN}) ORDER BY armed_at, id")  # noqa: S608 - constants
-            return [_operation(row) for row in rows]
+            rows = db.execute(f"SELECT id, {_OPERATION} FROM operations WHERE state IN ({_OPEN}) ORDER BY armed_at, id")  # noqa: S608 - constants
+            return all_readable(((row[0], partial(_operation, row[1:])) for row in rows), unreadable)
 
     # -- quarantine
 
@@ -370,14 +379,21 @@ class SqliteLedger:
             except (KeyError, TypeError, ValueError):
                 raise LedgerUnavailable(f"{self._path} holds a record that cannot be read") from None
 
-    def operations(self, *, cluster: str | None = None, since: float = 0.0, most: int = 1000) -> list[Operation]:
+    def operations(
+        self,
+        *,
+        cluster: str | None = None,
+        since: float = 0.0,
+        most: int = 1000,
+        unreadable: list[str] | None = None,
+    ) -> list[Operation]:
         with self._reading() as db:
             rows = db.execute(
-                f"SELECT {_OPERATION} FROM operations WHERE armed_at >= ? AND (? IS NULL OR cluster = ?) "  # noqa: S608 - constants
+                f"SELECT id, {_OPERATION} FROM operations WHERE armed_at >= ? AND (? IS NULL OR cluster = ?) "  # noqa: S608 - constants
                 "ORDER BY armed_at DESC, id LIMIT ?",
                 (since, cluster, cluster, most),
             )
-            return [_operation(row) for row in rows]
+            return all_readable(((row[0], partial(_operation, row[1:])) for row in rows), unreadable)
 
     def expire(self, now: float, keep: float) -> int:
         before = now - keep

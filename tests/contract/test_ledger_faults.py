@@ -16,6 +16,7 @@ from pytest_mock import MockerFixture
 
 from handler.configuration import Breaker
 from handler.errors import ConfigurationError, LedgerUnavailable
+from handler.history import State
 from handler.ledger import open_ledger
 from harness.redis_server import RedisServer
 from tests.operations import an_operation
@@ -253,6 +254,41 @@ def test_half_an_operation_is_no_operation(redis_server: RedisServer, half: str)
     redis.Redis.from_url(url).hdel("{steward}:" + half, "op-1")
     with pytest.raises(LedgerUnavailable, match="cannot be read"):
         ledger.open_operations()
+    ledger.close()
+
+
+def _spoil(url: str, *names: str) -> None:
+    if url.startswith("redis"):
+        import redis
+
+        with redis.Redis.from_url(url) as client:
+            for name in names:
+                client.hset("{steward}:bodies", name, "{half")
+        return
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as db:
+        db.executemany("UPDATE operations SET body = '{half' WHERE id = ?", [(name,) for name in names])
+    db.close()
+
+
+def test_what_cannot_be_read_does_not_stand_in_the_way(url: str) -> None:
+    """The others are listed, and forgotten when their time has come, it with them; its name is told to whoever asks."""
+    ledger = open_ledger(url)
+    for number in range(3):
+        operation = an_operation(f"op-{number}", now=NOW + number, targets=(f"a/b/{number}",))
+        assert ledger.arm(operation, number)
+    _spoil(url, "op-1")
+    for listed in (ledger.open_operations, ledger.operations):
+        unreadable: list[str] = []
+        assert {one.id for one in listed(unreadable=unreadable)} == {"op-0", "op-2"}
+        assert unreadable == ["op-1"]
+    _spoil(url, "op-0")  # settled, when it still could be
+    for one in ("op-0", "op-2"):
+        number = int(one[-1])
+        settled = an_operation(one, now=NOW + number, targets=(f"a/b/{number}",)).moved(State.VERIFIED, NOW + number)
+        assert ledger.settle(settled, State.SENDING)
+    assert ledger.expire(NOW + 1000, 10) == 2
+    assert ledger.operations(unreadable=unreadable) == []
+    assert unreadable == ["op-1", "op-1"]
     ledger.close()
 
 

@@ -514,6 +514,21 @@ def test_a_rolling_restart_tells_its_progress_and_ends_once(make_world: MakeWorl
     assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
 
 
+def test_an_operation_that_cannot_be_read_stops_no_other(world: World) -> None:
+    """The follow-up passes it over, and one alarm names it, however many rounds there are."""
+    now, ledger = world.clock.now(), world.function.ledger
+    assert ledger.arm(an_operation("op-broken", cluster="emr-gone0000", now=now), 0)
+    ledger._connection.execute("UPDATE operations SET body = '{'")  # type: ignore[attr-defined]
+    kill(world)
+    world.deliver(sample(DOWN), time_limit_ms=2100)
+    for _ in range(30):
+        world.clock.sleep(60)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
+    (alarm,) = [line for line in world.lines if line["event"] == "steward.alarm"]
+    assert (alarm["code"], alarm["about"]) == ("operation.unreadable", "op-broken")
+
+
 def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:
     """What cannot be looked at does not stay open for ever."""
     now = world.clock.now()
