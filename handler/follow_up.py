@@ -120,7 +120,9 @@ class FollowUp:
             if now - operation.armed_at < SENDING_SECONDS:
                 return State.SENDING  # its owner is at it
             # The owner died, or could not write: whether it was sent, nobody knows.
-            operation = operation.moved(State.IN_DOUBT, now, code="worker_lost")
+            operation = operation.moved(
+                State.IN_DOUBT, now, code="worker_lost", reason="its worker never said what became of it"
+            )
             if not self.ledger.settle(operation, State.SENDING):
                 return State.SENDING
         if seen is None and may_be_seen and now < operation.deadline + LOOK_AGAIN_SECONDS:
@@ -134,7 +136,7 @@ class FollowUp:
                 self.ledger.settle(operation.moved(state, now, observed=verdict.describe()), state)
             return state
         observed = verdict.describe() if verdict is not None else ""
-        if not self.ledger.settle(operation.moved(state, now, code=why, observed=observed), operation.state):
+        if not self.ledger.settle(operation.moved(state, now, reason=why, observed=observed), operation.state):
             return operation.state  # another round was faster
         self._tell_end(operation, state, why, observed)
         if state in (State.FAILED, State.TIMED_OUT):

@@ -141,6 +141,8 @@ class Operation:
     request_id: str = ""
     #: What the newest look at it showed.
     observed: str = ""
+    #: Why it is in its state, in words, where the follow-up concluded it.
+    reason: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -160,6 +162,7 @@ class Operation:
         code: str = "",
         request_id: str = "",
         observed: str = "",
+        reason: str = "",
         attempts: int | None = None,
     ) -> Operation:
         """The operation in ``state``. Empty texts keep what is there; the time is noted where the state is another."""
@@ -170,5 +173,6 @@ class Operation:
             code=code or self.code,
             request_id=request_id or self.request_id,
             observed=observed or self.observed,
+            reason=reason or self.reason,
             attempts=self.attempts if attempts is None else attempts,
         )

@@ -191,7 +191,7 @@ class RedisLedger:
     # -- records
 
     def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
-        rows = [(repr(one.at), line) for one, line in zip(records, lines, strict=True)]
+        rows = [(repr(one.at), one.event, line) for one, line in zip(records, lines, strict=True)]
         for start in range(0, len(rows), PAGE):
             self._run(scripts.RECORD, *(part for row in rows[start : start + PAGE] for part in row))
 
@@ -199,15 +199,29 @@ class RedisLedger:
         self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
     ) -> list[Record]:
         found: list[Record] = []
-        for start in range(0, 1 << 30, PAGE):
-            rows = self._ask(partial(_page_of_records, since, start))
-            for row, at in rows:
-                record: Record = _readable(partial(record_from, at), row[16:])
-                if (cluster is None or record.cluster == cluster) and (event is None or record.event == event):
-                    found.append(record)
-            if len(rows) < PAGE or len(found) >= most:
+        for _, at, line in self._all_rows(since) if event is None else self._rows(scripts.RECORDS_OF, event):
+            record: Record = _readable(partial(record_from, float(at)), line)
+            is_asked_for = cluster in (None, record.cluster) and event in (None, record.event) and record.at >= since
+            found += [record] * is_asked_for
+            if len(found) >= most:
                 break
-        return found[:most]
+        return found
+
+    def _all_rows(self, since: float) -> Iterator[tuple[str, str, str]]:
+        """The records' rows, the newest first. A page begins with the time at which the last one ended: others write meanwhile, and rows move."""
+        newest, told = "+inf", frozenset[str]()
+        while True:
+            rows = self._rows(scripts.RECORDS, newest, since, PAGE + len(told))
+            yield from (row for row in rows if row[0] not in told)
+            if len(rows) < PAGE + len(told):
+                return
+            newest = rows[-1][1]
+            told = frozenset(name for name, at, _ in rows if at == newest)
+
+    def _rows(self, script: str, *arguments: Any) -> list[tuple[str, str, str]]:
+        """Rows of records: name, when that was, line."""
+        flat = self._run(script, *arguments)
+        return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
 
     def operations(
         self,
@@ -249,7 +263,11 @@ class RedisLedger:
             )
         for name in unreadable:  # what pointed to it points to nothing then, which is as good
             gone += self._run(scripts.FORGET, name, "", 0)
-        return gone + int(self._run(scripts.TIDY, before))
+        while True:
+            went = int(self._run(scripts.TIDY, before, PAGE))
+            gone += went
+            if went < PAGE:
+                return gone
 
     # -- the server
 
@@ -339,14 +357,21 @@ class RedisLedger:
                     socket_connect_timeout=TIMEOUT,
                     retry=Retry(NoBackoff(), 0),
                 )
-                version = client.eval(scripts.OPEN, 1, _KEY, SCHEMA_VERSION)
-                if version != str(SCHEMA_VERSION):
-                    raise LedgerUnavailable(
-                        f"redis ledger {self._where}: has version {version or 'none'}, this program reads {SCHEMA_VERSION}; "
-                        "name another database"
-                    )
+                try:
+                    self._check_version(client)
+                except BaseException:
+                    client.close()
+                    raise
                 self._client, self._pid = client, os.getpid()
             return self._client
+
+    def _check_version(self, client: Any) -> None:
+        version = client.eval(scripts.OPEN, 1, _KEY, SCHEMA_VERSION)
+        if version != str(SCHEMA_VERSION):
+            raise LedgerUnavailable(
+                f"redis ledger {self._where}: has version {version or 'none'}, this program reads {SCHEMA_VERSION}; "
+                "name another database"
+            )
 
 
 def _pairs(flat: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -365,7 +390,7 @@ def _past_begin(state: State, owner: str) -> str:
 
 def _past(text: str, digest: str = "", parts_since: float = 0.0) -> Past:
     def read(text: str) -> Past:
-        state, _, settled_at, code, request_id, _, _, operation, op_type, at = json.loads(text)
+        state, _, settled_at, code, request_id, _, _, _, operation, op_type, at = json.loads(text)
         return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id, parts_since)
 
     return _readable(read, text)
@@ -373,12 +398,6 @@ def _past(text: str, digest: str = "", parts_since: float = 0.0) -> Past:
 
 def _operation(body: str, past: str) -> Operation:
     return _readable(lambda text: operation_from(text, json.loads(past)[: len(CHANGING)]), body)
-
-
-def _page_of_records(since: float, start: int, client: Any) -> list[tuple[str, float]]:
-    """Rows of the records' set, the newest first: sixteen digits, then the line; and when that was."""
-    rows = client.zrevrangebyscore(_KEY + "records", "+inf", since, start, PAGE, withscores=True)
-    return cast("list[tuple[str, float]]", rows)
 
 
 def _readable(read: Callable[[str], T], text: str) -> T:

@@ -22,7 +22,7 @@ _NAMES = tuple(field.name for field in fields(Operation))
 #: What a canonical line says of an event; what else it holds are facts.
 _SAID = ("event_id", "source", "name", "cluster", "outcome", "code", "reason", "rules", "operations")
 #: What of an operation changes once it is armed. The rest, which may be long, is written once.
-CHANGING = ("state", "owner", "settled_at", "code", "request_id", "observed", "attempts")
+CHANGING = ("state", "owner", "settled_at", "code", "request_id", "observed", "attempts", "reason")
 
 
 def changing(operation: Operation) -> list[Any]:

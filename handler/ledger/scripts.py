@@ -235,14 +235,54 @@ return string.format('%.17g', wait)
 """
 )
 
-#: (at, body)… Each is kept under a number, so that equal ones are two and the order is that of writing.
-RECORD: Final = (
+#: What the scripts about records share. A record's name is its number, so that equal ones are two and the order is that of writing, and the mark of
+#: its event, of which `events` makes an index.
+_RECORDS: Final = (
     _SHARED
     + """
-for i = 1, #ARGV, 2 do
-  local number = redis.call('INCR', S .. 'record-number')
-  redis.call('ZADD', S .. 'records', ARGV[i], string.format('%016d', number) .. ARGV[i + 1])
+local lines, records, events = S .. 'lines', S .. 'records', S .. 'events'
+local function mark_of(event) return string.sub(redis.sha1hex(event), 1, 16) end
+local function tell(rows, name, at)
+  local line = redis.call('HGET', lines, string.sub(name, 1, 16))
+  if line and at then for _, part in ipairs({name, at, line}) do rows[#rows + 1] = part end end
 end
+"""
+)
+
+#: (at, event, line)…
+RECORD: Final = (
+    _RECORDS
+    + """
+for i = 1, #ARGV, 3 do
+  local number, mark = string.format('%016d', redis.call('INCR', S .. 'record-number')), mark_of(ARGV[i + 1])
+  redis.call('HSET', lines, number, ARGV[i + 2])
+  redis.call('ZADD', records, ARGV[i], number .. mark)
+  redis.call('ZADD', events, 0, mark .. number)
+end
+"""
+)
+
+#: newest, oldest (times), most → (name, at, line)…, the newest first
+RECORDS: Final = (
+    _RECORDS
+    + """
+local rows = {}
+local found = redis.call('ZREVRANGEBYSCORE', records, ARGV[1], ARGV[2], 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+for i = 1, #found, 2 do tell(rows, found[i], found[i + 1]) end
+return rows
+"""
+)
+
+#: event → (name, at, line)…, the newest first
+RECORDS_OF: Final = (
+    _RECORDS
+    + """
+local rows, mark = {}, mark_of(ARGV[1])
+for _, entry in ipairs(redis.call('ZREVRANGEBYLEX', events, '(' .. mark .. 'g', '[' .. mark)) do
+  local name = string.sub(entry, 17) .. mark
+  tell(rows, name, redis.call('ZSCORE', records, name))
+end
+return rows
 """
 )
 
@@ -267,9 +307,9 @@ return 1
 """
 )
 
-#: before → the number of records that went
+#: before, most → the number of records that went, which are no more than that
 TIDY: Final = (
-    _SHARED
+    _RECORDS
     + """
 local before = '(' .. ARGV[1]
 for _, cluster in ipairs(redis.call('SMEMBERS', S .. 'clusters')) do
@@ -286,6 +326,13 @@ for _, cluster in ipairs(redis.call('SMEMBERS', S .. 'clusters')) do
   end
 end
 redis.call('ZREMRANGEBYSCORE', S .. 'claims', '-inf', before)
-return redis.call('ZREMRANGEBYSCORE', S .. 'records', '-inf', before)
+local old = redis.call('ZRANGEBYSCORE', records, '-inf', before, 'LIMIT', 0, ARGV[2])
+for _, name in ipairs(old) do
+  local number = string.sub(name, 1, 16)
+  redis.call('HDEL', lines, number)
+  redis.call('ZREM', events, string.sub(name, 17) .. number)
+  redis.call('ZREM', records, name)
+end
+return #old
 """
 )

@@ -44,7 +44,7 @@ CREATE TABLE clusters (cluster TEXT PRIMARY KEY, version INTEGER NOT NULL DEFAUL
 CREATE TABLE operations (
     id TEXT PRIMARY KEY, cluster TEXT NOT NULL, op_type TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL,
     armed_at REAL NOT NULL, settled_at REAL NOT NULL, code TEXT NOT NULL, request_id TEXT NOT NULL, observed TEXT NOT NULL,
-    attempts INTEGER NOT NULL, body TEXT NOT NULL
+    attempts INTEGER NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX operations_by_cluster ON operations (cluster, armed_at);
 CREATE INDEX operations_open ON operations (cluster, armed_at) WHERE state IN ({_OPEN});
@@ -220,7 +220,7 @@ class SqliteLedger:
             if not OPEN.isdisjoint(states.values()):
                 return False
             db.execute(
-                f"INSERT INTO operations (id, cluster, op_type, armed_at, {_OPERATION}) VALUES ({_marks('1234')}, {_marks('1234' * 2)})",  # noqa: S608
+                f"INSERT INTO operations (id, cluster, op_type, armed_at, {_OPERATION}) VALUES (?, ?, ?, ?, ?, {_marks(CHANGING)})",  # noqa: S608
                 (
                     operation.id,
                     cluster,
@@ -369,10 +369,12 @@ class SqliteLedger:
         self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
     ) -> list[Record]:
         with self._reading() as db:
+            # By its own condition each, since SQLite takes no index for one that may not be meant.
+            asked = [(name, value) for name, value in (("event", event), ("cluster", cluster)) if value is not None]
             rows = db.execute(
-                "SELECT at, body FROM records WHERE at >= ? AND (? IS NULL OR cluster = ?) AND (? IS NULL OR event = ?) "
+                f"SELECT at, body FROM records WHERE at >= ?{''.join(f' AND {name} = ?' for name, _ in asked)} "  # noqa: S608 - names of columns
                 "ORDER BY number DESC LIMIT ?",
-                (since, cluster, cluster, event, event, most),
+                (since, *(value for _, value in asked), most),
             )
             try:
                 return [record_from(at, body) for at, body in rows]

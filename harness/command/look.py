@@ -160,6 +160,7 @@ def schema() -> None:
 def history(
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only this cluster.")] = None,
     since: Annotated[str, typer.Option(metavar="2h|7d", help="How far back.")] = "24h",
+    most: Annotated[int, typer.Option(metavar="N", min=1, help="So many operations, and so many events.")] = 1000,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
 ) -> None:
     """Operations and their fate, and each event with its outcome, the newest first.
@@ -171,10 +172,15 @@ def history(
         raise typer.BadParameter(f"{since!r} is no duration such as 90s, 15m, 2h or 7d", param_hint="--since")
     ledger = user_ledger()
     begin = time.time() - seconds
-    operations = ledger.operations(cluster=cluster, since=begin)
-    records = ledger.records(cluster=cluster, since=begin)
+    unreadable: list[str] = []
+    operations = ledger.operations(cluster=cluster, since=begin, most=most + 1, unreadable=unreadable)
+    records = ledger.records(cluster=cluster, since=begin, most=most + 1)
+    cut = [name for name, rows in (("operations", operations), ("events", records)) if len(rows) > most]
+    del operations[most:], records[most:]
     if as_json:
         document = {
+            "cut": cut,
+            "unreadable": unreadable,
             "operations": [_operation_row(operation) for operation in operations],
             "events": [_record_row(record) for record in records],
         }
@@ -196,12 +202,20 @@ def history(
             console,
             f"  {_when(operation.armed_at)}  {operation.state:<9} {operation.id}  {operation.cluster}: {what}{asked}",
         )
+        if seen := _fate(operation):
+            say(console, f"    {seen}")
     say(console, "Events", "bold")
     for record in records:
         rules = f"{', '.join(record.rules)}: " if record.rules else ""
         say(
             console, f"  {_when(record.at)}  {record.outcome.status:<10} {record.event}  {rules}{record.outcome.reason}"
         )
+        if facts := _facts(record):
+            say(console, f"    {', '.join(f'{key} {value}' for key, value in facts.items())}")
+    for name in unreadable:
+        say(console, f"Operation {name} cannot be read.", "red")
+    if cut:
+        say(console, f"Cut: only the newest {most} {' and '.join(cut)} are shown; --most N shows more.", "yellow")
 
 
 def release(
@@ -228,13 +242,18 @@ def _operation_row(operation: Operation) -> dict[str, Any]:
     return {
         "id": operation.id,
         "at": operation.armed_at,
+        "settled_at": operation.settled_at,
+        "deadline": operation.deadline,
         "cluster": operation.cluster,
         "op_type": operation.op_type.value,
+        "is_order": operation.is_order,
         "state": operation.state.value,
         "code": operation.code,
+        "reason": operation.reason,
+        "attempts": operation.attempts,
         "request_id": operation.request_id,
         "request": operation.request,
-        "targets": list(operation.before),
+        "before": dict(operation.before),
         "events": list(operation.events),
         "rules": list(operation.rules),
         "observed": operation.observed,
@@ -261,7 +280,12 @@ def _facts(record: Record) -> dict[str, Any]:
 
 
 def _one_line(operation: Operation) -> str:
-    return f"{operation.id}: {operation.op_type} {operation.state}, RequestId {operation.request_id or 'none'}; {operation.observed}"
+    return f"{operation.id}: {operation.op_type} {operation.state}, RequestId {operation.request_id or 'none'}; {_fate(operation)}"
+
+
+def _fate(operation: Operation) -> str:
+    """What is known besides the state: the API's code, why, and what was seen."""
+    return "; ".join(text for text in (operation.code, operation.reason, operation.observed) if text)
 
 
 def _when(at: float) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_mock import MockerFixture
 
 from handler.configuration import Breaker
 from handler.history import State
@@ -190,6 +191,7 @@ def test_no_step_reads_all_that_ever_was(tmp_path: Path) -> None:
     enter(ledger, *operation.incidents)
     assert ledger.settle(operation.moved(State.ACCEPTED, NOW), State.SENDING)
     assert len(ledger.open_operations()) == 1
+    ledger.records(event="event")
     db.set_trace_callback(None)
     asked = [text for text in said if text.startswith(("SELECT", "UPDATE"))]
     plans = {text: [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {text}")] for text in asked}
@@ -374,6 +376,41 @@ def test_what_the_log_hides_the_ledger_does_not_hold(ledger: Ledger) -> None:
     (kept,) = ledger.records(event="e")
     assert (kept.name, kept.cluster, kept.rules, kept.operations) == ("[redacted]", "", (), ())
     assert kept.outcome == Outcome.refused("input.invalid", "[redacted] is no time", guard="x")
+
+
+def test_a_page_that_others_write_to_meanwhile_tells_no_record_twice(ledger: Ledger, mocker: MockerFixture) -> None:
+    """Nor leaves one out: pages of Redis, whose rows move with each that is written; many of them of one moment."""
+    mocker.patch("handler.ledger.redis.PAGE", 3)
+
+    def write(name: str, at: float) -> None:
+        written(ledger, [Record(at, name, "timer", "t", CLUSTER, Outcome.done("fine"))])
+
+    for number in range(12):
+        write(f"event-{number}", NOW + number // 5)
+    ask = getattr(ledger, "_rows", None)
+
+    def rows(*arguments: Any) -> Any:
+        write("meanwhile", NOW + 100)
+        return ask(*arguments)  # type: ignore[misc]
+
+    if ask is not None:
+        mocker.patch.object(ledger, "_rows", rows)
+    told = [one.event for one in ledger.records() if one.event != "meanwhile"]
+    assert told == [f"event-{number}" for number in reversed(range(12))]
+
+
+def test_an_event_is_found_without_going_through_all(ledger: Ledger, mocker: MockerFixture) -> None:
+    """By an index, from which it goes with its record."""
+    records = [Record(NOW + n, f"e-{n % 40}", "timer", "t", CLUSTER, Outcome.done(f"{n}")) for n in range(80)]
+    written(ledger, records)
+    pages = mocker.patch("handler.ledger.redis.RedisLedger._all_rows")
+    assert [one.outcome.reason for one in ledger.records(event="e-7")] == ["47", "7"]
+    assert [one.outcome.reason for one in ledger.records(event="e-7", most=1)] == ["47"]
+    assert [one.outcome.reason for one in ledger.records(event="e-7", since=NOW + 8)] == ["47"]
+    assert ledger.records(event="e-7", cluster="emr-other000") == ledger.records(event="e-") == []
+    assert not pages.called
+    assert ledger.expire(NOW + 1000, 1000 - 40) == 40
+    assert [one.outcome.reason for one in ledger.records(event="e-7")] == ["47"]
 
 
 def test_expiry_keeps_what_is_open(ledger: Ledger) -> None:

@@ -186,6 +186,24 @@ def test_what_is_copied_from_a_narrow_screen_is_whole(tmp_path: Path) -> None:
     assert nothing.stdout == "The ledger knows nothing of emr-none in the last 24h.\n"
 
 
+def test_history_tells_everything_and_where_it_is_cut(tmp_path: Path) -> None:
+    """What the guard weighed and what verification saw in the lines; every field of an operation in the document; and whether there is more."""
+    for _ in range(3):
+        steward("run", DOWN, cwd=tmp_path)
+    text = steward("history", cwd=tmp_path).stdout
+    assert re.search(r"^    1 of 1 verified$", text, re.MULTILINE)
+    assert re.search(r"^    .*guard cooldown, .*cooldown_s 900", text, re.MULTILINE)
+    assert "Cut:" not in text
+    cut = steward("history", "--most", "2", cwd=tmp_path).stdout
+    assert cut.endswith("Cut: only the newest 2 events are shown; --most N shows more.\n")
+    document = json.loads(steward("history", "--most", "2", "--json", cwd=tmp_path).stdout)
+    assert (document["cut"], len(document["events"])) == (["events"], 2)
+    (operation,) = document["operations"]
+    assert list(operation["before"]) == ["HDFS/datanode/172.16.0.5"]
+    assert operation["deadline"] > operation["settled_at"] > operation["at"]
+    assert (operation["attempts"], operation["is_order"], operation["code"], operation["reason"]) == (1, False, "", "")
+
+
 def test_a_fake_cluster_proves_nothing_of_a_real_one(tmp_path: Path) -> None:
     """What the fake accepted is no right of the real role, and holds nothing back there; in a ledger that was named, it is said."""
     assert steward("run", DOWN, cwd=tmp_path).returncode == 0
