@@ -307,6 +307,7 @@ class Invocation:
             return {"follow_up": "the ledger cannot be used"}
         if alarms:
             function.alarms().say(alarms, self._log, self._deadline)
+        function.alarms().say_unsent(self._log, self._deadline)
         return {"follow_up": counts}
 
     # -- both

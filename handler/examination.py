@@ -194,7 +194,7 @@ class Examination:
         alarms = Alarms(
             config.alarms,
             self._setup.env,
-            ledger=self._setup.ledger,
+            ledger=open_ledger("sqlite:///:memory:"),  # one that fails is told here, and by no follow-up later
             api=self._api,
             credentials=self._credentials,
             clock=self._clock,
