@@ -271,8 +271,6 @@ class Invocation:
         if unreadable and len(unreadable) == len(events):
             faults = [fault for error in unreadable for fault in error.faults][:20]
             return answers.problem(400, "nothing in the body can be served", faults=faults)
-        if any(record.outcome.code in ("ledger.unavailable", "time.short", "look.failed") for record in served.records):
-            return answers.problem(503, _retryable(served.records)[0].outcome.reason, headers={"Retry-After": "60"})
         return answers.answer(served.records, is_direct=events[0].source == "request", extra=_for_sender(payload))
 
     # -- the doctor
@@ -291,9 +289,9 @@ class Invocation:
         if all(_is_follow_up(event) for event in events):
             return self._follow_up()
         served = self._serve(events)
-        if retryable := _retryable(served.records):
-            reason = self._log.hide(retryable[0].outcome.reason)
-            raise RetryLater(f"{len(retryable)} of {len(served.records)} events: {reason}")
+        if again := [record.outcome for record in served.records if record.outcome.wants_repeat]:
+            reason = self._log.hide(again[0].reason)
+            raise RetryLater(f"{len(again)} of {len(served.records)} events: {reason}")
         return _summary(served.records, self._log.hide)
 
     def _follow_up(self) -> dict[str, Any]:
@@ -366,10 +364,6 @@ def _event_fields(event: Event | Unreadable) -> dict[str, Any]:
     fields = event.view()
     fields["event_id"] = fields.pop("id")
     return fields
-
-
-def _retryable(records: Sequence[Record]) -> list[Record]:
-    return [record for record in records if record.outcome.facts.get("retry")]
 
 
 def _summary(records: Sequence[Record], hide: Callable[[str], str]) -> dict[str, Any]:

@@ -198,7 +198,7 @@ def _joined(decided: list[tuple[Outcome, str]]) -> tuple[Outcome, str]:
     others = {f"{one.status} on {where}: {one.reason}": one for one, where in decided if one is not leading}
     if not others:
         return leading, cluster
-    retry = {"retry": True} if any(one.facts.get("retry") for one in others.values()) else {}
+    retry = {"retry": True} if any(one.wants_repeat for one in others.values()) else {}
     return replace(
         leading, reason="; besides ".join((leading.reason, *others)), facts={**leading.facts, **retry}
     ), cluster

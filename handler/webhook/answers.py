@@ -1,7 +1,8 @@
 """What an HTTP caller is told: JSON, or problem+json (RFC 9457) where the call itself is at fault.
 
-Senders repeat what is answered with 5xx (Alertmanager that alone), so 5xx is only for what a repeat can help. All that is decided, refusals
-included, is answered with 2xx, except to a direct caller, who asked for one thing and is told by the status what became of it.
+Senders repeat what is answered with 5xx (Alertmanager that alone), so a sender is answered with 503 where a repeat can help
+(``Outcome.wants_repeat``), and with 2xx for all that is decided, refusals included. A direct caller asked for one thing, and is told by the
+status what became of it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ REFUSALS: Final = (
     ("api.AssumeRole", 500),
     ("input.", 400),
 )
+#: Seconds after which a caller should try again: as long as the platform waits with what raised.
+RETRY_AFTER: Final = 60
 
 
 def problem(
@@ -52,7 +55,9 @@ def problem(
 
 
 def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The response for a payload that was read: 200, 202 while something is yet to be seen, or a direct caller's status."""
+    """The response for a payload that was read: 200, 202 while something is yet to be seen, 503 where a repeat can help any of its events, or a
+    direct caller's status. ``extra`` is what the sender wants to read where all is decided.
+    """
     outcomes = [
         {
             "event": record.event,
@@ -63,6 +68,9 @@ def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, An
         }
         for record in records
     ]
+    if again := next((record.outcome for record in records if record.outcome.wants_repeat), None):
+        # What else the payload held is not done again: the ledger knows it.
+        return problem(503, again.reason, headers={"Retry-After": str(RETRY_AFTER)}, outcomes=outcomes)
     body = {"outcomes": outcomes, **extra}
     if is_direct and len(records) == 1:
         status = direct_status(records[0].outcome)

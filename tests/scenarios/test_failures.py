@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from handler.steward_file import read_raw
 from handler.verification import Verdict
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
-from harness.emulator import function_url_event, timer_event
+from harness.emulator import function_url_event, restamp, timer_event
 from harness.fixtures import MakeWorld, sample
 from harness.world import World
 from tests.operations import an_operation
@@ -86,6 +87,45 @@ def test_without_its_ledger_http_senders_are_asked_to_repeat(broken: World) -> N
     assert answer["statusCode"] == 503
     assert answer["headers"]["Retry-After"]
     assert broken.requests() == 0
+
+
+def in_a_workflow(world: World) -> None:
+    world.cloud.cluster("emr-4zvc5mul").status = 4
+
+
+def without_an_answer_to_looks(world: World) -> None:
+    faulty(world, *(Fault(Kind.CUT_BODY, action="DescribeInstances") for _ in range(9)))
+
+
+def answering(code: str) -> Callable[[World], object]:
+    return lambda world: faulty(world, *(Fault(Kind.API_ERROR, action=ACTION, code=code) for _ in range(40)))
+
+
+def changed_by_others(world: World) -> None:
+    world.function.ledger.arm = lambda *_: False  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (in_a_workflow, "guard.cluster_busy"),
+        (answering("ResourceInUse.InstanceInProcess"), "api.busy"),
+        (answering("RequestLimitExceeded"), "api.RequestLimitExceeded"),
+        (without_an_answer_to_looks, "look.failed"),
+        (changed_by_others, "once.contended"),
+    ],
+)
+@pytest.mark.parametrize("event", [DOWN, "request-restart-hive"])
+def test_what_may_do_better_later_is_asked_for_again(
+    world: World, event: str, given: Callable[[World], object], code: str
+) -> None:
+    """By 503 and Retry-After, whatever kept it back, to alert senders and direct callers alike."""
+    kill(world)
+    given(world)
+    answer = post(world, restamp(sample(event), world.clock.now()))
+    assert {line["code"] for line in world.outcomes()} == {code}
+    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "60")
+    assert world.requests() == 0
 
 
 def test_the_follow_up_without_its_ledger_says_so(broken: World) -> None:

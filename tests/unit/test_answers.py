@@ -112,6 +112,21 @@ def test_a_sender_is_told_that_all_is_decided(outcomes: list[Outcome], status: i
     assert response["headers"]["Content-Type"] == "application/json"
 
 
+@pytest.mark.parametrize("is_direct", [True, False])
+@pytest.mark.parametrize("others", [[], [Outcome.done("x"), Outcome.in_doubt("api.X", "x")]])
+def test_who_may_do_better_later_is_asked_to_repeat(is_direct: bool, others: list[Outcome]) -> None:
+    """503, which Alertmanager alone repeats, and when; what became of each event stands in the body, and no retCode that says 0."""
+    again = Outcome.deferred("api.busy", "the cluster is busy", retry=True)
+    records = [a_record(outcome) for outcome in (*others, again)]
+    response = answer(records, is_direct=is_direct, extra={"sessionId": "s", "retCode": 0})
+    assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "60")
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+    body = body_of(response)
+    assert body["detail"] == "the cluster is busy"
+    assert len(body["outcomes"]) == len(records)
+    assert "retCode" not in body
+
+
 def test_a_direct_call_with_many_events_is_answered_as_a_sender() -> None:
     """One status cannot speak for two."""
     records = [a_record(Outcome.refused("guard.listed", "x")), a_record(Outcome.done("x"))]
