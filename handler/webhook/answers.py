@@ -40,6 +40,16 @@ REFUSALS: Final = (
     ("api.AssumeRole", 500),
     ("input.", 400),
 )
+#: What a direct caller is told of a call that came before: what became of that one. It did nothing itself, and is a skip to all others.
+REPLAYS: Final = {
+    "once.sending": 202,
+    "once.accepted": 202,
+    "once.in_doubt": 202,
+    "once.under_operation": 202,
+    "once.verified": 200,
+    "once.failed": 500,
+    "once.timed_out": 500,
+}
 #: Seconds after which a caller should try again: as long as the platform waits with what raised.
 RETRY_AFTER: Final = 60
 
@@ -82,7 +92,9 @@ def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, An
 
 
 def direct_status(outcome: Outcome) -> int:
-    """The HTTP status that says what became of the one thing that was asked."""
+    """The HTTP status that says what became of the one thing that was asked, be it by an earlier call."""
+    if outcome.code in REPLAYS:
+        return REPLAYS[outcome.code]
     if outcome.status in ("unverified", "in_doubt"):
         return 202  # a repeat would help nobody: it is looked at from here
     if outcome.status == "deferred":

@@ -128,6 +128,21 @@ def test_what_may_do_better_later_is_asked_for_again(
     assert world.requests() == 0
 
 
+def test_a_direct_caller_that_asks_again_is_told_what_became_of_it(world: World) -> None:
+    """202 while it is looked at, 500 once it is seen not to have worked: a pipeline that repeats its call does not go on as if it had."""
+    process = world.cloud.process("emr-4zvc5mul", "HiveServer2", "172.16.0.2")
+    process.refuse_to_recover()
+    event = sample("request-restart-hive")
+    assert [post(world, event)["statusCode"] for _ in range(2)] == [202, 202]
+    for _ in range(30):
+        world.clock.sleep(60)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    answer = post(world, event)
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (500, "application/problem+json")
+    assert "once.failed" in answer["body"]
+    assert world.requests() == 1
+
+
 def test_the_follow_up_without_its_ledger_says_so(broken: World) -> None:
     """It raises nothing: the next minute tries again."""
     answer = broken.deliver(timer_event("follow-up", MESSAGE, broken.clock.now())).answer

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import Fault
+from handler.history import State
 from handler.outcomes import Outcome, OutcomeStatus, Record
-from handler.webhook.answers import REFUSALS, TITLES, answer, direct_status, problem
+from handler.webhook.answers import REFUSALS, REPLAYS, TITLES, answer, direct_status, problem
 
 STATUSES = get_args(OutcomeStatus)
 
@@ -72,6 +73,13 @@ def test_a_problem_bears_its_headers_and_further_members() -> None:
         (Outcome.refused("api.InvalidParameter.InvalidIpList", "x"), 422),
         (Outcome.refused("guard.quarantine", "x"), 422),
         (Outcome.failed("fault", "x"), 500),
+        (Outcome.skipped("once.sending", "in progress"), 202),
+        (Outcome.skipped("once.accepted", "looked at"), 202),
+        (Outcome.skipped("once.in_doubt", "nobody knows"), 202),
+        (Outcome.skipped("once.under_operation", "another is not finished"), 202),
+        (Outcome.skipped("once.verified", "worked"), 200),
+        (Outcome.skipped("once.failed", "did not help"), 500),
+        (Outcome.skipped("once.timed_out", "not seen"), 500),
     ],
 )
 def test_a_direct_caller_is_told_by_the_status(outcome: Outcome, status: int) -> None:
@@ -84,6 +92,15 @@ def test_a_direct_caller_is_told_by_the_status(outcome: Outcome, status: int) ->
     if status >= 400:
         assert response["headers"]["Content-Type"] == "application/problem+json"
         assert (body["status"], body["detail"]) == (status, outcome.reason)
+
+
+def test_every_state_of_an_earlier_call_has_a_status() -> None:
+    """None is told as if it were a skip of no matter."""
+    replayed = {f"once.{state.lower()}" for state in State} - {
+        "once.not_sent",
+        "once.rejected",
+    }  # sent anew; refused again
+    assert replayed <= set(REPLAYS)
 
 
 def test_every_outcome_and_refusal_has_a_status_with_a_title() -> None:
