@@ -14,6 +14,11 @@ MOST_IN_ID = 256
 MOST_IN_LABEL = 1024
 MOST_IN_MESSAGE = 4096  # a timer's argument is at most 4 KB (SCF, "Timer trigger")
 MOST_LABELS = 128
+#: Events of one payload that are read. Each is a line of the log, of about 450 bytes, and the platform takes 5,000 lines and 1 MB of a request in
+#: 5 s: what is beyond would be lost without a word. A body of 6 MB can hold 10,000 real alerts, or two million empty objects.
+MOST_EVENTS = 2_000
+#: How the id of an Unreadable begins that stands for what was left out.
+LEFT_OUT_EVENTS = "left-out:"
 #: The label that says how many were left out beyond MOST_LABELS.
 LEFT_OUT = "labels_left_out"
 
