@@ -85,10 +85,10 @@ class InstantGateway:
         return f"request-{self.requests}"
 
 
-def payload(run: int, alerts: int) -> dict[str, Any]:
+def payload(run: int, alerts: int, now: float) -> dict[str, Any]:
     """A webhook body of Alertmanager that nobody has sent before."""
-    # A little ahead: an alert from before the restart that was last verified would be stale.
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
+    # A little ahead, as clocks may be: an alert from before the restart that was last verified would be stale.
+    starts_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 60))
     return {
         "version": "4",
         "status": "firing",
@@ -106,7 +106,7 @@ def payload(run: int, alerts: int) -> dict[str, Any]:
                     "severity": "critical",
                 },
                 "annotations": {"summary": "DataNode down"},
-                "startsAt": now,
+                "startsAt": starts_at,
                 "fingerprint": f"{run:08x}{n:08x}",
             }
             for n in range(alerts)
@@ -178,9 +178,11 @@ def served(alerts: int, runs: int) -> Served:
             gateway=gateway,
             write=lambda text: None,
         )
-        one.handle(payload(run, 1), CONTEXT)  # what only the first event of an instance pays for is bench-cold's matter
+        one.handle(
+            payload(run, 1, clock.now()), CONTEXT
+        )  # what only the first event of an instance pays for is bench-cold's matter
         requests -= gateway.requests
-        body = payload(run + 1_000_000, alerts)
+        body = payload(run + 1_000_000, alerts, clock.now())
         ledger.seconds = 0.0
         clock.ahead += 1
         start = time.perf_counter()
