@@ -69,8 +69,12 @@ class Pipeline:
             if isinstance(event, Unreadable):
                 fates.append((event, [], Outcome.refused("input.invalid", str(event.error))))
                 continue
-            if event.status == "resolved" and event.cluster in self.config.clusters:
-                resolved.setdefault(event.cluster, []).append(f"{event.source}:{event.id}")
+            if event.status == "resolved":
+                clusters, over = self._recovery(event)
+                for cluster in clusters:
+                    resolved.setdefault(cluster, []).append(f"{event.source}:{event.id}")
+                fates.append((event, [], over))
+                continue
             cases, outcome = self._understand(event)
             fates.append((event, cases, outcome))
             for case in cases:
@@ -104,9 +108,6 @@ class Pipeline:
     def _understand(self, event: Event) -> tuple[list[Case], Outcome | None]:
         """What the rules make of an event: its cases, or the outcome where there are none."""
         cases, refusal = self._cases(event)
-        if event.status == "resolved":
-            what = "the alert is resolved" + ("" if cases or refusal else "; no rule matches it")
-            return [], Outcome.skipped("guard.resolved", what, guard="resolved")
         if not cases:
             return [], refusal or Outcome.skipped("rules.none", "no rule matches this event")
         if refusal is not None:  # one rule could not be applied: the event says so, whatever the others do
@@ -129,6 +130,15 @@ class Pipeline:
                 held=case.outcome.reason if case.outcome else None,
             )
         return cases, refusal
+
+    def _recovery(self, event: Event) -> tuple[list[str], Outcome]:
+        """On which clusters an occurrence is over: its own, and those on which the rules would have acted; and what becomes of the event."""
+        # A rule for the alert is mostly not one for its end: what matters is what it made of the alert.
+        cases, refusal = self._cases(event._replace(status="firing"))
+        clusters = dict.fromkeys([event.cluster, *(case.intent.cluster for case in cases)])
+        what = "the alert is resolved" + ("" if cases or refusal else "; no rule matches it")
+        known = [cluster for cluster in clusters if cluster in self.config.clusters]
+        return known, Outcome.skipped("guard.resolved", what, guard="resolved")
 
     def _cases(self, event: Event) -> tuple[list[Case], Outcome | None]:
         if event.request is not None:

@@ -195,6 +195,26 @@ def test_a_thousand_alerts_are_one_request(make_world: MakeWorld) -> None:
     assert len(ids) == 1000
 
 
+@pytest.mark.parametrize("cluster", ["emr-4zvc5mul", "{labels.emr}"])
+def test_an_alert_that_is_over_is_so_where_its_rule_would_have_acted(make_world: MakeWorld, cluster: str) -> None:
+    """A rule may name the cluster itself: what comes late from a queue is not acted upon there either."""
+
+    def name_it(raw: dict[str, Any]) -> None:
+        raw["rules"][0]["do"]["cluster"] = cluster
+
+    event = sample("alertmanager-datanode-down")
+    labels = event["alerts"][0]["labels"]
+    labels.update(cluster_id="emr-8kd2m1qp", emr="emr-4zvc5mul")
+    over = {**event, "status": "resolved", "alerts": [{**event["alerts"][0], "status": "resolved"}]}
+    for events, requests in (((event,), 1), ((over, event), 0)):
+        world = make_world(example_with(name_it))
+        world.cloud.process("emr-4zvc5mul", "DataNode", labels["ip"]).kill()
+        for one in events:
+            world.deliver(one)
+        assert world.requests() == requests
+    assert [line["code"] for line in world.outcomes()] == ["guard.resolved", "guard.ended"]
+
+
 def test_a_storm_opens_the_breaker_and_raises_one_alarm(world: World) -> None:
     """With the example's limits a thousand alerts are a person's matter, and every event says so."""
     world.deliver(sample("storm-1000"))
