@@ -62,6 +62,9 @@ def main_handler(event: Any, context: Any) -> Any:
     try:
         function = Function.of_this_instance()
     except ConfigurationError:
+        if isinstance(open_envelope(event), HttpCall):
+            # The caller cannot be known without the configuration, so it is told nothing of it.
+            return answers.problem(500, "the function cannot start; its log says why")
         if not _asks_for_doctor(event):
             raise
         from handler.examination import of_broken_function
@@ -106,7 +109,10 @@ class Function:
                 settings = Settings.from_env(os.environ)
                 cls._instance = cls(settings, load(settings.config))
             except ConfigurationError as error:
-                Log(_to_stdout, SystemClock()).error("steward.configuration", problem=str(error))
+                log = Log(_to_stdout, SystemClock())
+                log.error("steward.configuration", problem=str(error))
+                # What no event gets past is a person's matter; where alarms go besides the log is not known here.
+                log.error("steward.alarm", code="configuration", about=error.where, reason=str(error), count=1)
                 raise
         return cls._instance
 

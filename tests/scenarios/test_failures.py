@@ -519,13 +519,21 @@ def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(
     mocker.patch.dict("os.environ", {"STEWARD_CONFIG": "/nonexistent/steward.yml"}, clear=True)
     with pytest.raises(ConfigurationError):
         index.main_handler({}, {})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["level"], line["event"]) for line in lines] == [
+        ("ERROR", "steward.configuration"),
+        ("ERROR", "steward.alarm"),
+    ]
+    assert "/nonexistent/steward.yml" in lines[1]["reason"]
+    answer = index.main_handler(function_url_event("POST", "/", {}, b"{}"), {})
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (500, "application/problem+json")
+    assert "nonexistent" not in answer["body"]
     mocker.patch.dict("os.environ", {"STEWARD_LEDGER": "sqlite:///:memory:"}, clear=True)
     answer = index.main_handler(
         sample("timer-maintenance-on") | {"Message": "nobody listens"}, {"time_limit_in_ms": "x"}
     )
     assert answer["counts"] == {"skipped": 1}
     out = capsys.readouterr().out
-    assert '"event":"steward.configuration"' in out
     assert '"code":"rules.none"' in out
 
 
