@@ -160,7 +160,7 @@ class Pipeline:
             )
             return [Case(event, intent, request.digest(), period=period)], None
         cases: list[Case] = []
-        refusal: Outcome | None = None
+        refused: dict[str, str] = {}
         view = event.view()
         for rule in self.config.rules:
             if not rule.matches(view):
@@ -168,11 +168,13 @@ class Pipeline:
             try:
                 intent = rule.intent(event, view)
             except (TemplateError, InvalidInput) as error:
-                refusal = Outcome.refused("rules.template", f"rule {rule.name}: {error}", rule=rule.name)
+                refused[rule.name] = f"rule {rule.name}: {error}"
                 continue
             digest = Request(intent.cluster, intent.manner, intent.scope).digest()
             cases.append(Case(event, intent, digest))
-        return cases, refusal
+        if not refused:
+            return cases, None
+        return cases, Outcome.refused("rules.template", "; ".join(refused.values()), rule=",".join(refused))
 
     def _end(self, cluster: str, origins: list[str]) -> None:
         try:

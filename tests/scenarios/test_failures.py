@@ -362,6 +362,22 @@ def test_what_one_rule_could_not_do_is_not_hidden_by_another(make_world: MakeWor
     assert not invocation.error
 
 
+def test_each_rule_that_could_not_be_applied_is_said(make_world: MakeWorld) -> None:
+    """Not the last of them alone: mending that one would only bring up the next."""
+    raw, _ = read_raw(str(ROOT / "steward.yml"))
+    do = {"operation": "StopMonitor", "scope": {"YARN": "all"}}
+    for name in ("a", "b"):
+        raw["rules"].append(
+            {"name": name, "when": {"message": ["evening"]}, "do": {**do, "cluster": f"{{labels.{name}}}"}}
+        )
+    world = make_world(read_config(raw))
+    world.deliver(timer_event("t", "evening", world.clock.now()))
+    (line,) = world.outcomes()
+    assert (line["code"], line["rule"]) == ("rules.template", "a,b")
+    assert "rule a: " in line["reason"]
+    assert "; rule b: " in line["reason"]
+
+
 def test_a_fault_of_our_own_is_an_outcome(world: World, mocker: MockerFixture) -> None:
     """No input loses an event without a word."""
     mocker.patch("handler.entrypoint.Pipeline.serve", side_effect=RuntimeError("bug"))
