@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Seconds that one call may take, however much time the invocation has left.
 CALL_SECONDS: Final = 10.0
+#: Characters of an error's message that are kept.
+MOST_MESSAGE: Final = 500
 
 
 class Product(NamedTuple):
@@ -47,12 +49,13 @@ class Product(NamedTuple):
 class CloudApi:
     """Calls, through the SDK's CommonClient. Made for one invocation, since credentials are only good for one.
 
-    ``transport`` makes a ``requests`` adapter that replaces the network, for a cloud in the same process. Safe to use from several
-    threads: a client serves one call at a time.
+    ``transport`` makes a ``requests`` adapter that replaces the network, for a cloud in the same process. ``hide`` takes secrets out of
+    what the API says. Safe to use from several threads: a client serves one call at a time.
     """
 
-    def __init__(self, transport: Callable[[], Any] | None = None) -> None:
+    def __init__(self, transport: Callable[[], Any] | None = None, hide: Callable[[str], str] = str) -> None:
         self._transport = transport
+        self._hide = hide
         self._idle: dict[tuple[Product, Credentials], list[Any]] = {}
         self._lock = threading.Lock()
         #: The newest answer's Date header, and when it was read.
@@ -78,6 +81,20 @@ class CloudApi:
         self, product: Product, credentials: Credentials, action: str, params: dict[str, Any], deadline: Deadline
     ) -> dict[str, Any]:
         """One request, one answer: the ``Response`` object. Raises NotCarriedOut or MaybeCarriedOut."""
+        try:
+            return self._call(product, credentials, action, params, deadline)
+        except ApiError as failed:
+            code, message, request_id = (self._hide(text) for text in (failed.code, failed.message, failed.request_id))
+            # Cut only now: half a secret is known to nobody as one.
+            message = message[:MOST_MESSAGE]
+            if isinstance(failed, NotAuthorized):
+                # The API says that something is missing, and rarely what.
+                message += f"; the role's policy must allow {product.service}:{action} (`steward policy` writes it)"
+            raise type(failed)(code[:120], message, request_id[:80]) from None
+
+    def _call(
+        self, product: Product, credentials: Credentials, action: str, params: dict[str, Any], deadline: Deadline
+    ) -> dict[str, Any]:
         seconds = min(CALL_SECONDS, deadline.remaining())
         if seconds <= 0:
             raise NeverSent("DeadlineExceeded", f"no time left to call {action}")
@@ -97,14 +114,9 @@ class CloudApi:
             raise (AnswerLost if flown.was_sent else NeverSent)("DeadlineExceeded", f"{action}: {what}: {error}")
         with self._lock:
             idle.append(client)
-        try:
-            if error is not None:
-                raise api_error(error, flown.was_sent)
-            return _response(answer)
-        except NotAuthorized as denied:
-            # The API says that something is missing, and rarely what.
-            advice = f"{denied.message}; the role's policy must allow {product.service}:{action} (`steward policy` writes it)"
-            raise NotAuthorized(denied.code, advice, denied.request_id) from None
+        if error is not None:
+            raise api_error(error, flown.was_sent)
+        return _response(answer)
 
     def _client(self, product: Product, credentials: Credentials) -> Any:
         import warnings
@@ -190,7 +202,7 @@ CODES: Final[dict[str, type[ApiError]]] = {
 def classified(code: str, message: str, request_id: str) -> ApiError:
     """The error for one of the API's codes."""
     kind = CODES.get(code.partition(".")[0], ServerFailed)
-    return kind(code[:120], message[:500], request_id[:80])
+    return kind(code, message, request_id)
 
 
 def api_error(error: BaseException, was_sent: bool) -> ApiError:
@@ -201,7 +213,7 @@ def api_error(error: BaseException, was_sent: bool) -> ApiError:
         return AnswerLost("ServerNetworkError", "the answer's HTTP status is not 200")
     request_id = str(getattr(error, "requestId", "") or "")
     if code == "InvalidCredential":
-        return NotAuthenticated(code, str(message)[:500])
+        return NotAuthenticated(code, str(message))
     # Without a RequestId, and with nothing sent, a code is the SDK's own word and not the API's.
     is_the_apis = was_sent or request_id
     if isinstance(code, str) and is_the_apis and code not in ("ClientNetworkError", "ClientError", "ClientParamsError"):
@@ -223,8 +235,7 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _harmless(error: BaseException) -> str:
-    """The exception's text, cut; addresses of objects and bodies say nothing to a reader."""
+    """The exception's text; addresses of objects and bodies say nothing to a reader."""
     import re
 
-    text = re.sub(r"<[^>]* object at 0x[0-9a-f]+>[:,]? ?", "", str(error))
-    return text[:200]
+    return re.sub(r"<[^>]* object at 0x[0-9a-f]+>[:,]? ?", "", str(error))

@@ -164,7 +164,7 @@ class Function:
             except ConfigurationError as error:
                 raise NotAuthenticated("NoCredentials", str(error)) from None
 
-        api, endpoint = CloudApi(self._transport), self.settings.endpoint
+        api, endpoint = CloudApi(self._transport, log.hide), self.settings.endpoint
         keys = Keys(own, self._roles, api, endpoint, log.also_hide)
         return EmrGateway(api, endpoint, keys.for_cluster, keys.refused)
 

@@ -105,12 +105,12 @@ class Examination:
         self._clock = clock
         self._deadline = deadline
         self._roles = roles or AssumedRoles(clock)
-        self._api = CloudApi(transport)
         self._time_limit = time_limit
         self._lines: list[str] = []
         self._write = write
         self._credentials = _credentials(setup.env)
         self._log = Log(self._note, clock, secrets=self._secrets())
+        self._api = CloudApi(transport, self._log.hide)
 
     def findings(self, *, send_test_alarm: bool = False) -> list[Finding]:
         """Look at everything, and judge it. No secret is in what is answered."""

@@ -12,6 +12,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler import entrypoint
+from handler.cloud import MOST_MESSAGE
 from handler.configuration import AlarmSettings, Chat, EventBus
 from handler.configuration_file import read_config
 from handler.entrypoint import Function
@@ -211,14 +212,16 @@ def test_a_cluster_that_cannot_be_seen_is_left_alone(world: World) -> None:
 def test_what_is_raised_or_goes_wrong_bears_no_secret(world: World, mocker: MockerFixture) -> None:
     """The platform logs exceptions as well; and a text that is cut is cleaned first, since half a secret is one."""
     secret = world.env["STEWARD_SECRET_DEPLOY"]
-    fault = Fault(Kind.API_ERROR, action="DescribeInstances", code="InternalError", message=f"for {secret}")
-    faulty(world, *[fault] * 3)
-    error = world.deliver(sample("timer-nightly-stop"), retries=0).error
-    assert "RetryLater" in error
-    assert "[redacted]" in error
+    for message in (f"for {secret}", "x" * (MOST_MESSAGE - 12) + secret):
+        fault = Fault(Kind.API_ERROR, action="DescribeInstances", code="InternalError", message=message)
+        faulty(world, *[fault] * 3)
+        error = world.deliver(sample("timer-nightly-stop"), retries=0).error
+        assert "RetryLater" in error
+        assert "[redacted]" in error
+        assert secret[:10] not in error + str(world.function.ledger.records())
     mocker.patch("handler.entrypoint.Pipeline.serve", side_effect=RuntimeError("x" * 470 + secret))
     world.deliver(sample(DOWN))
-    assert secret[:10] not in error + json.dumps(world.lines)
+    assert secret[:10] not in json.dumps(world.lines)
 
 
 def unnamed() -> dict[str, Any]:
