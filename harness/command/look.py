@@ -16,10 +16,11 @@ from rich.text import Text
 from handler import steward_file
 from handler.configuration_file import InvalidConfiguration, duration
 from handler.errors import ConfigurationError, InvalidInput
+from handler.events import Event, Unreadable
 from handler.templates import TemplateError
 from harness import serverless_file
 from harness.command.deliver import _read, example_or, user_ledger
-from harness.world import events_of
+from harness.world import received_of
 
 if TYPE_CHECKING:
     from handler.history import Operation
@@ -55,11 +56,12 @@ def explain(
         return
     console = Console(highlight=False)
     loaded = steward_file.load(str(example_or(config)))
-    events = events_of(_read(Path(event)))
-    if not events:
-        console.print("Nothing in it can be read as an event; `steward run` says why.", style="red")
-        raise typer.Exit(1)
-    for one in events:
+    received = received_of(_read(Path(event)))
+    for one in received:
+        if isinstance(one, Unreadable):
+            console.print(f"\n{one.source}: {one.id}", style="bold", markup=False)
+            console.print(f"  unreadable: {one.error}", markup=False, style="red")
+            continue
         console.print(f"\n{one.source}: {one.name} {one.status} {one.id}", style="bold", markup=False)
         if one.request is not None:
             console.print(
@@ -78,11 +80,14 @@ def explain(
             except (TemplateError, InvalidInput) as error:
                 console.print(f"  yes  {rule.name}, but: {error}", markup=False, style="red")
                 continue
-            console.print(
-                f"  yes  {rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}",
-                markup=False,
-                style="green",
-            )
+            what = f"{rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}"
+            if one.status == "resolved":
+                console.print(f"  skip {what}; but the alert is resolved, and nothing is done for it", markup=False)
+            else:
+                console.print(f"  yes  {what}", markup=False, style="green")
+    if not any(isinstance(one, Event) for one in received):
+        console.print("Nothing in it can be read as an event; `steward run` says why.", style="red")
+        raise typer.Exit(1)
 
 
 def _explain_past(event: str) -> None:
