@@ -21,27 +21,8 @@ from handler.configuration import (
     Safety,
     Webhook,
 )
-from handler.configuration_shape import (
-    CONFIG,
-    AlarmsShape,
-    BasicShape,
-    BreakerShape,
-    CallerShape,
-    ChatShape,
-    ClusterShape,
-    ConfigShape,
-    DoShape,
-    EventBusShape,
-    FreezeShape,
-    LimitsShape,
-    MaintenanceWindowShape,
-    QuarantineShape,
-    RuleShape,
-    SafetyShape,
-    StopParamsShape,
-    StrategyShape,
-    WebhookShape,
-)
+from handler.configuration_faults import in_words, nearest
+from handler.configuration_shape import CONFIG
 from handler.errors import ConfigurationError, InvalidInput
 from handler.intents import ORDER_LIMITS, Limits
 from handler.operations import ALL, Manner, OpType, StopParams, StrategyConfig
@@ -82,8 +63,8 @@ class _Reader:
         try:
             shape: Any = CONFIG.read(raw)
         except InvalidInput as error:
-            for fault in error.faults:
-                self._problem(_plain(fault.field), fault.problem, _hint(raw, fault.field, fault.problem))
+            for path, problem, hint in in_words(raw, error.faults):
+                self._problem(path, problem, hint)
             raise InvalidConfiguration(tuple(self._problems)) from None
         clusters = {key: self._cluster(key, value) for key, value in shape["clusters"].items()}
         config = Config(
@@ -178,7 +159,7 @@ class _Reader:
         known = clusters.get(cluster)
         if known is None:
             self._problem(
-                f"{path}.cluster", f"{cluster} is not listed under clusters", _nearest(cluster, list(clusters))
+                f"{path}.cluster", f"{cluster} is not listed under clusters", nearest(cluster, list(clusters))
             )
         elif op_type not in known.allow:
             self._problem(
@@ -374,7 +355,7 @@ class _Reader:
         for index, name in enumerate(shape.get("clusters") or []):
             if name not in clusters:
                 self._problem(
-                    f"{path}.clusters[{index}]", f"{name} is not listed under clusters", _nearest(name, list(clusters))
+                    f"{path}.clusters[{index}]", f"{name} is not listed under clusters", nearest(name, list(clusters))
                 )
         return frozenset(shape.get("clusters") or [])
 
@@ -464,68 +445,3 @@ def duration(raw: object) -> float | None:
     if not parts or "".join(f"{number}{unit}" for number, unit in parts) != re.sub(r"\s", "", text):
         return None
     return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
-
-
-# -- faults that pydantic found, in the words of the file
-
-
-def _plain(field: str) -> str:
-    """The key's path without pydantic's names of union members, which no file holds."""
-    return re.sub(r"\.(literal\['all'\]|dict\[[^\n]*?\]+|list\[str\]|str|int|float)(?=\.|\[|$)", "", field)
-
-
-def _keys() -> dict[str, list[str]]:
-    """The keys that may stand at each level, by the last named key of the path above."""
-    levels: dict[str, Any] = {
-        "": ConfigShape,
-        "clusters.*": ClusterShape,
-        "rules[]": RuleShape,
-        "do": DoShape,
-        "strategy": StrategyShape,
-        "stop_params": StopParamsShape,
-        "limits": LimitsShape,
-        "webhook": WebhookShape,
-        "callers[]": CallerShape,
-        "basic": BasicShape,
-        "safety": SafetyShape,
-        "breaker": BreakerShape,
-        "quarantine": QuarantineShape,
-        "freezes[]": FreezeShape,
-        "maintenance_windows[]": MaintenanceWindowShape,
-        "alarms": AlarmsShape,
-        "chat[]": ChatShape,
-        "event_bus": EventBusShape,
-    }
-    return {level: [key for key in shape.__annotations__ if not key.startswith("_")] for level, shape in levels.items()}
-
-
-def _hint(raw: object, field: str, problem: str) -> str:
-    above, _, key = _plain(field).rpartition(".")
-    if "Extra inputs" in problem:
-        level = re.sub(r"\[\d+\]$", "[]", above.rpartition(".")[2])
-        if re.fullmatch(r"clusters\.[^.]+", above):
-            level = "clusters.*"
-        keys = _keys().get(level, [])
-        return f"no such key; {_nearest(key, keys)}"
-    if "'StartService'" in problem:
-        return _nearest(str(_at(raw, field))[:80], [op.value for op in OpType])
-    return ""
-
-
-def _at(raw: Any, field: str) -> object:
-    """What stands at a path such as ``rules[0].do.operation``; None where nothing does."""
-    for step in re.findall(r"[^.\[\]]+", field):
-        try:
-            raw = raw[int(step) if isinstance(raw, list) else step]
-        except (TypeError, ValueError, LookupError):
-            return None
-    return raw
-
-
-def _nearest(word: str, words: list[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(word, words, 1, 0.6) or [one for one in words if one.lower() == word.lower()]
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"there is {', '.join(words[:20])}" if words else ""

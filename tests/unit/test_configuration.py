@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ RAW: dict[str, Any] = {
         }
     ],
 }
+WINDOW = {"start": "02:00", "end": "03:00", "time_zone": "Asia/Shanghai", "reason": "r"}
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -247,6 +249,63 @@ def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) ->
     said = problems(changed(path, value))
     assert says in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("rules/0/do/strategy/rolling", "yes", "strategy.rolling: is a text; true or false is wanted, without quotes"),
+        ("rules/0/do/strategy/rolling", 1, "strategy.rolling: is a number; true or false is wanted, without quotes"),
+        ("rules/0/do/strategy/batch_size", "3", "batch_size: is a text; a whole number is wanted, without quotes"),
+        ("rules/0/do/strategy/batch_size", True, "batch_size: is true; a whole number is wanted, without quotes"),
+        ("rules/0/do/strategy/batch_size", 0, "batch_size: is too small; at least 1 is wanted"),
+        ("rules/0/do/strategy/wait_seconds", 301, "wait_seconds: is too large; at most 300 is wanted"),
+        ("rules/0/do/strategy/on_failure", "Blok", "is none of the words that may stand here (did you mean block?)"),
+        ("rules/0/do/strategy/on_failure", "halt", "is none of the words that may stand here (there is block, skip)"),
+        (
+            "rules/0/do/stop_params",
+            {"policy": "save"},
+            "policy: is none of the words that may stand here (did you mean safe?)",
+        ),
+        ("rules/0/do/cluster", 7, "do.cluster: is a number; a text is wanted"),
+        ("rules/0/do/scope", "all", "do.scope: is a text; services are wanted ({HDFS: all}"),
+        ("rules/0/do/scope", {"HDFS": "al"}, "do.scope.HDFS: is a text; `all` or components are wanted ({HDFS: all}"),
+        ("rules/0/do/scope", {"HDFS": None}, "do.scope.HDFS: is empty; `all` or components are wanted ({HDFS: all}"),
+        ("rules/0/do/scope", {"HDFS": ["DataNode"]}, "do.scope.HDFS: is a list; `all` or components are wanted ("),
+        (
+            "rules/0/do/scope",
+            {"HDFS": {"DataNode": "172.16.0.5"}},
+            "HDFS.DataNode: is a text; `all` or a list of addresses",
+        ),
+        (
+            "rules/0/do/scope",
+            {"HDFS": {"DataNode": [7]}},
+            "HDFS.DataNode: holds what is no text; `all` or a list of addresses",
+        ),
+        ("rules/0/limits", {"cooldown": True}, "limits.cooldown: is true; a text or a number is wanted"),
+        ("rules/0/limits", {"max_share": [1]}, "limits.max_share: is a list; a text or a number is wanted"),
+        ("rules/0/limits", {"max_nodes": "2"}, "limits.max_nodes: is a text; a whole number is wanted, without quotes"),
+        ("rules", {"a": 1}, "rules: is keys with values; a list is wanted"),
+        ("rules/0/name", "x" * 101, "rules[0].name: is too long; at most 100 characters are wanted"),
+        ("clusters/emr-4zvc5mul/allow", [], "allow: is empty"),
+        ("webhook", {"callers": [{"bearer_env": "X"}]}, "webhook.callers[0].name: is missing"),
+        ("webhook/callers", "hunter2-secret", "webhook.callers: is a text; a list is wanted"),
+        (
+            "safety",
+            {"maintenance_windows": [{**WINDOW, "days": ["Monday"]}]},
+            "days[0]: is none of the words that may stand here (did you mean Mon?)",
+        ),
+    ],
+)
+def test_a_wrong_value_is_said_once_and_in_plain_words(path: str, value: Any, said: str) -> None:
+    """As strictly as by the JSON Schema, which editors show: what both refuse has one message, and no library's words."""
+    raw = changed(path, value)
+    lines = problems(raw).splitlines()
+    assert len(lines) == 1, lines
+    assert said in lines[0]
+    assert not re.search(r"Input|pydantic|literal|dict\[|hunter2", lines[0])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(raw, json_schema())
 
 
 @pytest.mark.parametrize("path", ["limits", "rules/0/limits"])
