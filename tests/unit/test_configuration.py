@@ -207,6 +207,21 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("webhook", {"callers": [{"name": "a", "bearer_env": "hunter2-secret"}]}, "environment variable"),
         ("webhook", {"callers": [{"name": "a", "basic": {"user": "a:b", "password_env": "X"}}]}, "colon"),
         ("webhook", {"callers": [{"name": "a", "bearer_env": "X"}, {"name": "a", "bearer_env": "Y"}]}, "stands twice"),
+        (
+            "webhook",
+            {"callers": [{"name": "a", "bearer_env": "X"}, {"name": "b", "bearer_env": "X"}]},
+            "webhook.callers[1]: has the secret of 'a'",
+        ),
+        (
+            "webhook",
+            {
+                "callers": [
+                    {"name": "a", "basic": {"user": "a", "password_env": "X"}},
+                    {"name": "b", "basic": {"user": "b", "password_env": "X"}},
+                ]
+            },
+            "webhook.callers[1]: has the secret of 'a'",
+        ),
         ("webhook", {"patience": "1h"}, "out of bounds"),
         ("safety", {"freezes": [{"from": "x", "to": "2027-01-01", "reason": "r"}]}, "is no date and time"),
         ("safety", {"freezes": [{"from": "2027-01-01", "to": "2027-01-02", "reason": "r"}]}, "names no time zone"),
