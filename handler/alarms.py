@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Outcomes whose alarm is not said for each event, but where they are decided: once for each process, and once for the ledger.
 ESCALATED: Final = frozenset({"guard.quarantine", "ledger.unavailable"})
+#: How many alarms the faults of one sender's events can be.
+FAULTS: Final = 64
 #: Seconds that sending alarms may take of an invocation; the first one loads a large library.
 SEND_SECONDS: Final = 10.0
 #: Seconds without which no chat is begun with: that library takes as long to load on a small function.
@@ -77,7 +79,7 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
         Alarm(
             code=record.outcome.code,
             cluster=record.cluster,
-            about=",".join(record.operations) or record.name or record.source,
+            about=",".join(record.operations) or record.name or _fault_of(record),
             text=record.outcome.reason,
             facts={"outcome": record.outcome.status, "event_id": record.event, "rules": ",".join(record.rules)},
         )
@@ -87,6 +89,21 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
         and not record.outcome.facts.get("replayed")
         and record.outcome.code not in ESCALATED
     ]
+
+
+def _fault_of(record: Record) -> str:
+    """What an event without a name is about: its sender, and its fault by one of FAULTS numbers.
+
+    So another fault is another alarm; and whoever sends a thousand sorts of nonsense raises no thousand alarms. Where in a payload a fault stood
+    makes no other of it.
+    """
+    import re
+    import zlib
+
+    if record.outcome.code != "input.invalid":
+        return record.source
+    fault = re.sub(r"\d+", "#", record.outcome.reason)
+    return f"{record.source} fault {zlib.crc32(fault.encode('utf-8', 'backslashreplace')) % FAULTS}"
 
 
 def grouped(alarms: Iterable[Alarm]) -> list[Alarm]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
 from handler import alarms as module
-from handler.alarms import Alarm, Alarms, alarms_of, grouped
+from handler.alarms import FAULTS, Alarm, Alarms, alarms_of, grouped
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi
 from handler.configuration import AlarmSettings, Chat, EventBus
@@ -98,6 +98,25 @@ def test_a_person_hears_of_what_went_wrong(outcome: Outcome, is_said: bool) -> N
     found = alarms_of([Record(0, "e", "tcop", "n", "emr-4zvc5mul", outcome, ("r",), ("op-1",))])
     assert bool(found) == is_said
     assert all((one.code, one.about, one.text) == (outcome.code, "op-1", "x") for one in found)
+
+
+def about(source: str, fault: str) -> str:
+    outcome = Outcome.refused("input.invalid", fault)
+    return alarms_of([Record(0, "e", source, "", "", outcome)])[0].about
+
+
+def test_another_fault_of_a_sender_is_another_alarm() -> None:
+    """Not one for all that cannot be read, nor one for each place in a payload."""
+    first = about("alertmanager", "alerts[0].startsAt: is no RFC 3339 time")
+    assert first == about("alertmanager", "alerts[17].startsAt: is no RFC 3339 time")
+    assert first != about("alertmanager", "alerts[0].labels.ip: Input should be a valid string")
+    assert first != about("grafana", "alerts[0].startsAt: is no RFC 3339 time")
+
+
+@given(st.lists(st.text(), min_size=200, max_size=300))
+def test_a_thousand_sorts_of_nonsense_are_no_thousand_alarms(faults: list[str]) -> None:
+    """The names of faulty fields are the sender's: it could raise an alarm a second."""
+    assert len({about("alertmanager", fault) for fault in faults}) <= FAULTS
 
 
 alarms = st.builds(
