@@ -86,7 +86,7 @@ class CloudApi:
         except ApiError as failed:
             code, message, request_id = (self._hide(text) for text in (failed.code, failed.message, failed.request_id))
             # Cut only now: half a secret is known to nobody as one.
-            message = message[:MOST_MESSAGE]
+            message = message if len(message) <= MOST_MESSAGE else message[: MOST_MESSAGE - 1] + "…"
             if isinstance(failed, NotAuthorized):
                 # The API says that something is missing, and rarely what.
                 message += f"; the role's policy must allow {product.service}:{action} (`steward policy` writes it)"

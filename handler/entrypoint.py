@@ -31,7 +31,7 @@ from handler.outcomes import Outcome, Record
 from handler.pipeline import Pipeline, Served
 from handler.roles import AssumedRoles, Keys
 from handler.settings import RESERVE, Credentials, Settings, time_limit_problem, unknown_variables
-from handler.sources import read
+from handler.sources import read, text
 from handler.sources.envelopes import HttpCall, Queue, open_envelope
 from handler.steward_file import load
 from handler.webhook import answers, door
@@ -209,6 +209,7 @@ class Function:
             *door.secrets_of(self.config.webhook.callers, self._env),
             *self._roles.secrets(),
             self.settings.ledger_password,
+            *(url for chat in self.config.alarms.chat if (url := self._env.get(chat.url_env, ""))),
         ]
         try:
             known = Credentials.from_env(self._env)
@@ -256,7 +257,7 @@ class Invocation:
         try:
             caller = self._function.authenticate(call)
         except Unauthenticated as error:
-            self._log.warning("steward.door.refused", remote=call.remote, path=call.path[:200])
+            self._log.warning("steward.door.refused", remote=call.remote, path=self._log.hide(call.path)[:200])
             return answers.problem(
                 401, str(error), headers={"WWW-Authenticate": 'Basic realm="steward", Bearer realm="steward"'}
             )
@@ -392,7 +393,7 @@ def _summary(records: Sequence[Record], hide: Callable[[str], str]) -> dict[str,
 def _for_sender(payload: Any) -> dict[str, Any]:
     """What a sender wants to read besides: Cloud Monitor its sessionId and a retCode."""
     if isinstance(payload, dict) and isinstance(payload.get("sessionId"), str) and "alarmStatus" in payload:
-        return {"sessionId": payload["sessionId"][:256], "retCode": 0}
+        return {"sessionId": text.cut(payload["sessionId"], 256), "retCode": 0}
     return {}
 
 

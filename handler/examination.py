@@ -225,6 +225,8 @@ class Examination:
     def _secrets(self) -> list[str]:
         env, config = self._setup.env, self._setup.config
         secrets = [value for name, value in env.items() if name in SECRET_VARIABLES]
+        if self._setup.settings is not None:
+            secrets.append(self._setup.settings.ledger_password)
         if config is not None:
             secrets += door.secrets_of(config.webhook.callers, env)
             secrets += [env.get(chat.url_env, "") for chat in config.alarms.chat]

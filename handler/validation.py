@@ -131,5 +131,6 @@ def dotted(at: str, loc: tuple[int | str, ...]) -> str:
         if isinstance(step, int):
             path += f"[{step}]"
         else:
-            path += f".{step[:80]}" if path else step[:80]
+            name = step if len(step) <= 80 else step[:79] + "…"
+            path += f".{name}" if path else name
     return path

@@ -141,9 +141,9 @@ def _event(source: SourceKind, alert: Alert, group_status: Status | None, more: 
     annotations = alert.get("annotations") or {}
     name = labels.get("alertname", "")
     service, component = _process(
-        labels.get("service", "")[: text.MOST_IN_NAME],
-        _first(labels, COMPONENT_LABELS)[: text.MOST_IN_NAME],
-        labels.get("job", "")[: text.MOST_IN_NAME],
+        text.cut(labels.get("service", ""), text.MOST_IN_NAME),
+        text.cut(_first(labels, COMPONENT_LABELS), text.MOST_IN_NAME),
+        text.cut(labels.get("job", ""), text.MOST_IN_NAME),
     )
     fingerprint = alert.get("fingerprint") or f"labels:{text.digest(labels)}"
     return Event(

@@ -36,9 +36,13 @@ _DIGEST_LENGTH = 32
 
 def plain(text: str, most: int) -> str:
     """``text`` with U+FFFD for what is unfit, cut to ``most`` characters, the last being an ellipsis then."""
-    if len(text) > most:
-        text = text[: most - 1] + "…"
+    text = cut(text, most)
     return text if text.isprintable() else _UNFIT.sub("\ufffd", text)
+
+
+def cut(text: str, most: int) -> str:
+    """``text``, at most so many characters of it, with an ellipsis for the rest: the log looks before it for the half of a secret."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def identity(text: str) -> str:
@@ -130,7 +134,8 @@ def flattened(value: object, prefix: str) -> dict[str, str]:
                 break
             if isinstance(item, dict):
                 inner.extend(
-                    (f"{name}_{as_text(key)[:MOST_IN_NAME]}", part) for key, part in islice(item.items(), MOST_LABELS)
+                    (f"{name}_{cut(as_text(key), MOST_IN_NAME)}", part)
+                    for key, part in islice(item.items(), MOST_LABELS)
                 )
             elif isinstance(item, (list, tuple)):
                 inner.extend((f"{name}_{number}", part) for number, part in enumerate(islice(item, MOST_LABELS)))
