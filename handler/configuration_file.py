@@ -328,7 +328,8 @@ class _Reader:
             if other := before.get(callers[-1].secret_env):
                 # One could call as the other, and neither could be locked out alone.
                 self._problem(path, f"has the secret of {other!r}", "each caller needs a variable of its own")
-        return Webhook(tuple(callers), self._duration("webhook", shape, "patience", 4.0, least=1, most=25))
+        # With less than SECONDS_TO_ACT and the time of a look nothing could ever be sent for a call.
+        return Webhook(tuple(callers), self._duration("webhook", shape, "patience", 4.0, least=2, most=25))
 
     def _safety(self, shape: Any, clusters: Mapping[str, Cluster]) -> Safety:
         breaker, quarantine = shape.get("breaker") or {}, shape.get("quarantine") or {}

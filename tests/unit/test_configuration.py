@@ -223,6 +223,7 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
             "webhook.callers[1]: has the secret of 'a'",
         ),
         ("webhook", {"patience": "1h"}, "out of bounds"),
+        ("webhook", {"patience": "1s"}, "is out of bounds (from 2 to 25 seconds)"),
         ("safety", {"freezes": [{"from": "x", "to": "2027-01-01", "reason": "r"}]}, "is no date and time"),
         ("safety", {"freezes": [{"from": "2027-01-01", "to": "2027-01-02", "reason": "r"}]}, "names no time zone"),
         (
