@@ -78,9 +78,10 @@ def fresh(intent: Intent, config: Config, now: float) -> Outcome | None:
         )
     if age <= intent.limits.max_event_age:
         return None
+    since = "" if intent.is_order else ", counted from the alert's start, which its repeats keep"
     return Outcome.skipped(
         "guard.max_event_age",
-        f"the event is {_span(age)} old; max_event_age is {_span(intent.limits.max_event_age)}",
+        f"the event is {_span(age)} old; max_event_age is {_span(intent.limits.max_event_age)}{since}",
         guard="max_event_age",
         event_age_s=round(age),
         max_event_age_s=intent.limits.max_event_age,

@@ -410,6 +410,14 @@ def test_spans_are_shown_in_the_unit_that_fits(seconds: float, text: str) -> Non
     assert f"the event is {text} old" in held.reason
 
 
+@pytest.mark.parametrize("is_order", [True, False])
+def test_what_is_too_old_says_from_when_an_alert_counts(is_order: bool) -> None:
+    """Who waits for the repeat of a deferred alert learns that it is as old as the alert."""
+    held = guards.fresh(an_intent(occurred_at=NOW - 7200, is_order=is_order), CONFIG, NOW)
+    assert held is not None
+    assert ("which its repeats keep" in held.reason) is not is_order
+
+
 @pytest.mark.parametrize("at", [NOW + 8 * 3600, 253_402_300_799.0 + 86_400])
 def test_what_is_yet_to_happen_is_refused_with_its_time(at: float) -> None:
     """A wrong zone is found by the two times; a year that no calendar has breaks nothing."""
