@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler import flight
 from handler.cloud import Product
+from handler.crew import side_by_side
 from handler.errors import ApiError, LedgerUnavailable
 from handler.history import Unsent
 from handler.utc import utc_text
-from handler.watch import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -160,7 +160,10 @@ class Alarms:
         api: CloudApi,
         credentials: Credentials | None,
         clock: Clock,
+        said: dict[str, float] | None = None,
     ) -> None:
+        """``said``: where this instance notes what it said while the ledger could not (key → seconds since the epoch)."""
+        self._said = {} if said is None else said
         self._settings = settings
         self._env = env
         self._ledger = ledger
@@ -265,8 +268,13 @@ class Alarms:
     def _is_first(self, alarm: Alarm) -> bool:
         now, within = self._clock.now(), self._settings.group_within
         answer: list[bool] = []
-        # Where nobody can tell: rather twice than never.
-        return not self._ask(lambda: answer.append(self._ledger.claim(f"alarm|{alarm.key}", now, within))) or answer[0]
+        if self._ask(lambda: answer.append(self._ledger.claim(f"alarm|{alarm.key}", now, within))):
+            return answer[0]
+        # Rather twice than never, but not with each of a storm's deliveries.
+        is_first = not 0 <= now - self._said.get(alarm.key, float("-inf")) < within
+        if is_first:
+            self._said[alarm.key] = now
+        return is_first
 
     def _ask(self, question: Callable[[], None]) -> bool:
         """Whether the ledger answered. That it did not is said, and alarmed, by those who act upon it."""

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with steward.yml's shape, in the words of the file: one message for each wrong value, with the nearest right word."""
+"""What pydantic finds wrong with steward.yml, in the words of the file: the key's path, what is wrong, and the nearest right word."""
 
 from __future__ import annotations
 
@@ -27,117 +27,91 @@ from handler.configuration_shape import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from handler.errors import Fault
 
-#: What is wrong, by how pydantic begins to say it, and how it is said here; ``{0}`` is the rest of pydantic's sentence, ``{is}`` what stands there.
-_WORDS: Final = (
-    ("Field required", "is missing"),
-    ("Extra inputs are not permitted", "no such key"),
-    ("Input should be a valid boolean", "{is}; true or false is wanted, without quotes"),
-    ("Input should be a valid integer", "{is}; a whole number is wanted, without quotes"),
-    ("Input should be a valid number", "{is}; a number is wanted, without quotes"),
-    ("Input should be a valid string", "{is}; a text is wanted"),
-    ("Input should be a valid list", "{is}; a list is wanted"),
-    ("Input should be a valid dictionary", "{is}; keys with values are wanted"),
-    ("Input should be greater than or equal to ", "is too small; at least {0} is wanted"),
-    ("Input should be less than or equal to ", "is too large; at most {0} is wanted"),
-    ("String should have at least ", "is empty"),
-    ("String should have at most ", "is too long; at most {0} are wanted"),
-    ("List should have at least ", "is empty"),
+#: pydantic's messages, and what they are in the words of a YAML file: a problem, and how to mend it.
+WORDS: Final = (
+    (r"Field required", "is missing", ""),
+    (r"Input should be a valid dictionary", "must be a mapping", "key: value"),
+    (r"Input should be a valid list", "must be a list", "in brackets: [one, two]"),
+    (r"Input should be a valid string", "must be a text", ""),
+    (r"Input should be a valid integer.*", "must be a whole number", ""),
+    (r"Input should be a valid number.*", "must be a number", ""),
+    (r"Input should be a valid boolean.*", "must be true or false", ""),
+    (r"Input should be greater than or equal to (\S+)", r"must be at least \1", ""),
+    (r"Input should be less than or equal to (\S+)", r"must be at most \1", ""),
+    (r"(List|String) should have at least 1 (item|character).*", "is empty", ""),
+    (r"String should have at most (\d+) characters", r"is longer than \1 characters", ""),
 )
-_ONE_OF: Final = "Input should be '"
-_SCOPE: Final = re.compile(r"rules\[\d+\]\.do\.scope")
-_SCOPE_HINT: Final = "{HDFS: all}, {HDFS: {DataNode: all}} or {HDFS: {DataNode: [172.16.0.5]}}"
+ALL: Final = "must be `all`"
 
 
-def in_words(raw: object, faults: Iterable[Fault]) -> Iterator[tuple[str, str, str]]:
-    """Each fault's path, problem and hint. ``raw`` is the file's content. No value is repeated: it may be a secret."""
-    by_path: dict[str, list[Fault]] = {}
+def in_words(faults: Iterable[Fault], raw: object) -> list[tuple[str, str, str]]:
+    """``(path, problem, hint)`` of each; what is wrong whichever of two forms is meant is said once. No value is repeated."""
+    told: dict[str, list[tuple[str, str]]] = {}
     for fault in faults:
-        by_path.setdefault(_plain(fault.field), []).append(fault)
-    scopes: set[str] = set()
-    for path, found in by_path.items():
-        if inside := _SCOPE.match(path):
-            scope, missing = inside[0], "Field required" in found[0].problem
-            if scope not in scopes and not missing:
-                yield from _of_scope(_at(raw, scope), scope)
-            scopes.add(scope)
-            if not missing:
-                continue
-        value = _at(raw, path)
-        if len(found) > 1:  # of every kind that may stand there, pydantic says that it is not this one
-            yield path, f"{_is(value)}; a text or a number is wanted", ""
-        else:
-            yield path, _problem(found[0].problem, value), _hint(path, value, found[0].problem)
+        path = plain(fault.field)
+        told.setdefault(path, []).append(_words(path, fault.problem, _value_at(raw, path)))
+    lines = []
+    for path, said in told.items():
+        problems = list(dict.fromkeys(problem for problem, _ in said))
+        if problems == [ALL] and any(other.startswith((f"{path}.", f"{path}[")) for other in told):
+            continue  # the other form was meant: what is wrong within it is said
+        problem = problems[0] + "".join(f", or {more.removeprefix('must be ')}" for more in problems[1:])
+        lines.append((path, problem, next((hint for _, hint in said if hint), "")))
+    return lines
+
+
+def plain(field: str) -> str:
+    """The key's path without pydantic's names of union members, which no file holds."""
+    return re.sub(r"\.(literal\['all'\]|dict\[[^\n]*?\]+|list\[str\]|str|int|float)(?=\.|\[|$)", "", field)
 
 
 def nearest(word: str, words: list[str]) -> str:
-    """The word that was meant, or which there are."""
+    """A question for the word that was probably meant, else what there is."""
     import difflib
 
-    lower = {one.lower(): one for one in words}
-    near = difflib.get_close_matches(word.lower()[:80], list(lower), 1, 0.6)
+    near = difflib.get_close_matches(word, words, 1, 0.6) or [one for one in words if one.lower() == word.lower()]
     if near:
-        return f"did you mean {lower[near[0]]}?"
+        return f"did you mean {near[0]}?"
     return f"there is {', '.join(words[:20])}" if words else ""
 
 
-def _problem(said: str, value: object) -> str:
-    for begin, words in _WORDS:
-        if said.startswith(begin):
-            return words.replace("{is}", _is(value)).replace("{0}", said[len(begin) :])
-    return "is none of the words that may stand here" if said.startswith(_ONE_OF) else said
+def _words(path: str, problem: str, value: object) -> tuple[str, str]:
+    if "Extra inputs" in problem:
+        return "no such key", _nearest_key(path)
+    if choices := re.findall(r"'([^']*)'", problem if problem.startswith("Input should be '") else ""):
+        if choices == ["all"]:
+            return ALL, ""
+        near = nearest(value, choices) if isinstance(value, str) else ""
+        return f"must be one of {', '.join(choices)}", near if near.startswith("did") else ""
+    if problem == "Input should be a valid string" and value is not None:
+        return "must be a text", 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it"
+    for pattern, words, hint in WORDS:
+        if found := re.fullmatch(pattern, problem):
+            is_quoted = isinstance(value, str) and re.fullmatch(r"\d+|true|false", value)
+            return found.expand(words), "without quotes" if is_quoted else hint
+    return problem, ""
 
 
-def _hint(path: str, value: object, said: str) -> str:
-    if said.startswith("Extra inputs"):
-        above, _, key = path.rpartition(".")
-        level = re.sub(r"\[\d+\]$", "[]", above.rpartition(".")[2])
-        if re.fullmatch(r"clusters\.[^.]+", above):
-            level = "clusters.*"
-        return nearest(key, _keys().get(level, []))
-    if said.startswith(_ONE_OF):
-        return nearest(value if isinstance(value, str) else "", re.findall(r"'([^']*)'", said))
-    return ""
+def _value_at(raw: Any, path: str) -> object:
+    """What stands at ``path``; None where that cannot be told."""
+    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        try:
+            raw = raw[int(index)] if index else raw[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return raw
 
 
-def _of_scope(value: object, path: str) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a scope: services, in each `all` or components, in each `all` or a list of addresses."""
-    if not isinstance(value, dict):
-        yield path, f"{_is(value)}; services are wanted", _SCOPE_HINT
-        return
-    for service, components in value.items():
-        if components == "all":
-            continue
-        if not isinstance(components, dict):
-            yield f"{path}.{service}", f"{_is(components)}; `all` or components are wanted", _SCOPE_HINT
-            continue
-        for component, ips in components.items():
-            if ips != "all" and not (isinstance(ips, list) and all(isinstance(ip, str) for ip in ips)):
-                what = "holds what is no text" if isinstance(ips, list) else _is(ips)
-                yield f"{path}.{service}.{component}", f"{what}; `all` or a list of addresses is wanted", _SCOPE_HINT
-
-
-def _is(value: object) -> str:
-    if value is None:
-        return "is empty"
-    if isinstance(value, bool):
-        return f"is {str(value).lower()}"
-    kinds: dict[type, str] = {
-        str: "a text",
-        int: "a number",
-        float: "a number",
-        list: "a list",
-        dict: "keys with values",
-    }
-    return f"is {kinds.get(type(value), 'something else')}"
-
-
-def _plain(field: str) -> str:
-    """The key's path without pydantic's names of union members, which no file holds."""
-    return re.sub(r"\.(literal\['all'\]|dict\[[^\n]*?\]+|list\[str\]|str|int|float)(?=\.|\[|$)", "", field)
+def _nearest_key(path: str) -> str:
+    above, _, key = path.rpartition(".")
+    level = re.sub(r"\[\d+\]$", "[]", above.rpartition(".")[2])
+    if re.fullmatch(r"clusters\.[^.]+", above):
+        level = "clusters.*"
+    return nearest(key, _keys().get(level, []))
 
 
 def _keys() -> dict[str, list[str]]:
@@ -163,13 +137,3 @@ def _keys() -> dict[str, list[str]]:
         "event_bus": EventBusShape,
     }
     return {level: [key for key in shape.__annotations__ if not key.startswith("_")] for level, shape in levels.items()}
-
-
-def _at(raw: Any, path: str) -> object:
-    """What stands at a path such as ``rules[0].do.operation``; None where nothing does."""
-    for step in re.findall(r"[^.\[\]]+", path):
-        try:
-            raw = raw[int(step) if isinstance(raw, list) else step]
-        except (TypeError, ValueError, LookupError):
-            return None
-    return raw

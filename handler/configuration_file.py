@@ -63,7 +63,7 @@ class _Reader:
         try:
             shape: Any = CONFIG.read(raw)
         except InvalidInput as error:
-            for path, problem, hint in in_words(raw, error.faults):
+            for path, problem, hint in in_words(error.faults, raw):
                 self._problem(path, problem, hint)
             raise InvalidConfiguration(tuple(self._problems)) from None
         clusters = {key: self._cluster(key, value) for key, value in shape["clusters"].items()}
@@ -74,13 +74,26 @@ class _Reader:
             safety=self._safety(shape.get("safety") or {}, clusters),
             alarms=self._alarms(shape.get("alarms") or {}),
         )
+        self._remembered(config)
         if self._problems:
             raise InvalidConfiguration(tuple(self._problems))
         return config
 
+    def _remembered(self, config: Config) -> None:
+        """What is forgotten protects nothing: the ledger has to remember for as long as anything is counted."""
+        spans = [(config.safety.quarantine.within, "safety.quarantine.within")]
+        for rule in config.rules:
+            for limits in (rule.limits, rule.order_limits):
+                spans.append((limits.cooldown, f"the cooldown of rule {rule.name}"))
+                spans.append((limits.max_event_age, f"the max_event_age of rule {rule.name}"))
+        seconds, longest = max(spans)
+        if seconds > config.safety.keep_records:
+            hint = f"at least {seconds:g} seconds, or a shorter span there"
+            self._problem("safety.keep_records", f"is shorter than {longest}, which would be forgotten", hint)
+
     def _problem(self, path: str, problem: str, hint: str = "") -> None:
         found = ConfigurationError(problem, path=path, where=self._locate(path), hint=hint)
-        # Limits are read twice, for alerts and for orders.
+        # Limits are read twice, for alerts and for orders: what is wrong with them is wrong once.
         if str(found) not in map(str, self._problems):
             self._problems.append(found)
 
@@ -90,7 +103,9 @@ class _Reader:
         path = f"clusters.{key}"
         if not CLUSTER_ID.fullmatch(key):
             self._problem(
-                path, "is no cluster id", "emr- and eight lower-case letters or digits, as the console shows it"
+                path,
+                "is no cluster id",
+                "emr- and eight or more lower-case letters and digits, as the console shows it",
             )
         if not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", shape["region"]):
             self._problem(f"{path}.region", "is no region", "such as ap-guangzhou")

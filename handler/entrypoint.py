@@ -97,9 +97,11 @@ class Function:
         self._clock = clock or SystemClock()
         self._gateway = gateway
         self._transport = transport
+        self._api = CloudApi(transport)
         self._write = write or _to_stdout
         self._roles = AssumedRoles(self._clock)
         self._is_checked = False
+        self._said: dict[str, float] = {}
 
     @classmethod
     def of_this_instance(cls) -> Function:
@@ -164,9 +166,9 @@ class Function:
             except ConfigurationError as error:
                 raise NotAuthenticated("NoCredentials", str(error)) from None
 
-        api, endpoint = CloudApi(self._transport, log.hide), self.settings.endpoint
-        keys = Keys(own, self._roles, api, endpoint, log.also_hide)
-        return EmrGateway(api, endpoint, keys.for_cluster, keys.refused)
+        endpoint = self.settings.endpoint
+        keys = Keys(own, self._roles, self._api, endpoint, log.also_hide)
+        return EmrGateway(self._api, endpoint, keys.for_cluster, keys.refused)
 
     def alarms(self) -> Alarms:
         try:
@@ -177,9 +179,10 @@ class Function:
             self.config.alarms,
             self._env,
             ledger=self.ledger,
-            api=CloudApi(self._transport),
+            api=self._api,
             credentials=credentials,
             clock=self._clock,
+            said=self._said,
         )
 
     def examination(self, deadline: Deadline, time_limit: float) -> Examination:
@@ -326,12 +329,12 @@ class Invocation:
             served = function.pipeline(self._log, self._owner()).serve(events, self._deadline)
         except Exception as error:
             served = self._fault(events, error)
-        self._log.outcomes(served.records, mode=function.settings.mode)
+        lines = self._log.outcomes(served.records, mode=function.settings.mode)
         alarms = [*served.alarms, *alarms_of(served.records)]
         if alarms:
             function.alarms().say(alarms, self._log, self._deadline)
         try:
-            function.ledger.record(served.records)
+            function.ledger.record(served.records, lines)
         except LedgerUnavailable as error:
             self._log.error("steward.ledger.record_failed", problem=str(error))
         return served

@@ -14,6 +14,7 @@ from handler.alarms import Alarm, Alarms
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi
 from handler.configuration_file import InvalidConfiguration
+from handler.crew import side_by_side
 from handler.doctor import ASSUME, LOOKS, diagnose
 from handler.emr import EmrGateway
 from handler.errors import (
@@ -28,7 +29,6 @@ from handler.logs import Log
 from handler.roles import AssumedRoles, Keys
 from handler.settings import RESERVE, Credentials, Settings
 from handler.steward_file import load
-from handler.watch import side_by_side
 from handler.webhook import door
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Examination:
         self._write = write
         self._credentials = _credentials(setup.env)
         self._log = Log(self._note, clock, secrets=self._secrets())
-        self._api = CloudApi(transport, self._log.hide)
+        self._api = CloudApi(transport)
 
     def findings(self, *, send_test_alarm: bool = False) -> list[Finding]:
         """Look at everything, and judge it. No secret is in what is answered."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from handler.alarms import Alarm
 from handler.cloud import CALL_SECONDS
+from handler.crew import side_by_side
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.history import Operation, State
 from handler.observation import RUNNING
 from handler.operations import OpType
-from handler.watch import observe, services_of, side_by_side, verdict_of
+from handler.watch import observe, services_of, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,8 @@ MESSAGE: Final = "steward:follow-up"
 SIGNATURE_SECONDS: Final = 300.0 + 60.0
 #: A worker that has not settled by then is dead: no call takes longer than CALL_SECONDS, tries and pauses included.
 SENDING_SECONDS: Final = 6 * CALL_SECONDS
+#: Seconds past its deadline for which an operation that could not be looked at is tried again: a failed look says nothing of it.
+LOOK_AGAIN_SECONDS: Final = 900.0
 #: Seconds that must be left to begin another cluster.
 SECONDS_TO_LOOK: Final = 1.0
 
@@ -87,13 +90,15 @@ class FollowUp:
         states = []
         for operation in operations:
             try:
-                states.append(self._follow(operation, seen, alarms))
+                states.append(self._follow(operation, seen, alarms, may_be_seen=cluster is not None))
             except LedgerUnavailable as error:
                 self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
                 states.append(operation.state)
         return states, alarms
 
-    def _follow(self, operation: Operation, seen: Observation | None, alarms: list[Alarm]) -> State:
+    def _follow(
+        self, operation: Operation, seen: Observation | None, alarms: list[Alarm], *, may_be_seen: bool
+    ) -> State:
         """Where one operation is after this look."""
         now = self.clock.now()
         if operation.state is State.SENDING:
@@ -103,6 +108,8 @@ class FollowUp:
             operation = operation.moved(State.IN_DOUBT, now, code="worker_lost")
             if not self.ledger.settle(operation, State.SENDING):
                 return State.SENDING
+        if seen is None and may_be_seen and now < operation.deadline + LOOK_AGAIN_SECONDS:
+            return operation.state  # the next round looks
         verdict = verdict_of(operation, seen) if seen is not None else None
         if verdict is not None:
             self._tell_progress(operation, verdict)
@@ -170,12 +177,14 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
     if verdict is not None and verdict.all_kept:
         return State.VERIFIED, "seen to have worked"
     if operation.state is State.IN_DOUBT and verdict is not None and seen is not None:
-        if verdict.none_touched and seen.status == RUNNING and now - operation.armed_at > SIGNATURE_SECONDS:
+        is_ruled_out = verdict.none_touched and not verdict.unclear and seen.status == RUNNING
+        if is_ruled_out and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:
             return State.NOT_SENT, "not carried out: nothing changed, and its signature is no longer valid"
         # Of some processes it may have been the cluster's own daemon, or somebody else.
         if operation.op_type is OpType.RESTART_SERVICE and not verdict.untouched:
             return State.ACCEPTED, "carried out: every process restarted"
-    if now < operation.deadline:
+    may_yet_act = operation.state is State.IN_DOUBT and now - operation.armed_at <= SIGNATURE_SECONDS
+    if now < operation.deadline or may_yet_act:
         return operation.state, ""
     if verdict is None:
         return State.TIMED_OUT, "its deadline passed, and the cluster could not be looked at"

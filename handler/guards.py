@@ -270,10 +270,13 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
     count = view.history.restarts.get(asked.key, 0)
     if (until is None or until <= view.now) and count < view.safety.quarantine.restarts:
         return None
+    if count < view.safety.quarantine.restarts:
+        why = f"restarts did not keep it healthy, and it is left alone for another {_span((until or view.now) - view.now)}"
+    else:
+        why = f"{count} restarts within {_span(view.safety.quarantine.within)} did not keep it healthy"
     return Outcome.refused(
         "guard.quarantine",
-        f"{asked.reading.target} is in quarantine: {count} restarts within {_span(view.safety.quarantine.within)} "
-        f"did not keep it healthy; `steward release {asked.key}` lets it out",
+        f"{asked.reading.target} is in quarantine: {why}; `steward release {asked.key}` lets it out",
         guard="quarantine",
         target=asked.key,
         restarts=count,
@@ -334,15 +337,18 @@ class Room:
     under_operation: int
     #: Known to be down, whether they died or somebody stopped them.
     down: int
+    #: Seen to serve.
     serving: int
-    #: Chosen so far, and of these the ones that serve.
+    #: Chosen so far, of these the ones that are not known to be down, and the ones that are seen to serve.
     taken: int = 0
+    taken_up: int = 0
     taken_serving: int = 0
 
     def take(self, one: Asked) -> None:
         """``one`` is chosen."""
         self.taken += 1
-        self.taken_serving += one.reading.serves
+        self.taken_up += one.reading.serves
+        self.taken_serving += one.reading.surely_serves
 
     @classmethod
     def of(cls, component: str, peers: Iterable[Reading], under_operation: frozenset[str]) -> Room:
@@ -353,7 +359,7 @@ class Room:
             if under_operation and peer.target.key in under_operation:
                 ours += 1
             elif peer.serves:
-                serving += 1
+                serving += peer.surely_serves
             else:
                 down += 1
         return cls(component, total, ours, down, serving)
@@ -412,7 +418,7 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
     most = max(1, int(one.limits.max_share * room.total + 1e-9))
     away = room.under_operation + room.taken
     if one.reading.serves:
-        away += room.down - (room.taken - room.taken_serving)
+        away += room.down - (room.taken - room.taken_up)
     if away < most:
         return None
     return Outcome.deferred(
@@ -426,13 +432,13 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
 
 
 def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
-    """A quorum role never loses its quorum to us: a majority, or one of a pair."""
+    """A quorum role never loses its quorum to us: a majority, or one of a pair, that is seen to serve."""
     if one.manner.op_type not in TAKES_AWAY or not one.reading.serves:
         return None
     if component_key(room.component) not in {component_key(role) for role in view.safety.quorum_roles}:
         return None
     strategy = one.manner.strategy
-    at_once = room.taken_serving + 1
+    at_once = room.taken_serving + one.reading.surely_serves
     is_restart = one.manner.op_type is OpType.RESTART_SERVICE
     # Where a failed batch is skipped, those that stay down and the next batch are away together.
     if is_restart and strategy is not None and strategy.rolling and not strategy.skip_failed:

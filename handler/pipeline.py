@@ -11,20 +11,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from handler import guards
+from handler.alarms import Alarm
 from handler.cases import Case, most_urgent
+from handler.crew import side_by_side
 from handler.decision import ClusterRun
 from handler.errors import InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.intents import ORDER_LIMITS, Intent
-from handler.operations import Request
 from handler.outcomes import Outcome, Record
 from handler.templates import TemplateError
-from handler.watch import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handler.alarms import Alarm
     from handler.clock import Clock, Deadline
     from handler.configuration import Config
     from handler.emr import Gateway
@@ -64,17 +63,14 @@ class Pipeline:
         served = Served([])
         fates: list[tuple[Event | Unreadable, list[Case], Outcome | None]] = []
         by_cluster: dict[str, list[Case]] = {}
-        resolved: dict[str, list[str]] = {}
+        resolved: dict[str, list[Event]] = {}
         for event in received:
             if isinstance(event, Unreadable):
                 fates.append((event, [], Outcome.refused("input.invalid", str(event.error))))
                 continue
             if event.status == "resolved":
-                clusters, over = self._recovery(event)
-                for cluster in clusters:
-                    resolved.setdefault(cluster, []).append(f"{event.source}:{event.id}")
-                fates.append((event, [], over))
-                continue
+                for cluster in self._clusters_of(event):
+                    resolved.setdefault(cluster, []).append(event)
             cases, outcome = self._understand(event)
             fates.append((event, cases, outcome))
             for case in cases:
@@ -95,19 +91,32 @@ class Pipeline:
                 deadline=deadline,
             ).serve()
 
-        for cluster, origins in resolved.items():
-            self._end(cluster, origins)
+        unwritten: dict[int, Outcome] = {}
+        for cluster, events in resolved.items():
+            if failure := self._end(cluster, events):
+                unwritten.update((id(event), failure) for event in events)
+                served.alarms.append(Alarm(failure.code, "", "ledger", failure.reason))
         for alarms in side_by_side(serve_cluster, list(by_cluster.items())):
             served.alarms.extend(alarms)
         now = self.clock.now()
-        served.records = [_record(now, event, cases, outcome) for event, cases, outcome in fates]
+        served.records = [
+            _record(now, event, cases, unwritten.get(id(event), outcome)) for event, cases, outcome in fates
+        ]
         return served
 
     # -- one event
 
+    def _clusters_of(self, event: Event) -> set[str]:
+        """The clusters that a resolved alert concerned: the one that it names, and those that rules named when it fired."""
+        cases, _ = self._cases(event._replace(status="firing"))
+        return {event.cluster, *(case.intent.cluster for case in cases)} & self.config.clusters.keys()
+
     def _understand(self, event: Event) -> tuple[list[Case], Outcome | None]:
         """What the rules make of an event: its cases, or the outcome where there are none."""
         cases, refusal = self._cases(event)
+        if event.status == "resolved":
+            what = "the alert is resolved" + ("" if cases or refusal else "; no rule matches it")
+            return [], Outcome.skipped("guard.resolved", what, guard="resolved")
         if not cases:
             return [], refusal or Outcome.skipped("rules.none", "no rule matches this event")
         if refusal is not None:  # one rule could not be applied: the event says so, whatever the others do
@@ -131,15 +140,6 @@ class Pipeline:
             )
         return cases, refusal
 
-    def _recovery(self, event: Event) -> tuple[list[str], Outcome]:
-        """On which clusters an occurrence is over: its own, and those on which the rules would have acted; and what becomes of the event."""
-        # A rule for the alert is mostly not one for its end: what matters is what it made of the alert.
-        cases, refusal = self._cases(event._replace(status="firing"))
-        clusters = dict.fromkeys([event.cluster, *(case.intent.cluster for case in cases)])
-        what = "the alert is resolved" + ("" if cases or refusal else "; no rule matches it")
-        known = [cluster for cluster in clusters if cluster in self.config.clusters]
-        return known, Outcome.skipped("guard.resolved", what, guard="resolved")
-
     def _cases(self, event: Event) -> tuple[list[Case], Outcome | None]:
         if event.request is not None:
             request = event.request
@@ -158,7 +158,7 @@ class Pipeline:
                 limits=replace(ORDER_LIMITS, cooldown=UNNAMED_SECONDS) if is_unnamed else ORDER_LIMITS,
                 occurred_at=event.occurred_at,
             )
-            return [Case(event, intent, request.digest(), period=period)], None
+            return [Case(event, intent, period=period)], None
         cases: list[Case] = []
         refused: dict[str, str] = {}
         view = event.view()
@@ -170,20 +170,26 @@ class Pipeline:
             except (TemplateError, InvalidInput) as error:
                 refused[rule.name] = f"rule {rule.name}: {error}"
                 continue
-            digest = Request(intent.cluster, intent.manner, intent.scope).digest()
-            cases.append(Case(event, intent, digest))
+            cases.append(Case(event, intent))
         if not refused:
             return cases, None
         return cases, Outcome.refused("rules.template", "; ".join(refused.values()), rule=",".join(refused))
 
-    def _end(self, cluster: str, origins: list[str]) -> None:
+    def _end(self, cluster: str, events: list[Event]) -> Outcome | None:
+        """Write down that these alerts are over; what their outcome is where that fails: the sender is to say it again."""
         try:
-            self.ledger.end(cluster, origins, self.clock.now())
+            self.ledger.end(cluster, [f"{event.source}:{event.id}" for event in events], self.clock.now())
         except LedgerUnavailable as error:
-            self.log.error("steward.ledger.unavailable", cluster=cluster, problem=str(error))
+            why = f"that the alert is resolved could not be written down, since the ledger cannot be used: {error}"
+            return Outcome.failed("ledger.unavailable", why, retry=True)
+        return None
 
 
 def _record(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> Record:
+    if outcome is None and len(cases) == 1 and (only := cases[0]).outcome is not None:  # which most are
+        operations = (only.operation,) if only.operation else ()
+        intent = only.intent
+        return Record(now, event.id, event.source, event.name, intent.cluster, only.outcome, (intent.rule,), operations)
     decided = [(case.outcome, case.intent.cluster) for case in cases if case.outcome is not None]
     if outcome is not None:
         decided.append((outcome, cases[0].intent.cluster if cases else event.cluster))

@@ -38,6 +38,15 @@ def was_carried_out(op_type: OpType, before: str, now: Reading) -> bool:
     return is_satisfied(op_type, now)
 
 
+def was_left_alone(op_type: OpType, before: str, now: Reading) -> bool:
+    """Whether the process shows that the operation has not reached it. Between this and :func:`was_carried_out` lies what cannot be told."""
+    if op_type is OpType.RESTART_SERVICE:
+        return bool(before) and now.last_restart == before
+    if op_type is OpType.START_SERVICE:
+        return now.is_stopped  # one that is started and down may have been started, and died of it
+    return not is_satisfied(op_type, now)
+
+
 def keeps_promise(op_type: OpType, before: str, now: Reading) -> bool:
     """Whether the process is what the OpType promises: for a restart, restarted and up again."""
     if op_type is OpType.RESTART_SERVICE:
@@ -59,6 +68,8 @@ class Verdict:
     carried_out: tuple[str, ...]
     #: Nothing seen of the operation; a process that is no longer listed is here too.
     untouched: tuple[str, ...]
+    #: Of the untouched, those that may have been reached all the same: they are not listed, or what would tell is not shown.
+    unclear: tuple[str, ...] = ()
 
     @property
     def all_kept(self) -> bool:
@@ -84,18 +95,21 @@ class Verdict:
 
 def judge(op_type: OpType, before: Mapping[str, str], now: Mapping[str, Reading]) -> Verdict:
     """Compare each target's earlier LastRestartTime (``before``, by key) with its reading ``now`` (by key)."""
-    kept, carried_out, untouched = [], [], []
+    kept, carried_out, untouched, unclear = [], [], [], []
     for key, last_restart in sorted(before.items()):
         reading = now.get(key)
         if reading is None:
             untouched.append(key)
+            unclear.append(key)
         elif keeps_promise(op_type, last_restart, reading):
             kept.append(key)
         elif was_carried_out(op_type, last_restart, reading):
             carried_out.append(key)
         else:
             untouched.append(key)
-    return Verdict(tuple(kept), tuple(carried_out), tuple(untouched))
+            if not was_left_alone(op_type, last_restart, reading):
+                unclear.append(key)
+    return Verdict(tuple(kept), tuple(carried_out), tuple(untouched), tuple(unclear))
 
 
 #: Seconds that one process is given to be what was promised, beyond the waits between batches.

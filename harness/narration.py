@@ -25,7 +25,9 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
     event = row["event"]
     if event == "steward.event":
         about = row.get("problem") or " ".join(
-            str(row[key]) for key in ("name", "status", "cluster", "service", "component", "ip") if row.get(key)
+            str(row[key])
+            for key in ("name", "status", "cluster", "service", "component", "ip")
+            if row.get(key) and (key, row[key]) != ("status", "none")
         )
         is_told = row["source"] == "timer" and row.get("message", "") not in ("", row.get("name"))
         message = f" “{row['message']}”" if is_told else ""
@@ -49,9 +51,16 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
         return "outcome", f"{row['outcome']}: {row['reason']}", COLOURS[row["outcome"]]
     if event == "steward.alarm":
         return "alarm", f"{row['code']}: {row['reason']}", "red"
+    if event == "steward.settings.unknown":
+        return "warning", f"{row['variable']}: {row['reason']}", "yellow"
     if event in ("steward.input.refused", "steward.door.refused", "steward.fault"):
         return "refused", str(row.get("problem", "the caller is not known")), "red"
     return None
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print one line as it is, unbroken: what is copied or searched for stays in one piece."""
+    console.print(Text(text, style), soft_wrap=True)
 
 
 def tell(console: Console, row: dict[str, Any]) -> None:
@@ -65,4 +74,4 @@ def tell(console: Console, row: dict[str, Any]) -> None:
 def tell_step(console: Console, name: str, text: str, colour: str = "") -> None:
     """Print one step."""
     # Text, not markup: what an alert says must not colour anything.
-    console.print(Text.assemble((f"  {name:<8}", "dim"), (text, colour)), soft_wrap=True)
+    console.print(Text.assemble((f"  {name:<7} ", "dim"), (text, colour)), soft_wrap=True)

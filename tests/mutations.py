@@ -164,7 +164,7 @@ LISTED = (
     Mutation(
         "doubt ends while the signature is valid",
         "handler/follow_up.py",
-        "and now - operation.armed_at > SIGNATURE_SECONDS:",
+        "and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:",
         "and True:",
         GUARDED_BY[1:],
     ),

@@ -32,14 +32,14 @@ class Ledger(Protocol):
         An *origin* is the sender's identity of the occurrence (source and event id); :meth:`end` marks origins, and an incident whose
         origin is marked is in ``Entry.ended``. Incidents that have no operation yet are intents; they are counted towards the
         storm ``breaker``: closed, it opens once more than ``intents`` fall into the last ``window`` seconds (counted in tenths of it); open,
-        it closes when ``close_after`` seconds have passed since it opened and no more than half of ``intents`` are in the window.
+        it closes when ``close_after`` seconds have passed since it opened and no more than half of ``intents``, or one alone, are in the window.
         """
 
     def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:
         """The cluster's past: the newest operation on every target, and what the budgets count.
 
         ``restarts`` counts, for each target, RestartService operations that were no orders and were settled as VERIFIED or FAILED in the
-        last ``quarantine_within`` seconds and after the target's last release. ``operations_last_hour`` counts all but NOT_SENT and
+        last ``quarantine_within`` seconds and after the target's last quarantine, released or over. ``operations_last_hour`` counts all but NOT_SENT and
         REJECTED ones.
         """
 
@@ -97,13 +97,16 @@ class Ledger(Protocol):
         Tokens are taken in advance (the bucket may go below zero), as far as ``most_wait`` seconds; None, with nothing taken, beyond.
         """
 
-    def record(self, records: Sequence[Record]) -> None:
-        """Keep what became of events, for ``steward history``. Need not survive a power cut."""
+    def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
+        """Keep what became of events, for ``steward history``: the canonical line of each. Need not survive a power cut.
+
+        What the log hides is kept nowhere else.
+        """
 
     def records(
         self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
     ) -> list[Record]:
-        """Outcomes, the newest first."""
+        """Outcomes, the newest first, with all that their lines said as ``facts``."""
 
     def operations(self, *, cluster: str | None = None, since: float = 0.0, most: int = 1000) -> list[Operation]:
         """Operations, the newest first."""

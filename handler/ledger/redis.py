@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import Entry, History, Operation, Past, State, Unsent
 from handler.ledger import scripts
-from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from, records_to_texts
+from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from
 from handler.operations import OpType
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 #: Seconds to connect, and to wait for a reply. A store that is slower than this is no store to act upon.
 TIMEOUT: Final = 0.5
+#: Clocks differ by less; a time so far ahead was written by one that was wrong.
+LEAP_SECONDS: Final = 60.0
 #: The breaker's window is counted in so many parts.
 PARTS: Final = 10
 #: Records are read, and operations forgotten, so many at a time.
@@ -95,18 +97,21 @@ class RedisLedger:
             scripts.HISTORY, 7, cluster, now - 3600, now - quarantine_within
         )
         by_operation = {past.operation: past for past in map(_past, pasts)}
-        released_at = {target: float(at) for target, at in _pairs(released)}
+        until = {target: float(at) for target, at in _pairs(held)}
+        ended_at = {target: at for target, at in until.items() if at <= now}
+        for target, at in _pairs(released):
+            ended_at[target] = max(float(at), ended_at.get(target, 0.0))
         counts: dict[str, int] = {}
         for member, at in _pairs(restarts):
             target = member.partition("|")[2]
-            if float(at) > released_at.get(target, 0.0):
+            if float(at) > ended_at.get(target, 0.0):
                 counts[target] = counts.get(target, 0) + 1
         return History(
             version,
             recent,
             {target: by_operation[name] for target, name in _pairs(newest) if name in by_operation},
             counts,
-            {target: float(until) for target, until in _pairs(held) if float(until) > now},
+            {target: at for target, at in until.items() if at > now},
         )
 
     def arm(self, operation: Operation, version: int) -> bool:
@@ -175,23 +180,22 @@ class RedisLedger:
         self._run(scripts.KEEP_UNSENT, until, most, *(part for one in unsent for part in one))
 
     def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
-        row = self._run(scripts.TAKE_UNSENT, now, until, since, most)
+        row = self._run(scripts.TAKE_UNSENT, now, until, since, most, LEAP_SECONDS)
         return [Unsent(id_, float(at), text) for id_, at, text in zip(row[::3], row[1::3], row[2::3], strict=True)]
 
     def forget_unsent(self, ids: Iterable[str]) -> None:
         self._run(scripts.FORGET_UNSENT, *ids)
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
-        wait = self._run(scripts.TAKE, bucket, now, rate, burst, most_wait)
+        wait = self._run(scripts.TAKE, bucket, now, rate, burst, most_wait, LEAP_SECONDS)
         return None if wait is None else float(wait)
 
     # -- records
 
-    def record(self, records: Sequence[Record]) -> None:
-        for start in range(0, len(records), PAGE):
-            some = records[start : start + PAGE]
-            texts = zip(some, records_to_texts(some), strict=True)
-            self._run(scripts.RECORD, *(part for one, text in texts for part in (repr(one.at), text)))
+    def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
+        rows = [(repr(one.at), line) for one, line in zip(records, lines, strict=True)]
+        for start in range(0, len(rows), PAGE):
+            self._run(scripts.RECORD, *(part for row in rows[start : start + PAGE] for part in row))
 
     def records(
         self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
@@ -199,8 +203,8 @@ class RedisLedger:
         found: list[Record] = []
         for start in range(0, 1 << 30, PAGE):
             rows = self._ask(partial(_page_of_records, since, start))
-            for row in rows:
-                record: Record = _readable(record_from, row[16:])
+            for row, at in rows:
+                record: Record = _readable(partial(record_from, at), row[16:])
                 if (cluster is None or record.cluster == cluster) and (event is None or record.event == event):
                     found.append(record)
             if len(rows) < PAGE or len(found) >= most:
@@ -352,9 +356,10 @@ def _operation(body: str, past: str) -> Operation:
     return _readable(lambda text: operation_from(text, json.loads(past)[: len(CHANGING)]), body)
 
 
-def _page_of_records(since: float, start: int, client: Any) -> list[str]:
-    """Rows of the records' set, the newest first: sixteen digits, then the record."""
-    return cast("list[str]", client.zrevrangebyscore(_KEY + "records", "+inf", since, start, PAGE))
+def _page_of_records(since: float, start: int, client: Any) -> list[tuple[str, float]]:
+    """Rows of the records' set, the newest first: sixteen digits, then the line; and when that was."""
+    rows = client.zrevrangebyscore(_KEY + "records", "+inf", since, start, PAGE, withscores=True)
+    return cast("list[tuple[str, float]]", rows)
 
 
 def _readable(read: Callable[[str], T], text: str) -> T:

@@ -64,7 +64,7 @@ if fresh > 0 then
   if not open and count > most then
     open, opened = true, true
     redis.call('HSET', S .. 'breakers', cluster, ARGV[2])
-  elseif open and now - opened_at >= tonumber(ARGV[4]) and count <= most / 2 then
+  elseif open and math.abs(now - opened_at) >= tonumber(ARGV[4]) and count <= math.max(1, most / 2) then
     open = false
     redis.call('HDEL', S .. 'breakers', cluster)
   end
@@ -196,7 +196,7 @@ CLAIM: Final = (
     _SHARED
     + """
 local at = redis.call('ZSCORE', S .. 'claims', ARGV[1])
-if at and tonumber(ARGV[2]) - tonumber(at) < tonumber(ARGV[3]) then return 0 end
+if at and math.abs(tonumber(ARGV[2]) - tonumber(at)) < tonumber(ARGV[3]) then return 0 end
 redis.call('ZADD', S .. 'claims', ARGV[2], ARGV[1])
 return 1
 """
@@ -228,7 +228,7 @@ if beyond > 0 then drop(redis.call('ZRANGE', S .. 'unsent', 0, beyond - 1)) end
 """
 )
 
-#: now, until, since, most → (id, at, text)…
+#: now, until, since, most, how far ahead a time may be → (id, at, text)…
 TAKE_UNSENT: Final = (
     _UNSENT
     + """
@@ -237,7 +237,8 @@ local taken = {}
 local all = redis.call('ZRANGE', S .. 'unsent', 0, -1, 'WITHSCORES')
 for i = 1, #all, 2 do
   if #taken >= 3 * tonumber(ARGV[4]) then break end
-  if tonumber(redis.call('HGET', S .. 'unsent-taken', all[i]) or 0) <= tonumber(ARGV[1]) then
+  local taken_until = tonumber(redis.call('HGET', S .. 'unsent-taken', all[i]) or 0)
+  if taken_until <= tonumber(ARGV[1]) or taken_until > tonumber(ARGV[2]) + tonumber(ARGV[5]) then
     redis.call('HSET', S .. 'unsent-taken', all[i], ARGV[2])
     for _, part in ipairs({all[i], all[i + 1], redis.call('HGET', S .. 'unsent-texts', all[i]) or ''}) do
       taken[#taken + 1] = part
@@ -251,21 +252,26 @@ return taken
 #: ids…
 FORGET_UNSENT: Final = _UNSENT + "drop(ARGV)\n"
 
-#: bucket, now, rate, burst, most wait → the seconds to wait as a text, or nothing
+#: bucket, now, rate, burst, most wait, how far ahead a time may be → the seconds to wait as a text, or nothing
 TAKE: Final = (
     _SHARED
     + """
 local now, rate, burst = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local kept = redis.call('HGET', S .. 'buckets', ARGV[1])
 local tokens, at = burst, now
+local function keep(left, at) redis.call('HSET', S .. 'buckets', ARGV[1], string.format('%.17g|%.17g', left, at)) end
 if kept then
   local a, b = string.match(kept, '^(.-)|(.*)$')
   tokens, at = tonumber(a), tonumber(b)
 end
+if at > now + tonumber(ARGV[6]) then
+  at = now
+  keep(tokens, at)
+end
 tokens = math.min(burst, tokens + math.max(0, now - at) * rate)
 local wait = math.max(0, (1 - tokens) / rate)
 if wait > tonumber(ARGV[5]) then return false end
-redis.call('HSET', S .. 'buckets', ARGV[1], string.format('%.17g|%.17g', tokens - 1, math.max(now, at)))
+keep(tokens - 1, math.max(now, at))
 return string.format('%.17g', wait)
 """
 )

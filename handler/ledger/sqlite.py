@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import LedgerUnavailable
 from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State, Unsent
-from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from, records_to_texts
+from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from
 from handler.operations import OpType
 from handler.settings import temporary_folder
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
 SCHEMA_VERSION: Final = 3
 BUSY_SECONDS: Final = 2.0
+#: Clocks differ by less; a time so far ahead was written by one that was wrong.
+LEAP_SECONDS: Final = 60.0
 #: The breaker's window is counted in so many parts.
 PARTS: Final = 10
 
@@ -71,6 +73,8 @@ class SqliteLedger:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
+        #: Which file the connection is to.
+        self._file: tuple[int, int] | None = None
         #: What ``synchronous`` is set to; None where it is not known.
         self._is_durable: bool | None = None
 
@@ -97,7 +101,11 @@ class SqliteLedger:
             is_open, opened = opened_at is not None, False
             if opened_at is None and count > breaker.intents:
                 is_open = opened = True
-            elif opened_at is not None and now - opened_at >= breaker.close_after and count <= breaker.intents / 2:
+            elif (
+                opened_at is not None
+                and abs(now - opened_at) >= breaker.close_after
+                and count <= max(1, breaker.intents / 2)
+            ):
                 is_open = False
             if is_open != (opened_at is not None):
                 db.execute(
@@ -131,8 +139,8 @@ class SqliteLedger:
     def _count(self, db: sqlite3.Connection, cluster: str, now: float, window: float) -> int:
         size = window / PARTS
         row = db.execute(
-            "SELECT COALESCE(SUM(count), 0) FROM intents WHERE cluster = ? AND size = ? AND part > ?",
-            (cluster, size, int(now // size) - PARTS),
+            "SELECT COALESCE(SUM(count), 0) FROM intents WHERE cluster = ? AND size = ? AND part BETWEEN ? AND ?",
+            (cluster, size, int(now // size) - PARTS + 1, int(now // size)),
         ).fetchone()
         return int(row[0])
 
@@ -174,8 +182,9 @@ class SqliteLedger:
             restarts = dict(
                 db.execute(
                     "SELECT r.target, COUNT(*) FROM restarts r LEFT JOIN quarantine q ON q.cluster = r.cluster AND q.target = r.target "
-                    "WHERE r.cluster = ? AND r.at > ? AND r.at > COALESCE(q.released_at, 0) GROUP BY r.target",
-                    (cluster, now - quarantine_within),
+                    "WHERE r.cluster = ? AND r.at > ? AND r.at > COALESCE(q.released_at, 0) "
+                    "AND r.at > CASE WHEN q.until <= ? THEN q.until ELSE 0 END GROUP BY r.target",
+                    (cluster, now - quarantine_within, now),
                 )
             )
             quarantined = dict(
@@ -316,7 +325,7 @@ class SqliteLedger:
     def claim(self, key: str, now: float, seconds: float) -> bool:
         with self._writing(durable=False) as db:
             row = db.execute("SELECT at FROM claims WHERE key = ?", (key,)).fetchone()
-            if row and now - row[0] < seconds:
+            if row and abs(now - row[0]) < seconds:
                 return False
             db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (key, now))
             return True
@@ -336,7 +345,8 @@ class SqliteLedger:
         with self._writing(durable=False) as db:
             db.execute("DELETE FROM unsent WHERE at < ?", (since,))
             taken = db.execute(
-                "SELECT id, at, text FROM unsent WHERE until <= ? ORDER BY at, id LIMIT ?", (now, most)
+                "SELECT id, at, text FROM unsent WHERE until <= ? OR until > ? ORDER BY at, id LIMIT ?",
+                (now, until + LEAP_SECONDS, most),
             ).fetchall()
             db.executemany("UPDATE unsent SET until = ? WHERE id = ?", [(until, row[0]) for row in taken])
             return [Unsent(*row) for row in taken]
@@ -349,7 +359,10 @@ class SqliteLedger:
         with self._writing(durable=False) as db:
             row = db.execute("SELECT tokens, at FROM buckets WHERE key = ?", (bucket,)).fetchone()
             tokens, at = row or (burst, now)
-            # A clock that went back fills nothing, and takes nothing away.
+            if at > now + LEAP_SECONDS:
+                at = now
+                db.execute("UPDATE buckets SET at = ? WHERE key = ?", (at, bucket))
+            # A clock that is behind another's fills nothing, and takes nothing away.
             tokens = min(burst, tokens + max(0.0, now - at) * rate)
             wait = max(0.0, (1 - tokens) / rate)
             if wait > most_wait:
@@ -359,16 +372,13 @@ class SqliteLedger:
 
     # -- records
 
-    def record(self, records: Sequence[Record]) -> None:
+    def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
         if not records:
             return
         with self._writing(durable=False) as db:
             db.executemany(
                 "INSERT INTO records (at, cluster, event, body) VALUES (?, ?, ?, ?)",
-                [
-                    (record.at, record.cluster, record.event, text)
-                    for record, text in zip(records, records_to_texts(records), strict=True)
-                ],
+                [(one.at, one.cluster, one.event, line) for one, line in zip(records, lines, strict=True)],
             )
 
     def records(
@@ -376,12 +386,12 @@ class SqliteLedger:
     ) -> list[Record]:
         with self._reading() as db:
             rows = db.execute(
-                "SELECT body FROM records WHERE at >= ? AND (? IS NULL OR cluster = ?) AND (? IS NULL OR event = ?) "
+                "SELECT at, body FROM records WHERE at >= ? AND (? IS NULL OR cluster = ?) AND (? IS NULL OR event = ?) "
                 "ORDER BY number DESC LIMIT ?",
                 (since, cluster, cluster, event, event, most),
             )
             try:
-                return [record_from(body) for (body,) in rows]
+                return [record_from(at, body) for at, body in rows]
             except (KeyError, TypeError, ValueError):
                 raise LedgerUnavailable(f"{self._path} holds a record that cannot be read") from None
 
@@ -469,16 +479,18 @@ class SqliteLedger:
         with self._lock:
             try:
                 yield self._open(sqlite3.connect)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:  # the file's mode is set beside SQLite
                 self.close()
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: {error}") from None
 
     def _open(self, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
         # A connection must not cross a fork: SQLite's locks are the process's.
         known = self._connection
-        if known is not None and self._pid == os.getpid():
-            return known
         is_memory = self._path == ":memory:"
+        if known is not None and self._pid == os.getpid():
+            if is_memory or _identity(self._path) == self._file:
+                return known
+            self.close()  # it was deleted or replaced: whoever opens it now does not see what is written there
         if not is_memory:
             folder = os.path.dirname(os.path.abspath(self._path))
             if not os.path.isdir(folder):
@@ -492,6 +504,7 @@ class SqliteLedger:
             db.close()
             raise
         self._connection, self._pid, self._is_durable = db, os.getpid(), None
+        self._file = None if is_memory else _identity(self._path)
         return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
@@ -537,6 +550,15 @@ class SqliteLedger:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """What tells a file from another of its name; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _past(row: Sequence[Any], digest: str = "") -> Past:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,18 +46,32 @@ def example_or(config: Path | None) -> Path:
     return named or (here if here.exists() else ROOT / "steward.yml")
 
 
-def user_ledger() -> Ledger:
+def on_a_fake() -> bool:
+    """Whether commands are about a fake cluster: they are unless STEWARD_EMR_ENDPOINT is set."""
+    return not os.environ.get("STEWARD_EMR_ENDPOINT")
+
+
+def user_ledger(*, fake: bool | None = None) -> Ledger:
     """The ledger where the user sees it."""
-    return open_ledger(user_ledger_url())
+    return open_ledger(user_ledger_url(fake=on_a_fake() if fake is None else fake))
 
 
-def user_ledger_url() -> str:
-    """STEWARD_LEDGER, else ``.steward/ledger.db`` in this folder, which is made."""
+def user_ledger_url(*, fake: bool) -> str:
+    """STEWARD_LEDGER, else a file in ``.steward`` in this folder, which is made.
+
+    What happened on a fake cluster proves nothing of a real one, and must hold nothing back there: it has a file of its own.
+    """
     url = os.environ.get("STEWARD_LEDGER")
     if url is None:
         Path(".steward").mkdir(exist_ok=True)
-        url = "sqlite:///.steward/ledger.db"
+        url = f"sqlite:///.steward/{'fake' if fake else 'ledger'}.db"
     return url
+
+
+def warn_of_a_named_ledger() -> None:
+    """Say so where a fake cluster's operations are written into a ledger that the user named."""
+    if os.environ.get("STEWARD_LEDGER"):
+        sys.stderr.write("STEWARD_LEDGER is set: what is done to the fake cluster is remembered there too\n")
 
 
 def demo() -> None:
@@ -122,27 +137,32 @@ def run(
         Path | None, typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here).")
     ] = None,
     mode: Annotated[
-        str, typer.Option(metavar="act|observe", help="observe decides everything and sends nothing.")
-    ] = "act",
+        str | None,
+        typer.Option(
+            metavar="act|observe", help="observe decides everything and sends nothing (STEWARD_MODE, else act)."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")] = False,
     now: Annotated[bool, typer.Option("--now/--as-it-is", help="Deliver the event as if it had just happened.")] = True,
 ) -> None:
     """Deliver events to the function, as the platform would.
 
     Against a private fake cluster, on which the processes that an alert names are killed first; against the API at
-    STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is remembered in
-    .steward/ledger.db.
+    STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is remembered in .steward/fake.db,
+    or .steward/ledger.db, so that a second delivery finds the first; remove the file to begin anew.
 
     Example: steward run events/alertmanager-datanode-down.json --mode observe
     """
-    if mode not in ("act", "observe"):
+    if mode not in (None, "act", "observe"):
         raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")
     events = [(str(path), _read(path)) for path in event]
     loaded = load(str(example_or(config)))
     console = Console(highlight=False)
-    chosen: Mode = "observe" if mode == "observe" else "act"
+    settings = Settings.from_env(os.environ)
+    chosen: Mode = settings.mode if mode is None else "observe" if mode == "observe" else "act"
+    settings = replace(settings, mode=chosen, log_level="DEBUG")
     with ExitStack() as stack:
-        world, is_private = _world(stack, loaded, chosen, None if as_json else console)
+        world, is_private = _world(stack, loaded, settings, None if as_json else console)
         errors = []
         for name, content in events:
             if not as_json:
@@ -173,18 +193,16 @@ def _read(path: Path) -> Any:
         raise ConfigurationError(f"is no JSON: {error}", where=str(path)) from None
 
 
-def _world(stack: ExitStack, config: Config, mode: Mode, console: Console | None) -> tuple[World, bool]:
+def _world(stack: ExitStack, config: Config, settings: Settings, console: Console | None) -> tuple[World, bool]:
     """The world to deliver to, and whether it is a private one."""
 
     def on_line(row: dict[str, Any]) -> None:
         if console is not None:
             tell(console, row)
 
-    settings = Settings.from_env(os.environ)
-    settings = Settings(settings.config, settings.endpoint, mode, "DEBUG", settings.ledger)
     clock = SystemClock()
     cloud = demo_cloud(clock, transition_seconds=1.0)
-    if os.environ.get("STEWARD_EMR_ENDPOINT"):
+    if not on_a_fake():
         world = private_world(config, settings=settings, cloud=cloud, ledger=user_ledger(), on_line=on_line)
         env = {**world.env, **os.environ}
         lines = world.lines
@@ -201,6 +219,7 @@ def _world(stack: ExitStack, config: Config, mode: Mode, console: Console | None
         world.env = env
         world.function = Function(settings, config, env=env, clock=clock, ledger=user_ledger(), write=write)
         return world, False
+    warn_of_a_named_ledger()
     server = stack.enter_context(CloudServer(cloud))
     world = private_world(
         config,
@@ -219,8 +238,8 @@ def _told(console: Console, invocation: Invocation, as_json: bool) -> list[str]:
     answer = invocation.answer
     if invocation.error:
         if not as_json:
-            console.print(f"  error   {invocation.error}", style="red", markup=False)
-            console.print("  [dim]platform[/dim] it would deliver it again in a minute, twice at most")
+            tell_step(console, "error", invocation.error, "red")
+            tell_step(console, "platform", "it would deliver it again in a minute, twice at most")
         return [invocation.error]
     if isinstance(answer, dict) and "statusCode" in answer and not as_json:
         tell_step(console, "HTTP", f"{answer['statusCode']} {answer['body'][:300]}")

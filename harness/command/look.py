@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from handler import steward_file
 from handler.configuration_file import InvalidConfiguration, duration
 from handler.errors import ConfigurationError, InvalidInput
-from handler.events import Event, Unreadable
+from handler.events import Unreadable
+from handler.operations import Target
 from handler.templates import TemplateError
 from harness import serverless_file
 from harness.command.deliver import _read, example_or, user_ledger
+from harness.narration import say
 from harness.world import received_of
 
 if TYPE_CHECKING:
+    from handler.events import Event
     from handler.history import Operation
     from handler.outcomes import Record
 
@@ -59,35 +60,41 @@ def explain(
     received = received_of(_read(Path(event)))
     for one in received:
         if isinstance(one, Unreadable):
-            console.print(f"\n{one.source}: {one.id}", style="bold", markup=False)
-            console.print(f"  unreadable: {one.error}", markup=False, style="red")
+            say(console, f"\n{one.source}: {one.id}", "bold")
+            say(console, f"  unreadable: {one.error}", "red")
             continue
-        console.print(f"\n{one.source}: {one.name} {one.status} {one.id}", style="bold", markup=False)
+        say(
+            console,
+            "\n" + " ".join(part for part in (f"{one.source}:", one.name, _status(one), one.id) if part),
+            "bold",
+        )
         if one.request is not None:
-            console.print(
-                f"  a direct request: rules are not asked. {one.request.op_type} {one.request.scope}", markup=False
-            )
+            say(console, f"  a direct request: rules are not asked. {one.request.op_type} {one.request.scope}")
             continue
         view = one.view()
         for rule in loaded.rules:
             mismatches = rule.explain(view)
             if mismatches:
                 why = "; ".join(f"{m.path} is {m.found}, wanted {m.wanted}" for m in mismatches)
-                console.print(f"  no   {rule.name}: {why}", markup=False)
+                say(console, f"  no   {rule.name}: {why}")
                 continue
             try:
                 intent = rule.intent(one, view)
             except (TemplateError, InvalidInput) as error:
-                console.print(f"  yes  {rule.name}, but: {error}", markup=False, style="red")
+                say(console, f"  yes  {rule.name}, but: {error}", "red")
                 continue
             what = f"{rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}"
             if one.status == "resolved":
-                console.print(f"  skip {what}; but the alert is resolved, and nothing is done for it", markup=False)
+                say(console, f"  skip {what}; but the alert is resolved, and nothing is done for it")
             else:
-                console.print(f"  yes  {what}", markup=False, style="green")
-    if not any(isinstance(one, Event) for one in received):
-        console.print("Nothing in it can be read as an event; `steward run` says why.", style="red")
+                say(console, f"  yes  {what}", "green")
+    if all(isinstance(one, Unreadable) for one in received):
+        say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
         raise typer.Exit(1)
+
+
+def _status(event: Event) -> str:
+    return "" if event.status == "none" else event.status
 
 
 def _explain_past(event: str) -> None:
@@ -95,20 +102,20 @@ def _explain_past(event: str) -> None:
     ledger = user_ledger()
     records = ledger.records(event=event)
     if not records:
-        console.print(
-            f"The ledger knows no event {event}; `steward history` lists those that it knows.",
-            style="red",
-            markup=False,
+        say(
+            console,
+            f"There is no file {event}, and the ledger knows no event of this id; `steward history` lists those that it knows.",
+            "red",
         )
         raise typer.Exit(1)
     for record in records:
-        console.print(f"{_when(record.at)}  {record.outcome.status}: {record.outcome.reason}", markup=False)
+        say(console, f"{_when(record.at)}  {record.outcome.status}: {record.outcome.reason}")
         for key, value in _facts(record).items():
-            console.print(f"  {key}: {value}", markup=False)
+            say(console, f"  {key}: {value}")
         for name in record.operations:
             operation = ledger.get(name)
             if operation is not None:
-                console.print(f"  {_one_line(operation)}", markup=False)
+                say(console, f"  {_one_line(operation)}")
 
 
 def check(
@@ -162,7 +169,7 @@ def schema() -> None:
 def history(
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only this cluster.")] = None,
     since: Annotated[str, typer.Option(metavar="2h|7d", help="How far back.")] = "24h",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
 ) -> None:
     """Operations and their fate, and each event with its outcome, the newest first.
 
@@ -184,24 +191,26 @@ def history(
         sys.stdout.write("\n")
         return
     console = Console(highlight=False)
-    table = Table("when", "operation", "cluster", "what", "state", "RequestId", title="Operations")
+    if not operations and not records:
+        say(console, f"The ledger knows nothing{f' of {cluster}' if cluster else ''} in the last {since}.")
+        return
+    # Lines, not tables: a table that is too narrow cuts the ids off that `steward explain` asks for.
+    say(console, "Operations", "bold")
     for operation in operations:
-        row = (
-            _when(operation.armed_at),
-            operation.id,
-            operation.cluster,
-            f"{operation.op_type} on {len(operation.before)}",
-            operation.state.value,
-            operation.request_id or "-",
+        targets = list(operation.before)
+        more = f" and {len(targets) - 1} more" if len(targets) > 1 else ""
+        what = f"{operation.op_type} on {targets[0]}{more}" if targets else str(operation.op_type)
+        asked = f", RequestId {operation.request_id}" if operation.request_id else ""
+        say(
+            console,
+            f"  {_when(operation.armed_at)}  {operation.state:<9} {operation.id}  {operation.cluster}: {what}{asked}",
         )
-        # Text, not markup: what a sender or the API wrote must not colour anything.
-        table.add_row(*map(Text, row))
-    console.print(table)
-    table = Table("when", "event", "rule", "outcome", "reason", title="Events")
+    say(console, "Events", "bold")
     for record in records:
-        said = (_when(record.at), record.event, ", ".join(record.rules), record.outcome.status, record.outcome.reason)
-        table.add_row(*map(Text, said))
-    console.print(table)
+        rules = f"{', '.join(record.rules)}: " if record.rules else ""
+        say(
+            console, f"  {_when(record.at)}  {record.outcome.status:<10} {record.event}  {rules}{record.outcome.reason}"
+        )
 
 
 def release(
@@ -214,6 +223,9 @@ def release(
 
     Example: steward release HDFS/datanode/172.16.0.5
     """
+    parts = target.split("/")
+    if len(parts) == len(Target._fields):
+        target = Target(*parts).key  # however the alert or the console spells it
     clusters = user_ledger().release(target, time.time(), cluster)
     if not clusters:
         typer.echo(f"{target} is not in quarantine", err=True)

@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from handler.configuration import Breaker
 from handler.history import State, Unsent
 from handler.ledger import Ledger, open_ledger
+from handler.logs import Log
 from handler.operations import OpType
 from handler.outcomes import Outcome, Record
+from harness.clock import VirtualClock
 from tests.operations import an_operation
 
 CLUSTER = "emr-4zvc5mul"
@@ -51,6 +53,12 @@ def armed(ledger: Ledger, name: str = "op-1", **fields: Any) -> Any:
 def settled(ledger: Ledger, name: str, state: State, now: float, **fields: Any) -> None:
     operation = armed(ledger, name, now=now, **fields)
     assert ledger.settle(operation.moved(state, now), State.SENDING)
+
+
+def written(ledger: Ledger, records: list[Record], *secrets: str) -> None:
+    """What became of events, as the log wrote it."""
+    log = Log(lambda text: None, VirtualClock(NOW), secrets=secrets)
+    ledger.record(records, log.outcomes(records))
 
 
 def test_what_was_armed_is_there(ledger: Ledger) -> None:
@@ -205,6 +213,17 @@ def test_quarantine_begins_once_and_ends_by_release(ledger: Ledger) -> None:
     assert ledger.quarantined(NOW + 6) == []
 
 
+def test_a_quarantine_that_is_over_lets_its_process_out(ledger: Ledger) -> None:
+    """Even where the restarts that led there are still in the window: they would put it back at once, and escalate again."""
+    settled(ledger, "op-1", State.VERIFIED, NOW)
+    assert ledger.quarantine(CLUSTER, TARGET, NOW + 1, NOW + 100)
+    assert ledger.history(CLUSTER, NOW + 99, quarantine_within=3600).restarts == {TARGET: 1}
+    history = ledger.history(CLUSTER, NOW + 100, quarantine_within=3600)
+    assert (history.quarantined, history.restarts) == ({}, {})
+    settled(ledger, "op-2", State.VERIFIED, NOW + 101)
+    assert ledger.history(CLUSTER, NOW + 102, quarantine_within=3600).restarts == {TARGET: 1}
+
+
 def test_an_ended_occurrence_is_known(ledger: Ledger) -> None:
     """A resolved alert ends the incident, for every rule."""
     ledger.end(CLUSTER, ["origin-a"], NOW)
@@ -219,6 +238,12 @@ def test_the_breaker_opens_and_closes_with_hysteresis(ledger: Ledger) -> None:
     assert not enter(ledger, "e", most=3).breaker_opened
     assert enter(ledger, "f", now=NOW + 400, most=3).breaker_is_open  # quiet, but too early
     assert not enter(ledger, "g", now=NOW + 1000, most=3).breaker_is_open
+
+
+def test_a_breaker_of_one_intent_closes(ledger: Ledger) -> None:
+    """Whoever asks is in the window: half of one would never be reached."""
+    assert enter(ledger, "a", "b", most=1).breaker_opened
+    assert not enter(ledger, "c", now=NOW + 1000, most=1).breaker_is_open
 
 
 def test_known_incidents_are_no_new_intents(ledger: Ledger) -> None:
@@ -251,6 +276,12 @@ def test_an_alarm_is_kept_until_it_is_sent(ledger: Ledger) -> None:
     assert ledger.take_unsent(NOW + 40, NOW + 70, since=NOW, most=5) == unsent(0, 2)
 
 
+def test_an_alarm_that_a_wrong_clock_took_is_not_waited_for(ledger: Ledger) -> None:
+    """A day ahead, and put right."""
+    ledger.keep_unsent(unsent(0), NOW + 86_400, 100)
+    assert ledger.take_unsent(NOW + 1, NOW + 31, since=NOW, most=5) == unsent(0)
+
+
 def test_alarms_that_are_old_or_too_many_go(ledger: Ledger) -> None:
     """A chat that is gone for good fills no store: the newest stay, for so long."""
     ledger.keep_unsent(unsent(*range(6)), NOW, 4)
@@ -272,6 +303,29 @@ def test_of_many_that_take_alarms_each_is_given_its_own(ledger: Ledger) -> None:
     for thread in threads:
         thread.join()
     assert sorted(taken) == sorted(f"id-{n}" for n in range(20))
+
+
+def test_a_clock_that_was_wrong_is_not_waited_for(ledger: Ledger) -> None:
+    """A day ahead, and put right: alarms are said, requests are sent and the breaker closes without that day having to pass."""
+    wrong = NOW + 86_400
+    assert ledger.claim("k", wrong, 60)
+    assert ledger.claim("k", NOW, 60)
+    while ledger.take("b", wrong, rate=20, burst=20, most_wait=3.0) is not None:
+        pass
+    assert ledger.take("b", NOW, rate=20, burst=20, most_wait=3.0) is None
+    taken = [ledger.take("b", NOW + second, rate=20, burst=20, most_wait=3.0) for second in range(1, 60)]
+    assert None not in taken[4:]  # what was taken in advance is given back first
+    assert enter(ledger, *"abcd", now=wrong, most=3).breaker_opened
+    assert not enter(ledger, "e", most=3).breaker_is_open
+
+
+def test_a_clock_that_is_a_little_behind_gives_no_more_tokens(ledger: Ledger) -> None:
+    """Two instances whose clocks differ share one bucket, at its rate."""
+    taken = 0
+    for tenth in range(100):
+        for behind in (0.0, 30.0):
+            taken += ledger.take("b", NOW + tenth / 10 - behind, rate=2, burst=2, most_wait=0.0) is not None
+    assert taken <= 2 + 2 * 10
 
 
 @given(steps=st.lists(st.floats(0, 2), max_size=40), rate=st.floats(0.5, 20), burst=st.floats(1, 20))
@@ -297,7 +351,7 @@ def test_records_and_operations_are_listed_newest_first(ledger: Ledger) -> None:
         Record(NOW + n, f"event-{n}", "timer", "t", CLUSTER, Outcome.done("fine", seen=1), ("r",), (f"op-{n}",))
         for n in range(3)
     ]
-    ledger.record(records)
+    written(ledger, records)
     assert ledger.records() == records[::-1]
     assert ledger.records(event="event-1") == [records[1]]
     assert ledger.records(since=NOW + 2) == [records[2]]
@@ -306,11 +360,20 @@ def test_records_and_operations_are_listed_newest_first(ledger: Ledger) -> None:
     assert [one.id for one in ledger.operations(since=NOW + 1, most=1)] == ["op-2"]
 
 
+def test_what_the_log_hides_the_ledger_does_not_hold(ledger: Ledger) -> None:
+    """It keeps the line that was written: a sender's secret in an alert's name is not kept, and what else the line said is."""
+    outcome = Outcome.refused("input.invalid", "hunter22 is no time", guard="x")
+    written(ledger, [Record(NOW, "e", "tcop", "hunter22", "", outcome)], "hunter22")
+    (kept,) = ledger.records(event="e")
+    assert (kept.name, kept.cluster, kept.rules, kept.operations) == ("[redacted]", "", (), ())
+    assert kept.outcome == Outcome.refused("input.invalid", "[redacted] is no time", guard="x")
+
+
 def test_expiry_keeps_what_is_open(ledger: Ledger) -> None:
     """Records expire by age alone, and never one that is not settled."""
     settled(ledger, "old", State.VERIFIED, NOW)
     armed(ledger, "open", targets=("a/b/c",))
-    ledger.record([Record(NOW, "e", "timer", "t", CLUSTER, Outcome.done("fine"))])
+    written(ledger, [Record(NOW, "e", "timer", "t", CLUSTER, Outcome.done("fine"))])
     assert ledger.expire(NOW + 10, 5) == 2
     assert ledger.get("old") is None
     assert ledger.get("open") is not None

@@ -102,6 +102,38 @@ def test_a_missing_folder_and_a_full_disk_are_said(tmp_path: Path) -> None:
         ledger.arm(full, pages)
 
 
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.rename(path.with_suffix(".old"))])
+def test_a_file_that_was_taken_away_is_nobodys_ledger(tmp_path: Path, spoil: Any) -> None:
+    """Whoever has it open would arm what others, in the file that is there now, arm too."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    first = open_ledger(url)
+    seen = first.history(CLUSTER, NOW, quarantine_within=1).version
+    spoil(tmp_path / "ledger.db")
+    for log in tmp_path.glob("ledger.db-*"):
+        log.unlink()
+    second = open_ledger(url)
+    assert second.arm(an_operation("op-1"), seen)
+    assert not first.arm(an_operation("op-2"), seen)
+    assert first.get("op-1") == an_operation("op-1")
+    first.close()
+    second.close()
+
+
+def test_somebody_elses_empty_file_and_a_read_only_one_are_said(tmp_path: Path, mocker: MockerFixture) -> None:
+    """Its mode cannot be set, or nothing written: in words, and not a fault of ours."""
+    (tmp_path / "empty.db").touch()
+    mocker.patch("os.chmod", side_effect=PermissionError(1, "Operation not permitted"))
+    with pytest.raises(LedgerUnavailable, match="not permitted"):
+        open_ledger(f"sqlite:///{tmp_path}/empty.db").check()
+    mocker.stopall()
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    seen = ledger.history(CLUSTER, NOW, quarantine_within=1).version
+    ledger._connection.execute("PRAGMA query_only = ON")  # type: ignore[attr-defined] # root may write to any file
+    with pytest.raises(LedgerUnavailable, match="readonly"):
+        ledger.arm(an_operation("op-1"), seen)
+    assert ledger.get("op-1") is None
+
+
 @pytest.mark.parametrize("url", ["", "sqlite://x", "sqlite:///", "mysql://x", "redis:/x", "redis://", "redis://h:port"])
 def test_an_unknown_url_is_refused(url: str) -> None:
     """Naming the variable and the forms."""

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from handler.clock import SystemClock
+from handler.ledger import open_ledger
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
@@ -48,6 +50,22 @@ def test_the_demo_verifies_everything(tmp_path: Path) -> None:
     assert "\x1b[" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    "spelling", ["HDFS/datanode/172.16.0.5", "HDFS/DataNode/172.16.0.5", "hdfs/DATANODE/172.16.0.5"]
+)
+def test_release_takes_any_spelling(tmp_path: Path, spelling: str) -> None:
+    """As the outcome, the alert or the console has it; it says in which cluster, and only there where one is named."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    now = time.time()
+    for cluster in ("emr-4zvc5mul", "emr-8kd2m1qp"):
+        assert ledger.quarantine(cluster, "HDFS/datanode/172.16.0.5", now, now + 3600)
+    where = {"STEWARD_LEDGER": f"sqlite:///{tmp_path}/ledger.db"}
+    done = steward("release", spelling, "--cluster", "emr-8kd2m1qp", cwd=tmp_path, **where)
+    assert (done.returncode, done.stdout) == (0, "HDFS/datanode/172.16.0.5 is released in emr-8kd2m1qp\n")
+    assert [cluster for cluster, _, _ in ledger.quarantined(now + 1)] == ["emr-4zvc5mul"]
+    ledger.close()
+
+
 def test_run_explain_history(tmp_path: Path) -> None:
     """An event is delivered, told, remembered, and explained afterwards."""
     done = steward("run", DOWN, "--json", cwd=tmp_path)
@@ -66,11 +84,20 @@ def test_run_explain_history(tmp_path: Path) -> None:
     assert steward("release", "HDFS/datanode/172.16.0.5", cwd=tmp_path).returncode == 1
 
 
-def test_observe_sends_nothing(tmp_path: Path) -> None:
-    """It says what it would send."""
-    done = steward("run", DOWN, "--mode", "observe", "--json", cwd=tmp_path)
-    assert json.loads(done.stdout)["requests"] == []
-    assert json.loads(done.stdout)["outcomes"][0]["code"] == "mode.observe"
+@pytest.mark.parametrize(
+    ("arguments", "mode", "code"),
+    [
+        (("--mode", "observe"), "act", "mode.observe"),
+        ((), "observe", "mode.observe"),
+        (("--mode", "act"), "observe", "verified"),
+    ],
+)
+def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode: str, code: str) -> None:
+    """It says what it would send; STEWARD_MODE holds where no option says otherwise."""
+    done = steward("run", DOWN, *arguments, "--json", cwd=tmp_path, STEWARD_MODE=mode)
+    told = json.loads(done.stdout)
+    assert told["outcomes"][0]["code"] == code
+    assert len(told["requests"]) == (code == "verified")
     assert done.returncode == 0
 
 
@@ -157,6 +184,39 @@ def test_an_api_out_of_reach_is_told_at_once(tmp_path: Path, env: dict[str, str]
     assert "fault of the steward" not in done.stdout
 
 
+def test_a_misspelt_variable_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    """What was meant to hold back does not: that is seen at once."""
+    done = steward("run", DOWN, cwd=tmp_path, STEWARD_MDOE="observe")
+    assert "  warning STEWARD_MDOE: nothing reads it; did you mean STEWARD_MODE?\n" in done.stdout
+    assert done.stdout.index("warning") < done.stdout.index("request")
+
+
+def test_what_is_copied_from_a_narrow_screen_is_whole(tmp_path: Path) -> None:
+    """The ids that explain asks for are neither cut nor broken, and no line of a rule is."""
+    told = json.loads(steward("run", DOWN, "--json", cwd=tmp_path).stdout)
+    (outcome,) = told["outcomes"]
+    history = steward("history", cwd=tmp_path, COLUMNS="40").stdout
+    assert re.search(rf"^  .* done +{outcome['event_id']}  restart-dead-process: ", history, re.MULTILINE)
+    assert re.search(r"^  .* VERIFIED +op-[0-9a-f]{16}  emr-4zvc5mul: RestartService on ", history, re.MULTILINE)
+    explained = steward("explain", DOWN, cwd=tmp_path, COLUMNS="40").stdout
+    assert "  yes  restart-dead-process: RestartService HDFS/DataNode on 172.16.0.5 on emr-4zvc5mul\n" in explained
+    nothing = steward("history", "--cluster", "emr-none", cwd=tmp_path)
+    assert nothing.stdout == "The ledger knows nothing of emr-none in the last 24h.\n"
+
+
+def test_a_fake_cluster_proves_nothing_of_a_real_one(tmp_path: Path) -> None:
+    """What the fake accepted is no right of the real role, and holds nothing back there; in a ledger that was named, it is said."""
+    assert steward("run", DOWN, cwd=tmp_path).returncode == 0
+    rights = [row for row in json.loads(steward("doctor", "--json", cwd=tmp_path).stdout) if "right" in row["name"]]
+    assert rights
+    assert {row["state"] for row in rights} == {"not proved"}
+    assert "VERIFIED" in steward("history", cwd=tmp_path).stdout
+    assert "VERIFIED" not in steward("history", cwd=tmp_path, STEWARD_EMR_ENDPOINT="global").stdout
+    named = steward("run", DOWN, cwd=tmp_path, STEWARD_LEDGER="sqlite:///mine.db")
+    assert "the fake cluster is remembered there too" in named.stderr
+    assert (tmp_path / "mine.db").exists()
+
+
 def test_the_doctor_tells_what_is_missing_and_ends_by_it(tmp_path: Path) -> None:
     """0 where nothing fails, 1 where something does, 2 for settings or configuration; a table for people, JSON for programs."""
     steward_yml = tmp_path / "steward.yml"
@@ -222,16 +282,6 @@ def test_check_holds_the_serverless_yml_beside_it_against_the_rules(tmp_path: Pa
     assert "No steward.yml lies beside it" in alone.stdout
 
 
-@pytest.mark.parametrize("command", ["serve", "cloud"])
-def test_a_port_that_is_taken_is_told(tmp_path: Path, command: str) -> None:
-    """As a mistake of usage, in words."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = steward(command, "--port", str(taken.getsockname()[1]), cwd=tmp_path)
-    assert done.returncode == 2
-    assert "cannot be listened on: Address already in use" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
     """A call with a caller's credentials restarts on the fake cluster beside it, one without is refused; a secret of the user's is not printed."""
     with subprocess.Popen(
@@ -245,10 +295,12 @@ def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
             assert server.stdout is not None
             found = re.search(r"listens on (http://127\.0\.0\.1:\d+), a fake", server.stdout.readline())
             assert found is not None
-            shown = "".join(server.stdout.readline() for _ in range(5))
-            assert "Bearer $STEWARD_SECRET_DEPLOY" in shown
-            assert "deploy-secret-for-the-test" not in shown
-            body = (EVENTS / "request-restart-hive.json").read_bytes()
+            offered = next(line for line in server.stdout if line.startswith("  deploy: curl "))
+            assert "Bearer $STEWARD_SECRET_DEPLOY" in offered
+            assert "deploy-secret-for-the-test" not in offered
+            named = re.search(r"-d @(\S+) ", offered)
+            assert named is not None
+            body = (tmp_path / named[1]).read_bytes()
 
             def call(headers: dict[str, str]) -> tuple[int, Any]:
                 request = urllib.request.Request(found[1] + "/", body, headers)  # noqa: S310 - our own server
@@ -265,3 +317,13 @@ def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
         finally:
             server.terminate()
             server.wait(10)
+
+
+@pytest.mark.parametrize("command", ["serve", "cloud"])
+def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path, command: str) -> None:
+    """And what to do about it, without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = steward(command, "--port", str(port), cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f"port {port}: cannot be listened on: Address already in use (--port 0 takes a free one)\n"

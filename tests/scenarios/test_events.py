@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from handler.cloud import CloudApi
 from handler.configuration import Config
 from handler.configuration_file import read_config
 from handler.follow_up import MESSAGE
@@ -171,6 +172,19 @@ def _as_first_delivered(world: World, event: dict[str, Any]) -> dict[str, Any]:
     return {**event, "alerts": [{**alert, "startsAt": first} for alert in event["alerts"]]}
 
 
+def test_a_resolved_alert_ends_the_incident_of_a_rule_that_names_its_cluster_itself(make_world: MakeWorld) -> None:
+    """Its sender knows no cluster: what fired reached this one by the rule, and so does its end, before a late repeat of it."""
+    world = make_world(example_with(lambda raw: raw["rules"][0]["do"].update(cluster="emr-4zvc5mul")))
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    fires = _alerts(world, n5=10)
+    del fires["alerts"][0]["labels"]["cluster_id"]
+    ends = {**fires, "status": "resolved", "alerts": [{**fires["alerts"][0], "status": "resolved"}]}
+    world.deliver(ends, fresh=False)
+    world.deliver(fires, fresh=False)
+    assert [line["code"] for line in world.outcomes()] == ["guard.resolved", "guard.ended"]
+    assert world.requests() == 0
+
+
 def test_a_thousand_alerts_are_one_request(make_world: MakeWorld) -> None:
     """The union of the addresses is exact, and every event is named in exactly one decision."""
 
@@ -277,7 +291,7 @@ def test_a_lost_answer_is_in_doubt_and_never_sent_again(make_world: MakeWorld, k
     world = make_world()
     adapter = CloudAdapter(world.cloud)
     adapter.faults.add(Fault(kind, action="StartStopServiceOrMonitor"))
-    world.function._transport = lambda: adapter
+    world.function._api = CloudApi(lambda: adapter)
     world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
     event = sample("alertmanager-datanode-down")
     world.deliver(event, time_limit_ms=2100)

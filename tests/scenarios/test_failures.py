@@ -12,9 +12,10 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler import entrypoint
-from handler.cloud import MOST_MESSAGE
+from handler.cloud import MOST_MESSAGE, CloudApi
 from handler.configuration import AlarmSettings, Chat, EventBus
 from handler.configuration_file import read_config
+from handler.crew import side_by_side
 from handler.entrypoint import Function
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.follow_up import MESSAGE, conclude
@@ -44,7 +45,7 @@ def kill(world: World, ip: str = "172.16.0.5") -> None:
 def faulty(world: World, *faults: Fault) -> CloudAdapter:
     adapter = CloudAdapter(world.cloud)
     adapter.faults.add(*faults)
-    world.function._transport = lambda: adapter
+    world.function._api = CloudApi(lambda: adapter)
     return adapter
 
 
@@ -75,11 +76,15 @@ def test_without_its_ledger_nothing_is_sent(broken: World) -> None:
     assert alarms(broken) == ["ledger.unavailable"]
 
 
-def test_without_its_ledger_many_alerts_are_one_alarm(broken: World) -> None:
-    """Of several names and clusters: there is one ledger."""
+def test_without_its_ledger_one_alarm_is_raised(broken: World) -> None:
+    """However many events of however many clusters there are, and again only when the alarms' time is over."""
+    for _ in range(5):
+        broken.deliver(sample("alertmanager-two-clusters"), retries=0)
+    assert alarms(broken) == ["ledger.unavailable"]
+    broken.clock.sleep(601)
     broken.deliver(sample("alertmanager-two-clusters"), retries=0)
     assert {line["code"] for line in broken.outcomes()} == {"ledger.unavailable"}
-    assert alarms(broken) == ["ledger.unavailable"]
+    assert alarms(broken) == ["ledger.unavailable"] * 2
 
 
 def test_without_its_ledger_http_senders_are_asked_to_repeat(broken: World) -> None:
@@ -142,6 +147,26 @@ def test_a_direct_caller_that_asks_again_is_told_what_became_of_it(world: World)
     assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (500, "application/problem+json")
     assert "once.failed" in answer["body"]
     assert world.requests() == 1
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "ResourceInUse.InstanceInProcess"])
+def test_http_senders_are_asked_to_repeat_what_was_certainly_not_carried_out(world: World, code: str) -> None:
+    """As the platform is for a timer: what Alertmanager is told 200 of, it repeats in hours. The repeat is sent, once."""
+    adapter = faulty(world, *(Fault.api_error(code, action=ACTION) for _ in range(4)))
+    answer = post(world, sample("request-restart-hive"))
+    assert (answer["statusCode"], world.requests()) == (503, 0)
+    adapter.faults.clear()
+    world.clock.sleep(60)
+    assert post(world, sample("request-restart-hive"))["statusCode"] in (200, 202)
+    assert world.requests() == 1
+
+
+def test_without_its_ledger_an_alert_is_not_taken_for_resolved(broken: World) -> None:
+    """Its sender is to say so again: a late repeat of the alert would act otherwise."""
+    invocation = broken.deliver(sample("alertmanager-resolved"))
+    assert "RetryLater" in invocation.error
+    assert set(alarms(broken)) == {"ledger.unavailable"}
+    assert {line["code"] for line in broken.outcomes()} == {"ledger.unavailable"}
 
 
 def test_the_follow_up_without_its_ledger_says_so(broken: World) -> None:
@@ -286,7 +311,7 @@ def test_too_little_time_begins_nothing(world: World) -> None:
 def test_quarantine_after_restarts_that_do_not_last(world: World) -> None:
     """K verified restarts, then one escalation, then nothing by itself, until a person releases it."""
     process = world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5")
-    for _ in range(5):
+    for _ in range(9):
         process.kill()
         world.deliver(sample(DOWN))
         world.clock.sleep(16 * 60)
@@ -463,6 +488,60 @@ def test_what_the_follow_up_concludes(
     operation = an_operation("op-1", now=now - age, state=state)
     observed = Observation("emr-4zvc5mul", status, {}, now) if seen is not None else None
     assert conclude(operation, seen, observed, now)[0] is expected
+
+
+def test_a_start_in_doubt_that_ended_in_a_crash_is_not_taken_for_unsent(world: World) -> None:
+    """Started and down is what a start that was carried out may leave: nothing frees it to be sent again, and a person is told."""
+    processes = [one for one in world.cloud.cluster("emr-8kd2m1qp").processes() if one.service == "HBASE"]
+    for process in processes:
+        process.stop_by_operator()
+        process.refuse_to_recover()
+    faulty(world, Fault(Kind.RESET_AFTER_READING, ACTION))
+    world.deliver(sample("timer-morning-start"))
+    assert world.outcomes()[0]["outcome"] == "in_doubt"
+    for _ in range(11):
+        world.clock.sleep(60)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    (operation,) = world.function.ledger.operations()
+    assert operation.state is State.TIMED_OUT
+    assert alarms(world).count("operation.timed_out") == 1
+
+
+@pytest.mark.parametrize(("looks_fail", "state"), [(1, State.VERIFIED), (30, State.TIMED_OUT)])
+def test_a_look_that_fails_at_the_deadline_is_not_the_last(world: World, looks_fail: int, state: State) -> None:
+    """One lost answer does not end an operation that worked; what can never be looked at ends all the same, with one alarm."""
+    kill(world)
+    world.deliver(sample(DOWN), time_limit_ms=2100)
+    world.clock.sleep(700)
+    faulty(world, *(Fault(Kind.CUT_BODY, action="DescribeInstances") for _ in range(looks_fail)))
+    for _ in range(20):
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+        world.clock.sleep(60)
+    (operation,) = world.function.ledger.operations()
+    assert operation.state is state
+    assert alarms(world) == ["operation.timed_out"] * (state is State.TIMED_OUT)
+
+
+def test_a_rolling_restart_tells_its_progress_and_ends_once(make_world: MakeWorld) -> None:
+    """n of m in the log, the oldest first; two follow-ups at the same time end it once, with one line."""
+    world = make_world(loosened({"max_nodes": 3, "max_share": "100%"}))
+    event = sample(DOWN)
+    (alert,) = event["alerts"]
+    ips = [f"172.16.0.{node}" for node in (5, 6, 7)]
+    event["alerts"] = [{**alert, "labels": {**alert["labels"], "ip": ip}, "fingerprint": ip} for ip in ips]
+    for ip in ips:
+        kill(world, ip)
+    world.deliver(event, time_limit_ms=2100)
+    for _ in range(20):
+        side_by_side(
+            lambda _: world.function.handle(timer_event("follow-up", MESSAGE, world.clock.now()), {}),
+            ["one", "another"],
+        )
+        world.clock.sleep(10)
+    told = [(line["verified"], line["of"]) for line in world.lines if line["event"] == "steward.progress"]
+    assert [of for _, of in told] == [3] * len(told)
+    assert {1, 2, 3} <= {verified for verified, _ in told}
+    assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
 
 
 def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:

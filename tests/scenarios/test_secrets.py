@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from handler.cloud import CloudApi
 from handler.configuration import AlarmSettings, Chat, Config, EventBus
 from handler.configuration_file import read_config
 from handler.follow_up import MESSAGE
@@ -114,7 +115,7 @@ def answers_to(world: World, secret: str) -> list[Any]:
     for code in ("InternalError", "UnauthorizedOperation", "RequestLimitExceeded"):
         fault = Fault(Kind.API_ERROR, code=code, message=f"{'x' * 480}{secret} {secret}")
         adapter.faults.add(*[fault] * 4)
-    world.function._transport = lambda: adapter
+    world.function._api = CloudApi(lambda: adapter)
     names = ("alertmanager-datanode-down", "request-restart-hive", "timer-nightly-stop")
     said += [world.deliver(sample(name), retries=1) for name in names]
     world.clock.sleep(60)

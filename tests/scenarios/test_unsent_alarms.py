@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from handler import alarms as module
+from handler.cloud import CloudApi
 from handler.configuration import AlarmSettings, Chat, Config
 from handler.entrypoint import Function
 from handler.follow_up import MESSAGE
@@ -65,7 +66,7 @@ class Hanging(CloudAdapter):
 def get_in_doubt(world: World) -> None:
     """An alert over HTTP, whose request is not answered within the sender's patience."""
     hanging = Hanging(world)
-    world.function._transport = lambda: hanging
+    world.function._api = CloudApi(lambda: hanging)
     world.kill_what_fires(sample(IN_DOUBT))
     answer = world.deliver(sample(IN_DOUBT)).answer
     assert answer["statusCode"] == 202

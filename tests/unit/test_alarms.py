@@ -91,6 +91,8 @@ def an_alarm(about: str = "op-1", **more: Any) -> Alarm:
         (Outcome.failed("a.b", "x"), True),
         (Outcome.in_doubt("a.b", "x"), True),
         (Outcome.refused("a.b", "x", replayed=True), False),
+        (Outcome.refused("guard.quarantine", "x"), False),  # escalated once, by whoever put it there
+        (Outcome.failed("ledger.unavailable", "x"), False),  # one ledger, one alarm
     ],
 )
 def test_a_person_hears_of_what_went_wrong(outcome: Outcome, is_said: bool) -> None:
@@ -146,12 +148,13 @@ def test_an_alarm_is_said_once_until_its_time_is_over(ledger: Ledger, mocker: Mo
 
 
 def test_without_its_ledger_an_alarm_is_rather_said_twice_than_never(ledger: Ledger, mocker: MockerFixture) -> None:
-    """The ledger's own failure is alarmed so."""
+    """The ledger's own failure is alarmed so: by each instance, which remembers that it did."""
     mocker.patch.object(ledger, "claim", side_effect=LedgerUnavailable("gone"))
-    scene = Scene(AlarmSettings(), ledger, mocker)
-    scene.say()
-    scene.say()
-    assert scene.events() == ["steward.alarm", "steward.alarm"]
+    for _ in range(2):
+        scene = Scene(AlarmSettings(), ledger, mocker)
+        scene.say()
+        scene.say()
+        assert scene.events() == ["steward.alarm", "steward.alarm.repeated"]
 
 
 # -- chats

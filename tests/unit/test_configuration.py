@@ -183,7 +183,7 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("rules/0/when", {"source": ["alertmanger"]}, "rules[0].when.source[0]: no event has this source"),
         ("rules/0/when", {"labels": {"port": [9100]}}, 'write "9100"'),
         ("rules/0/do/operation", "RestratService", "did you mean RestartService?"),
-        ("rules/0/do/operation", "Reboot", "there is StartService, "),
+        ("rules/0/do/operation", "Reboot", "must be one of StartService, "),
         ("rules/0/do/strategy", None, "RestartService needs a strategy"),
         ("rules/0/do/strategy/batch_sise", 1, "did you mean batch_size"),
         ("rules/0/do/strategy/batch_size", 0, "batch_size"),
@@ -256,6 +256,9 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
             "not listed",
         ),
         ("safety", {"keep_records": "1h"}, "out of bounds"),
+        ("safety", {"keep_records": "1d", "quarantine": {"within": "7d"}}, "shorter than safety.quarantine.within"),
+        ("limits", {"cooldown": "40d"}, "shorter than the cooldown of rule restart"),
+        ("limits", {"max_event_age": "40d"}, "shorter than the max_event_age of rule restart"),
         ("alarms", {"event_bus": {"id": "bus", "region": "ap-guangzhou"}}, "is no event bus"),
         ("alarms", {"chat": [{"url_env": "slack://token"}]}, "environment variable"),
     ],
@@ -270,51 +273,38 @@ def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) ->
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("rules/0/do/strategy/rolling", "yes", "strategy.rolling: is a text; true or false is wanted, without quotes"),
-        ("rules/0/do/strategy/rolling", 1, "strategy.rolling: is a number; true or false is wanted, without quotes"),
-        ("rules/0/do/strategy/batch_size", "3", "batch_size: is a text; a whole number is wanted, without quotes"),
-        ("rules/0/do/strategy/batch_size", True, "batch_size: is true; a whole number is wanted, without quotes"),
-        ("rules/0/do/strategy/batch_size", 0, "batch_size: is too small; at least 1 is wanted"),
-        ("rules/0/do/strategy/wait_seconds", 301, "wait_seconds: is too large; at most 300 is wanted"),
-        ("rules/0/do/strategy/on_failure", "Blok", "is none of the words that may stand here (did you mean block?)"),
-        ("rules/0/do/strategy/on_failure", "halt", "is none of the words that may stand here (there is block, skip)"),
-        (
-            "rules/0/do/stop_params",
-            {"policy": "save"},
-            "policy: is none of the words that may stand here (did you mean safe?)",
-        ),
-        ("rules/0/do/cluster", 7, "do.cluster: is a number; a text is wanted"),
-        ("rules/0/do/scope", "all", "do.scope: is a text; services are wanted ({HDFS: all}"),
-        ("rules/0/do/scope", {"HDFS": "al"}, "do.scope.HDFS: is a text; `all` or components are wanted ({HDFS: all}"),
-        ("rules/0/do/scope", {"HDFS": None}, "do.scope.HDFS: is empty; `all` or components are wanted ({HDFS: all}"),
-        ("rules/0/do/scope", {"HDFS": ["DataNode"]}, "do.scope.HDFS: is a list; `all` or components are wanted ("),
-        (
-            "rules/0/do/scope",
-            {"HDFS": {"DataNode": "172.16.0.5"}},
-            "HDFS.DataNode: is a text; `all` or a list of addresses",
-        ),
-        (
-            "rules/0/do/scope",
-            {"HDFS": {"DataNode": [7]}},
-            "HDFS.DataNode: holds what is no text; `all` or a list of addresses",
-        ),
-        ("rules/0/limits", {"cooldown": True}, "limits.cooldown: is true; a text or a number is wanted"),
-        ("rules/0/limits", {"max_share": [1]}, "limits.max_share: is a list; a text or a number is wanted"),
-        ("rules/0/limits", {"max_nodes": "2"}, "limits.max_nodes: is a text; a whole number is wanted, without quotes"),
-        ("rules", {"a": 1}, "rules: is keys with values; a list is wanted"),
-        ("rules/0/name", "x" * 101, "rules[0].name: is too long; at most 100 characters are wanted"),
-        ("clusters/emr-4zvc5mul/allow", [], "allow: is empty"),
-        ("webhook", {"callers": [{"bearer_env": "X"}]}, "webhook.callers[0].name: is missing"),
-        ("webhook/callers", "hunter2-secret", "webhook.callers: is a text; a list is wanted"),
+        ("rules/0/do/strategy/rolling", "yes", "strategy.rolling: must be true or false"),
+        ("rules/0/do/strategy/rolling", "true", "strategy.rolling: must be true or false (without quotes)"),
+        ("rules/0/do/strategy/rolling", 1, "strategy.rolling: must be true or false"),
+        ("rules/0/do/strategy/batch_size", "3", "batch_size: must be a whole number (without quotes)"),
+        ("rules/0/do/strategy/batch_size", True, "batch_size: must be a whole number"),
+        ("rules/0/do/strategy/batch_size", 0, "batch_size: must be at least 1"),
+        ("rules/0/do/strategy/wait_seconds", 301, "wait_seconds: must be at most 300"),
+        ("rules/0/do/strategy/on_failure", "Blok", "must be one of block, skip (did you mean block?)"),
+        ("rules/0/do/strategy/on_failure", "halt", "must be one of block, skip"),
+        ("rules/0/do/stop_params", {"policy": "save"}, "policy: must be one of safe, default (did you mean safe?)"),
+        ("rules/0/do/cluster", 7, "do.cluster: must be a text (quote it)"),
+        ("rules/0/do/scope", "all", "do.scope: must be a mapping"),
+        ("rules/0/do/scope", {"HDFS": "al"}, "do.scope.HDFS: must be `all`, or a mapping"),
+        ("rules/0/do/scope", {"HDFS": None}, "do.scope.HDFS: must be `all`, or a mapping"),
+        ("rules/0/do/scope", {"HDFS": ["DataNode"]}, "do.scope.HDFS: must be `all`, or a mapping"),
+        ("rules/0/do/scope", {"HDFS": {"DataNode": "172.16.0.5"}}, "HDFS.DataNode: must be `all`, or a list"),
+        ("rules/0/do/scope", {"HDFS": {"DataNode": [7]}}, "HDFS.DataNode[0]: must be a text"),
+        ("rules/0/limits", {"cooldown": True}, "limits.cooldown: must be a text, or a whole number"),
+        ("rules/0/limits", {"max_share": [1]}, "limits.max_share: must be a text, or a number"),
+        ("rules/0/limits", {"max_nodes": "2"}, "limits.max_nodes: must be a whole number (without quotes)"),
+        ("rules", {"a": 1}, "rules: must be a list"),
+        ("rules/0/name", "x" * 101, "rules[0].name: is longer than 100 characters"),
+        ("webhook/callers", "hunter2-secret", "webhook.callers: must be a list"),
         (
             "safety",
             {"maintenance_windows": [{**WINDOW, "days": ["Monday"]}]},
-            "days[0]: is none of the words that may stand here (did you mean Mon?)",
+            "days[0]: must be one of Mon, Tue, Wed, Thu, Fri, Sat, Sun (did you mean Mon?)",
         ),
     ],
 )
-def test_a_wrong_value_is_said_once_and_in_plain_words(path: str, value: Any, said: str) -> None:
-    """As strictly as by the JSON Schema, which editors show: what both refuse has one message, and no library's words."""
+def test_what_the_schema_refuses_the_check_refuses(path: str, value: Any, said: str) -> None:
+    """As strictly as the JSON Schema, which editors show; one message, and no library's words."""
     raw = changed(path, value)
     lines = problems(raw).splitlines()
     assert len(lines) == 1, lines
@@ -329,6 +319,44 @@ def test_a_fault_is_said_once(path: str) -> None:
     """Limits are meant for alerts and for orders, and read for both."""
     said = problems(changed(path, {"cooldown": "soon", "max_share": 25}))
     assert len(said.splitlines()) == 2, said
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("webook", {}, "webook: no such key (did you mean webhook?)"),
+        (
+            "rules/0/do/cluster",
+            {"cluster": None},
+            'rules[0].do.cluster: must be a text (quote a template: "{cluster}")',
+        ),
+        ("rules/0/name", 7, "rules[0].name: must be a text (quote it)"),
+        ("rules/0/name", "", "rules[0].name: is empty"),
+        (
+            "rules/0/do/strategy",
+            {"on_failure": "SKIP"},
+            "rules[0].do.strategy.on_failure: must be one of block, skip (did you mean skip?)",
+        ),
+        ("rules/0/do/scope", {"HDFS": "All"}, "rules[0].do.scope.HDFS: must be `all`, or a mapping (key: value)"),
+        (
+            "rules/0/do/scope",
+            {"HDFS": {"DataNode": "172.16.0.5"}},
+            "rules[0].do.scope.HDFS.DataNode: must be `all`, or a list (in brackets: [one, two])",
+        ),
+        ("rules/0/limits", {"max_nodes": 0}, "rules[0].limits.max_nodes: must be at least 1"),
+        ("rules/0/limits", {"max_nodes": "one"}, "rules[0].limits.max_nodes: must be a whole number"),
+        (
+            "limits",
+            {"cooldown": "soon"},
+            "limits.cooldown: 'soon' is no duration (90s, 15m, 2h, 7d, or a number of seconds)",
+        ),
+        ("alarms", {"chat": "hunter2"}, "alarms.chat: must be a list (in brackets: [one, two])"),
+        ("safety", {"freezes": [{"from": "x", "to": "y"}]}, "safety.freezes[0].reason: is missing"),
+    ],
+)
+def test_a_fault_of_the_shape_is_said_once_and_in_the_words_of_the_file(path: str, value: Any, says: str) -> None:
+    """Not in those of the validator, nor once for each form that might have been meant."""
+    assert problems(changed(path, value)) == says
 
 
 def test_an_operation_that_its_cluster_does_not_allow_is_refused_when_the_file_is_read() -> None:

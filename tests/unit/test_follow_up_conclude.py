@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -17,15 +18,15 @@ from tests.operations import an_operation
 NOW = 1_000_000.0
 
 
-def verdict(kept: int, carried_out: int, untouched: int) -> Verdict:
+def verdict(kept: int, carried_out: int, untouched: int, unclear: int) -> Verdict:
     groups = [
         tuple(f"{name}{n}" for n in range(count)) for name, count in (("k", kept), ("c", carried_out), ("u", untouched))
     ]
-    return Verdict(*groups)
+    return Verdict(groups[0], groups[1], groups[2], groups[2][:unclear])
 
 
 some = st.integers(0, 2)
-verdicts = st.builds(verdict, some, some, some).filter(lambda one: one.total > 0)
+verdicts = st.builds(verdict, some, some, some, some).filter(lambda one: one.total > 0)
 situations = st.fixed_dictionaries(
     {
         "state": st.sampled_from([State.ACCEPTED, State.IN_DOUBT]),
@@ -54,7 +55,30 @@ def test_a_request_in_doubt_is_ruled_out_only_when_it_cannot_act_any_more(situat
         assert situation["age"] > SIGNATURE_SECONDS
         assert situation["seen"] is not None
         assert situation["seen"].none_touched
+        assert not situation["seen"].unclear
         assert "signature" in why
+
+
+def test_a_look_that_began_while_the_signature_was_valid_rules_nothing_out() -> None:
+    """What it showed may have changed before it ended."""
+    operation = an_operation("op-1", now=NOW, state=State.IN_DOUBT)
+    for began, state in ((SIGNATURE_SECONDS, State.IN_DOUBT), (SIGNATURE_SECONDS + 1, State.NOT_SENT)):
+        seen = Observation("emr-4zvc5mul", 2, {}, NOW + began)
+        assert conclude(operation, verdict(0, 0, 1, 0), seen, NOW + SIGNATURE_SECONDS + 30)[0] is state
+
+
+def test_what_may_yet_act_is_not_given_up() -> None:
+    """Maintenance has less patience than a signature has time: in doubt, it stays open, and its processes held, until then."""
+    operation = replace(an_operation("op-1", now=NOW, state=State.IN_DOUBT), deadline=NOW + 300)
+    for age, state in (
+        (301.0, State.IN_DOUBT),
+        (SIGNATURE_SECONDS, State.IN_DOUBT),
+        (SIGNATURE_SECONDS + 1, State.NOT_SENT),
+    ):
+        assert (
+            conclude(operation, verdict(0, 0, 1, 0), Observation("emr-4zvc5mul", 2, {}, NOW + age), NOW + age)[0]
+            is state
+        )
 
 
 @given(situations)

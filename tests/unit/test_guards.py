@@ -330,10 +330,10 @@ def test_budgets_hold_whatever_the_mix(
     if chosen:
         assert len(busy) + len(chosen) <= max(nodes, 1)
         assert len(busy) + len(chosen) <= max(1, int(share * len(readings) + 1e-9))
-    serving = [one for one in readings if one.serves and one.target.key not in busy]
-    away = sum(one.reading.serves for one in chosen)
+    serving = [one for one in readings if one.surely_serves and one.target.key not in busy]
+    away = sum(one.reading.surely_serves for one in chosen)
     at_once = min(1, away) if rolling else away
-    if role == "JournalNode" and away:
+    if role == "JournalNode" and any(one.reading.serves for one in chosen):
         assert len(serving) - at_once >= (1 if len(readings) == 2 else len(readings) // 2 + 1)
 
 
@@ -383,6 +383,25 @@ def test_a_rolling_restart_keeps_the_quorum_even_where_it_fails(
     manner = Manner(OpType.RESTART_SERVICE, strategy)
     chosen, _ = chosen_of(count, dead=dead, manner=manner, component="JournalNode", limits=LOOSE)
     assert len(chosen) == expected
+
+
+@pytest.mark.parametrize(
+    ("healths", "asks_for", "goes"),
+    [
+        ((1, -2, -2), 0, False),  # the one that is known to serve may be the only one
+        ((1, -2, -2), 1, False),  # and so may either of the others
+        ((1, 1, -2), 0, False),
+        ((1, 1, -2), 2, True),
+        ((1, 1, -3), 0, True),  # at risk still serves
+        ((-4, -4, -4), 0, True),  # never probed: nothing speaks against them
+    ],
+)
+def test_a_quorum_is_of_those_that_are_seen_to_serve(healths: tuple[int, ...], asks_for: int, goes: bool) -> None:
+    """Who is left must be known to be there: a node that answers no probe may be gone."""
+    readings = [reading(f"10.0.0.{n}", "JournalNode", health=health) for n, health in enumerate(healths)]
+    chosen, held = guards.within_budgets([asked(readings[asks_for], is_order=True)], view(*readings))
+    assert bool(chosen) == goes
+    assert {outcome.code for _, outcome in held} <= {"guard.quorum"}
 
 
 @pytest.mark.parametrize("op_type", [OpType.START_SERVICE, OpType.STOP_MONITOR, OpType.START_MONITOR])

@@ -39,6 +39,7 @@ from handler.settings import (
         "",
         "/",
         " global",
+        "globl",
         "host\nX-Header: y",
         "höst",
         "HTTP//host",

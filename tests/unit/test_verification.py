@@ -53,6 +53,30 @@ def test_what_each_operation_promises(op_type: OpType, now: Reading, carried_out
     assert (verdict.all_kept, verdict.none_touched) == (kept, not carried_out)
 
 
+@pytest.mark.parametrize(
+    ("op_type", "before", "now", "unclear"),
+    [
+        (RESTART, BEFORE, reading(health=0), False),
+        (RESTART, BEFORE, reading(last=""), True),
+        (RESTART, "", reading(last=""), True),
+        (RESTART, BEFORE, None, True),
+        (START, BEFORE, reading(status=2), False),
+        (START, BEFORE, reading(health=0), True),  # it may have been started, and have died of it
+        (STOP, BEFORE, reading(), False),
+        (STOP, BEFORE, None, True),
+        (ENTER, BEFORE, reading(), False),
+        (LEAVE, BEFORE, reading(monitor=2), False),
+    ],
+)
+def test_what_shows_nothing_does_not_show_that_nothing_was_done(
+    op_type: OpType, before: str, now: Reading | None, unclear: bool
+) -> None:
+    """A request in doubt is ruled out by what is seen on every process, never by what is not shown."""
+    verdict = judge(op_type, {"p": before}, {} if now is None else {"p": now})
+    assert verdict.untouched == ("p",)
+    assert verdict.unclear == (("p",) if unclear else ())
+
+
 def test_a_first_restart_is_seen() -> None:
     """A process that had no LastRestartTime, and has one, was restarted."""
     assert keeps_promise(RESTART, "", reading(last=AFTER))
