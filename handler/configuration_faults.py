@@ -38,6 +38,7 @@ WORDS: Final = (
     (r"Input should be a valid list", "must be a list", "in brackets: [one, two]"),
     (r"Input should be a valid string", "must be a text", ""),
     (r"Input should be a valid integer.*", "must be a whole number", ""),
+    (r"Input should be a valid number.*", "must be a number", ""),
     (r"Input should be a valid boolean.*", "must be true or false", ""),
     (r"Input should be greater than or equal to (\S+)", r"must be at least \1", ""),
     (r"Input should be less than or equal to (\S+)", r"must be at most \1", ""),
@@ -90,7 +91,8 @@ def _words(path: str, problem: str, value: object) -> tuple[str, str]:
         return "must be a text", 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it"
     for pattern, words, hint in WORDS:
         if found := re.fullmatch(pattern, problem):
-            return found.expand(words), hint
+            is_quoted = isinstance(value, str) and re.fullmatch(r"\d+|true|false", value)
+            return found.expand(words), "without quotes" if is_quoted else hint
     return problem, ""
 
 

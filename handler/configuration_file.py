@@ -327,6 +327,7 @@ class _Reader:
             path = f"webhook.callers[{index}]"
             if any(caller.name == one["name"] for caller in callers):
                 self._problem(f"{path}.name", f"{one['name']!r} stands twice", "names are unique")
+            before = {caller.secret_env: caller.name for caller in callers}
             basic, bearer = one.get("basic"), one.get("bearer_env")
             if (basic is None) == (bearer is None):
                 self._problem(path, "needs either basic or bearer_env", "exactly one of them")
@@ -339,7 +340,11 @@ class _Reader:
                 )
             else:
                 callers.append(Caller(one["name"], self._env(f"{path}.bearer_env", str(bearer))))
-        return Webhook(tuple(callers), self._duration("webhook", shape, "patience", 4.0, least=1, most=25))
+            if other := before.get(callers[-1].secret_env):
+                # One could call as the other, and neither could be locked out alone.
+                self._problem(path, f"has the secret of {other!r}", "each caller needs a variable of its own")
+        # With less than SECONDS_TO_ACT and the time of a look nothing could ever be sent for a call.
+        return Webhook(tuple(callers), self._duration("webhook", shape, "patience", 4.0, least=2, most=25))
 
     def _safety(self, shape: Any, clusters: Mapping[str, Cluster]) -> Safety:
         breaker, quarantine = shape.get("breaker") or {}, shape.get("quarantine") or {}

@@ -244,4 +244,5 @@ class ConfigShape(TypedDict):
     alarms: NotRequired[AlarmsShape]
 
 
-CONFIG: Final = Shape(ConfigShape)
+#: Strict, as the JSON Schema is: what an editor marks red is refused, and nothing else is guessed at.
+CONFIG: Final = Shape(ConfigShape, is_strict=True)

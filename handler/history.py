@@ -40,6 +40,14 @@ UNTOUCHED: Final = frozenset({State.NOT_SENT, State.REJECTED})
 ENDED: Final = frozenset(State) - OPEN - UNTOUCHED
 
 
+class Unsent(NamedTuple):
+    """An alarm that one way has not taken yet: ``text`` is for whoever wrote it, ``at`` is when it was raised (seconds since the epoch)."""
+
+    id: str
+    at: float
+    text: str
+
+
 class Past(NamedTuple):
     """The newest operation on something: which, in what state, and when (seconds since the epoch)."""
 

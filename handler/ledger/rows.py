@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 #: How both stores lay out what they keep. A ledger of another version is refused: what it says was sent must not be overlooked.
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 _TUPLES = ("events", "rules")
 _NAMES = tuple(field.name for field in fields(Operation))
 #: What a canonical line says of an event; what else it holds are facts.

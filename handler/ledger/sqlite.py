@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import LedgerUnavailable
-from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State
+from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State, Unsent
 from handler.ledger.rows import (
     CHANGING,
     SCHEMA_VERSION,
@@ -62,6 +62,7 @@ CREATE TABLE buckets (key TEXT PRIMARY KEY, tokens REAL NOT NULL, at REAL NOT NU
 CREATE TABLE records (number INTEGER PRIMARY KEY, at REAL NOT NULL, cluster TEXT NOT NULL, event TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX records_by_time ON records (at);
 CREATE INDEX records_by_event ON records (event);
+CREATE TABLE unsent (id TEXT PRIMARY KEY, at REAL NOT NULL, until REAL NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;
 """
 _PAST: Final = "o.id, o.op_type, o.state, o.armed_at, o.settled_at, o.code, o.request_id"
 _OPERATION: Final = ", ".join(("body", *CHANGING))
@@ -329,7 +330,7 @@ class SqliteLedger:
             )
             return [(cluster, target, until) for cluster, target, until in rows]
 
-    # -- claims and buckets
+    # -- claims, alarms and buckets
 
     def claim(self, key: str, now: float, seconds: float) -> bool:
         with self._writing(durable=False) as db:
@@ -338,6 +339,31 @@ class SqliteLedger:
                 return False
             db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (key, now))
             return True
+
+    def keep_unsent(self, unsent: Sequence[Unsent], until: float, most: int) -> None:
+        with self._writing() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO unsent (id, at, text, until) VALUES (?, ?, ?, ?)",
+                [(*one, until) for one in unsent],
+            )
+            db.execute(
+                "DELETE FROM unsent WHERE id IN (SELECT id FROM unsent ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?)",
+                (most,),
+            )
+
+    def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
+        with self._writing(durable=False) as db:
+            db.execute("DELETE FROM unsent WHERE at < ?", (since,))
+            taken = db.execute(
+                "SELECT id, at, text FROM unsent WHERE until <= ? OR until > ? ORDER BY at, id LIMIT ?",
+                (now, until + LEAP_SECONDS, most),
+            ).fetchall()
+            db.executemany("UPDATE unsent SET until = ? WHERE id = ?", [(until, row[0]) for row in taken])
+            return [Unsent(*row) for row in taken]
+
+    def forget_unsent(self, ids: Iterable[str]) -> None:
+        with self._writing(durable=False) as db:
+            db.executemany("DELETE FROM unsent WHERE id = ?", [(one,) for one in ids])
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
         with self._writing(durable=False) as db:

@@ -14,12 +14,13 @@ from rich.console import Console
 from handler import steward_file
 from handler.configuration_file import InvalidConfiguration, duration
 from handler.errors import ConfigurationError, InvalidInput
+from handler.events import Unreadable
 from handler.operations import Target
 from handler.templates import TemplateError
 from harness import serverless_file
 from harness.command.deliver import _read, example_or, user_ledger
 from harness.narration import say
-from harness.world import events_of
+from harness.world import received_of
 
 if TYPE_CHECKING:
     from handler.events import Event
@@ -56,11 +57,12 @@ def explain(
         return
     console = Console(highlight=False)
     loaded = steward_file.load(str(example_or(config)))
-    events = events_of(_read(Path(event)))
-    if not events:
-        say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
-        raise typer.Exit(1)
-    for one in events:
+    received = received_of(_read(Path(event)))
+    for one in received:
+        if isinstance(one, Unreadable):
+            say(console, f"\n{one.source}: {one.id}", "bold")
+            say(console, f"  unreadable: {one.error}", "red")
+            continue
         say(
             console,
             "\n" + " ".join(part for part in (f"{one.source}:", one.name, _status(one), one.id) if part),
@@ -81,7 +83,14 @@ def explain(
             except (TemplateError, InvalidInput) as error:
                 say(console, f"  yes  {rule.name}, but: {error}", "red")
                 continue
-            say(console, f"  yes  {rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}", "green")
+            what = f"{rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}"
+            if one.status == "resolved":
+                say(console, f"  skip {what}; but the alert is resolved, and nothing is done for it")
+            else:
+                say(console, f"  yes  {what}", "green")
+    if all(isinstance(one, Unreadable) for one in received):
+        say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
+        raise typer.Exit(1)
 
 
 def _status(event: Event) -> str:

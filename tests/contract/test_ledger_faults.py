@@ -48,6 +48,13 @@ def _newer(path: Path) -> None:
     db.close()
 
 
+def _older(path: Path) -> None:
+    _newer(path)
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 3")
+    db.close()
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize(
     ("spoil", "says"),
@@ -59,11 +66,12 @@ def _newer(path: Path) -> None:
         ),
         (_foreign, "another program's"),
         (_newer, "version 99"),
+        (_older, "version 3"),
         (lambda path: path.mkdir(), "is a folder"),
     ],
 )
 def test_a_bad_file_is_said_and_left_alone(tmp_path: Path, spoil: Any, says: str) -> None:
-    """Corrupted, foreign, newer, a folder: LedgerUnavailable, nothing overwritten."""
+    """Corrupted, foreign, newer, older, a folder: LedgerUnavailable, nothing overwritten."""
     path = tmp_path / "ledger.db"
     spoil(path)
     before = path.read_bytes() if path.is_file() else None
@@ -222,7 +230,7 @@ def test_a_redis_that_would_forget_is_warned_of(redis_server: RedisServer, setti
     assert says in warning
 
 
-@pytest.mark.parametrize("version", ["2", None])
+@pytest.mark.parametrize("version", ["3", None])
 def test_a_redis_ledger_of_another_version_is_said_and_left_alone(
     redis_server: RedisServer, version: str | None
 ) -> None:
