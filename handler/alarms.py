@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from handler.outcomes import Record
     from handler.settings import Credentials
 
-#: Outcomes whose alarm is not said for each event, but where they are decided: once for each process, and once for the ledger.
-ESCALATED: Final = frozenset({"guard.quarantine", "ledger.unavailable"})
+#: Outcomes whose alarm is not said for each event, but where they are decided: once for each process, each operation, and once for the ledger.
+ESCALATED: Final = frozenset({"guard.quarantine", "ledger.unavailable", "operation.in_doubt"})
 #: How many alarms the faults of one sender's events can be.
 FAULTS: Final = 64
 #: Seconds that sending alarms may take of an invocation; the first one loads a large library.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from handler.alarms import Alarm
-from handler.cloud import CALL_SECONDS
 from handler.crew import side_by_side
+from handler.doubt import SENDING_SECONDS, alarm_of, of_lost_worker
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
-from handler.history import Operation, State
+from handler.history import Operation, State, some_of
 from handler.observation import RUNNING
 from handler.operations import OpType
 from handler.watch import observe, services_of, verdict_of
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 MESSAGE: Final = "steward:follow-up"
 #: A signed request is refused by the API 300 s after its timestamp: only later can one in doubt be ruled out. With a margin for clocks.
 SIGNATURE_SECONDS: Final = 300.0 + 60.0
-#: A worker that has not settled by then is dead: no call takes longer than CALL_SECONDS, tries and pauses included.
-SENDING_SECONDS: Final = 6 * CALL_SECONDS
 #: Seconds past its deadline for which an operation that could not be looked at is tried again: a failed look says nothing of it.
 LOOK_AGAIN_SECONDS: Final = 900.0
 #: Seconds after which it is said again that an operation cannot be read.
@@ -119,12 +117,19 @@ class FollowUp:
         if operation.state is State.SENDING:
             if now - operation.armed_at < SENDING_SECONDS:
                 return State.SENDING  # its owner is at it
-            # The owner died, or could not write: whether it was sent, nobody knows.
-            operation = operation.moved(
-                State.IN_DOUBT, now, code="worker_lost", reason="its worker never said what became of it"
-            )
-            if not self.ledger.settle(operation, State.SENDING):
+            lost = of_lost_worker(operation, self.ledger, now)
+            if lost is None:
                 return State.SENDING
+            state = self._follow_sent(lost, seen, alarms, may_be_seen=may_be_seen)
+            if state is State.IN_DOUBT:
+                alarms.append(alarm_of(lost, lost.reason, f"Now: {_readings(lost, seen)}" if seen else ""))
+            return state
+        return self._follow_sent(operation, seen, alarms, may_be_seen=may_be_seen)
+
+    def _follow_sent(
+        self, operation: Operation, seen: Observation | None, alarms: list[Alarm], *, may_be_seen: bool
+    ) -> State:
+        now = self.clock.now()
         if seen is None and may_be_seen and now < operation.deadline + LOOK_AGAIN_SECONDS:
             return operation.state  # the next round looks
         verdict = verdict_of(operation, seen) if seen is not None else None
@@ -145,9 +150,8 @@ class FollowUp:
                     f"operation.{state.lower()}",
                     operation.cluster,
                     operation.id,
-                    f"{operation.op_type} {state}: {why}. Sent at {operation.armed_at:.0f}, RequestId "
-                    f"{operation.request_id or 'unknown'}, request {operation.digest[:12]}; {observed or 'not seen'}; "
-                    f"before: {_readings(operation)}",
+                    f"{operation.in_words()}: {_ENDS[operation.state, state]}. {_sentence(why)}; before: {operation.before_in_words()}; "
+                    f"now: {_readings(operation, seen)}",
                     facts={"operation": operation.id, "api_request_id": operation.request_id},
                 )
             )
@@ -210,6 +214,22 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
     return State.FAILED, "carried out, but its processes are not what was promised"
 
 
-def _readings(operation: Operation, most: int = 5) -> str:
-    rows = [f"{key} last restarted {last or 'never seen'}" for key, last in list(operation.before.items())[:most]]
-    return ", ".join(rows) + (f" and {len(operation.before) - most} more" if len(operation.before) > most else "")
+#: What it comes to that an operation which was in the one state ends in the other.
+_ENDS: Final = {
+    (State.ACCEPTED, State.FAILED): "it did not help",
+    (State.ACCEPTED, State.TIMED_OUT): "nothing came of it",
+    (State.IN_DOUBT, State.FAILED): "it was in doubt, and did not help",
+    (State.IN_DOUBT, State.TIMED_OUT): "it is in doubt, and could not be settled",
+}
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _readings(operation: Operation, seen: Observation | None) -> str:
+    """What its processes are seen to be."""
+    if seen is None:
+        return "not seen"
+    now = seen.read(operation.before)
+    return some_of([f"{key} {now[key].describe() if key in now else 'is not listed'}" for key in operation.before])

@@ -10,10 +10,11 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from handler.operations import OpType
+from handler.operations import ALL, OpScope, OpType
+from handler.utc import utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class State(str, Enum):
@@ -162,6 +163,27 @@ class Operation:
         ended = self.state in (State.VERIFIED, State.FAILED)
         return ended and self.op_type is OpType.RESTART_SERVICE and not self.is_order
 
+    @property
+    def scope(self) -> OpScope:
+        """What the request names."""
+        parts = []
+        for service in self.request.get("OpScope", {}).get("ServiceInfoList", ()):
+            name, components = service["ServiceName"], service.get("ComponentInfoList")
+            parts += [OpScope.of_service(name)] if components is None else []
+            parts += [
+                OpScope.of_component(name, one["ComponentName"], one.get("IpList", ALL)) for one in components or ()
+            ]
+        return OpScope.union_of(parts)
+
+    def in_words(self) -> str:
+        """The request, for a person: ``RestartService of HDFS/DataNode on 10.0.0.1 in emr-…, begun at 2026-01-31T12:00:00Z, RequestId …``."""
+        known = f", RequestId {self.request_id}" if self.request_id else ""
+        return f"{self.op_type} of {self.scope} in {self.cluster}, begun at {utc_text(self.armed_at)}{known}"
+
+    def before_in_words(self) -> str:
+        """The readings from before."""
+        return some_of([f"{key} last restarted {last or 'never seen'}" for key, last in self.before.items()])
+
     def moved(
         self,
         state: State,
@@ -184,3 +206,8 @@ class Operation:
             reason=reason or self.reason,
             attempts=self.attempts if attempts is None else attempts,
         )
+
+
+def some_of(texts: Sequence[str], most: int = 5) -> str:
+    """The first of these texts, and how many more there are."""
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.alarms import Alarm
+from handler.doubt import alarm_of
 from handler.errors import ApiError, ClusterBusy, LedgerUnavailable, NeverSent, NotCarriedOut, Throttled
 from handler.history import Operation, State
 from handler.outcomes import Outcome
@@ -160,8 +161,11 @@ class Sending:
         if verdict is not None and verdict.all_kept:
             return Outcome.done(f"{operation.op_type} verified on {_processes(verdict.total)}", verified=seen, **facts)
         if doubt is not None:
+            self.alarms.append(
+                alarm_of(operation, f"its answer is not known ({doubt})", verdict.describe() if verdict else "")
+            )
             return Outcome.in_doubt(
-                f"api.{doubt.code}",
+                "operation.in_doubt",
                 f"{operation.op_type} was sent at {utc_text(operation.armed_at)}, its answer is not known ({doubt}); "
                 f"{seen}; it is being observed and not sent again",
                 verified=seen,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from handler.operations import OpType
 from handler.planning import Plan, resolve
 from handler.settings import Credentials, Endpoint, Settings
 from handler.steward_file import read_raw
+from handler.utc import utc_text
 from handler.verification import Verdict
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
@@ -546,8 +548,35 @@ def test_a_start_in_doubt_that_ended_in_a_crash_is_not_taken_for_unsent(world: W
         world.clock.sleep(60)
         world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
     (operation,) = world.function.ledger.operations()
-    assert operation.state is State.TIMED_OUT
-    assert alarms(world).count("operation.timed_out") == 1
+    assert (operation.state, operation.code) == (State.TIMED_OUT, "ConnectionError")
+    first, last = [line for line in world.lines if line["event"] == "steward.alarm"]
+    assert (first["code"], last["code"]) == ("operation.in_doubt", "operation.timed_out")
+    begun = f"StartService of HBASE (all) in emr-8kd2m1qp, begun at {utc_text(operation.armed_at)}: "
+    before = "before: HBASE/hmaster/172.17.0.2 last restarted 2"
+    assert first["reason"].startswith(f"{begun}its answer is not known (")
+    assert "0 of 5 verified; not yet: HBASE/hmaster/172.17.0.2, HBASE/hmaster/172.17.0.3, " in first["reason"]
+    assert before in first["reason"]
+    assert last["reason"].startswith(f"{begun}it is in doubt, and could not be settled. Its deadline passed")
+    assert before in last["reason"]
+    assert "now: HBASE/hmaster/172.17.0.2 started, health unavailable, last restart 2" in last["reason"]
+
+
+def test_a_worker_that_was_lost_is_told_of_once(world: World) -> None:
+    """As soon as it is known, by one of two follow-ups at the same time; and what is then found to have worked is no matter for a person."""
+    now, ledger = world.clock.now(), world.function.ledger
+    kill(world)
+    restarted = world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").last_restart
+    for name, ip, before in (("op-lost", "172.16.0.5", restarted), ("op-fine", "172.16.0.6", "another")):
+        operation = replace(an_operation(name, now=now), before={f"HDFS/datanode/{ip}": before})
+        assert ledger.arm(operation, ledger.history(operation.cluster, now, quarantine_within=1).version)
+    for _ in range(3):
+        world.clock.sleep(40)
+        side_by_side(
+            lambda _: world.function.handle(timer_event("follow-up", MESSAGE, world.clock.now()), {}), ["a", "b"]
+        )
+    (alarm,) = [line for line in world.lines if line["event"] == "steward.alarm"]
+    assert (alarm["code"], alarm["about"], alarm["api_code"]) == ("operation.in_doubt", "op-lost", "worker_lost")
+    assert "its worker never said what became of it. Now: HDFS/datanode/172.16.0.5 started, health " in alarm["reason"]
 
 
 @pytest.mark.parametrize(("looks_fail", "state"), [(1, State.VERIFIED), (30, State.TIMED_OUT)])
@@ -614,7 +643,7 @@ def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:
     found = ledger.get("op-1")
     assert found is not None
     assert found.state is State.TIMED_OUT
-    assert alarms(world) == ["operation.timed_out"]
+    assert alarms(world) == ["operation.in_doubt", "operation.timed_out"]
 
 
 # -- settings
