@@ -97,11 +97,16 @@ class ClusterRun:
         stormy = guards.breaker_closed(self.cluster.id, entry, breaker)
         if entry.breaker_opened and stormy is not None:
             self._alarm(stormy, "breaker")
+        asked: dict[str, str] = {}
         for case in cases:
             past = entry.incidents.get(case.incident)
             if case.incident in entry.ended:
                 case.outcome = Outcome.skipped(
                     "guard.ended", "its sender has called this occurrence resolved", guard="ended"
+                )
+            elif asked.setdefault(case.incident, case.digest) != case.digest:
+                case.outcome = Outcome.refused(
+                    "once.conflict", "the same occurrence asks for something else earlier in this payload", guard="once"
                 )
             else:
                 case.outcome = guards.not_seen_before(case.digest, past) or stormy

@@ -119,7 +119,7 @@ INTENT_GUARDS: Final[tuple[IntentGuard, ...]] = (listed, allowed, fresh, unfroze
 
 def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
     """The same occurrence is served once, and what was left of it once more; the same occurrence asking for something else is a mistake, said loudly."""
-    if past is None or past.leaves_its_incident_open:
+    if past is None:
         return None
     facts = {"operation": past.operation, "guard": "once", "state": past.state.value, "api_request_id": past.request_id}
     if past.digest != digest:
@@ -128,6 +128,8 @@ def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
             f"the same occurrence already asked for something else (operation {past.operation}, {past.state})",
             **facts,
         )
+    if past.leaves_its_incident_open:
+        return None
     if past.state is State.REJECTED:
         return Outcome.refused(
             f"api.{past.code}",

@@ -416,6 +416,27 @@ def test_a_fault_in_one_cluster_is_that_clusters(world: World, mocker: MockerFix
     assert secret[:10] not in json.dumps(world.lines)
 
 
+def test_one_name_for_two_requests_of_a_payload_is_refused_loudly(world: World) -> None:
+    """The first is served; the later one is told why not, and so is a person; said twice alike, it is one."""
+    one = sample("request-restart-hive")
+    other = {**one, "OpScope": {"ServiceInfoList": [{"ServiceName": "YARN"}]}}
+    world.deliver([one, other, one])
+    assert [line["code"] for line in world.outcomes()] == ["verified", "once.conflict", "verified"]
+    assert [operation.params["OpScope"] for operation in world.cloud.operations] == [one["OpScope"]]
+    assert alarms(world) == ["once.conflict"]
+
+
+def test_what_was_not_sent_is_not_sent_as_something_else(world: World) -> None:
+    """Whoever mends a request gives it another name: under the old one the first may come again at any time."""
+    one = sample("request-restart-hive")
+    faulty(world, Fault.api_error("ResourceInUse.InstanceInProcess", ACTION))
+    world.deliver(one, retries=0)
+    world.deliver({**one, "OpScope": {"ServiceInfoList": [{"ServiceName": "YARN"}]}})
+    world.deliver(one)
+    assert [line["code"] for line in world.outcomes()] == ["api.busy", "once.conflict", "verified"]
+    assert world.requests() == 1
+
+
 def test_what_one_rule_could_not_do_is_not_hidden_by_another(make_world: MakeWorld) -> None:
     """One event, two rules: the outcome tells of both, and the platform's repeat does what is left, and only that."""
     raw, _ = read_raw(str(ROOT / "steward.yml"))

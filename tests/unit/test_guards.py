@@ -198,6 +198,7 @@ def test_guards_over_a_process(guard: Callable[..., Any], one: Asked, history: H
         (State.TIMED_OUT, "d", "skipped", "once.timed_out"),
         (State.REJECTED, "d", "refused", "api."),
         (State.VERIFIED, "other", "refused", "once.conflict"),
+        (State.NOT_SENT, "other", "refused", "once.conflict"),
     ],
 )
 def test_an_occurrence_is_served_once(state: State | None, digest: str, status: str | None, code: str | None) -> None:
