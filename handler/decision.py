@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from handler import faults, guards
 from handler.alarms import Alarm
 from handler.cases import hold, most_urgent
+from handler.doubt import SENDING_SECONDS, alarm_of, of_lost_worker
 from handler.errors import (
     ApiError,
     ClusterBusy,
@@ -31,13 +32,13 @@ from handler.verification import patience
 from handler.watch import observe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from handler.cases import Case
     from handler.clock import Clock, Deadline
     from handler.configuration import Cluster, Config
     from handler.emr import Gateway
-    from handler.history import History
+    from handler.history import History, Past
     from handler.ledger import Ledger
     from handler.logs import Log
     from handler.planning import Asked
@@ -97,9 +98,10 @@ class ClusterRun:
         stormy = guards.breaker_closed(self.cluster.id, entry, breaker)
         if entry.breaker_opened and stormy is not None:
             self._alarm(stormy, "breaker")
+        pasts = self._without_the_lost(entry.incidents)
         asked: dict[str, str] = {}
         for case in cases:
-            past = entry.incidents.get(case.incident)
+            past = pasts.get(case.incident)
             if case.incident in entry.ended:
                 case.outcome = Outcome.skipped(
                     "guard.ended", "its sender has called this occurrence resolved", guard="ended"
@@ -115,6 +117,28 @@ class ClusterRun:
             elif past is not None and past.parts_since:
                 case.intent = case.intent._replace(parts_since=past.parts_since)
         return [case for case in cases if case.outcome is None]
+
+    def _without_the_lost(self, pasts: Mapping[str, Past]) -> Mapping[str, Past]:
+        """The pasts of incidents; what has been SENDING for longer than a worker lives is in doubt from now on, and a redelivery says so."""
+        now = self.clock.now()
+        silent = {
+            past.operation
+            for past in pasts.values()
+            if past.state is State.SENDING and now - past.at >= SENDING_SECONDS
+        }
+        in_doubt: dict[str, Operation] = {}
+        for name in silent:
+            operation = self.ledger.get(name)
+            lost = operation and of_lost_worker(operation, self.ledger, now)
+            if lost:
+                in_doubt[name] = lost
+                self.alarms.append(alarm_of(lost, lost.reason, ""))
+        if not in_doubt:
+            return pasts
+        return {
+            key: past._replace(state=State.IN_DOUBT, settled_at=now) if past.operation in in_doubt else past
+            for key, past in pasts.items()
+        }
 
     # -- one plan: look, decide, arm, send, look again
 

@@ -19,13 +19,15 @@ from handler.configuration_file import read_config
 from handler.crew import side_by_side
 from handler.entrypoint import Function
 from handler.errors import ConfigurationError, LedgerUnavailable
+from handler.events import Event
 from handler.follow_up import MESSAGE, conclude
 from handler.history import Operation, State
 from handler.ledger import open_ledger
 from handler.observation import Observation
-from handler.operations import OpType
+from handler.operations import OpType, Request
 from handler.planning import Plan, resolve
 from handler.settings import Credentials, Endpoint, Settings
+from handler.sources import read
 from handler.steward_file import read_raw
 from handler.utc import utc_text
 from handler.verification import Verdict
@@ -580,6 +582,27 @@ def test_a_start_in_doubt_that_ended_in_a_crash_is_not_taken_for_unsent(world: W
     assert last["reason"].startswith(f"{begun}it is in doubt, and could not be settled. Its deadline passed")
     assert before in last["reason"]
     assert "now: HBASE/hmaster/172.17.0.2 started, health unavailable, last restart 2" in last["reason"]
+
+
+def test_a_redelivery_puts_in_doubt_what_no_worker_is_at_any_more(make_world: MakeWorld, url: str) -> None:
+    """By itself, not only by the follow-up: in progress as long as a worker may live, then in doubt, with one alarm."""
+    world = make_world(ledger=open_ledger(url))
+    kill(world)
+    event = restamp(sample(DOWN), world.clock.now())
+    (alert,) = [one for one in read(event) if isinstance(one, Event)]
+    (rule, *_) = [rule for rule in world.function.config.rules if rule.matches(alert.view())]
+    intent = rule.intent(alert, alert.view())
+    asked = Request(intent.cluster, intent.manner, intent.scope).digest()
+    incident = {f"{rule.name}|alertmanager:{alert.id}": asked}
+    assert world.function.ledger.arm(an_operation("op-lost", now=world.clock.now(), incidents=incident), 0)
+    for wait in (0.0, 59.0, 1.0, 60.0):
+        world.clock.sleep(wait)
+        world.deliver(event, fresh=False)
+    assert [line["code"] for line in world.outcomes()] == ["once.sending"] * 2 + ["once.in_doubt"] * 2
+    assert alarms(world) == ["operation.in_doubt"]
+    (operation,) = world.function.ledger.operations()
+    assert (operation.state, operation.code) == (State.IN_DOUBT, "worker_lost")
+    assert world.requests() == 0
 
 
 def test_a_worker_that_was_lost_is_told_of_once(world: World) -> None:
