@@ -184,12 +184,8 @@ class ClusterRun:
         if not the_plan.intents:
             return None
         cases = [case for case in by_intent.values() if case.outcome is None]
-        held = guards.within_hourly(history, self.cluster.operations_per_hour)
-        seen = None if held else self._observe(the_plan, cases)
+        seen = self._observe(the_plan, cases)
         if seen is None:
-            if held:
-                self._alarm(held, "operations_per_hour")
-                hold(cases, held)
             return None
         if not_ready := guards.cluster_ready(seen):
             hold(cases, not_ready)
@@ -204,6 +200,10 @@ class ClusterRun:
         self._tell_guards(the_plan, chosen, held_back)
         self._hold_back(held_back, chosen, by_intent)
         if not chosen:
+            return None
+        if spent := guards.within_hourly(history, self.cluster.operations_per_hour):
+            self._alarm(spent, "operations_per_hour")
+            hold(cases, spent)
             return None
         request = Request(self.cluster.id, the_plan.manner, scope_to_send(the_plan, chosen, bool(held_back or unknown)))
         served = [case for case in cases if case.outcome is None]

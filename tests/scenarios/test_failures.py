@@ -439,6 +439,27 @@ def test_what_was_not_sent_is_not_sent_as_something_else(world: World) -> None:
     assert world.requests() == 1
 
 
+def test_the_hours_budget_is_weighed_when_something_would_be_sent(make_world: MakeWorld) -> None:
+    """Who is healthy is told so, and nobody is alarmed; who is not waits, and that is said."""
+    raw, _ = read_raw(str(ROOT / "steward.yml"))
+    raw["clusters"]["emr-4zvc5mul"]["operations_per_hour"] = 1
+    world = make_world(read_config(raw))
+    kill(world)
+    world.deliver(sample(DOWN))
+    event = sample(DOWN)
+    event["alerts"][0]["labels"]["ip"] = "172.16.0.6"
+    world.clock.sleep(60)
+    world.deliver(event)
+    assert [line["code"] for line in world.outcomes()] == ["verified", "guard.healthy"]
+    assert alarms(world) == []
+    kill(world, "172.16.0.6")
+    world.clock.sleep(60)
+    world.deliver(event)
+    assert world.outcomes()[-1]["code"] == "guard.operations_per_hour"
+    assert alarms(world) == ["guard.operations_per_hour"]
+    assert world.requests() == 1
+
+
 def test_what_one_rule_could_not_do_is_not_hidden_by_another(make_world: MakeWorld) -> None:
     """One event, two rules: the outcome tells of both, and the platform's repeat does what is left, and only that."""
     raw, _ = read_raw(str(ROOT / "steward.yml"))
