@@ -318,7 +318,7 @@ class ClusterRun:
             },
             events=tuple(dict.fromkeys(case.event.id for case in served)),
             rules=tuple(dict.fromkeys(case.intent.rule for case in served)),
-            is_order=any(one.is_order for one in chosen),
+            is_order=chosen[0].is_order,
             batches=batches,
         )
 

@@ -28,6 +28,10 @@ class Plan:
     manner: Manner
     intents: tuple[Intent, ...]
 
+    @property
+    def is_order(self) -> bool:
+        return self.intents[0].is_order
+
     @cached_property
     def scope(self) -> OpScope:
         """All that is asked for, and nothing else."""
@@ -35,11 +39,15 @@ class Plan:
 
 
 def plan(intents: Iterable[Intent]) -> list[Plan]:
-    """One plan for each cluster and manner, in the order in which they were first asked for."""
-    groups: dict[tuple[str, str], list[Intent]] = {}
+    """One plan for each cluster and manner, in the order in which they were first asked for; what persons and timers ask for comes first.
+
+    Orders and needs are never one: limits and quarantine, which do not hold an order back, would not hold the needs that went with it.
+    """
+    groups: dict[tuple[str, str, bool], list[Intent]] = {}
     for intent in intents:
-        groups.setdefault((intent.cluster, intent.manner.stable), []).append(intent)
-    return [Plan(group[0].cluster, group[0].manner, tuple(group)) for group in groups.values()]
+        groups.setdefault((intent.cluster, intent.manner.stable, intent.is_order), []).append(intent)
+    plans = [Plan(group[0].cluster, group[0].manner, tuple(group)) for group in groups.values()]
+    return sorted(plans, key=lambda one: not one.is_order) if len(plans) > 1 else plans
 
 
 class Asked(NamedTuple):
@@ -60,14 +68,12 @@ class Asked(NamedTuple):
         if len(intents) == 1:
             (only,) = intents
             return cls(key, reading, manner, (only,), only.is_order, only.even_if_healthy, only.limits)
-        # Where a person or a timer asks too, the process is theirs: an alert's limits do not hold an order back.
-        deciding = [intent for intent in intents if intent.is_order] or intents
-        limits = deciding[0].limits
-        for intent in deciding[1:]:
+        limits = intents[0].limits
+        for intent in intents[1:]:
             if intent.limits is not limits:
                 limits = limits.strictest(intent.limits)
         even_if_healthy = any(intent.even_if_healthy for intent in intents)
-        return cls(key, reading, manner, tuple(intents), deciding[0].is_order, even_if_healthy, limits)
+        return cls(key, reading, manner, tuple(intents), intents[0].is_order, even_if_healthy, limits)
 
 
 def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[Intent, str]]]:

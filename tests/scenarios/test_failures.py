@@ -24,7 +24,7 @@ from handler.follow_up import MESSAGE, conclude
 from handler.history import Operation, State
 from handler.ledger import open_ledger
 from handler.observation import Observation
-from handler.operations import OpType, Request
+from handler.operations import OpScope, OpType, Request
 from handler.planning import Plan, resolve
 from handler.settings import Credentials, Endpoint, Settings
 from handler.sources import read
@@ -458,6 +458,31 @@ def test_the_hours_budget_is_weighed_when_something_would_be_sent(make_world: Ma
     assert world.outcomes()[-1]["code"] == "guard.operations_per_hour"
     assert alarms(world) == ["guard.operations_per_hour"]
     assert world.requests() == 1
+
+
+def test_an_order_beside_it_exempts_no_need_from_quarantine(make_world: MakeWorld) -> None:
+    """A payload with both: two requests, of which one is counted; and one process that both name is restarted once, by the order."""
+    raw, _ = read_raw(str(ROOT / "steward.yml"))
+    raw["rules"][0]["do"]["strategy"] = {"rolling": False}
+    world = make_world(read_config(raw))
+    kill(world)
+    alert = sample(DOWN)
+    rule = world.function.config.rules[0]
+    order = {
+        **sample("request-restart-hive"),
+        "OpScope": OpScope.of_component("HDFS", "DataNode", ["172.16.0.6", "172.16.0.7"]).to_wire(),
+        "StrategyConfig": rule.manner.strategy.to_wire() if rule.manner.strategy else {},
+    }
+    both = {**alert["alerts"][0], "labels": {**alert["alerts"][0]["labels"], "ip": "172.16.0.7"}, "fingerprint": "both"}
+    kill(world, "172.16.0.7")
+    world.deliver([{**alert, "alerts": [*alert["alerts"], both]}, order])
+    operations = world.function.ledger.operations()
+    assert sorted((one.is_order, sorted(one.before)) for one in operations) == [
+        (False, ["HDFS/datanode/172.16.0.5"]),
+        (True, ["HDFS/datanode/172.16.0.6", "HDFS/datanode/172.16.0.7"]),
+    ]
+    history = world.function.ledger.history("emr-4zvc5mul", world.clock.now(), quarantine_within=3600)
+    assert history.restarts == {"HDFS/datanode/172.16.0.5": 1}
 
 
 def test_what_one_rule_could_not_do_is_not_hidden_by_another(make_world: MakeWorld) -> None:
