@@ -11,6 +11,7 @@ import threading
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from handler.errors import LedgerUnavailable
 from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State, Unsent
@@ -76,7 +77,7 @@ class SqliteLedger:
         self._path = path
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._pid = 0
+        _ledgers.add(self)
         #: Which file the connection is to.
         self._file: tuple[int, int] | None = None
         #: What ``synchronous`` is set to; None where it is not known.
@@ -458,12 +459,27 @@ class SqliteLedger:
 
     def close(self) -> None:
         with self._lock:
-            if self._connection is not None and self._pid == os.getpid():
+            if self._connection is not None:
                 self._connection.close()
             self._connection = None
 
     def __del__(self) -> None:
         self.close()
+
+    def before_fork(self) -> None:
+        """Wait for what is under way, and let go of the file.
+
+        SQLite notes in memory which locks the process has. A fork copies the notes and not the locks: both connections would be wrong about what
+        the other may do, and closing the one would take the other's locks.
+        """
+        self._lock.acquire()
+        if self._file is not None:
+            self.close()
+
+    def after_fork(self, *, is_child: bool) -> None:
+        if is_child and self._file is None:  # in memory: the child has a ledger of its own, and an empty one
+            self._connection = None
+        self._lock.release()
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -504,10 +520,9 @@ class SqliteLedger:
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: {error}") from None
 
     def _open(self, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
-        # A connection must not cross a fork: SQLite's locks are the process's.
         known = self._connection
         is_memory = self._path == ":memory:"
-        if known is not None and self._pid == os.getpid():
+        if known is not None:
             if is_memory or _identity(self._path) == self._file:
                 return known
             self.close()  # it was deleted or replaced: whoever opens it now does not see what is written there
@@ -523,7 +538,7 @@ class SqliteLedger:
         except BaseException:
             db.close()
             raise
-        self._connection, self._pid, self._is_durable = db, os.getpid(), None
+        self._connection, self._is_durable = db, None
         self._file = None if is_memory else _identity(self._path)
         return db
 
@@ -558,6 +573,28 @@ class SqliteLedger:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+
+
+_ledgers: WeakSet[SqliteLedger] = WeakSet()
+_forking: list[SqliteLedger] = []
+
+
+def _before_fork() -> None:
+    _forking[:] = list(_ledgers)
+    for ledger in _forking:
+        ledger.before_fork()
+
+
+def _after_fork(*, is_child: bool) -> None:
+    while _forking:
+        _forking.pop().after_fork(is_child=is_child)
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=partial(_after_fork, is_child=False),
+    after_in_child=partial(_after_fork, is_child=True),
+)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -510,6 +510,43 @@ def test_processes_share_a_ledger_and_one_arms(url: str) -> None:
     assert results.empty()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_takes_no_connection_along(url: str) -> None:
+    """Neither is the child's use of the ledger the parent's, nor its end; and what another thread was at is over before."""
+    ledger = open_ledger(url)
+    armed(ledger, "before", targets=("a/b/0",))
+    busy, done = threading.Event(), threading.Event()
+
+    def keep_busy() -> None:
+        busy.set()
+        while not done.wait(0.001):
+            ledger.end(CLUSTER, ["x"], NOW)
+
+    thread = threading.Thread(target=keep_busy)
+    thread.start()
+    busy.wait()
+    child = os.fork()
+    if not child:  # nothing of the test's may run here
+        try:
+            names = [os.readlink(f"/dev/fd/{fd}") for fd in os.listdir("/dev/fd") if _is_there(fd)]
+            is_free = not any("ledger.db" in name for name in names)
+            armed(ledger, "in the child", targets=("a/b/1",))
+            ledger.close()
+            os._exit(0 if is_free else 3)
+        except BaseException:
+            os._exit(4)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    done.set()
+    thread.join()
+    armed(ledger, "after", targets=("a/b/2",))
+    assert {one.id for one in ledger.open_operations()} == {"before", "in the child", "after"}
+    ledger.close()
+
+
+def _is_there(fd: str) -> bool:
+    return os.path.islink(f"/dev/fd/{fd}")
+
+
 def _arm_and_wait(url: str, ready: Any) -> None:
     ledger = open_ledger(url)
     ready.put(ledger.arm(an_operation("op-1"), version(ledger)))
