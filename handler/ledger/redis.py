@@ -293,6 +293,7 @@ class RedisLedger:
         def look(client: Any) -> list[str]:
             client.ping()
             append, policy = setting(client, "appendonly"), setting(client, "maxmemory-policy")
+            sync = setting(client, "appendfsync")
             warnings = []
             if append is None or policy is None:
                 warnings.append(
@@ -303,6 +304,11 @@ class RedisLedger:
                 warnings.append(
                     f"redis {self._where} keeps no append-only file: after its crash, what was sent would be forgotten "
                     "and could be sent again; set appendonly yes"
+                )
+            if append == "yes" and sync == "no":
+                warnings.append(
+                    f"redis {self._where} leaves it to its system when the append-only file reaches the disk (appendfsync no): after a "
+                    "crash of its machine, half a minute of what was sent could be sent again; set appendfsync everysec, or always"
                 )
             if policy not in (None, "noeviction"):
                 warnings.append(

@@ -219,7 +219,12 @@ def test_a_full_redis_takes_nothing(redis_server: RedisServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "says"), [({"appendonly": "no"}, "append-only"), ({"maxmemory_policy": "allkeys-lru"}, "evict")]
+    ("setting", "says"),
+    [
+        ({"appendonly": "no"}, "append-only"),
+        ({"appendfsync": "no"}, "appendfsync"),
+        ({"maxmemory_policy": "allkeys-lru"}, "evict"),
+    ],
 )
 def test_a_redis_that_would_forget_is_warned_of(redis_server: RedisServer, setting: dict[str, str], says: str) -> None:
     """At start-up: what would make a restart happen twice."""
