@@ -201,7 +201,7 @@ def _cloud(plan_needs: int, began: float, faults: float, pipe: Connection) -> No
         pipe.send(
             (
                 Counter(f"{one.cluster}/{target.ip}" for one in cloud.operations for target in one.targets),
-                {one.request_id for one in cloud.requests if one.action == ACTION and one.error is None},
+                {one.request_id: {f"{one.cluster}/{target.ip}" for target in one.targets} for one in cloud.operations},
             )
         )
 
@@ -330,8 +330,8 @@ class Storm:
                     function.handle(alertmanager(name, ip, self.plan.began), context)
         return list(function.ledger.operations(most=1_000_000))
 
-    def check(self, operations: list[Any], carried_out: Counter[str], taken: set[str]) -> None:
-        """Hold the ledger against the cloud."""
+    def check(self, operations: list[Any], carried_out: Counter[str], requests: dict[str, set[str]]) -> None:
+        """Hold the ledger against the cloud; ``requests``: what each request that it carried out was about, by RequestId."""
         needs = {f"{name}/{ip}" for name, addresses in clusters(self.plan.needs).items() for ip in addresses}
         for need, times in carried_out.items():
             if times > 1:
@@ -343,8 +343,9 @@ class Storm:
             names = {f"{one.cluster}/{key.rpartition('/')[2]}" for key in one.before}
             if one.state in (State.ACCEPTED, State.VERIFIED) and not names <= set(carried_out):
                 self.broken.append(f"{one.id} is {one.state}, and was not carried out")
-            if one.request_id and one.state is State.ACCEPTED and one.request_id not in taken:
-                self.broken.append(f"{one.id} has a RequestId that the cloud never gave")
+            is_taken = one.state in (State.ACCEPTED, State.VERIFIED) and one.request_id
+            if is_taken and requests.get(one.request_id) != names:
+                self.broken.append(f"{one.id} is {one.state}, and its RequestId is not that of its request")
         written = Counter(record.event for record in open_ledger(self.plan.ledger).records(most=1_000_000))
         for event, times in self.outcomes.items():
             # Each need is delivered once more at the end; and what a killed worker had written down, it could not say.
@@ -406,8 +407,8 @@ def run(
             say(f"  {count} deliveries in {taken:.1f} s; following up")
             operations = storm.settle()
             pipe.send("end")
-            carried_out, ids = pipe.recv()
-            storm.check(operations, carried_out, ids)
+            carried_out, requests = pipe.recv()
+            storm.check(operations, carried_out, requests)
         finally:
             cloud.kill()
             cloud.join()

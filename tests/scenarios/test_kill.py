@@ -6,6 +6,7 @@ For each step: how often the cloud carried the request out after the redelivery,
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import threading
@@ -73,6 +74,11 @@ def stop_when_signed() -> None:
     flight.note_sent = stopped
 
 
+def die_when_sent() -> None:
+    """With the request's last byte handed over, and nothing read of its answer."""
+    http.client.HTTPConnection.getresponse = lambda *_: die()  # type: ignore[method-assign, assignment]
+
+
 def lose() -> None:
     raise LedgerUnavailable("its reply was lost")
 
@@ -84,6 +90,7 @@ STEPS: dict[str, tuple[str, str, Any, Any]] = {
     "before the first byte": ("gateway", "start_stop", die, None),
     "stopped before signing": ("gateway", "start_stop", stop, None),
     "stopped before the first byte": ("gateway", "start_stop", stop_when_signed, None),
+    "before the answer": ("gateway", "start_stop", die_when_sent, None),
     "after the answer": ("gateway", "start_stop", None, die),
     "before settle": ("ledger", "settle", die, None),
     "after settle": ("ledger", "settle", None, die),
@@ -137,6 +144,7 @@ ONCE = (1, State.VERIFIED)
         ("before arm", True, 1, ONCE),
         ("after arm", True, 0, NEVER),
         ("before the first byte", True, 0, NEVER),
+        ("before the answer", True, 1, ONCE),
         ("after the answer", True, 1, ONCE),
         ("before settle", True, 1, ONCE),
         ("after settle", True, 1, ONCE),
@@ -156,6 +164,10 @@ def test_a_worker_that_dies_restarts_nothing_twice(
     assert worker.exitcode == (-signal.SIGKILL if dies else 0)
     function = plan.function(storm.LeapingClock(plan.began))
     again(function, plan)
+    for _ in range(100 * on_redelivery):  # what was sent is read, whoever died
+        if server.cloud.operations:
+            break
+        time.sleep(0.02)
     assert len(server.cloud.operations) == on_redelivery
     if (on_redelivery, dies) == (0, True):
         assert [one.state for one in function.ledger.open_operations()] == [State.SENDING]
