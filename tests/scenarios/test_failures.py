@@ -17,7 +17,6 @@ from handler.cloud import MOST_MESSAGE, CloudApi
 from handler.configuration import AlarmSettings, Chat, EventBus
 from handler.configuration_file import read_config
 from handler.crew import side_by_side
-from handler.entrypoint import Function
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.events import Event
 from handler.follow_up import MESSAGE, conclude
@@ -332,39 +331,6 @@ def loosened(limits: dict[str, Any]) -> Any:
     raw, _ = read_raw(str(ROOT / "steward.yml"))
     raw["rules"][0]["limits"] = limits
     return read_config(raw)
-
-
-def test_a_share_serves_a_part_and_escalates_once(make_world: MakeWorld) -> None:
-    """20 DataNodes, 20 %: 15 alerts at 15 cold instances restart 4, hold 11 with the reason, and say so once."""
-    config = loosened({"cooldown": "15m", "max_nodes": 20, "max_share": "20%"})
-    shared = open_ledger("sqlite:///:memory:")
-    world = make_world(config, ledger=shared)
-    ips = [f"10.9.0.{n}" for n in range(20)]
-    world.cloud.remove_cluster("emr-4zvc5mul")
-    world.cloud.add_cluster("emr-4zvc5mul", {"HDFS": {"DataNode": ips}}, region="ap-guangzhou", transition_seconds=0.0)
-    for ip in ips[:15]:
-        process = world.cloud.process("emr-4zvc5mul", "DataNode", ip)
-        process.kill()
-        process.refuse_to_recover()
-    for ip in ips[:15]:
-        event = sample(DOWN)
-        event["alerts"][0]["labels"]["ip"] = ip
-        event["alerts"][0]["fingerprint"] = ip
-        cold = Function(
-            world.function.settings,
-            config,
-            env=world.env,
-            clock=world.clock,
-            ledger=shared,
-            transport=lambda: CloudAdapter(world.cloud),
-            write=world.function._write,
-        )
-        world.function = cold
-        world.deliver(event, time_limit_ms=2100)
-    assert world.requests() == 4
-    codes = [line["code"] for line in world.outcomes()]
-    assert codes.count("guard.max_share") == 11
-    assert alarms(world).count("guard.max_share") == 1
 
 
 @pytest.mark.parametrize(("digest", "code"), [("", "once.sending"), ("d" * 64, "once.conflict")])

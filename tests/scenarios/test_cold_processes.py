@@ -1,0 +1,117 @@
+"""Fifteen alerts at fifteen cold instances, each a process of its own, at once; and the recovery that follows."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from handler.clock import SystemClock
+from handler.configuration import Config
+from handler.entrypoint import Function
+from handler.history import State
+from handler.ledger import open_ledger
+from handler.settings import Endpoint, Settings
+from harness.clock import VirtualClock
+from harness.cloud.server import CloudServer
+from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
+from harness.emulator import timer_event
+from harness.needs import alertmanager, restarting
+from harness.storm import SPAWN
+
+CLUSTER = "emr-00000000"
+NODES = [f"10.0.0.{node + 1}" for node in range(20)]
+DEAD = NODES[:15]
+#: 20 % of 20.
+MOST = 4
+
+
+def config() -> Config:
+    limits = {"max_nodes": 20, "max_share": 0.2, "max_event_age": "24h", "cooldown": "15m"}
+    return restarting([CLUSTER], limits=limits, operations_per_hour=100)
+
+
+def instance(url: str, endpoint: str, clock: Any, write: Any) -> Function:
+    """A function that has served nothing yet."""
+    return Function(
+        Settings(endpoint=Endpoint.parse(endpoint)),
+        config(),
+        env={"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY},
+        clock=clock,
+        ledger=open_ledger(url),
+        write=write,
+    )
+
+
+def _serve(url: str, endpoint: str, began: float, ip: str, together: Any, said: Any) -> None:
+    """One instance's life: an alert, and what was logged of it, as it is logged."""
+
+    def write(text: str) -> None:
+        for line in text.splitlines():
+            row = json.loads(line)
+            if row["event"] in ("steward.request", "steward.outcome", "steward.alarm"):
+                said.put((ip, row["event"], row.get("code", "")))
+
+    function = instance(url, endpoint, SystemClock(), write)
+    together.wait()
+    function.handle(alertmanager(CLUSTER, ip, began), {"time_limit_in_ms": 60_000})
+
+
+def come_up(cloud: Cloud) -> None:
+    """Those that were restarted are well again."""
+    for target in {target for one in cloud.operations for target in one.targets}:
+        target.recover()
+
+
+def test_a_fifth_at_a_time_whoever_comes_and_all_in_the_end(url: str) -> None:
+    """20 DataNodes, 15 dead, a share of 20 %: 4 are restarted, 11 held with the reason, and one alarm; then repeats and follow-ups bring all back."""
+    clock = VirtualClock(time.time())
+    began = clock.now()
+    cloud = Cloud(clock, transition_seconds=0.0)
+    cloud.add_cluster(CLUSTER, {"HDFS": {"DataNode": NODES}})
+    for ip in DEAD:
+        cloud.process(CLUSTER, "DataNode", ip).kill()
+        cloud.process(CLUSTER, "DataNode", ip).refuse_to_recover()  # restarted at once, and up when the test says so
+    with CloudServer(cloud, signed_by=SystemClock()) as server:
+        together, said = SPAWN.Barrier(len(DEAD)), SPAWN.Queue()
+        processes = [SPAWN.Process(target=_serve, args=(url, server.url, began, ip, together, said)) for ip in DEAD]
+        for process in processes:
+            process.start()
+        rows: list[tuple[str, str, str]] = []
+        while sum(event in ("steward.request", "steward.outcome") for _, event, _ in rows) < len(DEAD):
+            rows.append(said.get(timeout=60))
+        sent = {ip for ip, event, _ in rows if event == "steward.request"}
+        held = {ip for ip, event, code in rows if (event, code) == ("steward.outcome", "guard.max_share")}
+        assert (len(sent), len(held)) == (MOST, len(DEAD) - MOST)
+        assert sum(len(one.targets) for one in cloud.operations) <= MOST
+
+        come_up(cloud)
+        for process in processes:
+            process.join(60)
+            assert process.exitcode == 0
+        while not said.empty():
+            rows.append(said.get())
+        assert {ip for ip, event, code in rows if (event, code) == ("steward.outcome", "verified")} == sent
+        assert [code for _, event, code in rows if event == "steward.alarm"] == ["guard.max_share"]
+        assert sorted(target.ip for one in cloud.operations for target in one.targets) == sorted(sent)
+
+        # Recovery: the sender repeats what is not resolved.
+        for _ in range(10):
+            dead = [ip for ip in DEAD if not cloud.process(CLUSTER, "DataNode", ip).is_running]
+            for ip in dead:
+                function = instance(url, server.url, clock, lambda text: None)
+                function.handle(alertmanager(CLUSTER, ip, began), {"time_limit_in_ms": 2000})
+                open_ = function.ledger.open_operations()
+                assert sum(len(one.before) for one in open_) <= MOST
+                function.ledger.close()
+            come_up(cloud)
+            clock.advance(60)
+            follower = instance(url, server.url, clock, lambda text: None)
+            follower.handle(timer_event("follow-up", "steward:follow-up", clock.now()), {"time_limit_in_ms": 30_000})
+            if not dead:
+                break
+        restarted = [target.ip for one in cloud.operations for target in one.targets]
+        assert sorted(restarted) == sorted(DEAD)
+        assert all(cloud.process(CLUSTER, "DataNode", ip).is_running for ip in NODES)
+        assert {one.state for one in follower.ledger.operations()} == {State.VERIFIED}
+        follower.ledger.close()
