@@ -381,13 +381,14 @@ class _Reader:
 
     def _freeze(self, path: str, shape: Any, clusters: Mapping[str, Cluster]) -> Freeze:
         zone = shape.get("time_zone")
-        start = self._moment(f"{path}.from", shape["from"], zone)
-        end = self._moment(f"{path}.to", shape["to"], zone)
+        start = self._moment(f"{path}.from", shape["from"], zone, min)
+        end = self._moment(f"{path}.to", shape["to"], zone, max)
         if start >= end > 0:
             self._problem(path, "ends before it begins", "`to` is later than `from`")
         return Freeze(start, end, shape["reason"], self._named(path, shape, clusters))
 
-    def _moment(self, path: str, text: str, zone: str | None) -> float:
+    def _moment(self, path: str, text: str, zone: str | None, which: Callable[..., float]) -> float:
+        """Seconds since the epoch; where clocks are changed an hour is twice or never: ``which`` (min, max) of the two that may be meant."""
         import datetime
 
         try:
@@ -400,7 +401,7 @@ class _Reader:
                 self._problem(path, f"{text!r} names no time zone", "add +08:00, or time_zone: Asia/Shanghai")
                 return 0.0
             moment = moment.replace(tzinfo=self._zone(path.rpartition(".")[0] + ".time_zone", zone))
-        return moment.timestamp()
+        return which(moment.replace(fold=0).timestamp(), moment.replace(fold=1).timestamp())
 
     def _zone(self, path: str, name: str) -> Any:
         import datetime

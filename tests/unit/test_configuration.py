@@ -520,3 +520,20 @@ def test_all_op_types_stand_in_the_documents() -> None:
     ]
     assert [word for word in words if word not in readme] == []
     assert steward_file.__doc__
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "hours"),
+    [
+        ("2027-03-27T12:00:00", "2027-03-28T12:00:00", 23),  # an hour of the night is left out
+        ("2027-10-30T12:00:00", "2027-10-31T12:00:00", 25),  # and comes twice
+        ("2027-10-31T02:30:00", "2027-10-31T04:00:00", 2.5),  # from the first of the two
+        ("2027-10-31T01:00:00", "2027-10-31T02:30:00", 2.5),  # to the second
+        ("2027-03-28T01:00:00", "2027-03-28T02:30:00", 1.5),  # which is never: as long as it may be meant
+    ],
+)
+def test_a_freeze_over_a_change_of_clocks_is_as_long_as_it_may_be_meant(begin: str, end: str, hours: float) -> None:
+    """By the clock of its time zone; where an hour is twice or never, rather too long than too short."""
+    freezes = [{"from": begin, "to": end, "time_zone": "Europe/Berlin", "reason": "r"}]
+    (freeze,) = read_config(changed("safety", {"freezes": freezes})).safety.freezes
+    assert freeze.end - freeze.start == hours * 3600
