@@ -89,13 +89,14 @@ def guards() -> list[Mutation]:
 
 SQLITE = "handler/ledger/sqlite.py"
 SCRIPTS = "handler/ledger/scripts.py"
+REDIS = "handler/ledger/redis.py"
 LISTED = (
     Mutation("SQLite arms on any past", SQLITE, "if self._version(db, cluster) != version:", "if False:", LEDGER),
     Mutation(
         "SQLite arms a known incident",
         SQLITE,
-        "if any(past.state is not State.NOT_SENT for past",
-        "if any(False for past",
+        "if not all(past.leaves_its_incident_open for past in known.values()):",
+        "if False:",
         LEDGER,
     ),
     Mutation(
@@ -127,10 +128,132 @@ LISTED = (
         LEDGER,
     ),
     Mutation(
+        "SQLite counts no restart for quarantine",
+        SQLITE,
+        "if operation.is_restart_for_a_need:",
+        "if False:",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "SQLite counts restarts of any age",
+        SQLITE,
+        "WHERE r.cluster = ? AND r.at > ? AND",
+        "WHERE r.cluster = ? AND r.at <> ? AND",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "SQLite counts restarts from before a release",
+        SQLITE,
+        "AND r.at > COALESCE(q.released_at, 0) ",
+        "",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "SQLite counts restarts from before a quarantine that is over",
+        SQLITE,
+        "AND r.at > CASE WHEN q.until <= ? THEN q.until ELSE 0 END",
+        "AND ? > 0",
+        LEDGER[:1],
+    ),
+    Mutation("SQLite escalates a quarantine again", SQLITE, "if row and row[0] > now:", "if False:", LEDGER[:1]),
+    Mutation(
+        "SQLite's breaker closes before its time",
+        SQLITE,
+        "and abs(now - opened_at) >= breaker.close_after",
+        "and True",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "SQLite's breaker closes in the storm",
+        SQLITE,
+        "and count <= max(1, breaker.intents / 2)",
+        "and True",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "SQLite counts an intent for as long as it is repeated",
+        SQLITE,
+        "INSERT OR IGNORE INTO intents",
+        "INSERT OR REPLACE INTO intents",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "SQLite does not know what is ended",
+        SQLITE,
+        "return frozenset(key for key, origin in incidents.items() if origin in over)",
+        "return frozenset()",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "SQLite forgets what is open",
+        SQLITE,
+        'f"DELETE FROM operations WHERE settled_at < ? AND state NOT IN ({_OPEN})",  # noqa: S608 - constants',
+        '"DELETE FROM operations WHERE settled_at < ?",',
+        LEDGER[:1],
+    ),
+    Mutation("SQLite gives tokens that are not there", SQLITE, "if wait > most_wait:", "if False:", LEDGER[:1]),
+    Mutation(
+        "SQLite takes no token",
+        SQLITE,
+        "(bucket, tokens - 1, max(now, at))",
+        "(bucket, tokens, max(now, at))",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "SQLite follows up the newest first",
+        SQLITE,
+        "WHERE state IN ({_OPEN}) ORDER BY armed_at, id",
+        "WHERE state IN ({_OPEN}) ORDER BY id",
+        GUARDED_BY[1:2],
+    ),
+    Mutation("SQLite's file goes along with a fork", SQLITE, "    before=_before_fork,\n", "", LEDGER[:1]),
+    Mutation(
+        "an occurrence is served once, whatever was left of it",
+        "handler/history.py",
+        "(self.parts_since > 0 and self.state in ENDED)",
+        "False",
+        ("tests/scenarios/test_parts.py",),
+    ),
+    Mutation(
+        "retries have no budget",
+        "handler/sending.py",
+        "        if taken is None:\n            return False\n",
+        "",
+        GUARDED_BY[1:2],
+    ),
+    Mutation(
+        "the follow-up begins what it has no time for",
+        "handler/follow_up.py",
+        " and deadline.remaining() >= SECONDS_TO_LOOK:",
+        ":",
+        GUARDED_BY[1:2],
+    ),
+    Mutation(
+        "a redelivery leaves it to the follow-up that a worker is lost",
+        "handler/decision.py",
+        "pasts = self._without_the_lost(entry.incidents)",
+        "pasts = entry.incidents",
+        GUARDED_BY[1:2],
+    ),
+    Mutation(
+        "a fault in one cluster is everybody's",
+        "handler/decision.py",
+        "        except Exception as error:\n",
+        "        except ZeroDivisionError as error:\n",
+        GUARDED_BY[1:2],
+    ),
+    Mutation(
+        "orders and needs go together",
+        "handler/planning.py",
+        "(intent.cluster, intent.manner.stable, intent.is_order)",
+        "(intent.cluster, intent.manner.stable, True)",
+        GUARDED_BY[1:2],
+    ),
+    Mutation(
         "the flight says that nothing was sent",
         "handler/flight.py",
-        "                raise Abandoned\n            self._sent = True",
-        "                raise Abandoned",
+        'too late to send")\n            self._sent = True',
+        'too late to send")',
         GATEWAY,
     ),
     Mutation(
@@ -185,7 +308,7 @@ ON_REDIS = (
         LEDGER,
     ),
     Mutation(
-        "Redis arms a known incident", SCRIPTS, "if past and state_of(past) ~= 'NOT_SENT' then return 0 end", "", LEDGER
+        "Redis arms a known incident", SCRIPTS, "if past and not leaves_open(past, since) then return 0 end", "", LEDGER
     ),
     Mutation(
         "Redis arms a busy target",
@@ -200,6 +323,78 @@ ON_REDIS = (
         'json.dumps([state.value, owner])[:-1] + ","',
         'json.dumps([state.value])[:-1] + ","',
         LEDGER,
+    ),
+    Mutation(
+        "Redis forgets what touched a process", SCRIPTS, "if has_touched(last) then before = last end", "", LEDGER[:1]
+    ),
+    Mutation(
+        "Redis counts no restart for quarantine",
+        SCRIPTS,
+        "for i = 7, #ARGV do redis.call('ZADD', S .. 'restarts:' .. cluster, now, id .. '|' .. ARGV[i]) end",
+        "",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "Redis counts restarts of any age",
+        SCRIPTS,
+        "'(' .. ARGV[3], '+inf', 'WITHSCORES'",
+        "0, '+inf', 'WITHSCORES'",
+        LEDGER[:1],
+    ),
+    Mutation("Redis counts restarts from before a release", REDIS, "in _pairs(released):", "in ():", LEDGER[:1]),
+    Mutation(
+        "Redis counts restarts from before a quarantine that is over",
+        REDIS,
+        "for target, at in until.items() if at <= now}",
+        "for target, at in until.items() if at < 0}",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "Redis escalates a quarantine again",
+        SCRIPTS,
+        "if held and tonumber(held) > tonumber(ARGV[3]) then return 0 end",
+        "",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "Redis's breaker closes before its time",
+        SCRIPTS,
+        "math.abs(now - opened_at) >= tonumber(ARGV[4]) and count",
+        "count",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "Redis's breaker closes in the storm", SCRIPTS, " and count <= math.max(1, most / 2) then", " then", LEDGER[:1]
+    ),
+    Mutation(
+        "Redis counts an intent for as long as it is repeated",
+        SCRIPTS,
+        "intents, 'NX', unpack(",
+        "intents, unpack(",
+        LEDGER[:1],
+    ),
+    Mutation("Redis does not know what is ended", SCRIPTS, "  if is_ended then\n", "  if false then\n", LEDGER[:1]),
+    Mutation(
+        "Redis forgets what is open",
+        SCRIPTS,
+        "if is_open(ARGV[5]) then redis.call('ZADD', S .. 'open'",
+        "if false then redis.call('ZADD', S .. 'open'",
+        LEDGER[:1],
+    ),
+    Mutation(
+        "Redis gives tokens that are not there",
+        SCRIPTS,
+        "if wait > tonumber(ARGV[5]) then return false end",
+        "",
+        LEDGER[:1],
+    ),
+    Mutation("Redis takes no token", SCRIPTS, "keep(tokens - 1, ", "keep(tokens, ", LEDGER[:1]),
+    Mutation(
+        "Redis opens a ledger of any version",
+        REDIS,
+        "if version != str(SCHEMA_VERSION):",
+        "if False:",
+        ("tests/contract/test_ledger_faults.py",),
     ),
     Mutation(
         "Redis settles from any state",

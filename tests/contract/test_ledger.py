@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -254,7 +255,8 @@ def test_the_breaker_opens_and_closes_with_hysteresis(ledger: Ledger) -> None:
     assert (opened.breaker_is_open, opened.breaker_opened, opened.intents_in_window) == (True, True, 4)
     assert not enter(ledger, "e", most=3).breaker_opened
     assert enter(ledger, "f", now=NOW + 400, most=3).breaker_is_open  # quiet, but too early
-    assert not enter(ledger, "g", now=NOW + 1000, most=3).breaker_is_open
+    assert enter(ledger, *"ghi", now=NOW + 900, most=3).breaker_is_open  # late enough, but not quiet
+    assert not enter(ledger, "j", now=NOW + 1300, most=3).breaker_is_open
 
 
 def test_a_breaker_of_one_intent_closes(ledger: Ledger) -> None:
@@ -508,6 +510,32 @@ def test_processes_share_a_ledger_and_one_arms(url: str) -> None:
         worker.join()
     assert sorted(rounds) == list(range(30))
     assert results.empty()
+
+
+def _take_in_a_process(url: str, barrier: Any, results: Any) -> None:
+    ledger = open_ledger(url)
+    ledger.get("none")
+    barrier.wait()
+    used, end = [], time.time() + 1.5
+    while (now := time.time()) < end:
+        if ledger.take("b", now, rate=10, burst=5, most_wait=0.0) is not None:
+            used.append(now)
+    results.put(used)
+
+
+def test_two_processes_share_a_bucket(url: str) -> None:
+    """Both take as fast as they can: together they are not given more than it holds, nor kept from it."""
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(2), spawn.Queue()
+    workers = [spawn.Process(target=_take_in_a_process, args=(url, barrier, results)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    used = sorted(at for _ in workers for at in results.get(timeout=60))
+    for worker in workers:
+        worker.join()
+    for count, at in enumerate(used, 1):
+        assert count <= 5 + 10 * (at - used[0]) + 1  # whoever read the clock first may come second
+    assert len(used) >= 15
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +14,18 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler import decision, entrypoint
+from handler.clock import Deadline
 from handler.cloud import MOST_MESSAGE, CloudApi
-from handler.configuration import AlarmSettings, Chat, EventBus
+from handler.configuration import AlarmSettings, Chat, Cluster, EventBus
 from handler.configuration_file import read_config
-from handler.crew import side_by_side
+from handler.crew import SIDE_BY_SIDE, side_by_side
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.events import Event
-from handler.follow_up import MESSAGE, conclude
+from handler.follow_up import MESSAGE, SECONDS_TO_LOOK, FollowUp, conclude
 from handler.history import Operation, State
 from handler.ledger import open_ledger
-from handler.observation import Observation
+from handler.logs import Log
+from handler.observation import Observation, Reading
 from handler.operations import OpScope, OpType, Request
 from handler.planning import Plan, resolve
 from handler.settings import Credentials, Endpoint, Settings
@@ -30,10 +33,12 @@ from handler.sources import read
 from handler.steward_file import read_raw
 from handler.utc import utc_text
 from handler.verification import Verdict
+from harness.clock import VirtualClock
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
 from harness.emulator import function_url_event, restamp, timer_event
 from harness.fixtures import MakeWorld, sample
+from harness.needs import restarting
 from harness.world import World
 from tests.operations import an_operation
 
@@ -204,6 +209,29 @@ def test_a_throttled_request_is_sent_again_with_a_pause(world: World, code: str)
     world.deliver(sample(DOWN))
     assert world.outcomes()[0]["outcome"] == "done"
     assert world.outcomes()[0]["attempts"] == 3
+    assert world.requests() == 1
+
+
+def test_when_the_shared_budget_of_retries_is_empty_nothing_is_sent_again(world: World) -> None:
+    """A storm of throttled requests is not multiplied by its retries; the budget fills up again."""
+    adapter = faulty(world)
+    sent = []
+    for number in range(8):
+        world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+        event = sample(DOWN)
+        event["alerts"][0]["fingerprint"] = f"storm-{number}"
+        before = len(adapter.faults.met)
+        adapter.faults.add(Fault.throttle(4, action=ACTION))
+        world.deliver(event, retries=0)
+        adapter.faults.clear()
+        sent.append(len(adapter.faults.met) - before)
+    assert sent[:2] == [4, 4]
+    assert sent[-2:] == [1, 1]
+    # Ten at once, and one in two seconds; each of the first ones waited for its turn.
+    assert sum(sent) - len(sent) <= 10 + 0.5 * 8 * 10
+    assert {operation.state for operation in world.function.ledger.operations()} == {State.NOT_SENT}
+    world.clock.sleep(30)
+    world.deliver(sample(DOWN))
     assert world.requests() == 1
 
 
@@ -648,6 +676,48 @@ def test_a_look_that_fails_at_the_deadline_is_not_the_last(world: World, looks_f
     (operation,) = world.function.ledger.operations()
     assert operation.state is state
     assert alarms(world) == ["operation.timed_out"] * (state is State.TIMED_OUT)
+
+
+class Slow:
+    """Clusters that all take ten seconds to look at; who was looked at."""
+
+    def __init__(self, clock: VirtualClock, at_once: int) -> None:
+        self.looked: list[str] = []
+        self._clock = clock
+        self._begun = threading.Barrier(at_once, action=lambda: clock.advance(10))
+
+    def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
+        self.looked.append(cluster.id)
+        self._begun.wait(20)
+        return 2
+
+    def processes(self, cluster: Cluster, service: str, deadline: Deadline) -> tuple[Reading, ...]:
+        return ()
+
+    def start_stop(self, cluster: Cluster, request: Request, deadline: Deadline) -> str:
+        raise AssertionError("the follow-up sends nothing")
+
+
+def test_the_follow_up_begins_with_the_oldest_and_nothing_for_which_no_time_is_left() -> None:
+    """Of forty clusters with an open operation, the thirty-two whose are the oldest; the next round begins with the others."""
+    clock = VirtualClock()
+    ledger = open_ledger("sqlite:///:memory:")
+    names = [f"emr-{number:08d}" for number in range(40)]
+    for number in (number * 7 % 40 for number in range(40)):
+        operation = an_operation(f"op-{40 - number:02}", cluster=names[number], now=clock.now() - 100 + number)
+        assert ledger.arm(operation, 0)
+        assert ledger.settle(operation.moved(State.ACCEPTED, clock.now()), State.SENDING)
+    gateway = Slow(clock, SIDE_BY_SIDE)
+    follow_up = FollowUp(
+        restarting(names, limits={}),
+        gateway,
+        ledger,
+        clock,
+        Log(lambda text: None, clock),
+    )
+    counts, _ = follow_up.run(Deadline(clock, 10 + SECONDS_TO_LOOK / 2))
+    assert sorted(gateway.looked) == names[:SIDE_BY_SIDE]
+    assert counts == {"ACCEPTED": 40}
 
 
 def test_a_rolling_restart_tells_its_progress_and_ends_once(make_world: MakeWorld) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations import LISTED, ROOT, Mutation, guards
+from tests.mutations import LISTED, ON_REDIS, ROOT, Mutation, guards
 
 
-@pytest.mark.parametrize("mutation", [*guards(), *LISTED], ids=lambda mutation: mutation.name)
+@pytest.mark.parametrize("mutation", [*guards(), *LISTED, *ON_REDIS], ids=lambda mutation: mutation.name)
 def test_each_mutation_fits_once(mutation: Mutation, tmp_path: Path) -> None:
     """And changes the file."""
     copy = tmp_path / mutation.file
