@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,7 +19,7 @@ from handler.clock import SystemClock
 from handler.entrypoint import Function
 from handler.errors import ConfigurationError
 from handler.ledger import Ledger, open_ledger
-from handler.settings import Mode, Settings
+from handler.settings import Endpoint, Mode, Settings
 from handler.steward_file import load
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
@@ -57,21 +58,32 @@ def user_ledger(*, fake: bool | None = None) -> Ledger:
 
 
 def user_ledger_url(*, fake: bool) -> str:
-    """STEWARD_LEDGER, else a file in ``.steward`` in this folder, which is made.
+    """STEWARD_LEDGER, else a file in ``.steward`` in this folder, which is made: ``ledger.db`` for the cloud itself.
 
-    What happened on a fake cluster proves nothing of a real one, and must hold nothing back there: it has a file of its own.
+    What happened on a fake cluster proves nothing of a real one, and must hold nothing back there. So the private fake has a file of its
+    own, and so has each endpoint that is not the cloud's, named by its host and port.
     """
     url = os.environ.get("STEWARD_LEDGER")
     if url is None:
         Path(".steward").mkdir(exist_ok=True)
-        url = f"sqlite:///.steward/{'fake' if fake else 'ledger'}.db"
+        url = f"sqlite:///.steward/{'fake' if fake else _elsewhere() or 'ledger'}.db"
     return url
 
 
-def warn_of_a_named_ledger() -> None:
-    """Say so where a fake cluster's operations are written into a ledger that the user named."""
-    if os.environ.get("STEWARD_LEDGER"):
-        sys.stderr.write("STEWARD_LEDGER is set: what is done to the fake cluster is remembered there too\n")
+def _elsewhere() -> str:
+    """The host and port of STEWARD_EMR_ENDPOINT as a file's name; empty where it is the cloud's own, or none at all."""
+    try:
+        endpoint = Endpoint.parse(os.environ.get("STEWARD_EMR_ENDPOINT", "global"))
+    except ConfigurationError:  # said where settings are read
+        return ""
+    return "" if endpoint.is_the_clouds else re.sub(r"[^\w.-]+", "-", endpoint.host).strip("-.")
+
+
+def warn_of_a_named_ledger(*, fake: bool) -> None:
+    """Say so where what is done to anything but the cloud's own clusters is written into a ledger that the user named."""
+    if os.environ.get("STEWARD_LEDGER") and (fake or _elsewhere()):
+        what = "to the fake cluster" if fake else f"at {_elsewhere()}, which is not the cloud's,"
+        sys.stderr.write(f"STEWARD_LEDGER is set: what is done {what} is remembered there too\n")
 
 
 def demo() -> None:
@@ -148,8 +160,9 @@ def run(
     """Deliver events to the function, as the platform would.
 
     Against a private fake cluster, on which the processes that an alert names are killed first; against the API at
-    STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is remembered in .steward/fake.db,
-    or .steward/ledger.db, so that a second delivery finds the first; remove the file to begin anew.
+    STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is remembered in .steward, in a file
+    for the private fake, one for the cloud, and one for each other endpoint, so that a second delivery finds the first; remove the
+    file to begin anew.
 
     Example: steward run events/alertmanager-datanode-down.json --mode observe
     """
@@ -202,6 +215,7 @@ def _world(stack: ExitStack, config: Config, settings: Settings, console: Consol
 
     clock = SystemClock()
     cloud = demo_cloud(clock, transition_seconds=1.0)
+    warn_of_a_named_ledger(fake=on_a_fake())
     if not on_a_fake():
         world = private_world(config, settings=settings, cloud=cloud, ledger=user_ledger(), on_line=on_line)
         env = {**world.env, **os.environ}
@@ -219,7 +233,6 @@ def _world(stack: ExitStack, config: Config, settings: Settings, console: Consol
         world.env = env
         world.function = Function(settings, config, env=env, clock=clock, ledger=user_ledger(), write=write)
         return world, False
-    warn_of_a_named_ledger()
     server = stack.enter_context(CloudServer(cloud))
     world = private_world(
         config,

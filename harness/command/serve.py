@@ -62,7 +62,7 @@ def serve(
     clock = SystemClock()
     fake = demo_cloud(clock)
     settings = Settings.from_env(os.environ)
-    warn_of_a_named_ledger()
+    warn_of_a_named_ledger(fake=True)
     with CloudServer(fake) as server:
         world = private_world(
             loaded,

@@ -199,6 +199,27 @@ def test_a_fake_cluster_proves_nothing_of_a_real_one(tmp_path: Path) -> None:
     assert (tmp_path / "mine.db").exists()
 
 
+def test_a_fake_behind_an_endpoint_proves_nothing_either(tmp_path: Path) -> None:
+    """Its operations are in a ledger of its own; in one that was named, it is said."""
+    cloud = demo_cloud(SystemClock(), transition_seconds=0.1)
+    cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    with CloudServer(cloud) as server:
+        env = {
+            "STEWARD_EMR_ENDPOINT": server.url,
+            "TENCENTCLOUD_SECRET_ID": SECRET_ID,
+            "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+        }
+        done = steward("run", DOWN, cwd=tmp_path, **env)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "VERIFIED" in steward("history", cwd=tmp_path, **env).stdout
+        named = steward("run", DOWN, cwd=tmp_path, STEWARD_LEDGER="sqlite:///mine.db", **env)
+    place = server.url.removeprefix("http://").replace(":", "-")
+    assert f"at {place}, which is not the cloud's, is remembered there too" in named.stderr
+    assert [file.name for file in (tmp_path / ".steward").glob("*.db")] == [f"{place}.db"]
+    for endpoint in ("global", "regional", "emr.tencentcloudapi.com"):
+        assert "VERIFIED" not in steward("history", cwd=tmp_path, STEWARD_EMR_ENDPOINT=endpoint).stdout
+
+
 def test_the_doctor_tells_what_is_missing_and_ends_by_it(tmp_path: Path) -> None:
     """0 where nothing fails, 1 where something does, 2 for settings or configuration; a table for people, JSON for programs."""
     steward_yml = tmp_path / "steward.yml"
