@@ -10,7 +10,7 @@ import typer
 
 from handler import steward_file
 from harness.cam_policy import policy_for, trust_policy
-from harness.command.deliver import example_or
+from harness.command.surroundings import example_or
 
 
 def add_to(app: typer.Typer) -> None:

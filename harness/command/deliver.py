@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,12 +16,11 @@ from rich.table import Table
 
 from handler.clock import SystemClock
 from handler.entrypoint import Function
-from handler.errors import ConfigurationError
-from handler.ledger import Ledger, open_ledger
-from handler.settings import Endpoint, Mode, Settings
+from handler.settings import Mode, Settings
 from handler.steward_file import load
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
+from harness.command.surroundings import ROOT, example_or, on_a_fake, read_event, user_ledger, warn_of_a_named_ledger
 from harness.emulator import Invocation, function_url_event, timer_event
 from harness.narration import tell, tell_step
 from harness.world import World, private_world
@@ -30,7 +28,6 @@ from harness.world import World, private_world
 if TYPE_CHECKING:
     from handler.configuration import Config
 
-ROOT = Path(__file__).resolve().parents[2]
 BAD = {"failed", "refused", "in_doubt"}
 
 
@@ -38,52 +35,6 @@ def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
     app.command()(demo)
     app.command()(run)
-
-
-def example_or(config: Path | None) -> Path:
-    """The configuration that was named, that of STEWARD_CONFIG, that of this folder, or the example."""
-    named = config or (Path(os.environ["STEWARD_CONFIG"]) if os.environ.get("STEWARD_CONFIG") else None)
-    here = Path("steward.yml")
-    return named or (here if here.exists() else ROOT / "steward.yml")
-
-
-def on_a_fake() -> bool:
-    """Whether commands are about a fake cluster: they are unless STEWARD_EMR_ENDPOINT is set."""
-    return not os.environ.get("STEWARD_EMR_ENDPOINT")
-
-
-def user_ledger(*, fake: bool | None = None) -> Ledger:
-    """The ledger where the user sees it."""
-    return open_ledger(user_ledger_url(fake=on_a_fake() if fake is None else fake))
-
-
-def user_ledger_url(*, fake: bool) -> str:
-    """STEWARD_LEDGER, else a file in ``.steward`` in this folder, which is made: ``ledger.db`` for the cloud itself.
-
-    What happened on a fake cluster proves nothing of a real one, and must hold nothing back there. So the private fake has a file of its
-    own, and so has each endpoint that is not the cloud's, named by its host and port.
-    """
-    url = os.environ.get("STEWARD_LEDGER")
-    if url is None:
-        Path(".steward").mkdir(exist_ok=True)
-        url = f"sqlite:///.steward/{'fake' if fake else _elsewhere() or 'ledger'}.db"
-    return url
-
-
-def _elsewhere() -> str:
-    """The host and port of STEWARD_EMR_ENDPOINT as a file's name; empty where it is the cloud's own, or none at all."""
-    try:
-        endpoint = Endpoint.parse(os.environ.get("STEWARD_EMR_ENDPOINT", "global"))
-    except ConfigurationError:  # said where settings are read
-        return ""
-    return "" if endpoint.is_the_clouds else re.sub(r"[^\w.-]+", "-", endpoint.host).strip("-.")
-
-
-def warn_of_a_named_ledger(*, fake: bool) -> None:
-    """Say so where what is done to anything but the cloud's own clusters is written into a ledger that the user named."""
-    if os.environ.get("STEWARD_LEDGER") and (fake or _elsewhere()):
-        what = "to the fake cluster" if fake else f"at {_elsewhere()}, which is not the cloud's,"
-        sys.stderr.write(f"STEWARD_LEDGER is set: what is done {what} is remembered there too\n")
 
 
 def demo() -> None:
@@ -168,7 +119,7 @@ def run(
     """
     if mode not in (None, "act", "observe"):
         raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")
-    events = [(str(path), _read(path)) for path in event]
+    events = [(str(path), read_event(path)) for path in event]
     loaded = load(str(example_or(config)))
     console = Console(highlight=False)
     settings = Settings.from_env(os.environ)
@@ -191,19 +142,6 @@ def run(
         sys.stdout.write("\n")
     if errors or any(line["outcome"] in BAD for line in outcomes):
         raise typer.Exit(1)
-
-
-def _read(path: Path) -> Any:
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}", where=str(path)
-        ) from None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"is no JSON: {error}", where=str(path)) from None
 
 
 def _world(stack: ExitStack, config: Config, settings: Settings, console: Console | None) -> tuple[World, bool]:

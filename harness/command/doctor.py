@@ -18,7 +18,7 @@ from handler.clock import Deadline, SystemClock
 from handler.doctor import exit_code
 from handler.examination import Examination, Setup
 from handler.findings import Finding
-from harness.command.deliver import example_or, user_ledger_url
+from harness.command.surroundings import example_or, user_ledger_url
 
 #: Seconds that an examination may take.
 SECONDS: Final = 60.0

@@ -17,7 +17,7 @@ from handler.errors import ConfigurationError, InvalidInput
 from handler.operations import Target
 from handler.templates import TemplateError
 from harness import serverless_file
-from harness.command.deliver import _read, example_or, user_ledger
+from harness.command.surroundings import example_or, read_event, user_ledger
 from harness.narration import say
 from harness.world import events_of
 
@@ -56,7 +56,7 @@ def explain(
         return
     console = Console(highlight=False)
     loaded = steward_file.load(str(example_or(config)))
-    events = events_of(_read(Path(event)))
+    events = events_of(read_event(Path(event)))
     if not events:
         say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
         raise typer.Exit(1)

@@ -19,7 +19,7 @@ from handler.steward_file import load
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
-from harness.command.deliver import ROOT, example_or, user_ledger, warn_of_a_named_ledger
+from harness.command.surroundings import ROOT, example_or, user_ledger, warn_of_a_named_ledger
 from harness.emulator import context, timer_event
 from harness.local_url import LocalUrl
 from harness.narration import say, tell
