@@ -46,6 +46,9 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
         return "answer", f"{row['state']}{code}, RequestId {row.get('api_request_id', 'none')}", ""
     if event == "steward.verification":
         return "verify", row["seen"], ""
+    if event == "steward.operation":
+        end = f"{row['operation']} is {row['state']}: {row['reason']}; {row.get('seen') or 'not seen'}"
+        return "later", end, "green" if row["state"] == "VERIFIED" else "red"
     if event == "steward.outcome":
         return "outcome", f"{row['outcome']}: {row['reason']}", COLOURS[row["outcome"]]
     if event == "steward.alarm":

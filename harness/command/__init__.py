@@ -10,7 +10,7 @@ import typer
 
 from handler.configuration_file import InvalidConfiguration
 from handler.errors import ConfigurationError, LedgerUnavailable
-from harness.command import access, deliver, doctor, look, serve
+from harness.command import access, deliver, doctor, follow_up, look, serve
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +20,7 @@ app = typer.Typer(
     "on this machine unless STEWARD_EMR_ENDPOINT is set; `doctor` alone looks at the real one, and only looks.",
 )
 deliver.add_to(app)
+follow_up.add_to(app)
 look.add_to(app)
 doctor.add_to(app)
 access.add_to(app)

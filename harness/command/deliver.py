@@ -15,11 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from handler.clock import SystemClock
-from handler.entrypoint import Function
+from handler.entrypoint import Function, RetryLater
+from handler.history import State
 from handler.settings import Mode, Settings
 from handler.steward_file import load
+from harness.clock import AheadClock
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
+from harness.command import follow_up
+from harness.command.follow_up import AHEAD
 from harness.command.surroundings import ROOT, example_or, on_a_fake, read_event, user_ledger, warn_of_a_named_ledger
 from harness.emulator import Invocation, function_url_event, timer_event
 from harness.narration import tell, tell_step
@@ -126,33 +130,78 @@ def run(
     chosen: Mode = settings.mode if mode is None else "observe" if mode == "observe" else "act"
     settings = replace(settings, mode=chosen, log_level="DEBUG")
     with ExitStack() as stack:
-        world, is_private = _world(stack, loaded, settings, None if as_json else console)
-        errors = []
-        for name, content in events:
-            if not as_json:
-                console.print(f"\n{name}", style="bold", markup=False)
-            if is_private and (killed := world.kill_what_fires(content)) and not as_json:
-                tell_step(console, "given", f"{', '.join(killed)} died on the fake cluster")
-            invocation = world.deliver(content, fresh=now, retries=0)
-            errors += _told(console, invocation, as_json)
-    outcomes = world.outcomes()
+        world, fake_clock = _world(stack, loaded, settings, None if as_json else console)
+        told: list[dict[str, Any]] = []
+        try:
+            for name, content in events:
+                told.append(_delivered(world, name, content, None if as_json else console, fake_clock, now=now))
+            if fake_clock is not None and follow_up.still_open(world, world.function.ledger):
+                if not as_json:
+                    tell_step(console, "later", f"the fake cluster's clock is moved on by {AHEAD / 60:g} minutes")
+                follow_up.see_to_the_end(world, world.function.ledger, fake_clock)
+        except KeyboardInterrupt:
+            _interrupted(world, is_private=fake_clock is not None)
+            raise typer.Exit(130) from None
+    outcomes = [line for one in told for line in one["outcomes"]]
+    errors = [error for one in told for error in one["errors"]]
     if as_json:
-        sent = [dict(operation.params) for operation in world.cloud.operations] if is_private else None
-        json.dump({"outcomes": outcomes, "requests": sent, "errors": errors}, sys.stdout, ensure_ascii=False, indent=1)
+        sent = [dict(operation.params) for operation in world.cloud.operations] if fake_clock is not None else None
+        document = {"outcomes": outcomes, "requests": sent, "errors": errors}
+        json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
-    if errors or any(line["outcome"] in BAD for line in outcomes):
+    if errors:
         raise typer.Exit(1)
 
 
-def _world(stack: ExitStack, config: Config, settings: Settings, console: Console | None) -> tuple[World, bool]:
-    """The world to deliver to, and whether it is a private one."""
+def _delivered(
+    world: World, name: str, content: Any, console: Console | None, fake_clock: AheadClock | None, *, now: bool
+) -> dict[str, Any]:
+    """Deliver one file's event, and tell it to ``console``: its ``outcomes``, and its ``errors``, each with the file."""
+    before = len(world.outcomes())
+    if console is not None:
+        console.print(f"\n{name}", style="bold", markup=False)
+    killed = world.kill_what_fires(content) if fake_clock is not None else []
+    if killed and console is not None:
+        tell_step(console, "given", f"{', '.join(killed)} died on the fake cluster")
+    invocation = world.deliver(content, fresh=now, retries=0)
+    error = _told(console, invocation)
+    outcomes = [{"file": name, **line} for line in world.outcomes()[before:]]
+    if console is not None and fake_clock is None and follow_up.still_open(world, world.function.ledger):
+        tell_step(console, "next", "`steward follow-up` looks at it again, as the function's timer does each minute")
+    problems = [f"{line['outcome']}: {line['reason']}" for line in outcomes if line["outcome"] in BAD]
+    errors = [{"file": name, "error": text} for text in (problems or ([error] if error else []))]
+    return {"outcomes": outcomes, "errors": errors}
+
+
+def _interrupted(world: World, *, is_private: bool) -> None:
+    """Say what an interruption left open. What was sent goes on, but on a fake cluster that ends with the command."""
+    ledger = world.function.ledger
+    operations = follow_up.still_open(world, ledger)
+    if is_private:
+        follow_up.drop(operations, ledger, world.clock.now())
+    for operation in operations:
+        if is_private:
+            what = "ends with its fake cluster"
+        elif operation.state is State.SENDING:
+            what = "may have been sent: `steward follow-up` finds out"
+        else:
+            what = "was sent and goes on: `steward follow-up` looks at it"
+        sys.stderr.write(f"Interrupted; {operation.id} {what}\n")
+    if not operations:
+        sys.stderr.write("Interrupted; nothing is under way.\n")
+
+
+def _world(
+    stack: ExitStack, config: Config, settings: Settings, console: Console | None
+) -> tuple[World, AheadClock | None]:
+    """The world to deliver to, and the clock of its cluster where it is a private one."""
 
     def on_line(row: dict[str, Any]) -> None:
         if console is not None:
             tell(console, row)
 
-    clock = SystemClock()
-    cloud = demo_cloud(clock, transition_seconds=1.0)
+    cluster_clock = AheadClock()
+    cloud = demo_cloud(cluster_clock, transition_seconds=1.0)
     warn_of_a_named_ledger(fake=on_a_fake())
     if not on_a_fake():
         world = private_world(config, settings=settings, cloud=cloud, ledger=user_ledger(), on_line=on_line)
@@ -169,8 +218,8 @@ def _world(stack: ExitStack, config: Config, settings: Settings, console: Consol
             if made not in os.environ:
                 env.pop(made, None)
         world.env = env
-        world.function = Function(settings, config, env=env, clock=clock, ledger=user_ledger(), write=write)
-        return world, False
+        world.function = Function(settings, config, env=env, clock=world.clock, ledger=user_ledger(), write=write)
+        return world, None
     server = stack.enter_context(CloudServer(cloud))
     world = private_world(
         config,
@@ -181,19 +230,21 @@ def _world(stack: ExitStack, config: Config, settings: Settings, console: Consol
         env=dict(os.environ),
         on_line=on_line,
     )
-    return world, True
+    return world, cluster_clock
 
 
-def _told(console: Console, invocation: Invocation, as_json: bool) -> list[str]:
-    """What the platform or the HTTP caller got that no line has told; as errors where it is one."""
+def _told(console: Console | None, invocation: Invocation) -> str:
+    """What the platform or the HTTP caller got that no line has told; the error where it is one."""
     answer = invocation.answer
     if invocation.error:
-        if not as_json:
-            tell_step(console, "error", invocation.error, "red")
+        if console is not None:
+            name, _, problem = invocation.error.partition(": ")
+            if name != RetryLater.__name__:  # the outcome has said why
+                tell_step(console, "error", f"{name}: {problem}", "red")
             tell_step(console, "platform", "it would deliver it again in a minute, twice at most")
-        return [invocation.error]
-    if isinstance(answer, dict) and "statusCode" in answer and not as_json:
+        return invocation.error
+    if isinstance(answer, dict) and "statusCode" in answer and console is not None:
         tell_step(console, "HTTP", f"{answer['statusCode']} {answer['body'][:300]}")
     if isinstance(answer, dict) and answer.get("statusCode", 200) >= 400:
-        return [f"HTTP {answer['statusCode']}: {answer['body']}"]
-    return []
+        return f"HTTP {answer['statusCode']}: {answer['body']}"
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from handler.clock import SystemClock
 from handler.ledger import open_ledger
+from harness.clock import AheadClock
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
@@ -82,6 +84,91 @@ def test_run_explain_history(tmp_path: Path) -> None:
     past = steward("explain", outcome["event_id"], cwd=tmp_path)
     assert "RestartService VERIFIED" in past.stdout
     assert steward("release", "HDFS/datanode/172.16.0.5", cwd=tmp_path).returncode == 1
+
+
+def test_several_files_are_told_apart(tmp_path: Path) -> None:
+    """Each outcome bears its file; whatever makes the exit code 1 is among the errors."""
+    bad = str(EVENTS / "bad-request-misspelt.json")
+    done = steward("run", DOWN, bad, "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert [(line["file"], line["outcome"]) for line in told["outcomes"]] == [(DOWN, "done"), (bad, "refused")]
+    assert [error["file"] for error in told["errors"]] == [bad]
+    assert told["errors"][0]["error"].startswith("refused: ")
+
+
+RESTART_HIVE = str(EVENTS / "request-restart-hive.json")
+
+
+def test_what_a_private_fake_is_still_at_is_finished_when_it_ends(tmp_path: Path) -> None:
+    """A rolling restart takes minutes; by the fake's clock, not by that of whoever waits. Nothing is left open."""
+    call = json.loads((EVENTS / "request-restart-hive.json").read_text(encoding="utf-8"))
+    body = json.dumps(call)  # an HTTP sender is answered after 4 s
+    event = json.dumps({"httpMethod": "POST", "path": "/", "headers": {}, "body": body})
+    done = steward("run", "-", cwd=tmp_path, stdin=event)
+    assert re.search(r"^  outcome unverified: ", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^  later   op-[0-9a-f]{16} is VERIFIED: ", done.stdout, re.MULTILINE)
+    assert done.returncode == 0
+    assert steward("follow-up", cwd=tmp_path).stdout == "No operation is open.\n"
+
+
+def test_follow_up_says_what_became_of_what_is_open(tmp_path: Path) -> None:
+    """As the timer does, once: still under way, then seen to have worked; what cannot be looked at is said, with exit code 1."""
+    clock = AheadClock()
+    cloud = demo_cloud(clock)
+    event = json.dumps(
+        {"httpMethod": "POST", "path": "/", "headers": {}, "body": Path(RESTART_HIVE).read_text("utf-8")}
+    )
+    with CloudServer(cloud) as server:
+        env = {
+            "STEWARD_EMR_ENDPOINT": server.url,
+            "TENCENTCLOUD_SECRET_ID": SECRET_ID,
+            "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+        }
+        sent = steward("run", "-", cwd=tmp_path, stdin=event, **env)
+        assert re.search(r"^  outcome unverified: ", sent.stdout, re.MULTILINE), sent.stdout
+        assert "  next    `steward follow-up` looks at it again" in sent.stdout
+        waiting = steward("follow-up", cwd=tmp_path, **env)
+        assert waiting.returncode == 0, waiting.stderr
+        assert re.search(r"^  still ACCEPTED: .* looked at until \d{4}-", waiting.stdout, re.MULTILINE), waiting.stdout
+        cloud.denied.add((SECRET_ID, "DescribeServiceNodeInfos"))
+        blind = steward("follow-up", cwd=tmp_path, **env)
+        assert blind.returncode == 1
+        assert "  still ACCEPTED: cannot be looked at: UnauthorizedOperation" in blind.stdout
+        cloud.denied.clear()
+        clock.move_on(240)
+        done = steward("follow-up", "--json", cwd=tmp_path, **env)
+        assert done.returncode == 0, done.stdout
+        (row,) = json.loads(done.stdout)["operations"]
+        assert (row["was"], row["state"]) == ("ACCEPTED", "VERIFIED")
+    assert len(cloud.operations) == 1
+
+
+def test_an_interrupted_run_says_what_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C ends the looking, not what was sent."""
+    cloud = demo_cloud(SystemClock(), transition_seconds=60.0)
+    cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    with CloudServer(cloud) as server:
+        env = {
+            "STEWARD_EMR_ENDPOINT": server.url,
+            "TENCENTCLOUD_SECRET_ID": SECRET_ID,
+            "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+        }
+        with subprocess.Popen(
+            [sys.executable, "-u", "-m", "harness.command", "run", DOWN],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            assert running.stdout is not None
+            assert running.stderr is not None
+            assert any(line.startswith("  verify ") for line in running.stdout)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(20) == 130
+            said = running.stderr.read()
+    assert re.fullmatch(r"Interrupted; op-[0-9a-f]{16} was sent and goes on: `steward follow-up` looks at it\n", said)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_commands_targets_and_files_are_there(name: str) -> None:
     """`steward …`, `make …`, and the files of events/ that are named."""
     text = (ROOT / name).read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
-    commands = set(re.findall(r"(?:^|[`/ ])steward ([a-z]+)\b", code, re.MULTILINE))
+    commands = set(re.findall(r"(?:^|[`/ ])steward ([a-z]+(?:-[a-z]+)*)\b", code, re.MULTILINE))
     assert commands <= COMMANDS
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", code, re.MULTILINE)) <= TARGETS
     for file in re.findall(r"\bevents/[a-z0-9-]+\.json", text):
