@@ -409,6 +409,63 @@ def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
             server.wait(10)
 
 
+def test_an_alert_is_made_true_where_it_is_served(tmp_path: Path) -> None:
+    """What it names dies when it first comes in, however old the sample is; its repeat is the same occurrence. A stranger's call kills nothing."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "harness.command", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "STEWARD_EMR_ENDPOINT": "global"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stderr is not None
+            assert "is set, and not used here" in server.stderr.readline()
+            offered = next(line for line in server.stdout if line.startswith("  alertmanager: curl "))
+            found = re.search(r'"Authorization: (.*?)" -d @(\S+) (http://\S+)', offered)
+            assert found is not None
+            body = (tmp_path / found[2]).read_bytes()
+
+            def call(headers: dict[str, str]) -> Any:
+                request = urllib.request.Request(found[3], body, headers)  # noqa: S310 - our own server
+                with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+                    return json.load(answer)["outcomes"][0]["outcome"]
+
+            with pytest.raises(urllib.error.HTTPError):
+                call({})
+            assert call({"Authorization": found[1]}) in ("done", "unverified")
+            call({"Authorization": found[1]})
+        finally:
+            server.terminate()
+            server.wait(10)
+        said = server.stdout.read()
+    assert said.count("  given   DataNode@172.16.0.5 died on the fake cluster") == 1
+    assert said.index("  refused ") < said.index("  given ")
+    assert said.count("  request ") == 1
+
+
+def test_a_url_that_lets_nobody_in_says_what_is_missing(tmp_path: Path) -> None:
+    """Without callers every call is refused, which is seen before the first."""
+    (tmp_path / "steward.yml").write_text("clusters: {}\n", encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "harness.command", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            said = [server.stdout.readline() for _ in range(4)]
+        finally:
+            server.terminate()
+            server.wait(10)
+    assert said[2] == "Every call is refused: steward.yml names no webhook.callers. Such as:\n"
+    assert "bearer_env" in said[3]
+
+
 @pytest.mark.parametrize("command", ["serve", "cloud"])
 def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path, command: str) -> None:
     """And what to do about it, without a traceback."""
