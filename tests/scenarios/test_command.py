@@ -194,6 +194,13 @@ def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode:
         (("run", "missing.json"), "", 2, "missing.json: cannot be read"),
         (("run", "-"), "{", 2, "is no JSON"),
         (("run", "-"), '{"a": 1}', 1, "refused"),
+        (
+            ("run", str(EVENTS / "bad-function-url-duplicate-key.json")),
+            "",
+            1,
+            "has a key twice in one object: 'OpType'",
+        ),
+        (("run", str(EVENTS / "bad-function-url-nan.json")), "", 1, "holds NaN, which is no JSON"),
         (("run", DOWN, "--mode", "dry"), "", 2, "act nor observe"),
         (("run", DOWN, "--config", "none.yml"), "", 2, "none.yml: no such file"),
         (("check", "none.yml"), "", 2, "none.yml: no such file"),
