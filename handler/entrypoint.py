@@ -322,12 +322,12 @@ class Invocation:
             served = function.pipeline(self._log, self._owner()).serve(events, self._deadline)
         except Exception as error:
             served = self._fault(events, error)
-        self._log.outcomes(served.records, mode=function.settings.mode)
+        lines = self._log.outcomes(served.records, mode=function.settings.mode)
         alarms = [*served.alarms, *alarms_of(served.records)]
         if alarms:
             function.alarms().say(alarms, self._log, self._deadline)
         try:
-            function.ledger.record(served.records)
+            function.ledger.record(served.records, lines)
         except LedgerUnavailable as error:
             self._log.error("steward.ledger.record_failed", problem=str(error))
         return served

@@ -46,12 +46,10 @@ class Event(NamedTuple):
     request: Request | None = None
 
     def view(self) -> dict[str, Any]:
-        """What patterns and templates see: the FIELDS that are there."""
-        return {
-            name: value
-            for name, value in zip(FIELDS, self)  # noqa: B905 - the request comes after all of them, and is not shown
-            if value is not None and (value != "" or name == "message")
-        }
+        """What patterns and templates see: the FIELDS that are there, and the message, whose being empty a rule can ask for."""
+        view = {name: value for name, value in zip(FIELDS, self) if value}  # noqa: B905 - the request comes after all of them, and is not shown
+        view["message"] = self.message
+        return view
 
 
 #: The fields that a rule's pattern and its templates can name.

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.json_writer import writer
 from handler.settings import LEVELS
 
 if TYPE_CHECKING:
@@ -101,35 +100,30 @@ class Log:
     def error(self, event: str, **fields: Any) -> None:
         self._line("ERROR", event, fields)
 
-    def outcomes(self, records: Iterable[Record], **fields: Any) -> None:
-        """The canonical line of each event, whatever the level: it is what an operator asks for."""
-        records = list(records)
-        write = writer(len(records))
-        begin = self._flat(self._begin("INFO", "steward.outcome"))
-        # Events that were served together share their outcome, whose facts are looked through once.
-        shared: dict[int, dict[str, Any]] = {}
+    def outcomes(self, records: Iterable[Record], **fields: Any) -> list[str]:
+        """The canonical line of each event, whatever the level: it is what an operator asks for. As they were written, for the ledger."""
+        begin = self._begin("INFO", "steward.outcome")
+        # Events that were served together share all that is said of them but who they are: it is written once.
+        shared: dict[tuple[object, ...], tuple[str, str]] = {}
         lines = []
         for record in records:
-            outcome = record.outcome
-            facts = shared.get(id(outcome))
-            if facts is None:
-                facts = shared[id(outcome)] = self._flat({**outcome.facts, **fields})
-            row = {
-                **begin,
-                "level": "WARNING" if outcome.is_alarming else "INFO",
-                "outcome": outcome.status,
-                "code": outcome.code,
-                "reason": outcome.reason,
-                "event_id": record.event,
-                "source": record.source,
-                "name": record.name,
-                "cluster": record.cluster,
-                "rules": ",".join(record.rules),
-                "operations": ",".join(record.operations),
-                **facts,
-            }
-            lines.append(self._text(row, write, self._base, outcome.facts, fields))
-        self._write("".join(lines))
+            key = (id(record.outcome), record.source, record.cluster, record.rules, record.operations)
+            around = shared.get(key)
+            if around is None:
+                before, after = _parts(record)
+                around = shared[key] = (
+                    _written(self._flat({**begin, **before})),
+                    _written(self._flat({**after, **record.outcome.facts, **fields})),
+                )
+            name = f'"name":{_JSON.encode(record.name)},' if record.name else ""
+            text = f'{around[0][:-1]},"event_id":{_JSON.encode(record.event)},{name}{around[1][1:]}'
+            if self._needs_care(text):
+                before, after = _parts(record)
+                who = {"event_id": record.event, "name": record.name}
+                text = self._careful({**begin, **before, **who, **after, **record.outcome.facts, **fields})
+            lines.append(_writable(text))
+        self._write("".join([f"{line}\n" for line in lines]))
+        return lines
 
     def hide(self, text: str) -> str:
         """``text`` without the secrets that are known."""
@@ -140,7 +134,8 @@ class Log:
 
     def _line(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
         row = {**self._begin(level, event), **fields}
-        self._write(self._text(self._flat(row), _JSON.encode, row))
+        text = _written(self._flat(row))
+        self._write(_writable(self._careful(row) if self._needs_care(text) else text) + "\n")
 
     def _begin(self, level: str, event: str) -> dict[str, Any]:
         return {"time": _iso(self._clock.now()), "level": level, "event": event, **self._base}
@@ -156,24 +151,15 @@ class Log:
         except Exception:  # or one that cannot even be shown
             return {key: self._scalar(value) for key, value in fields.items() if value is not None}
 
-    def _text(
-        self, row: Mapping[str, Any], write: Callable[[Mapping[str, Any]], str], *as_given: Mapping[str, Any]
-    ) -> str:
-        """The line of a flat row; what is flat in it, ``as_given``: what has to be cleaned is cleaned before it becomes text."""
-        try:
-            text = write({key: value for key, value in row.items() if value != ""})
-        except Exception:  # a text that cannot be written
-            return self._careful(row, *as_given)
+    def _needs_care(self, text: str) -> bool:
+        """Whether a line is too long, or may hold a secret."""
         is_long = len(text) > MOST_BYTES // 4 and _size(text) > MOST_BYTES
-        if is_long or any(map(text.__contains__, self._written_forms)):
-            return self._careful(row, *as_given)
-        return _writable(text)
+        return is_long or any(map(text.__contains__, self._written_forms))
 
-    def _careful(self, *parts: Mapping[str, Any]) -> str:
+    def _careful(self, row: Mapping[str, Any]) -> str:
         """The line, of whatever values: cleaned first, then written, then shortened until it fits."""
-        row = {key: value for part in parts for key, value in part.items()}
-        clean = {key: self._scalar(value) for key, value in row.items() if value is not None and not _is_empty(value)}
-        text = _JSON.encode(clean)
+        clean = {key: self._scalar(value) for key, value in row.items() if value is not None}
+        text = _written(clean)
         while _size(text) > MOST_BYTES:
             longest = max(clean, key=lambda key: len(str(clean[key])))
             kept = str(clean[longest])
@@ -184,8 +170,8 @@ class Log:
                 for key in list(clean)[max(3, len(clean) // 2) :]:
                     del clean[key]
                 clean["shortened"] = "fields"
-            text = _JSON.encode(clean)
-        return _writable(text)
+            text = _written(clean)
+        return text
 
     def _scalar(self, value: Any) -> str | int | float | bool:
         clean = self._clean(value, 0)
@@ -227,8 +213,27 @@ def _scalar(value: Any) -> str | int | float:
     return _JSON_OF_ANYTHING.encode(value)
 
 
-def _is_empty(value: Any) -> bool:
-    return isinstance(value, str) and not value
+def _written(row: Mapping[str, Any]) -> str:
+    """A flat row as JSON, without what is empty."""
+    return _JSON.encode({key: value for key, value in row.items() if value != ""})
+
+
+def _parts(record: Record) -> tuple[dict[str, str], dict[str, str]]:
+    """What is said of an event, before and after who it is."""
+    outcome = record.outcome
+    before = {
+        "level": "WARNING" if outcome.is_alarming else "INFO",
+        "outcome": outcome.status,
+        "code": outcome.code,
+        "reason": outcome.reason,
+    }
+    after = {
+        "source": record.source,
+        "cluster": record.cluster,
+        "rules": ",".join(record.rules),
+        "operations": ",".join(record.operations),
+    }
+    return before, after
 
 
 def _in_json(texts: Iterable[str]) -> set[str]:
@@ -238,14 +243,12 @@ def _in_json(texts: Iterable[str]) -> set[str]:
 
 def _size(text: str) -> int:
     """Bytes of a line, its end included."""
-    return len(_writable(text).encode())
+    return len(_writable(text).encode()) + 1
 
 
 def _writable(text: str) -> str:
-    if text.isascii():
-        return text + "\n"
     # A lone surrogate can be held by a string, but not be written.
-    return text.encode("utf-8", "backslashreplace").decode() + "\n"
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 _iso_cache: tuple[int, str] = (0, "")

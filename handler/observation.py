@@ -6,6 +6,7 @@ the comment says so, and what is assumed is the careful reading.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -166,6 +167,13 @@ class Observation:
         return BUSY.get(self.status) or GONE.get(self.status) or f"in status {self.status}"
 
     @cached_property
+    def _by_target(self) -> dict[Target, tuple[str, Reading]]:
+        """Each reading with its target's key."""
+        return {
+            reading.target: (reading.target.key, reading) for readings in self.services.values() for reading in readings
+        }
+
+    @cached_property
     def _by_component(self) -> dict[tuple[str, str], dict[str, Reading]]:
         """The readings of a service's component, by address."""
         index: dict[tuple[str, str], dict[str, Reading]] = {}
@@ -183,11 +191,14 @@ class Observation:
 
         Raises UnknownPart where any of its parts does not exist: a scope that is partly wrong is a mistake, not a wish.
         """
-        found: dict[str, Reading] = {}
-        for service, component, ip in scope:
-            for reading in self._matching(service, component, ip):
-                found[reading.target.key] = reading
-        return found
+        if targets := scope.targets:  # each by its name, mostly spelled as the cluster spells it
+            with suppress(KeyError):
+                return dict([self._by_target[target] for target in targets])
+        return {
+            reading.target.key: reading
+            for service, component, ip in scope
+            for reading in self._matching(service, component, ip)
+        }
 
     def read(self, keys: Iterable[str]) -> dict[str, Reading]:
         """The readings of these targets (:attr:`Target.key`) that are there."""

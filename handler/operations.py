@@ -80,11 +80,13 @@ class OpScope:
     to be said.
     """
 
-    __slots__ = ("_services",)
+    __slots__ = ("_targets", "_tree")
 
     def __init__(self, services: dict[str, Components] | None = None) -> None:
         """Of what the ways in make of their parts: in order, and without a part that has no nodes. Whatever names nothing is one value."""
-        self._services = services or {}
+        self._tree: dict[str, Components] | None = services or {}
+        #: Kept once they were asked for.
+        self._targets: tuple[Target, ...] | None = None
 
     # -- ways in
 
@@ -98,6 +100,14 @@ class OpScope:
         """One component, on the nodes ``ips`` or on all of them."""
         addresses: Addresses = ALL if isinstance(ips, All) else frozenset(ips)
         return cls({service.upper(): {component.lower(): (component, addresses)}} if addresses else None)
+
+    @classmethod
+    def of_target(cls, target: Target) -> OpScope:
+        """Exactly this process, its service in upper case: what nearly every alert asks for. Its tree is made when it is asked for."""
+        scope = cls.__new__(cls)
+        scope._tree = None
+        scope._targets = (target,)
+        return scope
 
     @classmethod
     def of_targets(cls, targets: Iterable[Target]) -> OpScope:
@@ -118,6 +128,14 @@ class OpScope:
         """All that any of ``scopes`` covers, and nothing else."""
         tree: dict[str, Literal[All.ALL] | dict[str, tuple[str, Literal[All.ALL] | set[str]]]] = {}
         for scope in scopes:
+            if scope._tree is None and scope._targets:
+                ((service, name, ip),) = scope._targets
+                if (known := tree.setdefault(service, {})) is not ALL:
+                    key = name.lower()
+                    _, before = known.get(key) or known.setdefault(key, (name, set()))
+                    if before is not ALL:
+                        before.add(ip)
+                continue
             for service, components in scope._services.items():
                 known = tree.setdefault(service, {})
                 if known is ALL:
@@ -174,7 +192,7 @@ class OpScope:
         return found is not None and (found[1] is ALL or target.ip in found[1])
 
     def __bool__(self) -> bool:
-        return bool(self._services)
+        return self._tree is None or bool(self._tree)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OpScope) and self.stable() == other.stable()
@@ -190,17 +208,27 @@ class OpScope:
         return list(self._services)
 
     @property
-    def targets(self) -> list[Target] | None:
+    def targets(self) -> tuple[Target, ...] | None:
         """Its processes, sorted, where it names each of them; None where a part of it says "all"."""
-        found: list[Target] = []
-        for service, components in self._services.items():
-            if components is ALL:
-                return None
-            for name, ips in components.values():
-                if ips is ALL:
-                    return None
-                found += [Target(service, name, ip) for ip in sorted(ips)]
-        return found
+        if self._targets is None and not self.says_all:
+            self._targets = tuple([Target(*part) for part in self])  # type: ignore[arg-type] # no part of it is None
+        return self._targets
+
+    @property
+    def says_all(self) -> bool:
+        """Whether any part of it is not named process by process."""
+        return any(
+            components is ALL or any(ips is ALL for _, ips in components.values())
+            for components in self._services.values()
+        )
+
+    @property
+    def _services(self) -> dict[str, Components]:
+        if self._tree is None:
+            self._tree = {
+                service: {name.lower(): (name, frozenset((ip,)))} for service, name, ip in self._targets or ()
+            }
+        return self._tree
 
     def __iter__(self) -> Iterator[tuple[str, str | None, str | None]]:
         """Each ``(service, component, ip)``, None standing for all; sorted."""
@@ -231,6 +259,9 @@ class OpScope:
 
     def stable(self) -> str:
         """One string for one meaning, for hashing and comparing. (No name has the signs that part names here.)"""
+        if self._tree is None and self._targets:
+            ((service, name, ip),) = self._targets
+            return f"{service}/{name.lower()}@{ip}"
         parts: list[str] = []
         for service, components in self._services.items():
             if components is ALL:
@@ -380,6 +411,11 @@ class Request(NamedTuple):
 
     def digest(self) -> str:
         """SHA-256 (hex) of the request's meaning: equal for requests that ask the same, however they were written."""
-        import hashlib
+        return digest_of(*self)
 
-        return hashlib.sha256(f"{self.instance_id}|{self.manner.stable}|{self.scope.stable()}".encode()).hexdigest()
+
+def digest_of(instance_id: str, manner: Manner, scope: OpScope) -> str:
+    """:meth:`Request.digest`, of a request's parts."""
+    import hashlib
+
+    return hashlib.sha256(f"{instance_id}|{manner.stable}|{scope.stable()}".encode()).hexdigest()

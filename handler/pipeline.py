@@ -17,7 +17,7 @@ from handler.decision import ClusterRun
 from handler.errors import InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.intents import ORDER_LIMITS, Intent
-from handler.operations import Request
+from handler.operations import digest_of
 from handler.outcomes import Outcome, Record
 from handler.templates import TemplateError
 from handler.watch import side_by_side
@@ -171,8 +171,7 @@ class Pipeline:
             except (TemplateError, InvalidInput) as error:
                 refusal = Outcome.refused("rules.template", f"rule {rule.name}: {error}", rule=rule.name)
                 continue
-            digest = Request(intent.cluster, intent.manner, intent.scope).digest()
-            cases.append(Case(event, intent, digest))
+            cases.append(Case(event, intent, digest_of(intent.cluster, intent.manner, intent.scope)))
         return cases, refusal
 
     def _end(self, cluster: str, events: list[Event]) -> Outcome | None:
@@ -186,6 +185,10 @@ class Pipeline:
 
 
 def _record(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> Record:
+    if outcome is None and len(cases) == 1 and (only := cases[0]).outcome is not None:  # which most are
+        operations = (only.operation,) if only.operation else ()
+        intent = only.intent
+        return Record(now, event.id, event.source, event.name, intent.cluster, only.outcome, (intent.rule,), operations)
     decided = [(case.outcome, case.intent.cluster) for case in cases if case.outcome is not None]
     if outcome is not None:
         decided.append((outcome, cases[0].intent.cluster if cases else event.cluster))

@@ -13,7 +13,7 @@ from handler.observation import Reading, UnknownPart, same_spelling
 from handler.operations import OpScope
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from handler.intents import Intent, Limits
     from handler.observation import Observation
@@ -36,10 +36,10 @@ class Plan:
 
 def plan(intents: Iterable[Intent]) -> list[Plan]:
     """One plan for each cluster and manner, in the order in which they were first asked for."""
-    groups: dict[tuple[str, Manner], list[Intent]] = {}
+    groups: dict[tuple[str, str], list[Intent]] = {}
     for intent in intents:
-        groups.setdefault((intent.cluster, intent.manner), []).append(intent)
-    return [Plan(cluster, manner, tuple(group)) for (cluster, manner), group in groups.items()]
+        groups.setdefault((intent.cluster, intent.manner.stable), []).append(intent)
+    return [Plan(group[0].cluster, group[0].manner, tuple(group)) for group in groups.values()]
 
 
 class Asked(NamedTuple):
@@ -75,8 +75,7 @@ def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[
 
     One intent that names what does not exist spoils nothing but itself.
     """
-    readings: dict[str, Reading] = {}
-    asking: dict[str, list[Intent]] = {}
+    asked: dict[str, tuple[Reading, list[Intent]]] = {}
     unknown: list[tuple[Intent, str]] = []
     for intent in the_plan.intents:
         try:
@@ -85,12 +84,14 @@ def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[
             unknown.append((intent, error.problem))
             continue
         for key, reading in meant.items():
-            readings[key] = reading
-            asking.setdefault(key, []).append(intent)
-    return [Asked.of(key, readings[key], the_plan.manner, asking[key]) for key in sorted(asking)], unknown
+            if known := asked.get(key):
+                known[1].append(intent)
+            else:
+                asked[key] = reading, [intent]
+    return [Asked.of(key, reading, the_plan.manner, asking) for key, (reading, asking) in sorted(asked.items())], unknown
 
 
-def with_a_past(the_plan: Plan, past: Container[str]) -> tuple[list[Asked], list[Intent]]:
+def with_a_past(the_plan: Plan, past: Collection[str]) -> tuple[list[Asked], list[Intent]]:
     """Those of a plan's processes that are in ``past`` (keys), not looked at; and the intents that name such ones only.
 
     An intent for "all" is not among these: a look has to say what it means.
@@ -98,7 +99,7 @@ def with_a_past(the_plan: Plan, past: Container[str]) -> tuple[list[Asked], list
     asking: dict[str, list[Intent]] = {}
     targets: dict[str, Target] = {}
     wholly: list[Intent] = []
-    for intent in the_plan.intents:
+    for intent in the_plan.intents if past else ():
         named = intent.scope.targets
         known = [target for target in named or () if target.key in past]
         for target in known:
@@ -118,7 +119,7 @@ def scope_to_send(the_plan: Plan, chosen: Sequence[Asked], held_any: bool) -> Op
     """
     targets = [asked.reading.target for asked in chosen]
     exactly = OpScope.of_targets(targets)
-    if held_any or the_plan.scope.targets is not None:
+    if held_any or not the_plan.scope.says_all:
         return exactly
     parts = [exactly]
     for service, component, ip in the_plan.scope:

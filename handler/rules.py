@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Union
 
 from handler.errors import Fault, InvalidInput
 from handler.intents import Intent, Limits
-from handler.operations import ALL, All, OpScope
+from handler.operations import All, OpScope, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,35 +53,34 @@ class Rule:
 
     def intent(self, event: Event, view: Mapping[str, Any]) -> Intent:
         """What the event asks for by this rule. Raises TemplateError, or InvalidInput where a template gives what is none."""
-        cluster = self.cluster.render(view)
-        if not CLUSTER_ID.fullmatch(cluster):
-            raise InvalidInput(
-                Fault("do.cluster", f"{_shown(cluster)} is no cluster id (emr- and 8 lower-case characters)")
-            )
+        cluster = _cluster(self.cluster.render(view))
         is_order = event.source in ("timer", "request")
         return Intent(
-            cluster=cluster,
-            manner=self.manner,
-            scope=self._scope(view),
-            rule=self.name,
-            event_id=event.id,
-            is_order=is_order,
-            even_if_healthy=self.even_if_healthy,
-            limits=self.order_limits if is_order else self.limits,
-            occurred_at=event.occurred_at,
+            cluster,
+            self.manner,
+            self._scope(view),
+            self.name,
+            event.id,
+            is_order,
+            self.even_if_healthy,
+            self.order_limits if is_order else self.limits,
+            event.occurred_at,
         )
 
     def _scope(self, view: Mapping[str, Any]) -> OpScope:
         parts: list[OpScope] = []
         for service_template, components in self.scope:
-            service = _process_name(service_template.render(view), "service")
+            service = _service_name(service_template.render(view))
             if isinstance(components, All):
                 parts.append(OpScope.of_service(service))
                 continue
             for component_template, addresses in components:
                 component = _process_name(component_template.render(view), "component")
-                ips = ALL if isinstance(addresses, All) else [_address(ip.render(view)) for ip in addresses]
-                parts.append(OpScope.of_component(service, component, ips))
+                if isinstance(addresses, All):
+                    parts.append(OpScope.of_component(service, component))
+                else:
+                    ips = [_address(ip.render(view)) for ip in addresses]
+                    parts += [OpScope.of_target(Target(service, component, ip)) for ip in ips]
         return parts[0] if len(parts) == 1 else OpScope.union_of(parts)
 
 
@@ -104,6 +103,22 @@ def _address(text: str) -> str:
     if not is_address(text):
         raise InvalidInput(Fault("do.scope", f"{_shown(text)} is no address (a filter such as `|host` strips a port)"))
     return text
+
+
+@lru_cache(maxsize=512)
+def _cluster(text: str) -> str:
+    if not CLUSTER_ID.fullmatch(text):
+        raise InvalidInput(
+            Fault(
+                "do.cluster", f"{_shown(text)} is no cluster id (emr- and eight or more lower-case letters and digits)"
+            )
+        )
+    return text
+
+
+@lru_cache(maxsize=512)
+def _service_name(text: str) -> str:
+    return _process_name(text, "service").upper()
 
 
 @lru_cache(maxsize=512)

@@ -85,13 +85,16 @@ class Ledger(Protocol):
         Tokens are taken in advance (the bucket may go below zero), as far as ``most_wait`` seconds; None, with nothing taken, beyond.
         """
 
-    def record(self, records: Sequence[Record]) -> None:
-        """Keep what became of events, for ``steward history``. Need not survive a power cut."""
+    def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
+        """Keep what became of events, for ``steward history``: the canonical line of each. Need not survive a power cut.
+
+        What the log hides is kept nowhere else.
+        """
 
     def records(
         self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
     ) -> list[Record]:
-        """Outcomes, the newest first."""
+        """Outcomes, the newest first, with all that their lines said as ``facts``."""
 
     def operations(self, *, cluster: str | None = None, since: float = 0.0, most: int = 1000) -> list[Operation]:
         """Operations, the newest first."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import Entry, History, Operation, Past, State
 from handler.ledger import scripts
-from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from, records_to_texts
+from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from
 from handler.operations import OpType
 
 if TYPE_CHECKING:
@@ -182,11 +182,10 @@ class RedisLedger:
 
     # -- records
 
-    def record(self, records: Sequence[Record]) -> None:
-        for start in range(0, len(records), PAGE):
-            some = records[start : start + PAGE]
-            texts = zip(some, records_to_texts(some), strict=True)
-            self._run(scripts.RECORD, *(part for one, text in texts for part in (repr(one.at), text)))
+    def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
+        rows = [(repr(one.at), line) for one, line in zip(records, lines, strict=True)]
+        for start in range(0, len(rows), PAGE):
+            self._run(scripts.RECORD, *(part for row in rows[start : start + PAGE] for part in row))
 
     def records(
         self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
@@ -194,8 +193,8 @@ class RedisLedger:
         found: list[Record] = []
         for start in range(0, 1 << 30, PAGE):
             rows = self._ask(partial(_page_of_records, since, start))
-            for row in rows:
-                record: Record = _readable(record_from, row[16:])
+            for row, at in rows:
+                record: Record = _readable(partial(record_from, at), row[16:])
                 if (cluster is None or record.cluster == cluster) and (event is None or record.event == event):
                     found.append(record)
             if len(rows) < PAGE or len(found) >= most:
@@ -347,9 +346,10 @@ def _operation(body: str, past: str) -> Operation:
     return _readable(lambda text: operation_from(text, json.loads(past)[: len(CHANGING)]), body)
 
 
-def _page_of_records(since: float, start: int, client: Any) -> list[str]:
-    """Rows of the records' set, the newest first: sixteen digits, then the record."""
-    return cast("list[str]", client.zrevrangebyscore(_KEY + "records", "+inf", since, start, PAGE))
+def _page_of_records(since: float, start: int, client: Any) -> list[tuple[str, float]]:
+    """Rows of the records' set, the newest first: sixteen digits, then the line; and when that was."""
+    rows = client.zrevrangebyscore(_KEY + "records", "+inf", since, start, PAGE, withscores=True)
+    return cast("list[tuple[str, float]]", rows)
 
 
 def _readable(read: Callable[[str], T], text: str) -> T:

@@ -1,4 +1,4 @@
-"""Operations and records as JSON text, the same in both stores."""
+"""Operations as JSON text, and records from their canonical lines, the same in both stores."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _TUPLES = ("events", "rules")
 _NAMES = tuple(field.name for field in fields(Operation))
+#: What a canonical line says of an event; what else it holds are facts.
+_SAID = ("event_id", "source", "name", "cluster", "outcome", "code", "reason", "rules", "operations")
 #: What of an operation changes once it is armed. The rest, which may be long, is written once.
 CHANGING = ("state", "owner", "settled_at", "code", "request_id", "observed", "attempts")
 
@@ -41,39 +43,19 @@ def operation_from(text: str, changed: Sequence[Any]) -> Operation:
     return Operation(**values)
 
 
-def records_to_texts(records: Sequence[Record]) -> list[str]:
-    """Each event's outcome as a JSON object."""
-    write = writer(len(records))
-    return [
-        write(
-            {
-                "at": record.at,
-                "event": record.event,
-                "source": record.source,
-                "name": record.name,
-                "cluster": record.cluster,
-                "rules": record.rules,
-                "operations": record.operations,
-                "outcome": record.outcome.status,
-                "code": record.outcome.code,
-                "reason": record.outcome.reason,
-                "facts": record.outcome.facts,
-            }
-        )
-        for record in records
-    ]
-
-
-def record_from(text: str) -> Record:
-    """The record that ``records_to_texts`` wrote. Raises KeyError, TypeError, ValueError for anything else."""
-    row = json.loads(text)
+def record_from(at: float, line: str) -> Record:
+    """The record of ``at`` whose canonical line this is. Raises KeyError, TypeError, ValueError for anything else."""
+    row = json.loads(line)
+    for key in ("time", "level", "event"):
+        del row[key]
+    said = {key: row.pop(key, "") for key in _SAID}
     return Record(
-        at=row["at"],
-        event=row["event"],
-        source=row["source"],
-        name=row["name"],
-        cluster=row["cluster"],
-        outcome=Outcome(row["outcome"], row["code"], row["reason"], row["facts"]),
-        rules=tuple(row["rules"]),
-        operations=tuple(row["operations"]),
+        at=at,
+        event=said["event_id"],
+        source=said["source"],
+        name=said["name"],
+        cluster=said["cluster"],
+        outcome=Outcome(said["outcome"], said["code"], said["reason"], row),
+        rules=tuple(filter(None, said["rules"].split(","))),
+        operations=tuple(filter(None, said["operations"].split(","))),
     )

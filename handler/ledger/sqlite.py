@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import LedgerUnavailable
 from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State
-from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from, records_to_texts
+from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from
 from handler.operations import OpType
 from handler.settings import temporary_folder
 
@@ -341,16 +341,13 @@ class SqliteLedger:
 
     # -- records
 
-    def record(self, records: Sequence[Record]) -> None:
+    def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
         if not records:
             return
         with self._writing(durable=False) as db:
             db.executemany(
                 "INSERT INTO records (at, cluster, event, body) VALUES (?, ?, ?, ?)",
-                [
-                    (record.at, record.cluster, record.event, text)
-                    for record, text in zip(records, records_to_texts(records), strict=True)
-                ],
+                [(one.at, one.cluster, one.event, line) for one, line in zip(records, lines, strict=True)],
             )
 
     def records(
@@ -358,12 +355,12 @@ class SqliteLedger:
     ) -> list[Record]:
         with self._reading() as db:
             rows = db.execute(
-                "SELECT body FROM records WHERE at >= ? AND (? IS NULL OR cluster = ?) AND (? IS NULL OR event = ?) "
+                "SELECT at, body FROM records WHERE at >= ? AND (? IS NULL OR cluster = ?) AND (? IS NULL OR event = ?) "
                 "ORDER BY number DESC LIMIT ?",
                 (since, cluster, cluster, event, event, most),
             )
             try:
-                return [record_from(body) for (body,) in rows]
+                return [record_from(at, body) for at, body in rows]
             except (KeyError, TypeError, ValueError):
                 raise LedgerUnavailable(f"{self._path} holds a record that cannot be read") from None
 

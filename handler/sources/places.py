@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def address(text: str) -> str:
     return _version_6(host)
 
 
+@lru_cache(maxsize=512)
 def cluster(text: str) -> str:
     """``text`` where it is an EMR cluster's id, otherwise empty."""
     return text if _IS_CLUSTER.fullmatch(text) else ""

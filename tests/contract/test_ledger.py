@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from handler.configuration import Breaker
 from handler.history import State
 from handler.ledger import Ledger, open_ledger
+from handler.logs import Log
 from handler.operations import OpType
 from handler.outcomes import Outcome, Record
+from harness.clock import VirtualClock
 from tests.operations import an_operation
 
 CLUSTER = "emr-4zvc5mul"
@@ -51,6 +53,12 @@ def armed(ledger: Ledger, name: str = "op-1", **fields: Any) -> Any:
 def settled(ledger: Ledger, name: str, state: State, now: float, **fields: Any) -> None:
     operation = armed(ledger, name, now=now, **fields)
     assert ledger.settle(operation.moved(state, now), State.SENDING)
+
+
+def written(ledger: Ledger, records: list[Record], *secrets: str) -> None:
+    """What became of events, as the log wrote it."""
+    log = Log(lambda text: None, VirtualClock(NOW), secrets=secrets)
+    ledger.record(records, log.outcomes(records))
 
 
 def test_what_was_armed_is_there(ledger: Ledger) -> None:
@@ -299,7 +307,7 @@ def test_records_and_operations_are_listed_newest_first(ledger: Ledger) -> None:
         Record(NOW + n, f"event-{n}", "timer", "t", CLUSTER, Outcome.done("fine", seen=1), ("r",), (f"op-{n}",))
         for n in range(3)
     ]
-    ledger.record(records)
+    written(ledger, records)
     assert ledger.records() == records[::-1]
     assert ledger.records(event="event-1") == [records[1]]
     assert ledger.records(since=NOW + 2) == [records[2]]
@@ -308,11 +316,20 @@ def test_records_and_operations_are_listed_newest_first(ledger: Ledger) -> None:
     assert [one.id for one in ledger.operations(since=NOW + 1, most=1)] == ["op-2"]
 
 
+def test_what_the_log_hides_the_ledger_does_not_hold(ledger: Ledger) -> None:
+    """It keeps the line that was written: a sender's secret in an alert's name is not kept, and what else the line said is."""
+    outcome = Outcome.refused("input.invalid", "hunter22 is no time", guard="x")
+    written(ledger, [Record(NOW, "e", "tcop", "hunter22", "", outcome)], "hunter22")
+    (kept,) = ledger.records(event="e")
+    assert (kept.name, kept.cluster, kept.rules, kept.operations) == ("[redacted]", "", (), ())
+    assert kept.outcome == Outcome.refused("input.invalid", "[redacted] is no time", guard="x")
+
+
 def test_expiry_keeps_what_is_open(ledger: Ledger) -> None:
     """Records expire by age alone, and never one that is not settled."""
     settled(ledger, "old", State.VERIFIED, NOW)
     armed(ledger, "open", targets=("a/b/c",))
-    ledger.record([Record(NOW, "e", "timer", "t", CLUSTER, Outcome.done("fine"))])
+    written(ledger, [Record(NOW, "e", "timer", "t", CLUSTER, Outcome.done("fine"))])
     assert ledger.expire(NOW + 10, 5) == 2
     assert ledger.get("old") is None
     assert ledger.get("open") is not None
