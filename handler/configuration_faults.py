@@ -25,6 +25,7 @@ from handler.configuration_shape import (
     StrategyShape,
     WebhookShape,
 )
+from handler.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,13 +69,10 @@ def plain(field: str) -> str:
     return re.sub(r"\.(literal\['all'\]|dict\[[^\n]*?\]+|list\[str\]|str|int|float)(?=\.|\[|$)", "", field)
 
 
-def nearest(word: str, words: list[str]) -> str:
+def meant(word: str, words: list[str]) -> str:
     """A question for the word that was probably meant, else what there is."""
-    import difflib
-
-    near = difflib.get_close_matches(word, words, 1, 0.6) or [one for one in words if one.lower() == word.lower()]
-    if near:
-        return f"did you mean {near[0]}?"
+    if near := nearest(word, words):
+        return f"did you mean {near}?"
     return f"there is {', '.join(words[:20])}" if words else ""
 
 
@@ -85,7 +83,7 @@ def _words(path: str, problem: str, value: object) -> tuple[str, str]:
         if choices == ["all"]:
             return ALL, ""
         near = nearest(value, choices) if isinstance(value, str) else ""
-        return f"must be one of {', '.join(choices)}", near if near.startswith("did") else ""
+        return f"must be one of {', '.join(choices)}", f"did you mean {near}?" if near else ""
     if problem == "Input should be a valid string" and value is not None:
         return "must be a text", 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it"
     for pattern, words, hint in WORDS:
@@ -109,7 +107,7 @@ def _nearest_key(path: str) -> str:
     level = re.sub(r"\[\d+\]$", "[]", above.rpartition(".")[2])
     if re.fullmatch(r"clusters\.[^.]+", above):
         level = "clusters.*"
-    return nearest(key, _keys().get(level, []))
+    return meant(key, _keys().get(level, []))
 
 
 def _keys() -> dict[str, list[str]]:

@@ -88,7 +88,9 @@ def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[
                 known[1].append(intent)
             else:
                 asked[key] = reading, [intent]
-    return [Asked.of(key, reading, the_plan.manner, asking) for key, (reading, asking) in sorted(asked.items())], unknown
+    return [
+        Asked.of(key, reading, the_plan.manner, asking) for key, (reading, asking) in sorted(asked.items())
+    ], unknown
 
 
 def with_a_past(the_plan: Plan, past: Collection[str]) -> tuple[list[Asked], list[Intent]]:

@@ -112,9 +112,9 @@ class _Values:
                 key = key_node.value
                 if not isinstance(key, str) or key_node.tag.endswith((":merge", ":null")):
                     raise self._error(key_node, "a key must be a plain text", "merge keys (<<) are not used here")
-                if key in mapping:
-                    raise self._error(key_node, f"{key!r} stands twice")
                 path = f"{at}.{key}" if at else key
+                if key in mapping:
+                    raise self._error(key_node, "stands twice", f"first in line {self._lines[path]}", path=path)
                 self._lines[path] = key_node.start_mark.line + 1
                 mapping[key] = self.value(value_node, path, depth + 1)
             return mapping
@@ -139,8 +139,8 @@ class _Values:
             return text
         raise self._error(node, f"the tag {node.tag} is not known here")
 
-    def _error(self, node: Any, problem: str, hint: str = "") -> ConfigurationError:
-        return ConfigurationError(problem, where=f"{self._path}:{node.start_mark.line + 1}", hint=hint)
+    def _error(self, node: Any, problem: str, hint: str = "", path: str = "") -> ConfigurationError:
+        return ConfigurationError(problem, path=path, where=f"{self._path}:{node.start_mark.line + 1}", hint=hint)
 
 
 def locate(path: str, key: str, lines: dict[str, int]) -> str:

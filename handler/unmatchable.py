@@ -16,13 +16,41 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": tuple(word for word in get_args(SourceKind) if word != "unknown"),
     "status": get_args(Status),
 }
+#: The fields that no timer has: it says its name, its message and its time.
+NOT_OF_TIMERS: Final = ("severity", "cluster", "service", "component", "ip", "labels")
 #: The one field that is a number; all others, and all labels, are texts.
 _NUMBER: Final = "occurred_at"
 
 
 def unmatchable(pattern: Mapping[str, Any], path: str) -> Iterator[PatternError]:
     """An error for each such literal of a pattern that compiles; ``path`` is where the pattern stands."""
-    return _within(pattern, path, is_event=True)
+    yield from _within(pattern, path, is_event=True)
+    if only_timers(pattern):
+        yield from _of_no_timer(pattern, path)
+
+
+def only_timers(pattern: Mapping[str, Any]) -> bool:
+    """Whether a pattern that compiles asks for timers' events and no others."""
+    return set(map(str, pattern.get("source", ()))) == {"timer"}
+
+
+def _of_no_timer(pattern: Mapping[str, Any], path: str) -> Iterator[PatternError]:
+    """What a pattern for timers asks for that none of them has."""
+    for key, value in pattern.items():
+        if key == "$or":
+            for index, choice in enumerate(value):
+                yield from _of_no_timer(choice, f"{path}.$or[{index}]")
+        elif key in NOT_OF_TIMERS and _wants_a_value(value):
+            yield PatternError(f"{path}.{key}", f"a timer has no {key}, so this never matches", "leave it out")
+        elif key == "status" and all(isinstance(item, str) and item != "none" for item in value):
+            yield PatternError(f"{path}.{key}", "a timer's status is none, so this never matches", "leave it out")
+
+
+def _wants_a_value(value: Any) -> bool:
+    """Whether what is not there does not match."""
+    if isinstance(value, Mapping):
+        return any(_wants_a_value(item) for key, item in value.items() if key != "$or")
+    return not any(item is None or (isinstance(item, Mapping) and item.get("exists") is False) for item in value)
 
 
 def _within(pattern: Mapping[str, Any], path: str, *, is_event: bool) -> Iterator[PatternError]:

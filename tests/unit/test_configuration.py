@@ -242,7 +242,28 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("limits", {"cooldown": "40d"}, "shorter than the cooldown of rule restart"),
         ("limits", {"max_event_age": "40d"}, "shorter than the max_event_age of rule restart"),
         ("alarms", {"event_bus": {"id": "bus", "region": "ap-guangzhou"}}, "is no event bus"),
-        ("alarms", {"chat": [{"url_env": "slack://token"}]}, "environment variable"),
+        ("alarms", {"chat": [{"url_env": "slack://hunter2"}]}, "name the variable here: STEWARD_CHAT_URL"),
+        ("rules/0/limits", {"cooldown": -5}, "-5 is out of bounds (from 0s to 3660d)"),
+        ("rules/0/limits", {"max_age": "5m"}, "did you mean max_event_age?"),
+        ("rules/0/limits", {"maxevent_age": "5m"}, "did you mean max_event_age?"),
+        ("webhook", {"patience": 0}, "0 is out of bounds (from 1s to 25s)"),
+        (
+            "safety",
+            {
+                "maintenance_windows": [
+                    {
+                        "days": ["Saturday"],
+                        "start": "02:00",
+                        "end": "03:00",
+                        "time_zone": "Asia/Shanghai",
+                        "reason": "r",
+                    }
+                ]
+            },
+            "did you mean Sat?",
+        ),
+        ("rules/0/when", {"source": ["timer"], "component": ["DataNode"]}, "a timer has no component"),
+        ("rules/0/when", {"source": ["timer"]}, "rules[0].do: {ip} is nothing that a timer has"),
     ],
 )
 def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) -> None:
@@ -385,7 +406,7 @@ def test_durations(written: Any, seconds: float | None) -> None:
     ("content", "says"),
     [
         (b"", "is empty"),
-        (b"clusters: {a: 1, a: 2}", "stands twice"),
+        (b"clusters: {a: 1, a: 2}", "steward.yml:1: clusters.a: stands twice (first in line 1)"),
         (b"clusters:\n\t- x", "is no YAML"),
         (b"a: 1\n---\nb: 2", "2 documents"),
         (b"1: x", ""),
