@@ -10,7 +10,7 @@ import typer
 
 from handler.configuration_file import InvalidConfiguration
 from handler.errors import ConfigurationError, LedgerUnavailable
-from harness.command import access, deliver, doctor, follow_up, look, serve
+from harness.command import access, check, deliver, doctor, follow_up, look, serve
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +22,7 @@ app = typer.Typer(
 deliver.add_to(app)
 follow_up.add_to(app)
 look.add_to(app)
+check.add_to(app)
 doctor.add_to(app)
 access.add_to(app)
 serve.add_to(app)

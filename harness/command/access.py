@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from handler import steward_file
 from harness.cam_policy import policy_for, trust_policy
-from harness.command.surroundings import example_or
+from harness.command.surroundings import load_config
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,7 +33,7 @@ def policy(
 
     Example: steward policy > deploy/cam-policy.json; steward policy --trust > deploy/trust-policy.json
     """
-    config = steward_file.load(str(example_or(file)))
+    config = load_config(file)
     if role and role not in {one.role_arn for one in config.clusters.values()}:
         raise typer.BadParameter("no cluster of the configuration has this role_arn", param_hint="--role")
     shown = trust_policy(account=uin if role else "") if trust else policy_for(config, uin=uin, role_arn=role)

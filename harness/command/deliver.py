@@ -24,7 +24,7 @@ from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.command import follow_up
 from harness.command.follow_up import AHEAD
-from harness.command.surroundings import ROOT, example_or, on_a_fake, read_event, user_ledger, warn_of_a_named_ledger
+from harness.command.surroundings import ROOT, load_config, on_a_fake, read_event, user_ledger, warn_of_a_named_ledger
 from harness.emulator import Invocation, function_url_event, timer_event
 from harness.narration import tell, tell_step
 from harness.world import World, private_world
@@ -124,7 +124,7 @@ def run(
     if mode not in (None, "act", "observe"):
         raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")
     events = [(str(path), read_event(path)) for path in event]
-    loaded = load(str(example_or(config)))
+    loaded = load_config(config)
     console = Console(highlight=False)
     settings = Settings.from_env(os.environ)
     chosen: Mode = settings.mode if mode is None else "observe" if mode == "observe" else "act"

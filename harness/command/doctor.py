@@ -48,7 +48,7 @@ def doctor(
     Example: steward doctor --json
     """
     clock = SystemClock()
-    setup = Setup.read(os.environ, config_path=str(example_or(config)), ledger_url=user_ledger_url(fake=False))
+    setup = Setup.read(os.environ, config_path=str(config or example_or(None)), ledger_url=user_ledger_url(fake=False))
     examination = Examination(setup, clock=clock, deadline=Deadline(clock, SECONDS))
     findings = examination.findings(send_test_alarm=send_test_alarm)
     if as_json:

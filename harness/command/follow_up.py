@@ -18,8 +18,7 @@ from handler.entrypoint import Function
 from handler.follow_up import MESSAGE
 from handler.history import State
 from handler.settings import Settings
-from handler.steward_file import load
-from harness.command.surroundings import example_or, on_a_fake, user_ledger
+from harness.command.surroundings import load_config, on_a_fake, user_ledger
 from harness.emulator import context, timer_event
 from harness.narration import say, tell
 
@@ -62,7 +61,7 @@ def follow_up(
     ledger = user_ledger()
     before = ledger.open_operations()
     # Without clusters nothing is looked at: that of a fake is gone, and a real one of the same id is another.
-    loaded = Config() if fake else load(str(example_or(config)))
+    loaded = Config() if fake else load_config(config)
     console = Console(highlight=False)
     problems: dict[str, str] = {}
 

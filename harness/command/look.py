@@ -1,4 +1,4 @@
-"""``steward explain``, ``check``, ``schema``, ``history`` and ``release``: looking, without a cluster."""
+"""``steward explain``, ``schema``, ``history`` and ``release``: looking, without a cluster."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from handler import steward_file
-from handler.configuration_file import InvalidConfiguration, duration
-from handler.errors import ConfigurationError, InvalidInput
+from handler.configuration_file import duration
+from handler.errors import InvalidInput
 from handler.operations import Target
 from handler.templates import TemplateError
-from harness import serverless_file
-from harness.command.surroundings import example_or, read_event, user_ledger
+from harness.command.surroundings import load_config, read_event, user_ledger
 from harness.narration import say
 from harness.world import events_of
 
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from handler.events import Event
     from handler.history import Operation
     from handler.outcomes import Record
-
-#: How the function is deployed; it lies beside steward.yml.
-SERVERLESS: Final = "serverless.yml"
 
 ConfigOption = Annotated[
     Path | None,
@@ -37,7 +33,7 @@ ConfigOption = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
-    for command in (explain, check, schema, history, release):
+    for command in (explain, schema, history, release):
         app.command()(command)
 
 
@@ -55,7 +51,7 @@ def explain(
         _explain_past(event)
         return
     console = Console(highlight=False)
-    loaded = steward_file.load(str(example_or(config)))
+    loaded = load_config(config)
     events = events_of(read_event(Path(event)))
     if not events:
         say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
@@ -107,45 +103,6 @@ def _explain_past(event: str) -> None:
             operation = ledger.get(name)
             if operation is not None:
                 say(console, f"  {_one_line(operation)}")
-
-
-def check(
-    config: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A configuration, or a serverless.yml, to check.")
-    ] = None,
-) -> None:
-    """Every fault of a configuration, and of the serverless.yml beside it, with its line. Exits with 2 where there is any.
-
-    Example: steward check steward.yml; steward check serverless.yml
-    """
-    if config is not None and config.name == SERVERLESS:
-        beside = config.parent / "steward.yml"
-        path, deployment = (beside if beside.exists() else None), config
-    else:
-        path = example_or(config)
-        deployment = path.parent / SERVERLESS
-    loaded = None
-    problems: list[ConfigurationError] = []
-    if path is not None:
-        try:
-            loaded = steward_file.load(str(path))
-        except InvalidConfiguration as error:
-            problems += error.problems
-    if deployment.exists() or deployment is config:
-        try:
-            file = serverless_file.load(deployment, loaded)
-        except InvalidConfiguration as error:
-            problems += error.problems
-    if problems:
-        raise InvalidConfiguration(tuple(problems))
-    if loaded is not None:
-        counts = f"{len(loaded.clusters)} clusters, {len(loaded.rules)} rules, {len(loaded.webhook.callers)} callers"
-        typer.echo(f"{path}: fine. {counts}.")
-    if deployment.exists():
-        compared = (
-            "" if loaded is not None else " No steward.yml lies beside it: its timers were not held against rules."
-        )
-        typer.echo(f"{deployment}: fine. {len(file.inputs.events)} triggers.{compared}")
 
 
 def schema() -> None:

@@ -18,11 +18,10 @@ from handler.errors import ConfigurationError, Unauthenticated
 from handler.follow_up import MESSAGE
 from handler.settings import Settings
 from handler.sources.envelopes import HttpCall, open_envelope
-from handler.steward_file import load
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
-from harness.command.surroundings import ROOT, example_or, on_a_fake, user_ledger, warn_of_a_named_ledger
+from harness.command.surroundings import ROOT, example_or, load_config, on_a_fake, user_ledger, warn_of_a_named_ledger
 from harness.emulator import context, restamp, timer_event
 from harness.local_url import LocalUrl
 from harness.narration import say, tell, tell_step
@@ -77,7 +76,7 @@ def serve(
     Example: steward serve --port 8080
     """
     console = Console(highlight=False)
-    loaded = load(str(example_or(config)))
+    loaded = load_config(config)
     clock = SystemClock()
     fake = demo_cloud(clock)
     settings = Settings.from_env(os.environ)

@@ -7,20 +7,31 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import ConfigurationError
 from handler.ledger import Ledger, open_ledger
 from handler.settings import Endpoint
+from handler.steward_file import load
+
+if TYPE_CHECKING:
+    from handler.configuration import Config
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def example_or(config: Path | None) -> Path:
-    """The configuration that was named, that of STEWARD_CONFIG, that of this folder, or the example."""
+    """The configuration that was named, that of STEWARD_CONFIG, that of this folder, or the example. Raises ConfigurationError."""
+    if config is not None and not config.exists():
+        raise ConfigurationError("no such file", where=str(config))  # the hint at STEWARD_CONFIG is for who named none
     named = config or (Path(os.environ["STEWARD_CONFIG"]) if os.environ.get("STEWARD_CONFIG") else None)
     here = Path("steward.yml")
     return named or (here if here.exists() else ROOT / "steward.yml")
+
+
+def load_config(named: Path | None) -> Config:
+    """What :func:`example_or` finds, read. Raises ConfigurationError, with every problem of it."""
+    return load(str(example_or(named)))
 
 
 def on_a_fake() -> bool:

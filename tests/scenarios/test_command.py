@@ -203,7 +203,7 @@ def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode:
         (("run", str(EVENTS / "bad-function-url-nan.json")), "", 1, "holds NaN, which is no JSON"),
         (("run", DOWN, "--mode", "dry"), "", 2, "act nor observe"),
         (("run", DOWN, "--config", "none.yml"), "", 2, "none.yml: no such file"),
-        (("check", "none.yml"), "", 2, "none.yml: no such file"),
+        (("check", "none.yml"), "", 2, "none.yml: no such file\n"),
         (("check",), "", 0, "fine"),
         (("check",), "", 0, "serverless.yml: fine. 4 triggers."),
         (("check", str(ROOT / "serverless.yml")), "", 0, "serverless.yml: fine. 4 triggers."),
@@ -352,6 +352,45 @@ def test_check_names_every_fault_with_its_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 3
     assert "steward.yml:5: rules[0].when.statsu" in done.stderr
     assert "did you mean cluster" in done.stderr
+
+
+def test_check_doubts_what_is_valid_and_probably_not_meant(tmp_path: Path) -> None:
+    """With its line, and exit code 0; for programs the same as JSON."""
+    file = tmp_path / "steward.yml"
+    file.write_text(
+        "clusters:\n  emr-4zvc5mul: {region: ap-guangzou, allow: [StopService]}\nrules:\n  - name: a\n"
+        "    when: {ip: [{cidr: 172.16.0.5/16}, {cidr: 172.16.0.5/32}, {cidr: 'FD00::/8'}]}\n"
+        "    do: {operation: StopService, cluster: emr-4zvc5mul, scope: {HDFS: all}}\n",
+        encoding="utf-8",
+    )
+    done = steward("check", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "steward.yml:2: clusters.emr-4zvc5mul.region: warning: ap-guangzou is no region that is known here "
+        "(did you mean ap-guangzhou?)\n"
+        "steward.yml:5: rules[0].when.ip[0].cidr: warning: 172.16.0.5/16 is all of 172.16.0.0/16 "
+        "(one address is /32 or /128)\n"
+    )
+    told = json.loads(steward("check", "--json", cwd=tmp_path).stdout)
+    assert told["problems"] == []
+    assert [(row["file"], row["line"]) for row in told["warnings"]] == [("steward.yml", 2), ("steward.yml", 5)]
+    file.write_text("clusters: {}\n", encoding="utf-8")
+    assert "warning: is empty: nothing will ever be done" in steward("check", cwd=tmp_path).stderr
+    file.write_text("clusters: {}\nrule: []\n", encoding="utf-8")
+    bad = steward("check", "--json", cwd=tmp_path)
+    assert bad.returncode == 2
+    assert json.loads(bad.stdout)["problems"] == [
+        {
+            "file": "steward.yml",
+            "line": 2,
+            "path": "rule",
+            "problem": "no such key",
+            "hint": "did you mean rules?",
+        }
+    ]
+    none = steward("check", "nosuch.yml", "--json", cwd=tmp_path)
+    assert none.returncode == 2
+    assert json.loads(none.stdout)["problems"][0]["problem"] == "no such file"
 
 
 def test_check_holds_the_serverless_yml_beside_it_against_the_rules(tmp_path: Path) -> None:
