@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 #: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for another part.
-ROLE_ARN = re.compile(r"qcs::cam::uin/\d{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
+ROLE_ARN = re.compile(r"qcs::cam::uin/[0-9]{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
 
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,127}", re.ASCII)
 CHAT_HINT = "the URL is a secret: set a variable to it, and name the variable here: STEWARD_CHAT_URL"
@@ -294,11 +294,9 @@ class _Reader:
         )
 
     def _share(self, path: str, raw: str | float) -> float:
-        text = str(raw).strip()
-        try:
-            share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-        except ValueError:
-            share = -1.0
+        share = float(raw) if not isinstance(raw, str) else -1.0
+        if isinstance(raw, str) and re.fullmatch(r"([0-9]*\.)?[0-9]+\s*%?", text := raw.strip()):
+            share = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
         if not 0 < share <= 1:
             self._problem(path, f"{raw!r} is no share", "a percentage such as 25%, or a number above 0 and up to 1")
             return 1.0
@@ -436,7 +434,7 @@ class _Reader:
         )
 
     def _minute(self, path: str, text: str) -> int:
-        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text):
+        if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", text):
             self._problem(path, f"{text!r} is no time of day", "HH:MM, quoted")
             return 0
         return int(text[:2]) * 60 + int(text[3:])
@@ -467,9 +465,9 @@ def duration(raw: object) -> float | None:
     if not isinstance(raw, str):
         return None
     text = raw.strip().lower()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
         return float(text)
-    parts = re.findall(r"(\d{1,9}(?:\.\d{1,6})?)\s*([smhd])", text)
+    parts = re.findall(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhd])", text)
     if not parts or "".join(f"{number}{unit}" for number, unit in parts) != re.sub(r"\s", "", text):
         return None
     return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)

@@ -11,7 +11,8 @@ from handler.validation import Shape
 
 Duration = Union[str, int, float]  # noqa: UP007 - evaluated on Python 3.10, where the shapes are read
 OpName = Literal["StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor"]
-_STRICT: Final = {"extra": "forbid", "use_attribute_docstrings": True}
+#: YAML knows texts from numbers: what is quoted is a text.
+_STRICT: Final = {"extra": "forbid", "strict": True, "use_attribute_docstrings": True}
 
 
 class ClusterShape(TypedDict):

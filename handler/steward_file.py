@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.configuration_file import InvalidConfiguration, read_config
-from handler.configuration_shape import CONFIG
 from handler.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
@@ -29,18 +28,6 @@ def read_raw(path: str) -> tuple[Any, dict[str, int]]:
             "is empty", where=path, hint="`clusters:` and `rules:` belong here; see the example steward.yml"
         )
     return _from_json(path, text) if path.endswith(".json") else _from_yaml(path, text)
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the file, for editors."""
-    from pydantic import TypeAdapter
-
-    schema = TypeAdapter(CONFIG.kind).json_schema()
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "steward.yml",
-    }
 
 
 def _text(path: str) -> str:
@@ -153,4 +140,4 @@ def locate(path: str, key: str, lines: dict[str, int]) -> str:
     return f"{path}:1" if lines else path
 
 
-__all__ = ["InvalidConfiguration", "json_schema", "load", "locate", "read_raw"]
+__all__ = ["InvalidConfiguration", "load", "locate", "read_raw"]

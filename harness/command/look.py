@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from handler import steward_file
 from handler.configuration_file import duration
 from handler.errors import InvalidInput
 from handler.operations import Target
 from handler.templates import TemplateError
 from harness.command.surroundings import load_config, read_event, user_ledger
+from harness.configuration_schema import json_schema
 from harness.narration import say
 from harness.world import events_of
 
@@ -110,7 +110,7 @@ def schema() -> None:
 
     Example: steward schema > steward.schema.json
     """
-    json.dump(steward_file.json_schema(), sys.stdout, indent=2, ensure_ascii=False)
+    json.dump(json_schema(), sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
 
 

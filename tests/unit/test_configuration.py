@@ -6,7 +6,6 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +15,7 @@ from handler.configuration import Config
 from handler.configuration_file import InvalidConfiguration, duration, read_config
 from handler.errors import ConfigurationError
 from handler.operations import OpType
-from handler.steward_file import json_schema, load, read_raw
+from handler.steward_file import load, read_raw
 
 ROOT = Path(__file__).parents[2]
 RAW: dict[str, Any] = {
@@ -56,10 +55,9 @@ def problems(raw: object) -> str:
     return str(raised.value)
 
 
-def test_the_example_is_valid_and_fits_its_schema() -> None:
-    """What is shipped is what is documented."""
+def test_the_example_is_valid() -> None:
+    """What is shipped is read as it is written."""
     raw, lines = read_raw(str(ROOT / "steward.yml"))
-    jsonschema.Draft202012Validator(json_schema()).validate(raw)
     config = load(str(ROOT / "steward.yml"))
     assert [rule.name for rule in config.rules] == [rule["name"] for rule in raw["rules"]]
     assert lines["rules[0].do.operation"] > lines["rules[0].name"]
