@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from handler.operations import digest_of
 from handler.outcomes import URGENCY, Outcome
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ class Case:
 
     event: Event
     intent: Intent
-    digest: str
     outcome: Outcome | None = None
     operation: str = ""
     #: Tells apart what a sender does not: one repetition of a call without a name from the next.
@@ -31,10 +31,18 @@ class Case:
     origin: str = field(init=False)
     #: The rule and the sender's identity of the occurrence: what is served once.
     incident: str = field(init=False)
+    _digest: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         self.origin = f"{self.event.source}:{self.event.id}"
         self.incident = f"{self.intent.rule}|{self.origin}{self.period}"
+
+    @property
+    def digest(self) -> str:
+        """The hash of what is asked, :meth:`Request.digest`: one occurrence asks for one thing."""
+        if not self._digest:
+            self._digest = digest_of(self.intent.cluster, self.intent.manner, self.intent.scope)
+        return self._digest
 
 
 def hold(cases: Iterable[Case], outcome: Outcome) -> None:

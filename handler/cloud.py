@@ -7,7 +7,9 @@ carried out or maybe was.
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from handler import flight
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 #: Seconds that one call may take, however much time the invocation has left.
 CALL_SECONDS: Final = 10.0
+#: Seconds for which a connection is trusted after its last answer. One that is not used again by then is closed: an instance may be
+#: frozen between invocations, and wake up with connections that everybody else has long forgotten.
+KEPT_SECONDS: Final = 10.0
 
 
 class Product(NamedTuple):
@@ -45,15 +50,18 @@ class Product(NamedTuple):
 
 
 class CloudApi:
-    """Calls, through the SDK's CommonClient. Made for one invocation, since credentials are only good for one.
+    """Calls, through the SDK's CommonClient.
 
+    Connections outlast an invocation, so that a warm one saves the handshake; credentials do not: each call is given its own.
     ``transport`` makes a ``requests`` adapter that replaces the network, for a cloud in the same process. Safe to use from several
     threads: a client serves one call at a time.
     """
 
     def __init__(self, transport: Callable[[], Any] | None = None) -> None:
         self._transport = transport
-        self._idle: dict[tuple[Product, Credentials], list[Any]] = {}
+        #: Clients that wait for their next call, the last used last, each with when it was (monotonic).
+        self._idle: dict[Product, list[tuple[float, Any]]] = {}
+        self._process = os.getpid()
         self._lock = threading.Lock()
         #: The newest answer's Date header, and when it was read.
         self._date: tuple[str, float] | None = None
@@ -81,11 +89,9 @@ class CloudApi:
         seconds = min(CALL_SECONDS, deadline.remaining())
         if seconds <= 0:
             raise NeverSent("DeadlineExceeded", f"no time left to call {action}")
-        with self._lock:
-            idle = self._idle.setdefault((product, credentials), [])
-            client = idle.pop() if idle else None
         try:
-            client = client or self._client(product, credentials)
+            client = self._kept(product) or self._client(product)
+            client.credential = _credential(credentials)
         except ImportError as missing:
             raise NeverSent("ImportError", f"the SDK cannot be loaded: {missing}") from None
         except Exception as refused:  # the SDK looks at a key before there is anything to send
@@ -96,7 +102,7 @@ class CloudApi:
             what = "sent, but not answered" if flown.was_sent else "not sent"
             raise (AnswerLost if flown.was_sent else NeverSent)("DeadlineExceeded", f"{action}: {what}: {error}")
         with self._lock:
-            idle.append(client)
+            self._idle.setdefault(product, []).append((time.monotonic(), client))
         try:
             if error is not None:
                 raise api_error(error, flown.was_sent)
@@ -106,21 +112,35 @@ class CloudApi:
             advice = f"{denied.message}; the role's policy must allow {product.service}:{action} (`steward policy` writes it)"
             raise NotAuthorized(denied.code, advice, denied.request_id) from None
 
-    def _client(self, product: Product, credentials: Credentials) -> Any:
+    def _kept(self, product: Product) -> Any:
+        """The client that was used last, if its connection can be trusted; None where there is none."""
+        with self._lock:
+            if self._process != os.getpid():  # a connection must not cross a fork: two would read each other's answers
+                self._process, self._idle = os.getpid(), {}
+            idle = self._idle.get(product)
+            if not idle:
+                return None
+            at, client = idle.pop()
+            if time.monotonic() - at <= KEPT_SECONDS:
+                return client
+            old, idle[:] = [client, *(other for _, other in idle)], []
+        for client in old:
+            client.request.conn._session.close()
+        return None
+
+    def _client(self, product: Product) -> Any:
         import warnings
 
         # The package leaves that library out, and requests does without it, but says so at each start.
         warnings.filterwarnings("ignore", "Unable to find acceptable character detection dependency")
         from tencentcloud.common.common_client import CommonClient
-        from tencentcloud.common.credential import Credential
         from tencentcloud.common.profile.client_profile import ClientProfile
         from tencentcloud.common.profile.http_profile import HttpProfile
 
         # protocol has an effect in the constructor only. reqTimeout bounds one read; flight.run bounds the call.
         http = HttpProfile(protocol=product.scheme, endpoint=product.host, reqTimeout=CALL_SECONDS)
         profile = ClientProfile(httpProfile=http, language="en-US", disable_region_breaker=True, retryer=None)
-        credential = Credential(credentials.secret_id, credentials.secret_key, credentials.token or None)
-        client = CommonClient(product.service, product.version, credential, product.region, profile)
+        client = CommonClient(product.service, product.version, None, product.region, profile)
         session = client.request.conn._session
         session.max_redirects = 0  # a 307 would send the request a second time
         session.hooks["response"].append(self._note_date)
@@ -130,10 +150,14 @@ class CloudApi:
         return client
 
     def _note_date(self, response: Any, *_: Any, **__: Any) -> None:
-        import time
-
         if date := response.headers.get("Date"):
             self._date = (str(date), time.time())  # the machine's own clock, as the SDK signs by it
+
+
+def _credential(credentials: Credentials) -> Any:
+    from tencentcloud.common.credential import Credential
+
+    return Credential(credentials.secret_id, credentials.secret_key, credentials.token or None)
 
 
 def _response(answer: object) -> dict[str, Any]:

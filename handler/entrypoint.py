@@ -94,6 +94,7 @@ class Function:
         self._clock = clock or SystemClock()
         self._gateway = gateway
         self._transport = transport
+        self._api = CloudApi(transport)
         self._write = write or _to_stdout
         self._roles = AssumedRoles(self._clock)
         self._is_checked = False
@@ -159,9 +160,9 @@ class Function:
             except ConfigurationError as error:
                 raise NotAuthenticated("NoCredentials", str(error)) from None
 
-        api, endpoint = CloudApi(self._transport), self.settings.endpoint
-        keys = Keys(own, self._roles, api, endpoint, log.also_hide)
-        return EmrGateway(api, endpoint, keys.for_cluster, keys.refused)
+        endpoint = self.settings.endpoint
+        keys = Keys(own, self._roles, self._api, endpoint, log.also_hide)
+        return EmrGateway(self._api, endpoint, keys.for_cluster, keys.refused)
 
     def alarms(self) -> Alarms:
         try:
@@ -172,7 +173,7 @@ class Function:
             self.config.alarms,
             self._env,
             ledger=self.ledger,
-            api=CloudApi(self._transport),
+            api=self._api,
             credentials=credentials,
             clock=self._clock,
             said=self._said,

@@ -17,7 +17,6 @@ from handler.decision import ClusterRun
 from handler.errors import InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.intents import ORDER_LIMITS, Intent
-from handler.operations import digest_of
 from handler.outcomes import Outcome, Record
 from handler.templates import TemplateError
 from handler.watch import side_by_side
@@ -159,7 +158,7 @@ class Pipeline:
                 limits=replace(ORDER_LIMITS, cooldown=UNNAMED_SECONDS) if is_unnamed else ORDER_LIMITS,
                 occurred_at=event.occurred_at,
             )
-            return [Case(event, intent, request.digest(), period=period)], None
+            return [Case(event, intent, period=period)], None
         cases: list[Case] = []
         refusal: Outcome | None = None
         view = event.view()
@@ -171,7 +170,7 @@ class Pipeline:
             except (TemplateError, InvalidInput) as error:
                 refusal = Outcome.refused("rules.template", f"rule {rule.name}: {error}", rule=rule.name)
                 continue
-            cases.append(Case(event, intent, digest_of(intent.cluster, intent.manner, intent.scope)))
+            cases.append(Case(event, intent))
         return cases, refusal
 
     def _end(self, cluster: str, events: list[Event]) -> Outcome | None:

@@ -18,7 +18,7 @@ from pytest_mock import MockerFixture
 
 from handler import errors
 from handler.clock import Deadline, SystemClock
-from handler.cloud import CODES, CloudApi, Product, api_error, classified
+from handler.cloud import CODES, KEPT_SECONDS, CloudApi, Product, api_error, classified
 from handler.configuration import Cluster
 from handler.emr import EmrGateway
 from handler.operations import Manner, OpScope, OpType, Request, StrategyConfig
@@ -397,13 +397,38 @@ def test_a_lasting_key_sends_no_token(serving: Serving) -> None:
 
 
 def test_credentials_are_asked_for_at_every_call(serving: Serving) -> None:
-    """A role's key changes between invocations: the new one is used, on a connection of its own."""
+    """A role's key changes between invocations: the new one is used, over the connection that is there."""
     server = serving(answering(ACCEPTED))
     keys = iter([Credentials("AKIDFIRST", "k", "t1"), Credentials("AKIDSECOND", "k", "t2")])
     one = EmrGateway(CloudApi(), Endpoint.parse(server.url), lambda cluster, deadline: next(keys))
     one.start_stop(CLUSTER, REQUEST, within(3))
     one.start_stop(CLUSTER, REQUEST, within(3))
     assert [headers["x-tc-token"] for headers, _ in server.requests] == ["t1", "t2"]
+    assert server.accepted == 1
+
+
+@pytest.mark.parametrize(("seconds", "connections"), [(0.9, 1), (1.1, 2)])
+def test_a_connection_is_trusted_only_so_long(
+    serving: Serving, mocker: MockerFixture, seconds: float, connections: int
+) -> None:
+    """An instance that was frozen does not act, nor look, over a connection that others have forgotten."""
+    server = serving(answering(ACCEPTED))
+    one = gateway(server.url)
+    one.start_stop(CLUSTER, REQUEST, within(3))
+    now = time.monotonic() + seconds * KEPT_SECONDS
+    mocker.patch("handler.cloud.time.monotonic", return_value=now)
+    one.start_stop(CLUSTER, REQUEST, within(3))
+    assert (server.accepted, len(server.requests)) == (connections, 2)
+
+
+def test_a_connection_does_not_cross_a_fork(serving: Serving, mocker: MockerFixture) -> None:
+    """Parent and child would read each other's answers."""
+    server = serving(answering(ACCEPTED))
+    one = gateway(server.url)
+    one.start_stop(CLUSTER, REQUEST, within(3))
+    mocker.patch("handler.cloud.os.getpid", return_value=-1)
+    one.start_stop(CLUSTER, REQUEST, within(3))
+    assert (server.accepted, len(server.requests)) == (2, 2)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from handler.cloud import CloudApi
 from handler.configuration import Config
 from handler.configuration_file import read_config
 from handler.follow_up import MESSAGE
@@ -261,7 +262,7 @@ def test_a_lost_answer_is_in_doubt_and_never_sent_again(make_world: MakeWorld, k
     world = make_world()
     adapter = CloudAdapter(world.cloud)
     adapter.faults.add(Fault(kind, action="StartStopServiceOrMonitor"))
-    world.function._transport = lambda: adapter
+    world.function._api = CloudApi(lambda: adapter)
     world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
     event = sample("alertmanager-datanode-down")
     world.deliver(event, time_limit_ms=2100)

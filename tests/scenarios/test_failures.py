@@ -11,6 +11,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler import entrypoint
+from handler.cloud import CloudApi
 from handler.configuration import AlarmSettings, Chat, EventBus
 from handler.configuration_file import read_config
 from handler.entrypoint import Function
@@ -43,7 +44,7 @@ def kill(world: World, ip: str = "172.16.0.5") -> None:
 def faulty(world: World, *faults: Fault) -> CloudAdapter:
     adapter = CloudAdapter(world.cloud)
     adapter.faults.add(*faults)
-    world.function._transport = lambda: adapter
+    world.function._api = CloudApi(lambda: adapter)
     return adapter
 
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from handler.cloud import CloudApi
 from handler.configuration import Config
 from handler.configuration_file import read_config
 from handler.steward_file import read_raw
@@ -57,7 +58,7 @@ def test_no_secret_of_the_role_is_logged(world: World) -> None:
     adapter = CloudAdapter(world.cloud)
     message = f"no right for {session.token} {session.secret_key}"
     adapter.faults.add(Fault(Kind.API_ERROR, action="DescribeInstances", code="UnauthorizedOperation", message=message))
-    world.function._transport = lambda: adapter
+    world.function._api = CloudApi(lambda: adapter)
     world.deliver({**sample(DOWN), "groupKey": "again"})
     log = json.dumps(world.lines)
     assert "no right for [redacted] [redacted]" in log
