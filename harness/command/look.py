@@ -14,6 +14,7 @@ from rich.console import Console
 from handler.configuration_file import duration
 from handler.errors import InvalidInput
 from handler.operations import Target
+from handler.rules import is_address
 from handler.templates import TemplateError
 from harness.command.surroundings import load_config, read_event, user_ledger
 from harness.configuration_schema import json_schema
@@ -163,20 +164,29 @@ def history(
 
 def release(
     target: Annotated[
-        str, typer.Argument(metavar="SERVICE/component/ADDRESS", help="As the outcome that names it says.")
-    ],
+        str | None, typer.Argument(metavar="[SERVICE/component/ADDRESS]", help="As the outcome that names it says.")
+    ] = None,
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only in this cluster.")] = None,
 ) -> None:
-    """Let a process out of quarantine.
+    """Let a process out of quarantine; without one, what is in quarantine, and until when.
 
     Example: steward release HDFS/datanode/172.16.0.5
     """
+    ledger, now = user_ledger(), time.time()
+    if target is None:
+        held = [row for row in ledger.quarantined(now) if cluster in (None, row[0])]
+        for where, key, until in sorted(held):
+            typer.echo(f"{where}  {key}  until {_when(until)}")
+        if not held:
+            typer.echo("Nothing is in quarantine.")
+        return
     parts = target.split("/")
-    if len(parts) == len(Target._fields):
-        target = Target(*parts).key  # however the alert or the console spells it
-    clusters = user_ledger().release(target, time.time(), cluster)
+    if len(parts) != len(Target._fields) or not all(parts) or not is_address(parts[-1]):
+        raise typer.BadParameter(f"{target!r} is no SERVICE/component/ADDRESS, such as HDFS/datanode/172.16.0.5")
+    target = Target(*parts).key  # however the alert or the console spells it
+    clusters = ledger.release(target, now, cluster)
     if not clusters:
-        typer.echo(f"{target} is not in quarantine", err=True)
+        typer.echo(f"{target} is not in quarantine; `steward release` lists what is", err=True)
         raise typer.Exit(1)
     typer.echo(f"{target} is released in {', '.join(clusters)}")
 

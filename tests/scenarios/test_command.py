@@ -62,9 +62,14 @@ def test_release_takes_any_spelling(tmp_path: Path, spelling: str) -> None:
     for cluster in ("emr-4zvc5mul", "emr-8kd2m1qp"):
         assert ledger.quarantine(cluster, "HDFS/datanode/172.16.0.5", now, now + 3600)
     where = {"STEWARD_LEDGER": f"sqlite:///{tmp_path}/ledger.db"}
+    listed = steward("release", cwd=tmp_path, **where).stdout.splitlines()
+    assert [line.partition("  until ")[0] for line in listed] == [
+        "emr-4zvc5mul  HDFS/datanode/172.16.0.5",
+        "emr-8kd2m1qp  HDFS/datanode/172.16.0.5",
+    ]
     done = steward("release", spelling, "--cluster", "emr-8kd2m1qp", cwd=tmp_path, **where)
     assert (done.returncode, done.stdout) == (0, "HDFS/datanode/172.16.0.5 is released in emr-8kd2m1qp\n")
-    assert [cluster for cluster, _, _ in ledger.quarantined(now + 1)] == ["emr-4zvc5mul"]
+    assert [cluster for cluster, _, _ in ledger.quarantined(time.time())] == ["emr-4zvc5mul"]
     ledger.close()
 
 
@@ -213,6 +218,10 @@ def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode:
         (("explain", "no-such-event"), "", 1, "knows no event"),
         (("explain", str(EVENTS / "request-restart-hive.json")), "", 0, "direct request"),
         (("explain", str(EVENTS / "bad-number.json")), "", 1, "Nothing in it"),
+        (("release",), "", 0, "Nothing is in quarantine."),
+        (("release", "HDFS/datanode/172.16.0.5"), "", 1, "is not in quarantine; `steward release` lists what is"),
+        (("release", "DataNode@172.16.0.5"), "", 2, "is no SERVICE/component/ADDRESS"),
+        (("release", "HDFS/datanode/172.16.0"), "", 2, "is no SERVICE/component/ADDRESS"),
         (("history", "--since", "soon"), "", 2, "is no duration"),
         (("schema",), "", 0, "json-schema.org"),
         (("--version",), "", 0, "steward"),
