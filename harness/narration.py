@@ -51,8 +51,15 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
         return "later", end, "green" if row["state"] == "VERIFIED" else "red"
     if event == "steward.outcome":
         return "outcome", f"{row['outcome']}: {row['reason']}", COLOURS[row["outcome"]]
+    return _trouble(event, row)
+
+
+def _trouble(event: str, row: dict[str, Any]) -> tuple[str, str, str] | None:
+    """What goes wrong beside the steps."""
     if event == "steward.alarm":
         return "alarm", f"{row['code']}: {row['reason']}", "red"
+    if event == "steward.alarm.repeated":
+        return "alarm", f"{row['code']} (already raised, not long ago)", "dim"
     if event == "steward.settings.unknown":
         return "warning", f"{row['variable']}: {row['reason']}", "yellow"
     if event in ("steward.input.refused", "steward.door.refused", "steward.fault"):
@@ -65,12 +72,22 @@ def say(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style), soft_wrap=True)
 
 
-def tell(console: Console, row: dict[str, Any]) -> None:
-    """Print one log line as a step."""
-    told = step(row)
-    if told is None:
-        return
-    tell_step(console, *told)
+class Narrator:
+    """Tells log lines as they come. What was just said is not said again."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._reason = ""
+
+    def tell(self, row: dict[str, Any]) -> None:
+        """Print one log line as a step."""
+        if row["event"] == "steward.alarm" and row["reason"] == self._reason:
+            row = {**row, "reason": "of this outcome"}
+        elif row["event"] == "steward.outcome":
+            self._reason = row["reason"]
+        told = step(row)
+        if told is not None:
+            tell_step(self._console, *told)
 
 
 def tell_step(console: Console, name: str, text: str, colour: str = "") -> None:

@@ -26,7 +26,7 @@ from harness.command import follow_up
 from harness.command.follow_up import AHEAD
 from harness.command.surroundings import ROOT, load_config, on_a_fake, read_event, user_ledger, warn_of_a_named_ledger
 from harness.emulator import Invocation, function_url_event, timer_event
-from harness.narration import tell, tell_step
+from harness.narration import Narrator, tell_step
 from harness.world import World, private_world
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def demo() -> None:
     cloud = demo_cloud(clock, transition_seconds=1.0)
     config = load(str(ROOT / "steward.yml"))
     with CloudServer(cloud) as server:
-        world = private_world(config, cloud=cloud, endpoint=server.url, on_line=lambda row: tell(console, row))
+        world = private_world(config, cloud=cloud, endpoint=server.url, on_line=Narrator(console).tell)
         cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
         for process in cloud.cluster("emr-8kd2m1qp").processes():
             if process.service == "HBASE":
@@ -196,10 +196,7 @@ def _world(
 ) -> tuple[World, AheadClock | None]:
     """The world to deliver to, and the clock of its cluster where it is a private one."""
 
-    def on_line(row: dict[str, Any]) -> None:
-        if console is not None:
-            tell(console, row)
-
+    on_line = Narrator(console).tell if console is not None else _say_nothing
     cluster_clock = AheadClock()
     cloud = demo_cloud(cluster_clock, transition_seconds=1.0)
     warn_of_a_named_ledger(fake=on_a_fake())
@@ -233,6 +230,10 @@ def _world(
     return world, cluster_clock
 
 
+def _say_nothing(row: dict[str, Any]) -> None:
+    """Where the document at the end says it all."""
+
+
 def _told(console: Console | None, invocation: Invocation) -> str:
     """What the platform or the HTTP caller got that no line has told; the error where it is one."""
     answer = invocation.answer
@@ -241,7 +242,7 @@ def _told(console: Console | None, invocation: Invocation) -> str:
             name, _, problem = invocation.error.partition(": ")
             if name != RetryLater.__name__:  # the outcome has said why
                 tell_step(console, "error", f"{name}: {problem}", "red")
-            tell_step(console, "platform", "it would deliver it again in a minute, twice at most")
+            tell_step(console, "retry", "the platform would deliver it again in a minute, twice at most")
         return invocation.error
     if isinstance(answer, dict) and "statusCode" in answer and console is not None:
         tell_step(console, "HTTP", f"{answer['statusCode']} {answer['body'][:300]}")

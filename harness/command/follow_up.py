@@ -20,7 +20,7 @@ from handler.history import State
 from handler.settings import Settings
 from harness.command.surroundings import load_config, on_a_fake, user_ledger
 from harness.emulator import context, timer_event
-from harness.narration import say, tell
+from harness.narration import Narrator, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +63,7 @@ def follow_up(
     # Without clusters nothing is looked at: that of a fake is gone, and a real one of the same id is another.
     loaded = Config() if fake else load_config(config)
     console = Console(highlight=False)
+    narrator = Narrator(console)
     problems: dict[str, str] = {}
 
     def write(text: str) -> None:
@@ -70,7 +71,7 @@ def follow_up(
             if row["event"] == "steward.follow_up.look_failed":
                 problems[row["cluster"]] = row["problem"]
             elif row["event"] != "steward.operation" and not (as_json or fake):
-                tell(console, row)
+                narrator.tell(row)
 
     clock = SystemClock()
     function = Function(Settings.from_env(os.environ), loaded, env=os.environ, clock=clock, ledger=ledger, write=write)

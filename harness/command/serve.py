@@ -24,7 +24,7 @@ from harness.cloud.state import SECRET_ID, SECRET_KEY
 from harness.command.surroundings import ROOT, example_or, load_config, on_a_fake, user_ledger, warn_of_a_named_ledger
 from harness.emulator import context, restamp, timer_event
 from harness.local_url import LocalUrl
-from harness.narration import say, tell, tell_step
+from harness.narration import Narrator, say, tell_step
 from harness.world import World, events_of, private_world
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def serve(
             endpoint=server.url,
             ledger=user_ledger(fake=True),
             env=dict(os.environ),
-            on_line=lambda row: tell(console, row),
+            on_line=Narrator(console).tell,
         )
         as_it_happens = _AsItHappens(world, console)
 

@@ -255,7 +255,7 @@ def test_what_a_sender_wrote_is_no_markup(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("env", "says"),
     [
-        ({"TENCENTCLOUD_SECRET_ID": "a", "TENCENTCLOUD_SECRET_KEY": "b"}, "it would deliver it again"),
+        ({"TENCENTCLOUD_SECRET_ID": "a", "TENCENTCLOUD_SECRET_KEY": "b"}, "the platform would deliver it again"),
         ({}, "set TENCENTCLOUD_SECRET_ID"),
     ],
 )
@@ -267,6 +267,19 @@ def test_an_api_out_of_reach_is_told_at_once(tmp_path: Path, env: dict[str, str]
     assert done.returncode == 1
     assert says in done.stdout
     assert "fault of the steward" not in done.stdout
+
+
+def test_a_ledger_out_of_reach_is_told_once(tmp_path: Path) -> None:
+    """As the outcome; the alarm refers to it, and a repeat within its time is no second alarm."""
+    env = {"STEWARD_LEDGER": "redis://127.0.0.1:9/0"}
+    done = steward("run", DOWN, DOWN, cwd=tmp_path, **env)
+    assert done.returncode == 1
+    assert "RetryLater" not in done.stdout
+    first, second = done.stdout.split(DOWN)[1:]
+    assert len(re.findall("the ledger cannot be used", first)) == 1
+    assert "  alarm   ledger.unavailable: of this outcome\n" in first
+    assert "  retry   the platform would deliver it again in a minute" in first
+    assert "  alarm   ledger.unavailable (already raised, not long ago)\n" in second
 
 
 def test_a_misspelt_variable_is_told_before_anything_is_done(tmp_path: Path) -> None:
