@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler import flight
 from handler.cloud import Product
+from handler.crew import side_by_side
 from handler.errors import ApiError, LedgerUnavailable
-from handler.watch import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -11,6 +11,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from handler.crew import begin
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
@@ -70,7 +72,6 @@ def run(call: Callable[[], Any], seconds: float) -> tuple[Flight, Any, BaseExcep
     """
     flight = Flight()
     ended: list[tuple[Any, BaseException | None]] = []
-    done = threading.Event()
 
     def fly() -> None:
         _current.flight = flight
@@ -79,10 +80,9 @@ def run(call: Callable[[], Any], seconds: float) -> tuple[Flight, Any, BaseExcep
         except BaseException as error:
             ended.append((None, error))
         finally:
-            done.set()
+            del _current.flight
 
-    threading.Thread(target=fly, name="steward-call", daemon=True).start()
-    if done.wait(max(0.0, seconds)):
+    if begin(fly).acquire(timeout=max(0.0, seconds)):
         result, error = ended[0]
         return flight, result, error
     flight.abandon()

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from handler.alarms import Alarm
 from handler.cloud import CALL_SECONDS
+from handler.crew import side_by_side
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.history import Operation, State
 from handler.observation import RUNNING
 from handler.operations import OpType
-from handler.watch import observe, services_of, side_by_side, verdict_of
+from handler.watch import observe, services_of, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,6 +11,7 @@ backslashes otherwise than they are, and a cut could leave half of one.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.settings import LEVELS
@@ -56,8 +57,8 @@ class Log:
         self._level = LEVELS.index(level)
         self._hidden: frozenset[str] = frozenset()
         #: As which a secret may stand in a value, the longest first; and those as which JSON then writes it.
-        self._forms: list[str] = []
-        self._written_forms: list[str] = []
+        self._forms: tuple[str, ...] = ()
+        self._written_forms: tuple[str, ...] = ()
         self.also_hide(secrets)
         self._base = dict(base or {})
 
@@ -74,11 +75,7 @@ class Log:
     def also_hide(self, secrets: Iterable[str]) -> None:
         """Secrets that became known later."""
         self._hidden |= {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
-        # Whole, within JSON that is a text itself, and within the text of an exception.
-        plain = self._hidden | {repr(secret)[1:-1] for secret in self._hidden}
-        forms = plain | _in_json(plain) | {json.dumps(form)[1:-1] for form in plain}
-        self._forms = sorted(forms, key=len, reverse=True)
-        self._written_forms = list(forms | _in_json(forms) | _in_json(_in_json(forms)))
+        self._forms, self._written_forms = _forms(self._hidden)
 
     @property
     def is_debug(self) -> bool:
@@ -234,6 +231,15 @@ def _parts(record: Record) -> tuple[dict[str, str], dict[str, str]]:
         "operations": ",".join(record.operations),
     }
     return before, after
+
+
+@lru_cache(maxsize=4)  # an instance's secrets are mostly those of its last invocation
+def _forms(secrets: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """As which secrets may stand in a value, the longest first; and those as which JSON then writes it."""
+    # Whole, within JSON that is a text itself, and within the text of an exception.
+    plain = secrets | {repr(secret)[1:-1] for secret in secrets}
+    forms = plain | _in_json(plain) | {json.dumps(form)[1:-1] for form in plain}
+    return tuple(sorted(forms, key=len, reverse=True)), tuple(forms | _in_json(forms) | _in_json(_in_json(forms)))
 
 
 def _in_json(texts: Iterable[str]) -> set[str]:

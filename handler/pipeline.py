@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 from handler import guards
 from handler.alarms import Alarm
 from handler.cases import Case, most_urgent
+from handler.crew import side_by_side
 from handler.decision import ClusterRun
 from handler.errors import InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.intents import ORDER_LIMITS, Intent
 from handler.outcomes import Outcome, Record
 from handler.templates import TemplateError
-from handler.watch import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
+from handler.crew import side_by_side
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.history import State
 from handler.observation import RUNNING, Observation
 from handler.verification import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from handler.clock import Clock, Deadline
     from handler.configuration import Cluster
@@ -22,50 +22,8 @@ if TYPE_CHECKING:
     from handler.observation import Reading
     from handler.verification import Verdict
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-#: Threads for one payload. Clusters are independent, and a call mostly waits.
-SIDE_BY_SIDE = 32
-#: So few need no pool.
-FEW = 4
 #: Seconds between looks at an operation: short at first, since most are quick, then patient.
 POLLS = (0.5, 1.0, 2.0, 3.0, 5.0)
-
-
-def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """``work`` on every item at once, at most SIDE_BY_SIDE; the results in the items' order. The first exception is raised.
-
-    The last item is worked on here: with few items, starting a pool would cost more than the work.
-    """
-    if len(items) <= 1:
-        return [work(item) for item in items]
-    if len(items) > FEW:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(items)), "steward") as pool:
-            return list(pool.map(work, items))
-    results: list[R | None] = [None] * len(items)
-    errors: list[BaseException | None] = [None] * len(items)
-
-    def one(index: int) -> None:
-        try:
-            results[index] = work(items[index])
-        except BaseException as error:
-            errors[index] = error
-
-    threads = [
-        threading.Thread(target=one, args=(index,), name="steward", daemon=True) for index in range(len(items) - 1)
-    ]
-    for thread in threads:
-        thread.start()
-    one(len(items) - 1)
-    for thread in threads:
-        thread.join()
-    for error in errors:
-        if error is not None:
-            raise error
-    return cast("list[R]", results)
 
 
 def look(

@@ -14,6 +14,7 @@ from handler import entrypoint
 from handler.cloud import CloudApi
 from handler.configuration import AlarmSettings, Chat, EventBus
 from handler.configuration_file import read_config
+from handler.crew import side_by_side
 from handler.entrypoint import Function
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.follow_up import MESSAGE, conclude
@@ -24,7 +25,6 @@ from handler.operations import OpType
 from handler.settings import Credentials, Endpoint, Settings
 from handler.steward_file import read_raw
 from handler.verification import Verdict
-from handler.watch import side_by_side
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
 from harness.emulator import function_url_event, timer_event
