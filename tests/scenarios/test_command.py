@@ -337,7 +337,7 @@ def test_a_fake_behind_an_endpoint_proves_nothing_either(tmp_path: Path) -> None
 
 
 def test_the_doctor_tells_what_is_missing_and_ends_by_it(tmp_path: Path) -> None:
-    """0 where nothing fails, 1 where something does, 2 for settings or configuration; a table for people, JSON for programs."""
+    """0 where nothing fails, 1 where something does, 2 for settings or configuration; lines for people, JSON for programs."""
     steward_yml = tmp_path / "steward.yml"
     steward_yml.write_text(
         "clusters:\n  emr-4zvc5mul: {region: ap-guangzhou, allow: [RestartService]}\n", encoding="utf-8"
@@ -351,8 +351,14 @@ def test_the_doctor_tells_what_is_missing_and_ends_by_it(tmp_path: Path) -> None
         assert states["credentials"] == states["cluster emr-4zvc5mul"] == states["clock"] == "ok"
         ill = steward("doctor", cwd=tmp_path, TENCENTCLOUD_SECRET_KEY="planted-secret-key", **env)
     assert ill.returncode == 1, ill.stdout + ill.stderr
-    assert re.search(r"^credentials +fail +a lasting key; AuthFailure.SignatureFailure", ill.stdout, re.MULTILINE)
-    assert "→ the secret key is not that of the secret id" in ill.stdout
+    assert re.search(
+        r"^fail +credentials: a lasting key; AuthFailure.SignatureFailure.*\n +→ the secret key is not that of the secret id",
+        ill.stdout,
+        re.MULTILINE,
+    )
+    told = re.findall(r"^(fail|warn|not proved|ok) +", ill.stdout, re.MULTILINE)
+    assert told == sorted(told, key=["fail", "warn", "not proved", "ok"].index)
+    assert re.search(r"\n\d+ fail, (\d+ warn, )?\d+ not proved, \d+ ok\n\Z", ill.stdout)
     assert "planted-secret-key" not in ill.stdout + ill.stderr
     assert "\x1b[" not in ill.stdout
     none = steward("doctor", "--config", "none.yml", cwd=tmp_path)
