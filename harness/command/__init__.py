@@ -14,8 +14,9 @@ from harness.command import access, check, deliver, doctor, follow_up, look, ser
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"max_content_width": 100},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text: paragraphs that wrap, and no boxes
     help="Start, stop and restart EMR services: once, not too much, and verified. Everything runs against a fake cluster "
     "on this machine unless STEWARD_EMR_ENDPOINT is set; `doctor` alone looks at the real one, and only looks.",
 )
@@ -49,7 +50,7 @@ def _steward(
 def main() -> None:
     """Run the command; what a user did wrong is told in words, without a traceback."""
     try:
-        app()
+        app(prog_name="steward")
     except InvalidConfiguration as error:
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cam_policy import policy_for, trust_policy
-from harness.command.surroundings import load_config
+from harness.command.surroundings import ConfigArgument, load_config
 
 
 def add_to(app: typer.Typer) -> None:
     """The command of this file."""
-    app.command()(policy)
+    app.command(short_help="The rights that the function's role needs, as a CAM policy.")(policy)
 
 
 def policy(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="The configuration (steward.yml here, else the example).")
-    ] = None,
+    file: ConfigArgument = None,
     uin: Annotated[
         str, typer.Option("--uin", help="The account of the clusters; else that in which the policy is made.")
     ] = "",

@@ -13,7 +13,7 @@ from handler import steward_file
 from handler.configuration_file import InvalidConfiguration, read_config
 from handler.errors import ConfigurationError
 from harness import serverless_file
-from harness.command.surroundings import example_or
+from harness.command.surroundings import JsonOption, example_or
 from harness.configuration_warnings import warnings
 
 if TYPE_CHECKING:
@@ -25,14 +25,18 @@ SERVERLESS: Final = "serverless.yml"
 
 def add_to(app: typer.Typer) -> None:
     """The command of this file."""
-    app.command()(check)
+    app.command(short_help="Every fault of a configuration, with its line.")(check)
 
 
 def check(
     config: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A configuration, or a serverless.yml, to check.")
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="A configuration, or a serverless.yml; else STEWARD_CONFIG, ./steward.yml, or the example.",
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Every fault of a configuration, and of the serverless.yml beside it, with its line. Exits with 2 where there is any.
 

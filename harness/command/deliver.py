@@ -24,7 +24,16 @@ from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.command import follow_up
 from harness.command.follow_up import AHEAD
-from harness.command.surroundings import ROOT, load_config, on_a_fake, read_event, user_ledger, warn_of_a_named_ledger
+from harness.command.surroundings import (
+    ROOT,
+    ConfigOption,
+    JsonOption,
+    load_config,
+    on_a_fake,
+    read_event,
+    user_ledger,
+    warn_of_a_named_ledger,
+)
 from harness.emulator import Invocation, function_url_event, timer_event
 from harness.narration import Narrator, tell_step
 from harness.world import World, private_world
@@ -37,8 +46,8 @@ BAD = {"failed", "refused", "in_doubt"}
 
 def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
-    app.command()(demo)
-    app.command()(run)
+    app.command(short_help="An alert, a timer and a webhook call, end to end.")(demo)
+    app.command(short_help="Deliver events, to a private fake cluster unless STEWARD_EMR_ENDPOINT is set.")(run)
 
 
 def demo() -> None:
@@ -99,17 +108,15 @@ def _post(payload: Any) -> dict[str, Any]:
 
 
 def run(
-    event: Annotated[list[Path], typer.Argument(metavar="EVENT.json…", help="Event files; - reads standard input.")],
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here).")
-    ] = None,
+    event: Annotated[list[Path], typer.Argument(metavar="EVENT.json", help="Event files; - reads standard input.")],
+    config: ConfigOption = None,
     mode: Annotated[
         str | None,
         typer.Option(
             metavar="act|observe", help="observe decides everything and sends nothing (STEWARD_MODE, else act)."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")] = False,
+    as_json: JsonOption = False,
     now: Annotated[bool, typer.Option("--now/--as-it-is", help="Deliver the event as if it had just happened.")] = True,
 ) -> None:
     """Deliver events to the function, as the platform would.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -16,7 +15,7 @@ from handler.clock import Deadline, SystemClock
 from handler.doctor import exit_code
 from handler.examination import Examination, Setup
 from handler.findings import Finding
-from harness.command.surroundings import example_or, user_ledger_url
+from harness.command.surroundings import ConfigOption, JsonOption, example_or, user_ledger_url
 from harness.narration import say
 
 #: Seconds that an examination may take.
@@ -27,14 +26,12 @@ COLOURS: Final = {"fail": "bold red", "warn": "yellow", "not proved": "cyan", "o
 
 def add_to(app: typer.Typer) -> None:
     """The command of this file."""
-    app.command()(doctor)
+    app.command(short_help="What a deployment lacks, and how to mend it; it only looks.")(doctor)
 
 
 def doctor(
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here).")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
     send_test_alarm: Annotated[
         bool, typer.Option("--send-test-alarm", help="Send one alarm to every chat and bus that is configured.")
     ] = False,

@@ -6,8 +6,7 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.console import Console
@@ -18,7 +17,7 @@ from handler.entrypoint import Function
 from handler.follow_up import MESSAGE
 from handler.history import State
 from handler.settings import Settings
-from harness.command.surroundings import load_config, on_a_fake, user_ledger
+from harness.command.surroundings import ConfigOption, JsonOption, load_config, on_a_fake, user_ledger
 from harness.emulator import context, timer_event
 from harness.narration import Narrator, say
 
@@ -41,14 +40,12 @@ DROPPED: Final = "dropped: its fake cluster ended with the command"
 
 def add_to(app: typer.Typer) -> None:
     """The command of this file."""
-    app.command("follow-up")(follow_up)
+    app.command("follow-up", short_help="Look once at what is still open, and say what became of it.")(follow_up)
 
 
 def follow_up(
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here).")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Look once at every operation that is still open, as the function's timer does each minute: what became of each.
 

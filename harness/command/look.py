@@ -16,7 +16,7 @@ from handler.errors import InvalidInput
 from handler.operations import Target
 from handler.rules import is_address
 from handler.templates import TemplateError
-from harness.command.surroundings import load_config, read_event, user_ledger
+from harness.command.surroundings import ConfigOption, JsonOption, load_config, read_event, user_ledger
 from harness.configuration_schema import json_schema
 from harness.narration import say
 from harness.world import events_of
@@ -26,16 +26,13 @@ if TYPE_CHECKING:
     from handler.history import Operation
     from handler.outcomes import Record
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here, else the example)."),
-]
-
 
 def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
-    for command in (explain, schema, history, release):
-        app.command()(command)
+    app.command(short_help="Which rules match an event, and why the others do not.")(explain)
+    app.command(short_help="The JSON Schema of steward.yml, for editors.")(schema)
+    app.command(short_help="Operations and their fate, events and their outcomes.")(history)
+    app.command(short_help="Let a process out of quarantine, or list what is in it.")(release)
 
 
 def explain(
@@ -118,7 +115,7 @@ def schema() -> None:
 def history(
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only this cluster.")] = None,
     since: Annotated[str, typer.Option(metavar="2h|7d", help="How far back.")] = "24h",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Operations and their fate, and each event with its outcome, the newest first.
 
@@ -164,7 +161,7 @@ def history(
 
 def release(
     target: Annotated[
-        str | None, typer.Argument(metavar="[SERVICE/component/ADDRESS]", help="As the outcome that names it says.")
+        str | None, typer.Argument(metavar="SERVICE/component/ADDRESS", help="As the outcome that names it says.")
     ] = None,
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only in this cluster.")] = None,
 ) -> None:

@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
@@ -21,7 +20,15 @@ from handler.sources.envelopes import HttpCall, open_envelope
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
-from harness.command.surroundings import ROOT, example_or, load_config, on_a_fake, user_ledger, warn_of_a_named_ledger
+from harness.command.surroundings import (
+    ROOT,
+    ConfigOption,
+    example_or,
+    load_config,
+    on_a_fake,
+    user_ledger,
+    warn_of_a_named_ledger,
+)
 from harness.emulator import context, restamp, timer_event
 from harness.local_url import LocalUrl
 from harness.narration import Narrator, say, tell_step
@@ -45,8 +52,8 @@ PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="The p
 
 def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
-    app.command()(serve)
-    app.command()(cloud)
+    app.command(short_help="The function behind a local URL, a fake cluster beside it.")(serve)
+    app.command(short_help="The fake EMR API alone.")(cloud)
 
 
 def _listening(bind: Callable[[], Server], port: int) -> Server:
@@ -60,9 +67,7 @@ def _listening(bind: Callable[[], Server], port: int) -> Server:
 
 def serve(
     port: PortOption = 8080,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here).")
-    ] = None,
+    config: ConfigOption = None,
     now: Annotated[
         bool,
         typer.Option("--now/--as-it-is", help="Make what fires true on the fake cluster, and what is old happen now."),

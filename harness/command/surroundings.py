@@ -7,7 +7,9 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
 
 from handler.errors import ConfigurationError
 from handler.ledger import Ledger, open_ledger
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from handler.configuration import Config
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+_CONFIG: Final = "The configuration; else STEWARD_CONFIG, ./steward.yml, or the example."
+ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help=_CONFIG)]
+ConfigArgument = Annotated[Path | None, typer.Argument(metavar="FILE", help=_CONFIG)]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 
 
 def example_or(config: Path | None) -> Path:

@@ -66,3 +66,6 @@ def test_every_command_is_in_the_readme_and_says_how_to_use_it() -> None:
         shown = CliRunner().invoke(app, [command, "--help"])
         assert shown.exit_code == 0
         assert "Example" in shown.stdout, command
+        assert "<bool>" not in shown.stdout
+        if "--config" in shown.stdout:
+            assert "STEWARD_CONFIG" in shown.stdout, command
