@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import os
+from typing import Any, Final
 
+from rich.console import Console
 from rich.text import Text
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 COLOURS: Final = {
     "done": "green",
@@ -65,6 +64,11 @@ def _trouble(event: str, row: dict[str, Any]) -> tuple[str, str, str] | None:
     if event in ("steward.input.refused", "steward.door.refused", "steward.fault"):
         return "refused", str(row.get("problem", "the caller is not known")), "red"
     return None
+
+
+def screen() -> Console:
+    """Standard output for people: in colours on a terminal, and without any style where NO_COLOR is set."""
+    return Console(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
 
 
 def say(console: Console, text: str, style: str = "") -> None:

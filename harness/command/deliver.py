@@ -35,7 +35,7 @@ from harness.command.surroundings import (
     warn_of_a_named_ledger,
 )
 from harness.emulator import Invocation, function_url_event, timer_event
-from harness.narration import Narrator, tell_step
+from harness.narration import Narrator, screen, tell_step
 from harness.world import World, private_world
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def demo() -> None:
 
     Example: steward demo
     """
-    console = Console(highlight=False)
+    console = screen()
     clock = SystemClock()
     cloud = demo_cloud(clock, transition_seconds=1.0)
     config = load(str(ROOT / "steward.yml"))
@@ -132,7 +132,7 @@ def run(
         raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")
     events = [(str(path), read_event(path)) for path in event]
     loaded = load_config(config)
-    console = Console(highlight=False)
+    console = screen()
     settings = Settings.from_env(os.environ)
     chosen: Mode = settings.mode if mode is None else "observe" if mode == "observe" else "act"
     settings = replace(settings, mode=chosen, log_level="DEBUG")

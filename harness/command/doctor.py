@@ -16,7 +16,7 @@ from handler.doctor import exit_code
 from handler.examination import Examination, Setup
 from handler.findings import Finding
 from harness.command.surroundings import ConfigOption, JsonOption, example_or, user_ledger_url
-from harness.narration import say
+from harness.narration import say, screen
 
 #: Seconds that an examination may take.
 SECONDS: Final = 60.0
@@ -52,7 +52,7 @@ def doctor(
         json.dump([finding.to_wire() for finding in findings], sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
     else:
-        _tell(Console(highlight=False), findings)
+        _tell(screen(), findings)
     raise typer.Exit(exit_code(findings))
 
 

@@ -19,7 +19,7 @@ from handler.history import State
 from handler.settings import Settings
 from harness.command.surroundings import ConfigOption, JsonOption, load_config, on_a_fake, user_ledger
 from harness.emulator import context, timer_event
-from harness.narration import Narrator, say
+from harness.narration import Narrator, say, screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,7 @@ def follow_up(
     before = ledger.open_operations()
     # Without clusters nothing is looked at: that of a fake is gone, and a real one of the same id is another.
     loaded = Config() if fake else load_config(config)
-    console = Console(highlight=False)
+    console = screen()
     narrator = Narrator(console)
     problems: dict[str, str] = {}
 

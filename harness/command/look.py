@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from handler.configuration_file import duration
 from handler.errors import InvalidInput
@@ -18,7 +17,7 @@ from handler.rules import is_address
 from handler.templates import TemplateError
 from harness.command.surroundings import ConfigOption, JsonOption, load_config, read_event, user_ledger
 from harness.configuration_schema import json_schema
-from harness.narration import say
+from harness.narration import say, screen
 from harness.world import events_of
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def explain(
     if event != "-" and not Path(event).exists() and not event.endswith(".json"):
         _explain_past(event)
         return
-    console = Console(highlight=False)
+    console = screen()
     loaded = load_config(config)
     events = events_of(read_event(Path(event)))
     if not events:
@@ -83,7 +82,7 @@ def _status(event: Event) -> str:
 
 
 def _explain_past(event: str) -> None:
-    console = Console(highlight=False)
+    console = screen()
     ledger = user_ledger()
     records = ledger.records(event=event)
     if not records:
@@ -136,7 +135,7 @@ def history(
         json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
         sys.stdout.write("\n")
         return
-    console = Console(highlight=False)
+    console = screen()
     if not operations and not records:
         say(console, f"The ledger knows nothing{f' of {cluster}' if cluster else ''} in the last {since}.")
         return

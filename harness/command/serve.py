@@ -31,7 +31,7 @@ from harness.command.surroundings import (
 )
 from harness.emulator import context, restamp, timer_event
 from harness.local_url import LocalUrl
-from harness.narration import Narrator, say, tell_step
+from harness.narration import Narrator, say, screen, tell_step
 from harness.world import World, events_of, private_world
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def serve(
 
     Example: steward serve --port 8080
     """
-    console = Console(highlight=False)
+    console = screen()
     loaded = load_config(config)
     clock = SystemClock()
     fake = demo_cloud(clock)
@@ -175,7 +175,7 @@ def cloud(port: PortOption = 18080) -> None:
 
     Example: steward cloud --port 18080
     """
-    console = Console(highlight=False)
+    console = screen()
     server = _listening(lambda: CloudServer(demo_cloud(SystemClock()), port), port)
     console.print(f"The fake EMR API listens on {server.url}. Ctrl-C ends it.")
     say(

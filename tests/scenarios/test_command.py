@@ -282,6 +282,14 @@ def test_a_ledger_out_of_reach_is_told_once(tmp_path: Path) -> None:
     assert "  alarm   ledger.unavailable (already raised, not long ago)\n" in second
 
 
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_without_colour_there_is_no_style_at_all(tmp_path: Path, no_color: str) -> None:
+    """Neither bold nor dim, which NO_COLOR alone would leave."""
+    env = {"TTY_COMPATIBLE": "1", "FORCE_COLOR": "1", "TERM": "xterm", **({"NO_COLOR": no_color} if no_color else {})}
+    done = steward("explain", DOWN, cwd=tmp_path, **env)
+    assert ("\x1b[" in done.stdout) == (not no_color)
+
+
 def test_a_misspelt_variable_is_told_before_anything_is_done(tmp_path: Path) -> None:
     """What was meant to hold back does not: that is seen at once."""
     done = steward("run", DOWN, cwd=tmp_path, STEWARD_MDOE="observe")
