@@ -8,6 +8,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+#: Different steps of one name in a row that are told; the others are counted.
+MOST_ALIKE: Final = 10
 COLOURS: Final = {
     "done": "green",
     "skipped": "cyan",
@@ -49,7 +51,14 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
         end = f"{row['operation']} is {row['state']}: {row['reason']}; {row.get('seen') or 'not seen'}"
         return "later", end, "green" if row["state"] == "VERIFIED" else "red"
     if event == "steward.outcome":
-        return "outcome", f"{row['outcome']}: {row['reason']}", COLOURS[row["outcome"]]
+        again = ""
+        if row["outcome"] == "deferred":
+            again = (
+                " (the sender is asked to repeat it)"
+                if row.get("retry")
+                else " (nobody tries again: a later event may)"
+            )
+        return "outcome", f"{row['outcome']}: {row['reason']}{again}", COLOURS[row["outcome"]]
     return _trouble(event, row)
 
 
@@ -77,11 +86,18 @@ def say(console: Console, text: str, style: str = "") -> None:
 
 
 class Narrator:
-    """Tells log lines as they come. What was just said is not said again."""
+    """Tells log lines as they come. What was just said is not said again, and of a storm's thousand lines a few stand for all.
 
-    def __init__(self, console: Console) -> None:
+    Without a console it tells nothing: a document at the end does.
+    """
+
+    def __init__(self, console: Console | None) -> None:
         self._console = console
         self._reason = ""
+        #: Of the steps of one name that follow each other: the name, what was said, and how many were not.
+        self._name = ""
+        self._said: set[str] = set()
+        self._unsaid = 0
 
     def tell(self, row: dict[str, Any]) -> None:
         """Print one log line as a step."""
@@ -90,8 +106,36 @@ class Narrator:
         elif row["event"] == "steward.outcome":
             self._reason = row["reason"]
         told = step(row)
-        if told is not None:
-            tell_step(self._console, *told)
+        if told is None or self._console is None:
+            return
+        name, text, colour = told
+        if name != self._name:
+            self.flush()
+            self._name = name
+        if text in self._said or len(self._said) >= MOST_ALIKE:
+            self._unsaid += 1
+            return
+        self._said.add(text)
+        tell_step(self._console, name, text, colour)
+
+    def also(self, name: str, text: str, colour: str = "") -> None:
+        """Print a step that no log line tells."""
+        self.flush()
+        if self._console is not None:
+            tell_step(self._console, name, text, colour)
+
+    def heading(self, text: str) -> None:
+        """Print what the following steps are about."""
+        self.flush()
+        if self._console is not None:
+            say(self._console, f"\n{text}", "bold")
+
+    def flush(self) -> None:
+        """Say how many there were besides. Whoever knows that nothing more comes calls it."""
+        if self._unsaid and self._console is not None:
+            which = "it" if len(self._said) == 1 else "these"
+            tell_step(self._console, self._name, f"and {self._unsaid:,} more like {which}")
+        self._name, self._said, self._unsaid = "", set(), 0
 
 
 def tell_step(console: Console, name: str, text: str, colour: str = "") -> None:

@@ -67,7 +67,7 @@ class World:
             except KeyError:
                 continue  # no such process here: the function will say so
             killed.append(f"{alert.component}@{alert.ip}")
-        return killed
+        return list(dict.fromkeys(killed))
 
     def _signed(self, event: Any) -> Any:
         if not isinstance(open_envelope(event), HttpCall) or not self.function.config.webhook.callers:

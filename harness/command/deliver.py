@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from handler.clock import SystemClock
@@ -35,7 +34,7 @@ from harness.command.surroundings import (
     warn_of_a_named_ledger,
 )
 from harness.emulator import Invocation, function_url_event, timer_event
-from harness.narration import Narrator, screen, tell_step
+from harness.narration import Narrator, screen
 from harness.world import World, private_world
 
 if TYPE_CHECKING:
@@ -60,7 +59,8 @@ def demo() -> None:
     cloud = demo_cloud(clock, transition_seconds=1.0)
     config = load(str(ROOT / "steward.yml"))
     with CloudServer(cloud) as server:
-        world = private_world(config, cloud=cloud, endpoint=server.url, on_line=Narrator(console).tell)
+        narrator = Narrator(console)
+        world = private_world(config, cloud=cloud, endpoint=server.url, on_line=narrator.tell)
         cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
         for process in cloud.cluster("emr-8kd2m1qp").processes():
             if process.service == "HBASE":
@@ -75,9 +75,10 @@ def demo() -> None:
         )
         shown = []
         for title, event in cases:
-            console.print(f"\n{title}", style="bold", markup=False)
+            narrator.heading(title)
             before = len(world.outcomes())
             world.deliver(event)
+            narrator.flush()
             shown.append((title, world.outcomes()[before:]))
         up = {
             "DataNode 172.16.0.5 runs again": cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").health == 1,
@@ -132,20 +133,20 @@ def run(
         raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")
     events = [(str(path), read_event(path)) for path in event]
     loaded = load_config(config)
-    console = screen()
+    narrator = Narrator(None if as_json else screen())
     settings = Settings.from_env(os.environ)
     chosen: Mode = settings.mode if mode is None else "observe" if mode == "observe" else "act"
     settings = replace(settings, mode=chosen, log_level="DEBUG")
     with ExitStack() as stack:
-        world, fake_clock = _world(stack, loaded, settings, None if as_json else console)
+        world, fake_clock = _world(stack, loaded, settings, narrator)
         told: list[dict[str, Any]] = []
         try:
             for name, content in events:
-                told.append(_delivered(world, name, content, None if as_json else console, fake_clock, now=now))
+                told.append(_delivered(world, name, content, narrator, fake_clock, now=now))
             if fake_clock is not None and follow_up.still_open(world, world.function.ledger):
-                if not as_json:
-                    tell_step(console, "later", f"the fake cluster's clock is moved on by {AHEAD / 60:g} minutes")
+                narrator.also("later", f"the fake cluster's clock is moved on by {AHEAD / 60:g} minutes")
                 follow_up.see_to_the_end(world, world.function.ledger, fake_clock)
+            narrator.flush()
         except KeyboardInterrupt:
             _interrupted(world, is_private=fake_clock is not None)
             raise typer.Exit(130) from None
@@ -161,20 +162,19 @@ def run(
 
 
 def _delivered(
-    world: World, name: str, content: Any, console: Console | None, fake_clock: AheadClock | None, *, now: bool
+    world: World, name: str, content: Any, narrator: Narrator, fake_clock: AheadClock | None, *, now: bool
 ) -> dict[str, Any]:
-    """Deliver one file's event, and tell it to ``console``: its ``outcomes``, and its ``errors``, each with the file."""
+    """Deliver one file's event, and tell it: its ``outcomes``, and its ``errors``, each with the file."""
     before = len(world.outcomes())
-    if console is not None:
-        console.print(f"\n{name}", style="bold", markup=False)
+    narrator.heading(name)
     killed = world.kill_what_fires(content) if fake_clock is not None else []
-    if killed and console is not None:
-        tell_step(console, "given", f"{', '.join(killed)} died on the fake cluster")
+    if killed:
+        narrator.also("given", f"{', '.join(killed)} died on the fake cluster")
     invocation = world.deliver(content, fresh=now, retries=0)
-    error = _told(console, invocation)
+    error = _told(narrator, invocation)
     outcomes = [{"file": name, **line} for line in world.outcomes()[before:]]
-    if console is not None and fake_clock is None and follow_up.still_open(world, world.function.ledger):
-        tell_step(console, "next", "`steward follow-up` looks at it again, as the function's timer does each minute")
+    if fake_clock is None and follow_up.still_open(world, world.function.ledger):
+        narrator.also("next", "`steward follow-up` looks at it again, as the function's timer does each minute")
     problems = [f"{line['outcome']}: {line['reason']}" for line in outcomes if line["outcome"] in BAD]
     errors = [{"file": name, "error": text} for text in (problems or ([error] if error else []))]
     return {"outcomes": outcomes, "errors": errors}
@@ -198,12 +198,10 @@ def _interrupted(world: World, *, is_private: bool) -> None:
         sys.stderr.write("Interrupted; nothing is under way.\n")
 
 
-def _world(
-    stack: ExitStack, config: Config, settings: Settings, console: Console | None
-) -> tuple[World, AheadClock | None]:
+def _world(stack: ExitStack, config: Config, settings: Settings, narrator: Narrator) -> tuple[World, AheadClock | None]:
     """The world to deliver to, and the clock of its cluster where it is a private one."""
 
-    on_line = Narrator(console).tell if console is not None else _say_nothing
+    on_line = narrator.tell
     cluster_clock = AheadClock()
     cloud = demo_cloud(cluster_clock, transition_seconds=1.0)
     warn_of_a_named_ledger(fake=on_a_fake())
@@ -237,22 +235,17 @@ def _world(
     return world, cluster_clock
 
 
-def _say_nothing(row: dict[str, Any]) -> None:
-    """Where the document at the end says it all."""
-
-
-def _told(console: Console | None, invocation: Invocation) -> str:
+def _told(narrator: Narrator, invocation: Invocation) -> str:
     """What the platform or the HTTP caller got that no line has told; the error where it is one."""
     answer = invocation.answer
     if invocation.error:
-        if console is not None:
-            name, _, problem = invocation.error.partition(": ")
-            if name != RetryLater.__name__:  # the outcome has said why
-                tell_step(console, "error", f"{name}: {problem}", "red")
-            tell_step(console, "retry", "the platform would deliver it again in a minute, twice at most")
+        name, _, problem = invocation.error.partition(": ")
+        if name != RetryLater.__name__:  # the outcome has said why
+            narrator.also("error", f"{name}: {problem}", "red")
+        narrator.also("retry", "the platform would deliver it again in a minute, twice at most")
         return invocation.error
-    if isinstance(answer, dict) and "statusCode" in answer and console is not None:
-        tell_step(console, "HTTP", f"{answer['statusCode']} {answer['body'][:300]}")
+    if isinstance(answer, dict) and "statusCode" in answer:
+        narrator.also("HTTP", f"{answer['statusCode']} {answer['body'][:300]}")
     if isinstance(answer, dict) and answer.get("statusCode", 200) >= 400:
         return f"HTTP {answer['statusCode']}: {answer['body']}"
     return ""

@@ -75,6 +75,7 @@ def follow_up(
     if before:
         limit = context(time_limit_ms=int(SECONDS * 1000), request_id="follow-up")
         function.handle(timer_event("follow-up", MESSAGE, clock.now()), limit)
+        narrator.flush()
     for operation in before:
         if not fake and operation.cluster not in loaded.clusters:
             problems[operation.cluster] = "it is not listed in the configuration"

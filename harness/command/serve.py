@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
-from rich.console import Console
 
 from handler.clock import SystemClock
 from handler.errors import ConfigurationError, Unauthenticated
@@ -31,7 +30,7 @@ from harness.command.surroundings import (
 )
 from harness.emulator import context, restamp, timer_event
 from harness.local_url import LocalUrl
-from harness.narration import Narrator, say, screen, tell_step
+from harness.narration import Narrator, say, screen
 from harness.world import World, events_of, private_world
 
 if TYPE_CHECKING:
@@ -81,6 +80,7 @@ def serve(
     Example: steward serve --port 8080
     """
     console = screen()
+    narrator = Narrator(console)
     loaded = load_config(config)
     clock = SystemClock()
     fake = demo_cloud(clock)
@@ -96,15 +96,17 @@ def serve(
             endpoint=server.url,
             ledger=user_ledger(fake=True),
             env=dict(os.environ),
-            on_line=Narrator(console).tell,
+            on_line=narrator.tell,
         )
-        as_it_happens = _AsItHappens(world, console)
+        as_it_happens = _AsItHappens(world, narrator)
 
         def handle(event: Any) -> Any:
             world.lines.clear()
             if now:
                 event = as_it_happens.make_true(event)
-            return world.function.handle(event, context(time_limit_ms=30_000, request_id=os.urandom(8).hex()))
+            answer = world.function.handle(event, context(time_limit_ms=30_000, request_id=os.urandom(8).hex()))
+            narrator.flush()
+            return answer
 
         stop = threading.Event()
 
@@ -140,9 +142,9 @@ def serve(
 class _AsItHappens:
     """Makes what comes in true: what an alert names dies when its occurrence first comes in, and what is old has happened then."""
 
-    def __init__(self, world: World, console: Console) -> None:
+    def __init__(self, world: World, narrator: Narrator) -> None:
         self._world = world
-        self._console = console
+        self._narrator = narrator
         self._lock = threading.Lock()
         #: When each body that is old first came in, so that its repeat is the same occurrence.
         self._first: dict[bytes, float] = {}
@@ -166,7 +168,7 @@ class _AsItHappens:
                 event = restamp(event, self._first[body])
             killed = self._world.kill_what_fires(event, self._known)
         if killed:
-            tell_step(self._console, "given", f"{', '.join(killed)} died on the fake cluster")
+            self._narrator.also("given", f"{', '.join(killed)} died on the fake cluster")
         return event
 
 

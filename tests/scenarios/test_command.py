@@ -102,6 +102,25 @@ def test_several_files_are_told_apart(tmp_path: Path) -> None:
     assert told["errors"][0]["error"].startswith("refused: ")
 
 
+def test_a_storm_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    """What holds of a thousand alerts is said once, and that nobody tries again; without the breaker they are one request."""
+    storm = str(EVENTS / "storm-1000.json")
+    held = steward("run", storm, cwd=tmp_path)
+    assert len(held.stdout.splitlines()) < 20, held.stdout
+    assert re.search(
+        r"^  outcome deferred: the storm breaker .*\(nobody tries again: a later event may\)$",
+        held.stdout,
+        re.MULTILINE,
+    )
+    assert "  outcome and 999 more like it\n" in held.stdout
+    text = (ROOT / "steward.yml").read_text(encoding="utf-8")
+    (tmp_path / "steward.yml").write_text(text.replace("intents: 100,", "intents: 2000,"), encoding="utf-8")
+    let = steward("run", storm, "--json", cwd=tmp_path, STEWARD_LEDGER="sqlite:///other.db")
+    told = json.loads(let.stdout)
+    assert len(told["requests"]) == 1
+    assert len(told["outcomes"]) == 1000
+
+
 RESTART_HIVE = str(EVENTS / "request-restart-hive.json")
 
 
