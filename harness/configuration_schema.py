@@ -20,8 +20,9 @@ _ROLE_ARN: Final = r"^qcs::cam::uin/[0-9]{5,20}:role(Name)?/[A-Za-z0-9_+=,.@-]{1
 _TIME_OF_DAY: Final = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 _BLOCK: Final = "^[0-9A-Fa-f.:]+/[0-9]{1,3}$"
 
-#: By key: what the shape's docstrings cannot say, since it is no class.
+#: By shape and key: what the shape's docstrings cannot say, since it is no class.
 _DESCRIPTIONS: Final = {
+    "FreezeShape": "A time in which nothing is done, whoever asks.",
     "ConfigShape.rules": "What is done when which event arrives; in this order, and all that match.",
     "ConfigShape.webhook": "The door for HTTP calls.",
     "ConfigShape.safety": "What holds for all rules.",
@@ -105,6 +106,8 @@ def json_schema() -> dict[str, Any]:
     shapes = {**schema["$defs"], "ConfigShape": schema}
     for name, shape in shapes.items():
         shape.pop("title", None)
+        if name in _DESCRIPTIONS:
+            shape["description"] = _DESCRIPTIONS[name]
         for key, value in shape["properties"].items():
             value.pop("title", None)
             facts = {
@@ -240,7 +243,7 @@ _FIELDS: Final = {
     "id": "The sender's identity of the occurrence.",
     "source": "Who sent it.",
     "name": "The alert's or the trigger's name.",
-    "status": "firing, resolved, or none for what is no alert.",
+    "status": "Of an alert; none for what is no alert.",
     "severity": "As the sender says it.",
     "cluster": "The cluster's id, emr-….",
     "service": "Such as HDFS.",
@@ -298,7 +301,7 @@ def _operators(literal: dict[str, Any]) -> dict[str, Any]:
             for times in (1, 2)
         ]
     }
-    return {
+    told: dict[str, dict[str, Any]] = {
         "prefix": {**affix, "description": "Begins with."},
         "suffix": {**affix, "description": "Ends with."},
         "anything-but": {
@@ -306,8 +309,21 @@ def _operators(literal: dict[str, Any]) -> dict[str, Any]:
             "description": "There, and none of these.",
         },
         "exists": {"type": "boolean", "description": "Whether it is there."},
-        "numeric": {**numeric, "description": "Such as ['>=', 3, '<', 10]."},
+        "numeric": {**numeric, "description": "A number within bounds; a label that is written as one, too."},
         "cidr": {"type": "string", "pattern": _BLOCK, "description": "An address of this block."},
         "equals-ignore-case": {**text, "description": "The same but for case."},
         "wildcard": {**text, "description": "* stands for any characters."},
     }
+    return {name: {**value, "examples": [_OPERANDS[name]]} for name, value in told.items()}
+
+
+_OPERANDS: Final[dict[str, Any]] = {
+    "prefix": "HiveServer2",
+    "suffix": "Down",
+    "anything-but": ["info", "none"],
+    "exists": True,
+    "numeric": [">=", 3, "<", 10],
+    "cidr": "172.16.0.0/16",
+    "equals-ignore-case": "critical",
+    "wildcard": "*DataNode*",
+}

@@ -16,6 +16,7 @@ from handler.operations import Target
 from handler.rules import is_address
 from handler.templates import TemplateError
 from harness.command.surroundings import ConfigOption, JsonOption, load_config, read_event, user_ledger
+from harness.configuration_reference import reference
 from harness.configuration_schema import json_schema
 from harness.narration import say, screen
 from harness.world import events_of
@@ -102,11 +103,18 @@ def _explain_past(event: str) -> None:
                 say(console, f"  {_one_line(operation)}")
 
 
-def schema() -> None:
+def schema(
+    as_reference: Annotated[
+        bool, typer.Option("--reference", help="The reference for people instead, docs/configuration.md.")
+    ] = False,
+) -> None:
     """The JSON Schema of steward.yml, for editors.
 
     Example: steward schema > steward.schema.json
     """
+    if as_reference:
+        sys.stdout.write(reference())
+        return
     json.dump(json_schema(), sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
 

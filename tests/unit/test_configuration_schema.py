@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from handler.configuration_file import InvalidConfiguration, read_config
 from handler.events import FIELDS
 from handler.steward_file import read_raw
+from harness.configuration_reference import reference
 from harness.configuration_schema import DEFAULTS, EXAMPLES, json_schema
 
 ROOT = Path(__file__).parents[2]
@@ -268,6 +269,17 @@ def test_a_default_is_what_holds_where_the_key_is_left_out(key: str) -> None:
     raw = changed(f"{places[shape]}/{name}", DEFAULTS[key])
     VALIDATOR.validate(raw)
     assert _seen(raw) == _seen(WHOLE)
+
+
+def test_the_reference_is_written_from_it() -> None:
+    """docs/configuration.md is what `steward schema --reference` writes: every key of every mapping, each link with its heading."""
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert text == reference()
+    for name, shape in {**SCHEMA["$defs"], "ConfigShape": SCHEMA}.items():
+        for key in shape["properties"]:
+            assert f"| `{key}` |" in text, f"{name}.{key}"
+    headings = {re.sub(r"[^a-z0-9_-]", "", line.lower()) for line in text.splitlines() if line.startswith("## ")}
+    assert set(re.findall(r"\]\(#(.*?)\)", text)) <= headings
 
 
 def _seen(raw: dict[str, Any]) -> Any:
