@@ -44,7 +44,7 @@ coverage: $(STAMP) ## The suite once more, with branch coverage of handler/
 
 check: lint types test ## What CI runs first: lint, types, tests
 
-bench: $(STAMP) ## The figures of the README, warm
+bench: $(STAMP) ## The figures of docs/figures.md, warm
 	$(BIN)/python -m benchmarks.warm
 
 bench-cold: $(STAMP) ## The first event of an instance: time and memory, beside the usual handler and the floor
