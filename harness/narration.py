@@ -8,8 +8,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-#: Different steps of one name in a row that are told; the others are counted.
-MOST_ALIKE: Final = 10
+#: Steps of one name and colour in a row that are told; the others are counted.
+MOST_ALIKE: Final = 5
 COLOURS: Final = {
     "done": "green",
     "skipped": "cyan",
@@ -94,10 +94,9 @@ class Narrator:
     def __init__(self, console: Console | None) -> None:
         self._console = console
         self._reason = ""
-        #: Of the steps of one name that follow each other: the name, what was said, and how many were not.
-        self._name = ""
-        self._said: set[str] = set()
-        self._unsaid = 0
+        #: Of the steps of one name that follow each other: the name, what was said last, and how many there were of each colour.
+        self._name = self._last = ""
+        self._counts: dict[str, int] = {}
 
     def tell(self, row: dict[str, Any]) -> None:
         """Print one log line as a step."""
@@ -112,11 +111,13 @@ class Narrator:
         if name != self._name:
             self.flush()
             self._name = name
-        if text in self._said or len(self._said) >= MOST_ALIKE:
-            self._unsaid += 1
-            return
-        self._said.add(text)
-        tell_step(self._console, name, text, colour)
+        if (name, text) == ("verify", self._last):
+            return  # another look that shows nothing new
+        self._last = text
+        # By colour, so that of a thousand outcomes the one that failed is told.
+        count = self._counts[colour] = self._counts.get(colour, 0) + 1
+        if count <= MOST_ALIKE:
+            tell_step(self._console, name, text, colour)
 
     def also(self, name: str, text: str, colour: str = "") -> None:
         """Print a step that no log line tells."""
@@ -132,10 +133,10 @@ class Narrator:
 
     def flush(self) -> None:
         """Say how many there were besides. Whoever knows that nothing more comes calls it."""
-        if self._unsaid and self._console is not None:
-            which = "it" if len(self._said) == 1 else "these"
-            tell_step(self._console, self._name, f"and {self._unsaid:,} more like {which}")
-        self._name, self._said, self._unsaid = "", set(), 0
+        for colour, count in self._counts.items():
+            if count > MOST_ALIKE and self._console is not None:
+                tell_step(self._console, self._name, f"and {count - MOST_ALIKE:,} more", colour)
+        self._name, self._last, self._counts = "", "", {}
 
 
 def tell_step(console: Console, name: str, text: str, colour: str = "") -> None:

@@ -103,16 +103,16 @@ def test_several_files_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_storm_is_told_in_a_few_lines(tmp_path: Path) -> None:
-    """What holds of a thousand alerts is said once, and that nobody tries again; without the breaker they are one request."""
+    """What holds of a thousand alerts is said a few times, and that nobody tries again; without the breaker they are one request."""
     storm = str(EVENTS / "storm-1000.json")
     held = steward("run", storm, cwd=tmp_path)
-    assert len(held.stdout.splitlines()) < 20, held.stdout
+    assert len(held.stdout.splitlines()) < 25, held.stdout
     assert re.search(
         r"^  outcome deferred: the storm breaker .*\(nobody tries again: a later event may\)$",
         held.stdout,
         re.MULTILINE,
     )
-    assert "  outcome and 999 more like it\n" in held.stdout
+    assert "  outcome and 995 more\n" in held.stdout
     text = (ROOT / "steward.yml").read_text(encoding="utf-8")
     (tmp_path / "steward.yml").write_text(text.replace("intents: 100,", "intents: 2000,"), encoding="utf-8")
     let = steward("run", storm, "--json", cwd=tmp_path, STEWARD_LEDGER="sqlite:///other.db")
