@@ -25,6 +25,7 @@ from handler.errors import (
     ServerFailed,
     Throttled,
 )
+from handler.logs import CUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Seconds that one call may take, however much time the invocation has left.
 CALL_SECONDS: Final = 10.0
+#: Characters of an error's message that are kept.
+MOST_MESSAGE: Final = 500
 #: Seconds for which a connection is trusted after its last answer. One that is not used again by then is closed: an instance may be
 #: frozen between invocations, and wake up with connections that everybody else has long forgotten.
 KEPT_SECONDS: Final = 10.0
@@ -214,7 +217,7 @@ CODES: Final[dict[str, type[ApiError]]] = {
 def classified(code: str, message: str, request_id: str) -> ApiError:
     """The error for one of the API's codes."""
     kind = CODES.get(code.partition(".")[0], ServerFailed)
-    return kind(code[:120], message[:500], request_id[:80])
+    return kind(_cut(code, 120), _cut(message, MOST_MESSAGE), _cut(request_id, 80))
 
 
 def api_error(error: BaseException, was_sent: bool) -> ApiError:
@@ -225,7 +228,7 @@ def api_error(error: BaseException, was_sent: bool) -> ApiError:
         return AnswerLost("ServerNetworkError", "the answer's HTTP status is not 200")
     request_id = str(getattr(error, "requestId", "") or "")
     if code == "InvalidCredential":
-        return NotAuthenticated(code, str(message)[:500])
+        return NotAuthenticated(code, _cut(str(message), MOST_MESSAGE))
     # Without a RequestId, and with nothing sent, a code is the SDK's own word and not the API's.
     is_the_apis = was_sent or request_id
     if isinstance(code, str) and is_the_apis and code not in ("ClientNetworkError", "ClientError", "ClientParamsError"):
@@ -251,4 +254,9 @@ def _harmless(error: BaseException) -> str:
     import re
 
     text = re.sub(r"<[^>]* object at 0x[0-9a-f]+>[:,]? ?", "", str(error))
-    return text[:200]
+    return _cut(text, 200)
+
+
+def _cut(text: str, most: int) -> str:
+    """At most so many characters, with a mark: before it the log looks for the half of a secret."""
+    return text if len(text) <= most else text[: most - 1] + CUT

@@ -38,6 +38,7 @@ YAML: Final = {
     "must be an object": ("must be a mapping", "key: value"),
     "must be a list": ("must be a list", "in brackets: [one, two]"),
 }
+SCALARS: Final = ("must be a whole number", "must be a number", "must be true or false")
 ALL: Final = "must be `all`"
 
 
@@ -75,6 +76,8 @@ def _words(path: str, fault: str, value: object) -> tuple[str, str]:
         return "no such key", _nearest_key(path)
     if problem == "must be a text" and value is not None:
         return problem, 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it"
+    if problem in SCALARS and isinstance(value, str) and re.fullmatch(r"\d+|true|false", value):
+        return problem, "without quotes"
     return YAML.get(problem, (problem, mend))
 
 

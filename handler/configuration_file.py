@@ -29,7 +29,7 @@ from handler.operations import ALL, Manner, OpType, StopParams, StrategyConfig
 from handler.patterns import PatternError, compile_pattern
 from handler.rules import CLUSTER_ID, PROCESS_NAME, ComponentScope, Rule, ServiceScope, is_address
 from handler.templates import Template, TemplateError, compile_template
-from handler.unmatchable import NOT_OF_TIMERS, only_timers, unmatchable
+from handler.unmatchable import LABEL_OF_TIMERS, NOT_OF_TIMERS, only_timers, unmatchable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -184,7 +184,8 @@ class _Reader:
                 named += component.names
                 named += [] if ips is ALL else [name for ip in ips for name in ip.names]
         for name in dict.fromkeys(named):
-            if name.partition(".")[0] in NOT_OF_TIMERS:
+            field, _, label = name.partition(".")
+            if field in NOT_OF_TIMERS or (label and label != LABEL_OF_TIMERS):
                 self._problem(f"{path}.do", f"{{{name}}} is nothing that a timer has", "write out what is meant")
 
     def _literal_cluster(self, path: str, cluster: str, op_type: OpType, clusters: Mapping[str, Cluster]) -> None:
@@ -338,6 +339,7 @@ class _Reader:
             path = f"webhook.callers[{index}]"
             if any(caller.name == one["name"] for caller in callers):
                 self._problem(f"{path}.name", f"{one['name']!r} stands twice", "names are unique")
+            before = {caller.secret_env: caller.name for caller in callers}
             basic, bearer = one.get("basic"), one.get("bearer_env")
             if (basic is None) == (bearer is None):
                 self._problem(path, "needs either basic or bearer_env", "exactly one of them")
@@ -350,7 +352,11 @@ class _Reader:
                 )
             else:
                 callers.append(Caller(one["name"], self._env(f"{path}.bearer_env", str(bearer))))
-        return Webhook(tuple(callers), self._duration("webhook", shape, "patience", 4.0, least=1, most=25))
+            if other := before.get(callers[-1].secret_env):
+                # One could call as the other, and neither could be locked out alone.
+                self._problem(path, f"has the secret of {other!r}", "each caller needs a variable of its own")
+        # With less than SECONDS_TO_ACT and the time of a look nothing could ever be sent for a call.
+        return Webhook(tuple(callers), self._duration("webhook", shape, "patience", 4.0, least=2, most=25))
 
     def _safety(self, shape: Any, clusters: Mapping[str, Cluster]) -> Safety:
         breaker, quarantine = shape.get("breaker") or {}, shape.get("quarantine") or {}

@@ -11,8 +11,7 @@ from handler.validation import Shape
 
 Duration = Union[str, int, float]  # noqa: UP007 - evaluated on Python 3.10, where the shapes are read
 OpName = Literal["StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor"]
-#: YAML knows texts from numbers: what is quoted is a text.
-_STRICT: Final = {"extra": "forbid", "strict": True, "use_attribute_docstrings": True}
+_STRICT: Final = {"extra": "forbid", "use_attribute_docstrings": True}
 
 
 class ClusterShape(TypedDict):
@@ -245,4 +244,5 @@ class ConfigShape(TypedDict):
     alarms: NotRequired[AlarmsShape]
 
 
-CONFIG: Final = Shape(ConfigShape)
+#: Strict, as the JSON Schema is: what an editor marks red is refused, and nothing else is guessed at.
+CONFIG: Final = Shape(ConfigShape, is_strict=True)

@@ -382,8 +382,8 @@ def _alarms(seen: Seen, config: Config) -> Iterable[Finding]:
     )
     for variable, problem in alarms.chats.items():
         name = f"alarms by chat {variable}"
-        if problem or "chat" in alarms.unsent:
-            yield Finding(name, "fail", problem or alarms.unsent["chat"], f"set {variable} to the chat's apprise URL")
+        if problem := problem or alarms.unsent.get(f"chat:{variable}", ""):
+            yield Finding(name, "fail", problem, f"set {variable} to the chat's apprise URL")
         elif alarms.was_sent:
             yield Finding(name, "ok", "took a test alarm")
         else:

@@ -31,7 +31,7 @@ from handler.outcomes import Outcome, Record
 from handler.pipeline import Pipeline, Served
 from handler.roles import AssumedRoles, Keys
 from handler.settings import RESERVE, Credentials, Settings, time_limit_problem, unknown_variables
-from handler.sources import read
+from handler.sources import read, text
 from handler.sources.envelopes import HttpCall, Queue, open_envelope
 from handler.steward_file import load
 from handler.webhook import answers, door
@@ -62,6 +62,9 @@ def main_handler(event: Any, context: Any) -> Any:
     try:
         function = Function.of_this_instance()
     except ConfigurationError:
+        if isinstance(open_envelope(event), HttpCall):
+            # The caller cannot be known without the configuration, so it is told nothing of it.
+            return answers.problem(500, "the function cannot start; its log says why")
         if not _asks_for_doctor(event):
             raise
         from handler.examination import of_broken_function
@@ -108,7 +111,10 @@ class Function:
                 settings = Settings.from_env(os.environ)
                 cls._instance = cls(settings, load(settings.config))
             except ConfigurationError as error:
-                Log(_to_stdout, SystemClock()).error("steward.configuration", problem=str(error))
+                log = Log(_to_stdout, SystemClock())
+                log.error("steward.configuration", problem=str(error))
+                # What no event gets past is a person's matter; where alarms go besides the log is not known here.
+                log.error("steward.alarm", code="configuration", about=error.where, reason=str(error), count=1)
                 raise
         return cls._instance
 
@@ -206,6 +212,7 @@ class Function:
             *door.secrets_of(self.config.webhook.callers, self._env),
             *self._roles.secrets(),
             self.settings.ledger_password,
+            *(url for chat in self.config.alarms.chat if (url := self._env.get(chat.url_env, ""))),
         ]
         try:
             known = Credentials.from_env(self._env)
@@ -253,7 +260,7 @@ class Invocation:
         try:
             caller = self._function.authenticate(call)
         except Unauthenticated as error:
-            self._log.warning("steward.door.refused", remote=call.remote, path=call.path[:200])
+            self._log.warning("steward.door.refused", remote=call.remote, path=self._log.hide(call.path)[:200])
             return answers.problem(
                 401, str(error), headers={"WWW-Authenticate": 'Basic realm="steward", Bearer realm="steward"'}
             )
@@ -274,8 +281,6 @@ class Invocation:
         if unreadable and len(unreadable) == len(events):
             faults = [fault for error in unreadable for fault in error.faults][:20]
             return answers.problem(400, "nothing in the body can be served", faults=faults)
-        if retryable := _retryable(served.records):
-            return answers.problem(503, retryable[0].outcome.reason, headers={"Retry-After": "60"})
         return answers.answer(served.records, is_direct=events[0].source == "request", extra=_for_sender(payload))
 
     # -- the doctor
@@ -294,9 +299,9 @@ class Invocation:
         if all(_is_follow_up(event) for event in events):
             return self._follow_up()
         served = self._serve(events)
-        if retryable := _retryable(served.records):
-            reason = self._log.hide(retryable[0].outcome.reason)
-            raise RetryLater(f"{len(retryable)} of {len(served.records)} events: {reason}")
+        if again := [record.outcome for record in served.records if record.outcome.wants_repeat]:
+            reason = self._log.hide(again[0].reason)
+            raise RetryLater(f"{len(again)} of {len(served.records)} events: {reason}")
         return _summary(served.records, self._log.hide)
 
     def _follow_up(self) -> dict[str, Any]:
@@ -310,6 +315,7 @@ class Invocation:
             return {"follow_up": "the ledger cannot be used"}
         if alarms:
             function.alarms().say(alarms, self._log, self._deadline)
+        function.alarms().say_unsent(self._log, self._deadline)
         return {"follow_up": counts}
 
     # -- both
@@ -370,10 +376,6 @@ def _event_fields(event: Event | Unreadable) -> dict[str, Any]:
     return fields
 
 
-def _retryable(records: Sequence[Record]) -> list[Record]:
-    return [record for record in records if record.outcome.facts.get("retry")]
-
-
 def _summary(records: Sequence[Record], hide: Callable[[str], str]) -> dict[str, Any]:
     """What an asynchronous invocation returns. The platform logs it, so it is short and bears no secret."""
     counts: dict[str, int] = {}
@@ -394,7 +396,7 @@ def _summary(records: Sequence[Record], hide: Callable[[str], str]) -> dict[str,
 def _for_sender(payload: Any) -> dict[str, Any]:
     """What a sender wants to read besides: Cloud Monitor its sessionId and a retCode."""
     if isinstance(payload, dict) and isinstance(payload.get("sessionId"), str) and "alarmStatus" in payload:
-        return {"sessionId": payload["sessionId"][:256], "retCode": 0}
+        return {"sessionId": text.cut(payload["sessionId"], 256), "retCode": 0}
     return {}
 
 

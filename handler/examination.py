@@ -105,12 +105,12 @@ class Examination:
         self._clock = clock
         self._deadline = deadline
         self._roles = roles or AssumedRoles(clock)
-        self._api = CloudApi(transport)
         self._time_limit = time_limit
         self._lines: list[str] = []
         self._write = write
         self._credentials = _credentials(setup.env)
         self._log = Log(self._note, clock, secrets=self._secrets())
+        self._api = CloudApi(transport)
 
     def findings(self, *, send_test_alarm: bool = False) -> list[Finding]:
         """Look at everything, and judge it. No secret is in what is answered."""
@@ -194,7 +194,7 @@ class Examination:
         alarms = Alarms(
             config.alarms,
             self._setup.env,
-            ledger=self._setup.ledger,
+            ledger=open_ledger("sqlite:///:memory:"),  # one that fails is told here, and by no follow-up later
             api=self._api,
             credentials=self._credentials,
             clock=self._clock,
@@ -225,6 +225,8 @@ class Examination:
     def _secrets(self) -> list[str]:
         env, config = self._setup.env, self._setup.config
         secrets = [value for name, value in env.items() if name in SECRET_VARIABLES]
+        if self._setup.settings is not None:
+            secrets.append(self._setup.settings.ledger_password)
         if config is not None:
             secrets += door.secrets_of(config.webhook.callers, env)
             secrets += [env.get(chat.url_env, "") for chat in config.alarms.chat]

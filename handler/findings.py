@@ -63,7 +63,7 @@ class AlarmsSeen:
     #: By variable: what is wrong with the chat's URL; empty where nothing is seen to be.
     chats: Mapping[str, str] = field(default_factory=dict)
     was_sent: bool = False
-    #: By way (``chat``, ``event_bus``): why the test alarm did not go.
+    #: By way (``chat:VARIABLE``, ``event_bus``): why the test alarm did not go.
     unsent: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -15,6 +15,7 @@ from handler.history import UNTOUCHED, State
 from handler.observation import BUSY, RUNNING, component_key
 from handler.operations import OpType
 from handler.outcomes import Outcome
+from handler.utc import utc_text
 from handler.verification import is_satisfied
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 TAKES_AWAY: Final = frozenset({OpType.RESTART_SERVICE, OpType.STOP_SERVICE})
 #: Operations on processes; the other two only tell EMR's daemon whether to watch them.
 TOUCHES_PROCESSES: Final = frozenset({OpType.START_SERVICE, OpType.STOP_SERVICE, OpType.RESTART_SERVICE})
+#: Seconds by which a sender's clock may be ahead of ours: as much as the API grants a signature.
+CLOCKS_DIFFER: Final = 300.0
 
 
 # -- an intent alone
@@ -58,13 +61,27 @@ def allowed(intent: Intent, config: Config, now: float) -> Outcome | None:
 
 
 def fresh(intent: Intent, config: Config, now: float) -> Outcome | None:
-    """What happened too long ago is no reason to act now: a queue or a retry may deliver hours late."""
-    if intent.occurred_at is None or now - intent.occurred_at <= intent.limits.max_event_age:
+    """What happened too long ago is no reason to act now: a queue or a retry may deliver hours late.
+
+    What is yet to happen would never grow old: a clock or a zone is wrong, and a person has to mend it.
+    """
+    if intent.occurred_at is None:
         return None
     age = now - intent.occurred_at
+    if -age > CLOCKS_DIFFER:
+        return Outcome.refused(
+            "guard.future",
+            f"the event says that it happened at {utc_text(intent.occurred_at)}, and it is {utc_text(now)}: {_span(-age)} ahead, more than clocks "
+            "differ by; the sender's clock or zone is wrong, or this one's",
+            guard="future",
+            event_age_s=round(age),
+        )
+    if age <= intent.limits.max_event_age:
+        return None
+    since = "" if intent.is_order else ", counted from the alert's start, which its repeats keep"
     return Outcome.skipped(
         "guard.max_event_age",
-        f"the event is {_span(age)} old; max_event_age is {_span(intent.limits.max_event_age)}",
+        f"the event is {_span(age)} old; max_event_age is {_span(intent.limits.max_event_age)}{since}",
         guard="max_event_age",
         event_age_s=round(age),
         max_event_age_s=intent.limits.max_event_age,

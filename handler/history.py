@@ -38,6 +38,14 @@ OPEN: Final = frozenset({State.SENDING, State.ACCEPTED, State.IN_DOUBT})
 UNTOUCHED: Final = frozenset({State.NOT_SENT, State.REJECTED})
 
 
+class Unsent(NamedTuple):
+    """An alarm that one way has not taken yet: ``text`` is for whoever wrote it, ``at`` is when it was raised (seconds since the epoch)."""
+
+    id: str
+    at: float
+    text: str
+
+
 class Past(NamedTuple):
     """The newest operation on something: which, in what state, and when (seconds since the epoch)."""
 

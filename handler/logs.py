@@ -27,6 +27,8 @@ MOST_BYTES: Final = 8000
 #: Secrets shorter than this are not looked for: they would blank out ordinary words.
 SHORTEST_SECRET: Final = 6
 REDACTED: Final = "[redacted]"
+#: The end of what was cut, here as in ``sources.text``. What stands before it may be half a secret.
+CUT: Final = "…"
 
 
 #: Depth to which a nested value is shown; what contains itself ends there.
@@ -127,6 +129,21 @@ class Log:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, REDACTED)
+        return self._without_halves(text) if CUT in text else text
+
+    def _without_halves(self, text: str) -> str:
+        """``text`` without the beginnings of secrets that stand before the mark of a cut: what senders write is bounded before it comes here."""
+        *before, rest = text.split(CUT)
+        return CUT.join([*map(self._without_half, before), rest])
+
+    def _without_half(self, text: str) -> str:
+        """``text`` without the beginning of a secret at its end."""
+        for form in self._forms:
+            start = text.find(form[:SHORTEST_SECRET], max(0, len(text) - len(form)))
+            while start >= 0:
+                if form.startswith(text[start:]):
+                    return text[:start] + REDACTED
+                start = text.find(form[:SHORTEST_SECRET], start + 1)
         return text
 
     def _line(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
@@ -151,7 +168,9 @@ class Log:
     def _needs_care(self, text: str) -> bool:
         """Whether a line is too long, or may hold a secret."""
         is_long = len(text) > MOST_BYTES // 4 and _size(text) > MOST_BYTES
-        return is_long or any(map(text.__contains__, self._written_forms))
+        if is_long or any(map(text.__contains__, self._written_forms)):
+            return True
+        return CUT in text and bool(self._forms)
 
     def _careful(self, row: Mapping[str, Any]) -> str:
         """The line, of whatever values: cleaned first, then written, then shortened until it fits."""

@@ -77,6 +77,14 @@ class Outcome:
     def is_alarming(self) -> bool:
         return self.status in ALARMING
 
+    @property
+    def wants_repeat(self) -> bool:
+        """Whether the same event, delivered again, may do better: nothing was sent, and what kept it back passes by itself.
+
+        The one rule for who is asked to repeat: the platform by an exception, an HTTP sender by 503.
+        """
+        return bool(self.facts.get("retry"))
+
 
 class Record(NamedTuple):
     """One event and its outcome, as the log line and the ledger keep it.

@@ -160,7 +160,7 @@ class Pipeline:
             )
             return [Case(event, intent, period=period)], None
         cases: list[Case] = []
-        refusal: Outcome | None = None
+        refused: dict[str, str] = {}
         view = event.view()
         for rule in self.config.rules:
             if not rule.matches(view):
@@ -168,10 +168,12 @@ class Pipeline:
             try:
                 intent = rule.intent(event, view)
             except (TemplateError, InvalidInput) as error:
-                refusal = Outcome.refused("rules.template", f"rule {rule.name}: {error}", rule=rule.name)
+                refused[rule.name] = f"rule {rule.name}: {error}"
                 continue
             cases.append(Case(event, intent))
-        return cases, refusal
+        if not refused:
+            return cases, None
+        return cases, Outcome.refused("rules.template", "; ".join(refused.values()), rule=",".join(refused))
 
     def _end(self, cluster: str, events: list[Event]) -> Outcome | None:
         """Write down that these alerts are over; what their outcome is where that fails: the sender is to say it again."""
@@ -214,7 +216,7 @@ def _joined(decided: list[tuple[Outcome, str]]) -> tuple[Outcome, str]:
     others = {f"{one.status} on {where}: {one.reason}": one for one, where in decided if one is not leading}
     if not others:
         return leading, cluster
-    retry = {"retry": True} if any(one.facts.get("retry") for one in others.values()) else {}
+    retry = {"retry": True} if any(one.wants_repeat for one in others.values()) else {}
     return replace(
         leading, reason="; besides ".join((leading.reason, *others)), facts={**leading.facts, **retry}
     ), cluster

@@ -13,6 +13,7 @@ from handler.alarms import Alarm
 from handler.errors import ApiError, ClusterBusy, LedgerUnavailable, NeverSent, NotCarriedOut, Throttled
 from handler.history import Operation, State
 from handler.outcomes import Outcome
+from handler.utc import utc_text
 from handler.watch import verify
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class Sending:
         if doubt is not None:
             return Outcome.in_doubt(
                 f"api.{doubt.code}",
-                f"{operation.op_type} was sent at {_clock_time(operation.armed_at)}, its answer is not known ({doubt}); "
+                f"{operation.op_type} was sent at {utc_text(operation.armed_at)}, its answer is not known ({doubt}); "
                 f"{seen}; it is being observed and not sent again",
                 verified=seen,
                 **facts,
@@ -181,12 +182,6 @@ def _not_carried_out(error: NotCarriedOut, facts: dict[str, Any]) -> Outcome:
     if isinstance(error, (NeverSent, Throttled)):
         return Outcome.deferred(f"api.{error.code}", f"certainly not carried out: {error}", retry=True, **facts)
     return Outcome.refused(f"api.{error.code}", f"the API refused: {error}", **facts)
-
-
-def _clock_time(at: float) -> str:
-    import time
-
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
 
 def _processes(count: int) -> str:

@@ -71,8 +71,10 @@ class Endpoint:
         # A bare word is a misspelt name of those above, not a host that anybody calls.
         is_a_word = not found and re.fullmatch(r"[A-Za-z_-]+", host) and host != "localhost"
         if scheme not in ("https", "http") or not named or is_a_word or not 0 < int(named[2] or 443) < 65536:
+            # A misspelt word is shown; anything more may hold a user and a password.
+            is_harmless = re.fullmatch(r"[A-Za-z0-9._-]{1,60}", text, re.ASCII)
             raise ConfigurationError(
-                f"{text!r} is no endpoint",
+                f"{text!r} is no endpoint" if is_harmless else "is no endpoint",
                 where="STEWARD_EMR_ENDPOINT",
                 hint=f"one of {', '.join(ENDPOINTS)}, a host, or a URL such as http://127.0.0.1:18080",
             )

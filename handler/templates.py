@@ -46,12 +46,16 @@ class TemplateError(StewardError):
     ) -> None:
         self.template, self.name, self.problem, self.available = template, name, problem, tuple(available)
         self.path, self.hint = path, hint
-        listed = ", ".join(item[:80] for item in self.available[:_MAX_LISTED])
+        listed = ", ".join(_short(item) for item in self.available[:_MAX_LISTED])
         more = ", …" if len(self.available) > _MAX_LISTED else ""
         help_ = hint or (f"there is {listed}{more}" if listed else "")
-        subject = f"{name[:80]} {problem}" if name else problem
+        subject = f"{_short(name)} {problem}" if name else problem
         text = (f"{path}: " if path else "") + f'"{template[:200]}": {subject}' + (f" ({help_})" if help_ else "")
         super().__init__(text.encode("utf-8", "backslashreplace").decode())
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else name[:79] + "…"
 
 
 def _host(text: str) -> str:

@@ -16,8 +16,9 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": tuple(word for word in get_args(SourceKind) if word != "unknown"),
     "status": get_args(Status),
 }
-#: The fields that no timer has: it says its name, its message and its time.
-NOT_OF_TIMERS: Final = ("severity", "cluster", "service", "component", "ip", "labels")
+#: The fields that no timer has. It says its message, which is its name too, its time, and as its one label the trigger's name.
+NOT_OF_TIMERS: Final = ("severity", "cluster", "service", "component", "ip")
+LABEL_OF_TIMERS: Final = "trigger"
 #: The one field that is a number; all others, and all labels, are texts.
 _NUMBER: Final = "occurred_at"
 
@@ -42,6 +43,13 @@ def _of_no_timer(pattern: Mapping[str, Any], path: str) -> Iterator[PatternError
                 yield from _of_no_timer(choice, f"{path}.$or[{index}]")
         elif key in NOT_OF_TIMERS and _wants_a_value(value):
             yield PatternError(f"{path}.{key}", f"a timer has no {key}, so this never matches", "leave it out")
+        elif key == "labels":
+            for label, wanted in value.items():
+                if label not in (LABEL_OF_TIMERS, "$or") and _wants_a_value(wanted):
+                    problem = f"a timer has no label {label[:80]}, so this never matches"
+                    yield PatternError(
+                        f"{path}.labels.{label[:80]}", problem, f"its trigger's name is {LABEL_OF_TIMERS}"
+                    )
         elif key == "status" and all(isinstance(item, str) and item != "none" for item in value):
             yield PatternError(f"{path}.{key}", "a timer's status is none, so this never matches", "leave it out")
 

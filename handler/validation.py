@@ -53,13 +53,14 @@ shapes: dict[str, Shape[Any]] = {}
 class Shape(Generic[T]):
     """A validator for ``kind``, made when first used.
 
-    Validation is lax as pydantic's default is (``"1"`` is read as a number where one is wanted), JSON-like input only.
+    Validation is lax as pydantic's default is (``"1"`` is read as a number where one is wanted), unless ``is_strict``; JSON-like input only.
     """
 
-    __slots__ = ("_validator", "kind", "name")
+    __slots__ = ("_is_strict", "_validator", "kind", "name")
 
-    def __init__(self, kind: type[T]) -> None:
+    def __init__(self, kind: type[T], *, is_strict: bool = False) -> None:
         self.kind = kind
+        self._is_strict = is_strict
         self.name = f"{kind.__module__}.{kind.__qualname__}"
         self._validator: SchemaValidator | None = None
         shapes[self.name] = self
@@ -71,7 +72,7 @@ class Shape(Generic[T]):
         """
         validator = self._validator or self._make()
         try:
-            return cast("T", validator.validate_python(raw))
+            return cast("T", validator.validate_python(raw, strict=self._is_strict or None))
         except (ValueError, RecursionError) as error:
             raise InvalidInput(*_faults(error, at)) from None
 
@@ -171,5 +172,6 @@ def dotted(at: str, loc: tuple[int | str, ...]) -> str:
         if isinstance(step, int):
             path += f"[{step}]"
         else:
-            path += f".{step[:80]}" if path else step[:80]
+            name = step if len(step) <= 80 else step[:79] + "…"
+            path += f".{name}" if path else name
     return path

@@ -159,7 +159,7 @@ def _restrictions() -> dict[str, dict[str, Any]]:
         "BasicShape.password_env": variable,
         "CallerShape": {"oneOf": [{"required": ["basic"]}, {"required": ["bearer_env"]}]},
         "CallerShape.bearer_env": variable,
-        "WebhookShape.patience": _duration(1, 25),
+        "WebhookShape.patience": _duration(2, 25),
         "BreakerShape.window": _duration(1),
         "BreakerShape.close_after": _duration(),
         "QuarantineShape.within": _duration(1),

@@ -30,7 +30,8 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
             for key in ("name", "status", "cluster", "service", "component", "ip")
             if row.get(key) and (key, row[key]) != ("status", "none")
         )
-        message = f" “{row['message']}”" if row.get("message") and row["source"] == "timer" else ""
+        is_told = row["source"] == "timer" and row.get("message", "") not in ("", row.get("name"))
+        message = f" “{row['message']}”" if is_told else ""
         return "event", f"{row['source']}: {about}{message}", "bold"
     if event == "steward.rule":
         held = f" — {row['held']}" if row.get("held") else ""

@@ -178,7 +178,8 @@ def _unserved(timer: TimerParameters, config: Config) -> tuple[str, str] | None:
         view = event.view()
         if event.request is None and not any(rule.matches(view) for rule in config.rules):
             mismatches = [rule.explain(view) for rule in config.rules]
-            wanted = [one[0].wanted for one in mismatches if [mismatch.path for mismatch in one] == ["message"]]
+            lacking = [one[0] for one in mismatches if len(one) == 1]
+            wanted = [mismatch.wanted for mismatch in lacking if mismatch.path in ("name", "message")]
             return "no rule of steward.yml is for it", f"rules for timers want {', '.join(wanted) or 'nothing'}"
     return None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler.clock import Clock, SystemClock
 from handler.entrypoint import Function
-from handler.events import Event
+from handler.events import Event, Unreadable
 from handler.ledger import Ledger, open_ledger
 from handler.settings import Endpoint, Settings
 from handler.sources import read
@@ -84,12 +84,17 @@ class World:
 
 def events_of(event: Any) -> list[Event]:
     """What can be read of an event, whatever envelope it is in."""
+    return [one for one in received_of(event) if isinstance(one, Event)]
+
+
+def received_of(event: Any) -> list[Event | Unreadable]:
+    """An event as the function reads it, whatever envelope it is in; nothing where an HTTP call's body cannot be opened."""
     envelope = open_envelope(event)
     try:
         payload = envelope.payload() if isinstance(envelope, HttpCall) else event
     except Exception:
         return []
-    return [one for one in read(payload) if isinstance(one, Event)]
+    return read(payload)
 
 
 def private_world(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from handler.configuration import Breaker
-    from handler.history import Entry, History, Operation, State
+    from handler.history import Entry, History, Operation, State, Unsent
     from handler.outcomes import Record
 
 
@@ -78,6 +78,18 @@ class Ledger(Protocol):
 
     def claim(self, key: str, now: float, seconds: float) -> bool:
         """Whether nobody claimed ``key`` in the last ``seconds``; it is claimed then. For alarms that many would raise at once."""
+
+    def keep_unsent(self, unsent: Sequence[Unsent], until: float, most: int) -> None:
+        """Keep alarms that are yet to be sent: the caller's to send until ``until``. Of more than ``most`` in all the oldest go."""
+
+    def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
+        """The oldest ``most`` alarms that are nobody's to send now; the caller's until ``until``, so that two do not send the same.
+
+        What was raised before ``since`` is forgotten.
+        """
+
+    def forget_unsent(self, ids: Iterable[str]) -> None:
+        """These alarms were sent, or never will be."""
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
         """Take a token of a bucket that fills by ``rate`` a second up to ``burst``: the seconds to wait before using it.

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from handler.errors import ConfigurationError, LedgerUnavailable
-from handler.history import Entry, History, Operation, Past, State
+from handler.history import Entry, History, Operation, Past, State, Unsent
 from handler.ledger import scripts
 from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from
 from handler.operations import OpType
@@ -171,10 +171,20 @@ class RedisLedger:
 
         return sorted(self._ask(read))
 
-    # -- claims and buckets
+    # -- claims, alarms and buckets
 
     def claim(self, key: str, now: float, seconds: float) -> bool:
         return bool(self._run(scripts.CLAIM, key, now, seconds))
+
+    def keep_unsent(self, unsent: Sequence[Unsent], until: float, most: int) -> None:
+        self._run(scripts.KEEP_UNSENT, until, most, *(part for one in unsent for part in one))
+
+    def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
+        row = self._run(scripts.TAKE_UNSENT, now, until, since, most, LEAP_SECONDS)
+        return [Unsent(id_, float(at), text) for id_, at, text in zip(row[::3], row[1::3], row[2::3], strict=True)]
+
+    def forget_unsent(self, ids: Iterable[str]) -> None:
+        self._run(scripts.FORGET_UNSENT, *ids)
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
         wait = self._run(scripts.TAKE, bucket, now, rate, burst, most_wait, LEAP_SECONDS)

@@ -202,6 +202,56 @@ return 1
 """
 )
 
+#: What the scripts about alarms share: a sorted set of them by time, their texts, and until when each is somebody's to send.
+_UNSENT: Final = """
+local S = '{steward}:'
+local function drop(ids)
+  for _, id in ipairs(ids) do
+    redis.call('ZREM', S .. 'unsent', id)
+    redis.call('HDEL', S .. 'unsent-texts', id)
+    redis.call('HDEL', S .. 'unsent-taken', id)
+  end
+end
+"""
+
+#: until, most, (id, at, text)…
+KEEP_UNSENT: Final = (
+    _UNSENT
+    + """
+for i = 3, #ARGV, 3 do
+  redis.call('ZADD', S .. 'unsent', ARGV[i + 1], ARGV[i])
+  redis.call('HSET', S .. 'unsent-texts', ARGV[i], ARGV[i + 2])
+  redis.call('HSET', S .. 'unsent-taken', ARGV[i], ARGV[1])
+end
+local beyond = redis.call('ZCARD', S .. 'unsent') - tonumber(ARGV[2])
+if beyond > 0 then drop(redis.call('ZRANGE', S .. 'unsent', 0, beyond - 1)) end
+"""
+)
+
+#: now, until, since, most, how far ahead a time may be → (id, at, text)…
+TAKE_UNSENT: Final = (
+    _UNSENT
+    + """
+drop(redis.call('ZRANGEBYSCORE', S .. 'unsent', '-inf', '(' .. ARGV[3]))
+local taken = {}
+local all = redis.call('ZRANGE', S .. 'unsent', 0, -1, 'WITHSCORES')
+for i = 1, #all, 2 do
+  if #taken >= 3 * tonumber(ARGV[4]) then break end
+  local taken_until = tonumber(redis.call('HGET', S .. 'unsent-taken', all[i]) or 0)
+  if taken_until <= tonumber(ARGV[1]) or taken_until > tonumber(ARGV[2]) + tonumber(ARGV[5]) then
+    redis.call('HSET', S .. 'unsent-taken', all[i], ARGV[2])
+    for _, part in ipairs({all[i], all[i + 1], redis.call('HGET', S .. 'unsent-texts', all[i]) or ''}) do
+      taken[#taken + 1] = part
+    end
+  end
+end
+return taken
+"""
+)
+
+#: ids…
+FORGET_UNSENT: Final = _UNSENT + "drop(ARGV)\n"
+
 #: bucket, now, rate, burst, most wait, how far ahead a time may be → the seconds to wait as a text, or nothing
 TAKE: Final = (
     _SHARED

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import LedgerUnavailable
-from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State
+from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State, Unsent
 from handler.ledger.rows import CHANGING, changing, operation_from, operation_to_text, record_from
 from handler.operations import OpType
 from handler.settings import temporary_folder
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from handler.outcomes import Record
 
 APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 BUSY_SECONDS: Final = 2.0
 #: Clocks differ by less; a time so far ahead was written by one that was wrong.
 LEAP_SECONDS: Final = 60.0
@@ -33,6 +33,11 @@ LEAP_SECONDS: Final = 60.0
 PARTS: Final = 10
 
 _OPEN, _UNTOUCHED = (", ".join(f"'{state.value}'" for state in sorted(states)) for states in (OPEN, UNTOUCHED))
+_UNSENT_TABLE: Final = (
+    "CREATE TABLE unsent (id TEXT PRIMARY KEY, at REAL NOT NULL, until REAL NOT NULL, text TEXT NOT NULL) WITHOUT ROWID"
+)
+#: What a file of an older version lacks.
+_ADDED: Final = {2: _UNSENT_TABLE}
 _SCHEMA: Final = f"""
 CREATE TABLE clusters (cluster TEXT PRIMARY KEY, version INTEGER NOT NULL DEFAULT 0, opened_at REAL) WITHOUT ROWID;
 CREATE TABLE operations (
@@ -53,6 +58,7 @@ CREATE TABLE buckets (key TEXT PRIMARY KEY, tokens REAL NOT NULL, at REAL NOT NU
 CREATE TABLE records (number INTEGER PRIMARY KEY, at REAL NOT NULL, cluster TEXT NOT NULL, event TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX records_by_time ON records (at);
 CREATE INDEX records_by_event ON records (event);
+{_UNSENT_TABLE};
 """
 _PAST: Final = "o.id, o.op_type, o.state, o.armed_at, o.settled_at, o.code, o.request_id"
 _OPERATION: Final = ", ".join(("body", *CHANGING))
@@ -314,7 +320,7 @@ class SqliteLedger:
             )
             return [(cluster, target, until) for cluster, target, until in rows]
 
-    # -- claims and buckets
+    # -- claims, alarms and buckets
 
     def claim(self, key: str, now: float, seconds: float) -> bool:
         with self._writing(durable=False) as db:
@@ -323,6 +329,31 @@ class SqliteLedger:
                 return False
             db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (key, now))
             return True
+
+    def keep_unsent(self, unsent: Sequence[Unsent], until: float, most: int) -> None:
+        with self._writing() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO unsent (id, at, text, until) VALUES (?, ?, ?, ?)",
+                [(*one, until) for one in unsent],
+            )
+            db.execute(
+                "DELETE FROM unsent WHERE id IN (SELECT id FROM unsent ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?)",
+                (most,),
+            )
+
+    def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
+        with self._writing(durable=False) as db:
+            db.execute("DELETE FROM unsent WHERE at < ?", (since,))
+            taken = db.execute(
+                "SELECT id, at, text FROM unsent WHERE until <= ? OR until > ? ORDER BY at, id LIMIT ?",
+                (now, until + LEAP_SECONDS, most),
+            ).fetchall()
+            db.executemany("UPDATE unsent SET until = ? WHERE id = ?", [(until, row[0]) for row in taken])
+            return [Unsent(*row) for row in taken]
+
+    def forget_unsent(self, ids: Iterable[str]) -> None:
+        with self._writing(durable=False) as db:
+            db.executemany("DELETE FROM unsent WHERE id = ?", [(one,) for one in ids])
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
         with self._writing(durable=False) as db:
@@ -484,10 +515,22 @@ class SqliteLedger:
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: is another program's database; name another file")
             self._create(db)
         (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version in _ADDED:
+            version = self._upgrade(db)
         if version != SCHEMA_VERSION:
             raise LedgerUnavailable(
                 f"sqlite ledger {self._path}: has version {version}, this program reads {SCHEMA_VERSION}; name another file"
             )
+
+    def _upgrade(self, db: sqlite3.Connection) -> int:
+        """Add what an older file lacks, whose operations are followed up as before; the version that it has then."""
+        db.execute("BEGIN IMMEDIATE")
+        # Another process may have done it while we waited for the lock.
+        while (version := int(db.execute("PRAGMA user_version").fetchone()[0])) in _ADDED:
+            db.execute(_ADDED[version])
+            db.execute(f"PRAGMA user_version = {version + 1}")
+        db.execute("COMMIT")
+        return version
 
     def _create(self, db: sqlite3.Connection) -> None:
         if self._path != ":memory:":

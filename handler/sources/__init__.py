@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from handler.events import SourceKind
 
-#: Events of one invocation. A body of 6 MB can hold two million empty objects, and each would be a line of the log.
-MOST_EVENTS = 10_000
 # An array of queue envelopes of JSON text of arrays is as much as anybody needs.
 _MOST_LAYERS = 6
 
@@ -53,15 +51,19 @@ SENDERS = (
 
 
 def read(payload: object, idempotency_key: str = "", at: str = "") -> list[Event | Unreadable]:
-    """The events that ``payload``, a JSON value, holds: one at least, MOST_EVENTS (and one that says so) at most.
+    """The events that ``payload``, a JSON value, holds: one at least, MOST_EVENTS (and one that says that there are more) at most.
 
     ``idempotency_key`` is what the caller names the call by over its retries (an ``Idempotency-Key``); a direct call without an
     ``Id`` has it as its id. ``at`` is where the payload stood, for the names of faulty fields. Never raises.
     """
-    received = list(islice(_events(payload, idempotency_key, at, 0), MOST_EVENTS + 1))
-    if len(received) > MOST_EVENTS:
-        problem = f"holds more than {MOST_EVENTS} events; the others were not read"
-        received[-1] = Unreadable(f"left-out:{text.digest(payload)}", "unknown", InvalidInput(Fault(at, problem)))
+    most = text.MOST_EVENTS
+    received = list(islice(_events(payload, idempotency_key, at, 0), most + 2))
+    # A sender whose alerts are too many says so itself, by an id that is the same for the repeats of their group.
+    says_so = len(received) == most + 1 and received[-1].id.startswith(text.LEFT_OUT_EVENTS)
+    if len(received) > most and not says_so:
+        problem = f"holds more than {most} events; the others were not read"
+        identity = f"{text.LEFT_OUT_EVENTS}{text.digest(payload)}"
+        received[most:] = [Unreadable(identity, "unknown", InvalidInput(Fault(at, problem)))]
     return received
 
 

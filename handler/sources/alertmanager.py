@@ -30,8 +30,6 @@ COMPONENT_LABELS = ("component", "role", "process")
 MESSAGE_ANNOTATIONS = ("summary", "description", "message")
 #: Annotations become labels under this prefix, so that a label is never mistaken for one.
 ANNOTATION = "annotation_"
-#: Alerts of one body that are read; about as many as 6 MB hold of real ones.
-MOST_ALERTS = 10_000
 _NEVER = "0001-01-01"  # Go's zero time
 _STATUSES: dict[str, Status] = {"firing": "firing", "resolved": "resolved"}
 
@@ -94,7 +92,7 @@ def read_group(
     if not alerts:
         raise InvalidInput(Fault(_below(at, "alerts"), "is empty; an alert is wanted"))
     received: list[Event | Unreadable] = []
-    for place, alert in enumerate(_each(alerts[:MOST_ALERTS], at, shapes)):
+    for place, alert in enumerate(_each(alerts[: text.MOST_EVENTS], at, shapes)):
         event = alert if isinstance(alert, InvalidInput) else _event(source, alert, status, more_labels(alert))
         if isinstance(event, Fault):
             event = InvalidInput(Fault(_below(at, f"alerts[{place}].{event.field}"), event.problem))
@@ -106,8 +104,8 @@ def read_group(
         count = text.plain(text.as_text(left), 20) if isinstance(left, int) else "some"
         problem = f"{count} alerts of this group were left out by the sender (its max_alerts)"
         received.append(_left_out(source, group, _below(at, "truncatedAlerts"), problem))
-    if len(alerts) > MOST_ALERTS:
-        problem = f"{len(alerts) - MOST_ALERTS} alerts more than the {MOST_ALERTS} that one body may hold were not read"
+    if beyond := alerts[text.MOST_EVENTS :]:
+        problem = f"{len(beyond)} alerts more than the {text.MOST_EVENTS} that one body may hold were not read"
         received.append(_left_out(source, group, _below(at, "alerts"), problem))
     return received
 
@@ -143,9 +141,9 @@ def _event(source: SourceKind, alert: Alert, group_status: Status | None, more: 
     annotations = alert.get("annotations") or {}
     name = labels.get("alertname", "")
     service, component = _process(
-        labels.get("service", "")[: text.MOST_IN_NAME],
-        _first(labels, COMPONENT_LABELS)[: text.MOST_IN_NAME],
-        labels.get("job", "")[: text.MOST_IN_NAME],
+        text.cut(labels.get("service", ""), text.MOST_IN_NAME),
+        text.cut(_first(labels, COMPONENT_LABELS), text.MOST_IN_NAME),
+        text.cut(labels.get("job", ""), text.MOST_IN_NAME),
     )
     fingerprint = alert.get("fingerprint") or f"labels:{text.digest(labels)}"
     return Event(
@@ -217,7 +215,7 @@ def _left_out(source: SourceKind, group: Group, field: str, problem: str) -> Unr
     key = group.get("groupKey") or [
         alert.get("fingerprint") for alert in islice(group["alerts"], 10) if isinstance(alert, dict)
     ]
-    return Unreadable(f"left-out:{text.digest(key)}", source, InvalidInput(Fault(field, problem)))
+    return Unreadable(f"{text.LEFT_OUT_EVENTS}{text.digest(key)}", source, InvalidInput(Fault(field, problem)))
 
 
 def _below(at: str, name: str) -> str:

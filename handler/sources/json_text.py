@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any, NoReturn
 
 from handler.errors import Fault, InvalidInput
+from handler.sources.text import cut
 
 #: The platform's own bound of a synchronous request (SCF, "Quota limits"), in bytes.
 MOST_BYTES = 6 * 1024 * 1024
@@ -78,7 +79,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise _NotStrict(f"has a key twice in one object: {twice[:80]!a}")
+        raise _NotStrict(f"has a key twice in one object: {cut(ascii(twice), 80)}")
     return found
 
 

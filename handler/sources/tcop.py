@@ -94,7 +94,20 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
     namespace, policy_type = text.as_text(about.get("namespace")), text.as_text(policy.get("policyType"))
     process = process_of_policy(policy_type, namespace)
     first = text.as_text(alarm.get("firstOccurTime"))
-    recovered = moment(text.as_text(alarm.get("recoverTime")), CHINA) if status == "resolved" else None
+    occurred_at = moment(first, CHINA)
+    if (
+        status == "resolved"
+    ):  # "0", and whatever else is no time, leaves the first one, or none: nothing is done upon a recovery
+        recovered = moment(text.as_text(alarm.get("recoverTime")), CHINA)
+        occurred_at = occurred_at if recovered is None else recovered
+    elif occurred_at is None:
+        # Without its age an old alarm would count as fresh.
+        problem = (
+            "is no time; YYYY-MM-DD hh:mm:ss is wanted"
+            if first
+            else "is missing or empty; YYYY-MM-DD hh:mm:ss is wanted"
+        )
+        raise InvalidInput(Fault(f"{prefix}firstOccurTime", problem))
     level = next((found for part in (alarm, policy, conditions) if (found := text.as_text(part.get("alarmLevel")))), "")
     return [
         Event(
@@ -108,7 +121,7 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
             component=process.component,
             ip=_by_view(dimensions, "host4", places.address) or places.only_address(dimensions.values()),
             labels=text.labels({**_labels(alarm, about, policy, conditions), **dimensions}),
-            occurred_at=moment(first, CHINA) if recovered is None else recovered,
+            occurred_at=occurred_at,
             message=text.plain(_message(conditions, policy), text.MOST_IN_MESSAGE),
         )
     ]

@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MOST_IN_NAME = 256
 MOST_IN_ID = 256
 MOST_IN_LABEL = 1024
 MOST_IN_MESSAGE = 4096  # a timer's argument is at most 4 KB (SCF, "Timer trigger")
 MOST_LABELS = 128
+#: Parts of a value that is no JSON by which it is told from another.
+MOST_PARTS = 10_000
+#: Events of one payload that are read. Each is a line of the log, of about 450 bytes, and the platform takes 5,000 lines and 1 MB of a request in
+#: 5 s: what is beyond would be lost without a word. A body of 6 MB can hold 10,000 real alerts, or two million empty objects.
+MOST_EVENTS = 2_000
+#: How the id of an Unreadable begins that stands for what was left out.
+LEFT_OUT_EVENTS = "left-out:"
 #: The label that says how many were left out beyond MOST_LABELS.
 LEFT_OUT = "labels_left_out"
 
@@ -24,9 +36,13 @@ _DIGEST_LENGTH = 32
 
 def plain(text: str, most: int) -> str:
     """``text`` with U+FFFD for what is unfit, cut to ``most`` characters, the last being an ellipsis then."""
-    if len(text) > most:
-        text = text[: most - 1] + "…"
+    text = cut(text, most)
     return text if text.isprintable() else _UNFIT.sub("\ufffd", text)
+
+
+def cut(text: str, most: int) -> str:
+    """``text``, at most so many characters of it, with an ellipsis for the rest: the log looks before it for the half of a secret."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def identity(text: str) -> str:
@@ -39,15 +55,35 @@ def identity(text: str) -> str:
 def digest(value: object) -> str:
     """A hash of a JSON value that is equal for equal values, whatever the order of their keys.
 
-    What is no JSON value has the hash of its type's name.
+    What JSON cannot write (nested too deeply, a number that is too long) is told apart by its first MOST_PARTS parts.
     """
     import hashlib
 
     try:
         written = json.dumps(value, sort_keys=True, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
-        written = type(value).__name__
+        written = "\n".join(islice(_parts(value), MOST_PARTS))
     return hashlib.sha256(written.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _parts(value: object) -> Iterator[str]:
+    """What ``value`` is made of, from the outside to the inside and without recursion; it need not end."""
+    waiting = deque([value])
+    while waiting:
+        part = waiting.popleft()
+        if isinstance(part, dict):
+            yield f"{{{len(part)}"
+            for key in sorted(key for key in part if isinstance(key, str)):
+                waiting += (key, part[key])
+        elif isinstance(part, (list, tuple)):
+            yield f"[{len(part)}"
+            waiting += part[:MOST_PARTS]
+        elif isinstance(part, int):
+            yield f"{type(part).__name__} {part:x}"  # Python writes only so many decimal digits
+        elif isinstance(part, (str, float, bytes)):
+            yield repr(part)
+        else:
+            yield type(part).__name__
 
 
 def as_text(value: object) -> str:
@@ -100,7 +136,8 @@ def flattened(value: object, prefix: str) -> dict[str, str]:
                 break
             if isinstance(item, dict):
                 inner.extend(
-                    (f"{name}_{as_text(key)[:MOST_IN_NAME]}", part) for key, part in islice(item.items(), MOST_LABELS)
+                    (f"{name}_{cut(as_text(key), MOST_IN_NAME)}", part)
+                    for key, part in islice(item.items(), MOST_LABELS)
                 )
             elif isinstance(item, (list, tuple)):
                 inner.extend((f"{name}_{number}", part) for number, part in enumerate(islice(item, MOST_LABELS)))

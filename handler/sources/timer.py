@@ -1,7 +1,8 @@
 """The platform's timer (SCF, "Timer trigger"): a name, the moment it was due, and a message of the user's.
 
 A message that is a whole request of StartStopServiceOrMonitor, or an array of them, as JSON says itself what to do. Any other
-message is text that rules match.
+message names what is to happen: it is the event's name as well as its message, so that rules may ask for either. The trigger's own name is the label
+``trigger``, and the name of an event whose message names nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ class Timer(TypedDict):
 
 TIMER = Shape(Timer)
 
+#: The label with the trigger's own name.
+TRIGGER = "trigger"
 #: Any of these names in a message's JSON object makes it a request.
 _WORDS_OF_A_REQUEST = ("InstanceId", "OpType", "OpScope")
 
@@ -49,12 +52,13 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
         id=text.identity(f"{name}@{time}"),
         source="timer",
         name=text.plain(name, text.MOST_IN_NAME),
+        labels=text.labels({TRIGGER: name}),
         occurred_at=due,
         message=text.plain(message, text.MOST_IN_MESSAGE),
     )
     wanted = _requests_in(message, f"{prefix}Message")
     if wanted is None:
-        return [event]
+        return [event._replace(name=text.plain(message.strip(), text.MOST_IN_NAME) or event.name)]
     received: list[Event | Unreadable] = []
     for place, raw in enumerate(wanted):
         if len(wanted) == 1:
@@ -88,4 +92,5 @@ def _with_request(event: Event, raw: object, at: str) -> Event | Unreadable:
         asked = request.event_of(raw, at)
     except InvalidInput as error:
         return Unreadable(event.id, "timer", error)
-    return asked._replace(id=event.id, source="timer", name=event.name, occurred_at=event.occurred_at)
+    labels = {**asked.labels, **event.labels}
+    return asked._replace(id=event.id, source="timer", name=event.name, labels=labels, occurred_at=event.occurred_at)

@@ -1,7 +1,8 @@
 """What an HTTP caller is told: JSON, or problem+json (RFC 9457) where the call itself is at fault.
 
-Senders repeat what is answered with 5xx (Alertmanager that alone), so 5xx is only for what a repeat can help. All that is decided, refusals
-included, is answered with 2xx, except to a direct caller, who asked for one thing and is told by the status what became of it.
+Senders repeat what is answered with 5xx (Alertmanager that alone), so a sender is answered with 503 where a repeat can help
+(``Outcome.wants_repeat``), and with 2xx for all that is decided, refusals included. A direct caller asked for one thing, and is told by the
+status what became of it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,18 @@ REFUSALS: Final = (
     ("api.AssumeRole", 500),
     ("input.", 400),
 )
+#: What a direct caller is told of a call that came before: what became of that one. It did nothing itself, and is a skip to all others.
+REPLAYS: Final = {
+    "once.sending": 202,
+    "once.accepted": 202,
+    "once.in_doubt": 202,
+    "once.under_operation": 202,
+    "once.verified": 200,
+    "once.failed": 500,
+    "once.timed_out": 500,
+}
+#: Seconds after which a caller should try again: as long as the platform waits with what raised.
+RETRY_AFTER: Final = 60
 
 
 def problem(
@@ -52,7 +65,9 @@ def problem(
 
 
 def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The response for a payload that was read: 200, 202 while something is yet to be seen, or a direct caller's status."""
+    """The response for a payload that was read: 200, 202 while something is yet to be seen, 503 where a repeat can help any of its events, or a
+    direct caller's status. ``extra`` is what the sender wants to read where all is decided.
+    """
     outcomes = [
         {
             "event": record.event,
@@ -63,6 +78,9 @@ def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, An
         }
         for record in records
     ]
+    if again := next((record.outcome for record in records if record.outcome.wants_repeat), None):
+        # What else the payload held is not done again: the ledger knows it.
+        return problem(503, again.reason, headers={"Retry-After": str(RETRY_AFTER)}, outcomes=outcomes)
     body = {"outcomes": outcomes, **extra}
     if is_direct and len(records) == 1:
         status = direct_status(records[0].outcome)
@@ -74,7 +92,9 @@ def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, An
 
 
 def direct_status(outcome: Outcome) -> int:
-    """The HTTP status that says what became of the one thing that was asked."""
+    """The HTTP status that says what became of the one thing that was asked, be it by an earlier call."""
+    if outcome.code in REPLAYS:
+        return REPLAYS[outcome.code]
     if outcome.status in ("unverified", "in_doubt"):
         return 202  # a repeat would help nobody: it is looked at from here
     if outcome.status == "deferred":

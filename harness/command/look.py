@@ -12,6 +12,7 @@ import typer
 
 from handler.configuration_file import duration
 from handler.errors import InvalidInput
+from handler.events import Unreadable
 from handler.operations import Target
 from handler.rules import is_address
 from handler.templates import TemplateError
@@ -19,7 +20,7 @@ from harness.command.surroundings import ConfigOption, JsonOption, load_config, 
 from harness.configuration_reference import reference
 from harness.configuration_schema import json_schema
 from harness.narration import say, screen
-from harness.world import events_of
+from harness.world import received_of
 
 if TYPE_CHECKING:
     from handler.events import Event
@@ -50,11 +51,12 @@ def explain(
         return
     console = screen()
     loaded = load_config(config)
-    events = events_of(read_event(Path(event)))
-    if not events:
-        say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
-        raise typer.Exit(1)
-    for one in events:
+    received = received_of(read_event(Path(event)))
+    for one in received:
+        if isinstance(one, Unreadable):
+            say(console, f"\n{one.source}: {one.id}", "bold")
+            say(console, f"  unreadable: {one.error}", "red")
+            continue
         say(
             console,
             "\n" + " ".join(part for part in (f"{one.source}:", one.name, _status(one), one.id) if part),
@@ -75,7 +77,14 @@ def explain(
             except (TemplateError, InvalidInput) as error:
                 say(console, f"  yes  {rule.name}, but: {error}", "red")
                 continue
-            say(console, f"  yes  {rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}", "green")
+            what = f"{rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}"
+            if one.status == "resolved":
+                say(console, f"  skip {what}; but the alert is resolved, and nothing is done for it")
+            else:
+                say(console, f"  yes  {what}", "green")
+    if all(isinstance(one, Unreadable) for one in received):
+        say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
+        raise typer.Exit(1)
 
 
 def _status(event: Event) -> str:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.configuration import Breaker
-from handler.history import State
+from handler.history import State, Unsent
 from handler.ledger import Ledger, open_ledger
 from handler.logs import Log
 from handler.operations import OpType
@@ -259,6 +259,50 @@ def test_a_claim_is_had_once(ledger: Ledger) -> None:
     assert not ledger.claim("k", NOW + 59, 60)
     assert ledger.claim("k", NOW + 60, 60)
     assert ledger.claim("other", NOW, 60)
+
+
+def unsent(*numbers: int) -> list[Unsent]:
+    return [Unsent(f"id-{n}", NOW + n, f'{{"n": "{n} é"}}') for n in numbers]
+
+
+def test_an_alarm_is_kept_until_it_is_sent(ledger: Ledger) -> None:
+    """The oldest first, so many at a time; what is one's to send is nobody else's, until its time is over or it is sent."""
+    ledger.keep_unsent(unsent(2, 0, 1), NOW + 10, 100)
+    assert ledger.take_unsent(NOW + 9, NOW + 39, since=NOW, most=5) == []  # whoever kept them is at it
+    assert ledger.take_unsent(NOW + 10, NOW + 40, since=NOW, most=2) == unsent(0, 1)
+    assert ledger.take_unsent(NOW + 11, NOW + 40, since=NOW, most=5) == unsent(2)
+    assert ledger.take_unsent(NOW + 12, NOW + 40, since=NOW, most=5) == []
+    ledger.forget_unsent(["id-1", "id-unknown"])
+    assert ledger.take_unsent(NOW + 40, NOW + 70, since=NOW, most=5) == unsent(0, 2)
+
+
+def test_an_alarm_that_a_wrong_clock_took_is_not_waited_for(ledger: Ledger) -> None:
+    """A day ahead, and put right."""
+    ledger.keep_unsent(unsent(0), NOW + 86_400, 100)
+    assert ledger.take_unsent(NOW + 1, NOW + 31, since=NOW, most=5) == unsent(0)
+
+
+def test_alarms_that_are_old_or_too_many_go(ledger: Ledger) -> None:
+    """A chat that is gone for good fills no store: the newest stay, for so long."""
+    ledger.keep_unsent(unsent(*range(6)), NOW, 4)
+    assert ledger.take_unsent(NOW + 10, NOW + 10, since=NOW + 3, most=9) == unsent(3, 4, 5)
+    assert ledger.take_unsent(NOW + 11, NOW + 11, since=NOW, most=9) == unsent(3, 4, 5)
+
+
+def test_of_many_that_take_alarms_each_is_given_its_own(ledger: Ledger) -> None:
+    """Follow-ups at the same time: none sends what another sends."""
+    ledger.keep_unsent(unsent(*range(20)), NOW, 100)
+    taken: list[str] = []
+
+    def take() -> None:
+        taken.extend(one.id for one in ledger.take_unsent(NOW + 30, NOW + 60, since=NOW, most=3))
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == sorted(f"id-{n}" for n in range(20))
 
 
 def test_a_clock_that_was_wrong_is_not_waited_for(ledger: Ledger) -> None:

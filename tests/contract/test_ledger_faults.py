@@ -16,6 +16,7 @@ from pytest_mock import MockerFixture
 
 from handler.configuration import Breaker
 from handler.errors import ConfigurationError, LedgerUnavailable
+from handler.history import Unsent
 from handler.ledger import open_ledger
 from harness.redis_server import RedisServer
 from tests.operations import an_operation
@@ -70,6 +71,22 @@ def test_a_bad_file_is_said_and_left_alone(tmp_path: Path, spoil: Any, says: str
     with pytest.raises(LedgerUnavailable, match=says):
         ledger.arm(an_operation("op-1"), 0)
     assert before is None or path.read_bytes() == before
+
+
+def test_an_older_file_is_read_on(tmp_path: Path) -> None:
+    """What is open in it is followed up, and what it lacks is added."""
+    path = tmp_path / "ledger.db"
+    ledger = open_ledger(f"sqlite:///{path}")
+    assert ledger.arm(an_operation("op-1"), 0)
+    ledger.close()
+    with sqlite3.connect(path) as db:
+        db.executescript("DROP TABLE unsent; PRAGMA user_version = 2")
+    db.close()
+    for _ in range(2):
+        newer = open_ledger(f"sqlite:///{path}")
+        assert newer.open_operations() == [an_operation("op-1")]
+        newer.keep_unsent([Unsent("id", NOW, "text")], NOW, 9)
+        newer.close()
 
 
 def test_a_missing_folder_and_a_full_disk_are_said(tmp_path: Path) -> None:

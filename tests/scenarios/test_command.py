@@ -241,6 +241,9 @@ def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode:
         (("release", "HDFS/datanode/172.16.0.5"), "", 1, "is not in quarantine; `steward release` lists what is"),
         (("release", "DataNode@172.16.0.5"), "", 2, "is no SERVICE/component/ADDRESS"),
         (("release", "HDFS/datanode/172.16.0"), "", 2, "is no SERVICE/component/ADDRESS"),
+        (("explain", str(EVENTS / "bad-tcop-status.json")), "", 1, "unreadable: alarmStatus: "),
+        (("explain", str(EVENTS / "alertmanager-one-bad.json")), "", 0, "unreadable: alerts["),
+        (("explain", str(EVENTS / "alertmanager-one-bad.json")), "", 0, "yes  restart-dead-process"),
         (("history", "--since", "soon"), "", 2, "is no duration"),
         (("schema",), "", 0, "json-schema.org"),
         (("--version",), "", 0, "steward"),
@@ -256,6 +259,21 @@ def test_what_it_says_and_how_it_ends(
     assert done.returncode == code, done.stdout + done.stderr
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_resolved_alert_is_explained_as_what_it_is(tmp_path: Path) -> None:
+    """A rule for any status matches it, and yet nothing is done."""
+    config = """
+clusters: {emr-4zvc5mul: {region: ap-guangzhou, allow: [StartService]}}
+rules:
+  - {name: always, when: {source: [alertmanager]}, do: {operation: StartService, cluster: "{cluster}", scope: {HDFS: all}}}
+"""
+    (tmp_path / "steward.yml").write_text(config)
+    done = steward("explain", str(EVENTS / "alertmanager-resolved.json"), cwd=tmp_path)
+    assert done.returncode == 0
+    assert "skip always" in done.stdout
+    assert "the alert is resolved, and nothing is done" in done.stdout
+    assert "yes" not in done.stdout
 
 
 def test_what_a_sender_wrote_is_no_markup(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from handler.settings import Settings
 from handler.steward_file import read_raw
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
-from harness.emulator import function_url_event, timer_event
+from harness.emulator import function_url_event, restamp, timer_event
 from harness.fixtures import MakeWorld, sample
-from harness.world import World
+from harness.world import World, events_of
 
 ROOT = Path(__file__).parents[2]
 ALL = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
@@ -203,18 +203,47 @@ def test_a_thousand_alerts_are_one_request(make_world: MakeWorld) -> None:
     world = make_world(example_with(loosen))
     event = sample("storm-1000")
     killed = world.kill_what_fires(event)
+    sent = [one.id for one in events_of(restamp(event, world.clock.now()))]
+    assert len(set(sent)) == 1000
     world.deliver(event)
-    assert world.requests() <= 3  # one for each OpType and strategy on the cluster
-    asked = {
-        (component["ComponentName"], ip)
-        for operation in world.cloud.operations
-        for service in operation.params["OpScope"]["ServiceInfoList"]
-        for component in service["ComponentInfoList"]
-        for ip in component["IpList"]
+    (request,) = [operation.params for operation in world.cloud.operations]
+    ips = sorted({name.partition("@")[2] for name in killed})
+    assert len(ips) == 5
+    assert request == {
+        "InstanceId": "emr-4zvc5mul",
+        "OpType": "RestartService",
+        "OpScope": {
+            "ServiceInfoList": [
+                {"ServiceName": "HDFS", "ComponentInfoList": [{"ComponentName": "DataNode", "IpList": ips}]}
+            ]
+        },
+        "StrategyConfig": {"RollingRestartSwitch": 1, "BatchSize": 1, "TimeWait": 30, "DealOnFail": 0},
     }
-    assert {f"{component}@{ip}" for component, ip in asked} == set(killed)
-    ids = [line["event_id"] for line in world.outcomes()]
-    assert len(ids) == 1000
+    # One outcome each, and one operation that knows it.
+    assert sorted(line["event_id"] for line in world.outcomes()) == sorted(sent)
+    (operation,) = world.function.ledger.operations()
+    assert sorted(operation.events) == sorted(sent)
+    assert {line["operations"] for line in world.outcomes()} == {operation.id}
+
+
+@pytest.mark.parametrize("cluster", ["emr-4zvc5mul", "{labels.emr}"])
+def test_an_alert_that_is_over_is_so_where_its_rule_would_have_acted(make_world: MakeWorld, cluster: str) -> None:
+    """A rule may name the cluster itself: what comes late from a queue is not acted upon there either."""
+
+    def name_it(raw: dict[str, Any]) -> None:
+        raw["rules"][0]["do"]["cluster"] = cluster
+
+    event = sample("alertmanager-datanode-down")
+    labels = event["alerts"][0]["labels"]
+    labels.update(cluster_id="emr-8kd2m1qp", emr="emr-4zvc5mul")
+    over = {**event, "status": "resolved", "alerts": [{**event["alerts"][0], "status": "resolved"}]}
+    for events, requests in (((event,), 1), ((over, event), 0)):
+        world = make_world(example_with(name_it))
+        world.cloud.process("emr-4zvc5mul", "DataNode", labels["ip"]).kill()
+        for one in events:
+            world.deliver(one)
+        assert world.requests() == requests
+    assert [line["code"] for line in world.outcomes()] == ["guard.resolved", "guard.ended"]
 
 
 def test_a_storm_opens_the_breaker_and_raises_one_alarm(world: World) -> None:

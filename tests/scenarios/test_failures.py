@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler import entrypoint
-from handler.cloud import CloudApi
+from handler.cloud import MOST_MESSAGE, CloudApi
 from handler.configuration import AlarmSettings, Chat, EventBus
 from handler.configuration_file import read_config
 from handler.crew import side_by_side
@@ -27,7 +28,7 @@ from handler.steward_file import read_raw
 from handler.verification import Verdict
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
-from harness.emulator import function_url_event, timer_event
+from harness.emulator import function_url_event, restamp, timer_event
 from harness.fixtures import MakeWorld, sample
 from harness.world import World
 from tests.operations import an_operation
@@ -92,6 +93,60 @@ def test_without_its_ledger_http_senders_are_asked_to_repeat(broken: World) -> N
     assert answer["statusCode"] == 503
     assert answer["headers"]["Retry-After"]
     assert broken.requests() == 0
+
+
+def in_a_workflow(world: World) -> None:
+    world.cloud.cluster("emr-4zvc5mul").status = 4
+
+
+def without_an_answer_to_looks(world: World) -> None:
+    faulty(world, *(Fault(Kind.CUT_BODY, action="DescribeInstances") for _ in range(9)))
+
+
+def answering(code: str) -> Callable[[World], object]:
+    return lambda world: faulty(world, *(Fault(Kind.API_ERROR, action=ACTION, code=code) for _ in range(40)))
+
+
+def changed_by_others(world: World) -> None:
+    world.function.ledger.arm = lambda *_: False  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (in_a_workflow, "guard.cluster_busy"),
+        (answering("ResourceInUse.InstanceInProcess"), "api.busy"),
+        (answering("RequestLimitExceeded"), "api.RequestLimitExceeded"),
+        (without_an_answer_to_looks, "look.failed"),
+        (changed_by_others, "once.contended"),
+    ],
+)
+@pytest.mark.parametrize("event", [DOWN, "request-restart-hive"])
+def test_what_may_do_better_later_is_asked_for_again(
+    world: World, event: str, given: Callable[[World], object], code: str
+) -> None:
+    """By 503 and Retry-After, whatever kept it back, to alert senders and direct callers alike."""
+    kill(world)
+    given(world)
+    answer = post(world, restamp(sample(event), world.clock.now()))
+    assert {line["code"] for line in world.outcomes()} == {code}
+    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "60")
+    assert world.requests() == 0
+
+
+def test_a_direct_caller_that_asks_again_is_told_what_became_of_it(world: World) -> None:
+    """202 while it is looked at, 500 once it is seen not to have worked: a pipeline that repeats its call does not go on as if it had."""
+    process = world.cloud.process("emr-4zvc5mul", "HiveServer2", "172.16.0.2")
+    process.refuse_to_recover()
+    event = sample("request-restart-hive")
+    assert [post(world, event)["statusCode"] for _ in range(2)] == [202, 202]
+    for _ in range(30):
+        world.clock.sleep(60)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    answer = post(world, event)
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (500, "application/problem+json")
+    assert "once.failed" in answer["body"]
+    assert world.requests() == 1
 
 
 @pytest.mark.parametrize("code", ["RequestLimitExceeded", "ResourceInUse.InstanceInProcess"])
@@ -182,14 +237,16 @@ def test_a_cluster_that_cannot_be_seen_is_left_alone(world: World) -> None:
 def test_what_is_raised_or_goes_wrong_bears_no_secret(world: World, mocker: MockerFixture) -> None:
     """The platform logs exceptions as well; and a text that is cut is cleaned first, since half a secret is one."""
     secret = world.env["STEWARD_SECRET_DEPLOY"]
-    fault = Fault(Kind.API_ERROR, action="DescribeInstances", code="InternalError", message=f"for {secret}")
-    faulty(world, *[fault] * 3)
-    error = world.deliver(sample("timer-nightly-stop"), retries=0).error
-    assert "RetryLater" in error
-    assert "[redacted]" in error
+    for message in (f"for {secret}", "x" * (MOST_MESSAGE - 12) + secret):
+        fault = Fault(Kind.API_ERROR, action="DescribeInstances", code="InternalError", message=message)
+        faulty(world, *[fault] * 3)
+        error = world.deliver(sample("timer-nightly-stop"), retries=0).error
+        assert "RetryLater" in error
+        assert "[redacted]" in error
+        assert secret[:10] not in error + str(world.function.ledger.records())
     mocker.patch("handler.entrypoint.Pipeline.serve", side_effect=RuntimeError("x" * 470 + secret))
     world.deliver(sample(DOWN))
-    assert secret[:10] not in error + json.dumps(world.lines)
+    assert secret[:10] not in json.dumps(world.lines)
 
 
 def unnamed() -> dict[str, Any]:
@@ -331,6 +388,22 @@ def test_what_one_rule_could_not_do_is_not_hidden_by_another(make_world: MakeWor
     assert "; besides skipped on emr-4zvc5mul: this occurrence is operation " in second["reason"]
     assert [operation.params["OpType"] for operation in world.cloud.operations] == ["RestartService", "StopMonitor"]
     assert not invocation.error
+
+
+def test_each_rule_that_could_not_be_applied_is_said(make_world: MakeWorld) -> None:
+    """Not the last of them alone: mending that one would only bring up the next."""
+    raw, _ = read_raw(str(ROOT / "steward.yml"))
+    do = {"operation": "StopMonitor", "scope": {"YARN": "all"}}
+    for name in ("a", "b"):
+        raw["rules"].append(
+            {"name": name, "when": {"message": ["evening"]}, "do": {**do, "cluster": f"{{labels.{name}}}"}}
+        )
+    world = make_world(read_config(raw))
+    world.deliver(timer_event("t", "evening", world.clock.now()))
+    (line,) = world.outcomes()
+    assert (line["code"], line["rule"]) == ("rules.template", "a,b")
+    assert "rule a: " in line["reason"]
+    assert "; rule b: " in line["reason"]
 
 
 def test_a_fault_of_our_own_is_an_outcome(world: World, mocker: MockerFixture) -> None:
@@ -544,13 +617,21 @@ def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(
     mocker.patch.dict("os.environ", {"STEWARD_CONFIG": "/nonexistent/steward.yml"}, clear=True)
     with pytest.raises(ConfigurationError):
         index.main_handler({}, {})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["level"], line["event"]) for line in lines] == [
+        ("ERROR", "steward.configuration"),
+        ("ERROR", "steward.alarm"),
+    ]
+    assert "/nonexistent/steward.yml" in lines[1]["reason"]
+    answer = index.main_handler(function_url_event("POST", "/", {}, b"{}"), {})
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (500, "application/problem+json")
+    assert "nonexistent" not in answer["body"]
     mocker.patch.dict("os.environ", {"STEWARD_LEDGER": "sqlite:///:memory:"}, clear=True)
     answer = index.main_handler(
         sample("timer-maintenance-on") | {"Message": "nobody listens"}, {"time_limit_in_ms": "x"}
     )
     assert answer["counts"] == {"skipped": 1}
     out = capsys.readouterr().out
-    assert '"event":"steward.configuration"' in out
     assert '"code":"rules.none"' in out
 
 

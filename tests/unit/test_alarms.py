@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
 from handler import alarms as module
-from handler.alarms import Alarm, Alarms, alarms_of, grouped
+from handler.alarms import FAULTS, Alarm, Alarms, alarms_of, grouped
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi
 from handler.configuration import AlarmSettings, Chat, EventBus
@@ -100,6 +100,25 @@ def test_a_person_hears_of_what_went_wrong(outcome: Outcome, is_said: bool) -> N
     found = alarms_of([Record(0, "e", "tcop", "n", "emr-4zvc5mul", outcome, ("r",), ("op-1",))])
     assert bool(found) == is_said
     assert all((one.code, one.about, one.text) == (outcome.code, "op-1", "x") for one in found)
+
+
+def about(source: str, fault: str) -> str:
+    outcome = Outcome.refused("input.invalid", fault)
+    return alarms_of([Record(0, "e", source, "", "", outcome)])[0].about
+
+
+def test_another_fault_of_a_sender_is_another_alarm() -> None:
+    """Not one for all that cannot be read, nor one for each place in a payload."""
+    first = about("alertmanager", "alerts[0].startsAt: is no RFC 3339 time")
+    assert first == about("alertmanager", "alerts[17].startsAt: is no RFC 3339 time")
+    assert first != about("alertmanager", "alerts[0].labels.ip: Input should be a valid string")
+    assert first != about("grafana", "alerts[0].startsAt: is no RFC 3339 time")
+
+
+@given(st.lists(st.text(), min_size=200, max_size=300))
+def test_a_thousand_sorts_of_nonsense_are_no_thousand_alarms(faults: list[str]) -> None:
+    """The names of faulty fields are the sender's: it could raise an alarm a second."""
+    assert len({about("alertmanager", fault) for fault in faults}) <= FAULTS
 
 
 alarms = st.builds(
@@ -186,8 +205,11 @@ def test_a_chat_that_fails_changes_nothing(ledger: Ledger, mocker: MockerFixture
 
 
 @pytest.mark.parametrize("seconds", [0.4, 0.0, -1.0])
-def test_alarms_end_in_time_whatever_hangs(ledger: Ledger, mocker: MockerFixture, seconds: float) -> None:
+def test_alarms_end_in_time_whatever_hangs(
+    ledger: Ledger, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
     """Both ways hang: what is left of the invocation is not outlasted, and each is said to be unsent."""
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.1)
     over = threading.Event()
     mocker.patch.object(apprise.Apprise, "notify", side_effect=lambda **_: over.wait(5))
     scene = Scene(BOTH, ledger, mocker)
@@ -195,7 +217,10 @@ def test_alarms_end_in_time_whatever_hangs(ledger: Ledger, mocker: MockerFixture
     began = time.monotonic()
     scene.say(seconds=seconds)
     assert time.monotonic() - began < max(0.0, seconds) + 0.3
-    assert [line["way"] for line in scene.lines if line["event"] == "steward.alarm.unsent"] == ["chat", "event_bus"]
+    assert [line["way"] for line in scene.lines if line["event"] == "steward.alarm.unsent"] == [
+        "chat:CHAT_URL",
+        "event_bus",
+    ]
     over.set()
 
 
@@ -204,15 +229,52 @@ def test_a_chat_that_hangs_leaves_the_event_bus_its_time(
 ) -> None:
     """SEND_SECONDS is for all ways together, and the first does not take it all."""
     monkeypatch.setattr(module, "SEND_SECONDS", 0.6)
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.1)
     over = threading.Event()
     mocker.patch.object(apprise.Apprise, "notify", side_effect=lambda **_: over.wait(5))
     scene = Scene(BOTH, ledger, mocker)
     began = time.monotonic()
     scene.say(seconds=30)
     assert time.monotonic() - began < 0.9
-    assert [line["way"] for line in scene.lines if line["event"] == "steward.alarm.unsent"] == ["chat"]
+    assert [line["way"] for line in scene.lines if line["event"] == "steward.alarm.unsent"] == ["chat:CHAT_URL"]
     assert scene.api.call.call_count == 1
     over.set()
+
+
+def test_a_chat_is_not_begun_with_when_there_is_no_time_for_it(ledger: Ledger, mocker: MockerFixture) -> None:
+    """Half of a sending is worse than one that the follow-up makes: it may arrive, and is made again."""
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
+    scene = Scene(BOTH, ledger, mocker)
+    scene.say(seconds=module.LEAST_SECONDS - 0.1)
+    assert not notify.called
+    assert scene.api.call.call_count == 1
+    (problem,) = scene.problems()
+    assert "too little time" in problem
+
+
+def test_a_chat_whose_library_took_all_the_time_is_not_sent_to(ledger: Ledger, mocker: MockerFixture) -> None:
+    """The thread that loads it may go on after its invocation gave up: what was given up is not sent beside the follow-up."""
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
+    late = threading.Event()
+    mocker.patch.object(apprise.Apprise, "add", side_effect=lambda _: late.wait(5))
+    scene = Scene(CHAT, ledger, mocker)
+    scene.say(seconds=module.LEAST_SECONDS + 0.1)
+    late.set()
+    time.sleep(0.1)
+    assert len(scene.problems()) == 1
+    assert not notify.called
+
+
+def test_without_its_ledger_nothing_is_kept_and_everything_tried(ledger: Ledger, mocker: MockerFixture) -> None:
+    """As well as can be: at once, and one that fails is an error, since nobody sends it later. A store that is gone is asked once."""
+    claim = mocker.patch.object(ledger, "claim", side_effect=LedgerUnavailable("gone"))
+    keep = mocker.patch.object(ledger, "keep_unsent", side_effect=LedgerUnavailable("gone"))
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=False)
+    scene = Scene(CHAT, ledger, mocker)
+    scene.say(an_alarm("a"), an_alarm("b"))
+    assert (claim.call_count, keep.call_count, notify.call_count) == (1, 0, 1)
+    (line,) = [line for line in scene.lines if line["event"] == "steward.alarm.unsent"]
+    assert (line["level"], line["is_kept"], line["count"]) == ("ERROR", False, 2)
 
 
 # -- the event bus

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import Fault
+from handler.history import State
 from handler.outcomes import Outcome, OutcomeStatus, Record
-from handler.webhook.answers import REFUSALS, TITLES, answer, direct_status, problem
+from handler.webhook.answers import REFUSALS, REPLAYS, TITLES, answer, direct_status, problem
 
 STATUSES = get_args(OutcomeStatus)
 
@@ -72,6 +73,13 @@ def test_a_problem_bears_its_headers_and_further_members() -> None:
         (Outcome.refused("api.InvalidParameter.InvalidIpList", "x"), 422),
         (Outcome.refused("guard.quarantine", "x"), 422),
         (Outcome.failed("fault", "x"), 500),
+        (Outcome.skipped("once.sending", "in progress"), 202),
+        (Outcome.skipped("once.accepted", "looked at"), 202),
+        (Outcome.skipped("once.in_doubt", "nobody knows"), 202),
+        (Outcome.skipped("once.under_operation", "another is not finished"), 202),
+        (Outcome.skipped("once.verified", "worked"), 200),
+        (Outcome.skipped("once.failed", "did not help"), 500),
+        (Outcome.skipped("once.timed_out", "not seen"), 500),
     ],
 )
 def test_a_direct_caller_is_told_by_the_status(outcome: Outcome, status: int) -> None:
@@ -84,6 +92,15 @@ def test_a_direct_caller_is_told_by_the_status(outcome: Outcome, status: int) ->
     if status >= 400:
         assert response["headers"]["Content-Type"] == "application/problem+json"
         assert (body["status"], body["detail"]) == (status, outcome.reason)
+
+
+def test_every_state_of_an_earlier_call_has_a_status() -> None:
+    """None is told as if it were a skip of no matter."""
+    replayed = {f"once.{state.lower()}" for state in State} - {
+        "once.not_sent",
+        "once.rejected",
+    }  # sent anew; refused again
+    assert replayed <= set(REPLAYS)
 
 
 def test_every_outcome_and_refusal_has_a_status_with_a_title() -> None:
@@ -110,6 +127,21 @@ def test_a_sender_is_told_that_all_is_decided(outcomes: list[Outcome], status: i
     response = answer([a_record(outcome) for outcome in outcomes], is_direct=False, extra={})
     assert response["statusCode"] == status
     assert response["headers"]["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("is_direct", [True, False])
+@pytest.mark.parametrize("others", [[], [Outcome.done("x"), Outcome.in_doubt("api.X", "x")]])
+def test_who_may_do_better_later_is_asked_to_repeat(is_direct: bool, others: list[Outcome]) -> None:
+    """503, which Alertmanager alone repeats, and when; what became of each event stands in the body, and no retCode that says 0."""
+    again = Outcome.deferred("api.busy", "the cluster is busy", retry=True)
+    records = [a_record(outcome) for outcome in (*others, again)]
+    response = answer(records, is_direct=is_direct, extra={"sessionId": "s", "retCode": 0})
+    assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "60")
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+    body = body_of(response)
+    assert body["detail"] == "the cluster is busy"
+    assert len(body["outcomes"]) == len(records)
+    assert "retCode" not in body
 
 
 def test_a_direct_call_with_many_events_is_answered_as_a_sender() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from handler.configuration_file import InvalidConfiguration, duration, read_conf
 from handler.errors import ConfigurationError
 from handler.operations import OpType
 from handler.steward_file import load, read_raw
+from harness.configuration_schema import json_schema
 
 ROOT = Path(__file__).parents[2]
 RAW: dict[str, Any] = {
@@ -33,6 +36,7 @@ RAW: dict[str, Any] = {
         }
     ],
 }
+WINDOW = {"start": "02:00", "end": "03:00", "time_zone": "Asia/Shanghai", "reason": "r"}
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -203,7 +207,23 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("webhook", {"callers": [{"name": "a", "bearer_env": "hunter2-secret"}]}, "environment variable"),
         ("webhook", {"callers": [{"name": "a", "basic": {"user": "a:b", "password_env": "X"}}]}, "colon"),
         ("webhook", {"callers": [{"name": "a", "bearer_env": "X"}, {"name": "a", "bearer_env": "Y"}]}, "stands twice"),
+        (
+            "webhook",
+            {"callers": [{"name": "a", "bearer_env": "X"}, {"name": "b", "bearer_env": "X"}]},
+            "webhook.callers[1]: has the secret of 'a'",
+        ),
+        (
+            "webhook",
+            {
+                "callers": [
+                    {"name": "a", "basic": {"user": "a", "password_env": "X"}},
+                    {"name": "b", "basic": {"user": "b", "password_env": "X"}},
+                ]
+            },
+            "webhook.callers[1]: has the secret of 'a'",
+        ),
         ("webhook", {"patience": "1h"}, "out of bounds"),
+        ("webhook", {"patience": "1s"}, "is out of bounds (from 2s to 25s)"),
         ("safety", {"freezes": [{"from": "x", "to": "2027-01-01", "reason": "r"}]}, "is no date and time"),
         ("safety", {"freezes": [{"from": "2027-01-01", "to": "2027-01-02", "reason": "r"}]}, "names no time zone"),
         (
@@ -244,7 +264,7 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("rules/0/limits", {"cooldown": -5}, "-5 is out of bounds (from 0s to 3660d)"),
         ("rules/0/limits", {"max_age": "5m"}, "did you mean max_event_age?"),
         ("rules/0/limits", {"maxevent_age": "5m"}, "did you mean max_event_age?"),
-        ("webhook", {"patience": 0}, "0 is out of bounds (from 1s to 25s)"),
+        ("webhook", {"patience": 0}, "0 is out of bounds (from 2s to 25s)"),
         (
             "safety",
             {
@@ -269,6 +289,50 @@ def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) ->
     said = problems(changed(path, value))
     assert says in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("rules/0/do/strategy/rolling", "yes", "strategy.rolling: must be true or false"),
+        ("rules/0/do/strategy/rolling", "true", "strategy.rolling: must be true or false (without quotes)"),
+        ("rules/0/do/strategy/rolling", 1, "strategy.rolling: must be true or false"),
+        ("rules/0/do/strategy/batch_size", "3", "batch_size: must be a whole number (without quotes)"),
+        ("rules/0/do/strategy/batch_size", True, "batch_size: must be a whole number"),
+        ("rules/0/do/strategy/batch_size", 0, "batch_size: must be at least 1"),
+        ("rules/0/do/strategy/wait_seconds", 301, "wait_seconds: must be at most 300"),
+        ("rules/0/do/strategy/on_failure", "Blok", "must be one of block, skip (did you mean block?)"),
+        ("rules/0/do/strategy/on_failure", "halt", "must be one of block, skip"),
+        ("rules/0/do/stop_params", {"policy": "save"}, "policy: must be one of safe, default (did you mean safe?)"),
+        ("rules/0/do/cluster", 7, "do.cluster: must be a text (quote it)"),
+        ("rules/0/do/scope", "all", "do.scope: must be a mapping"),
+        ("rules/0/do/scope", {"HDFS": "al"}, "do.scope.HDFS: must be `all`, or a mapping"),
+        ("rules/0/do/scope", {"HDFS": None}, "do.scope.HDFS: must be `all`, or a mapping"),
+        ("rules/0/do/scope", {"HDFS": ["DataNode"]}, "do.scope.HDFS: must be `all`, or a mapping"),
+        ("rules/0/do/scope", {"HDFS": {"DataNode": "172.16.0.5"}}, "HDFS.DataNode: must be `all`, or a list"),
+        ("rules/0/do/scope", {"HDFS": {"DataNode": [7]}}, "HDFS.DataNode[0]: must be a text"),
+        ("rules/0/limits", {"cooldown": True}, "limits.cooldown: must be a text, or a whole number"),
+        ("rules/0/limits", {"max_share": [1]}, "limits.max_share: must be a text, or a number"),
+        ("rules/0/limits", {"max_nodes": "2"}, "limits.max_nodes: must be a whole number (without quotes)"),
+        ("rules", {"a": 1}, "rules: must be a list"),
+        ("rules/0/name", "x" * 101, "rules[0].name: is longer than 100 characters"),
+        ("webhook/callers", "hunter2-secret", "webhook.callers: must be a list"),
+        (
+            "safety",
+            {"maintenance_windows": [{**WINDOW, "days": ["Monday"]}]},
+            "days[0]: must be one of Mon, Tue, Wed, Thu, Fri, Sat, Sun (did you mean Mon?)",
+        ),
+    ],
+)
+def test_what_the_schema_refuses_the_check_refuses(path: str, value: Any, said: str) -> None:
+    """As strictly as the JSON Schema, which editors show; one message, and no library's words."""
+    raw = changed(path, value)
+    lines = problems(raw).splitlines()
+    assert len(lines) == 1, lines
+    assert said in lines[0]
+    assert not re.search(r"Input|pydantic|literal|dict\[|hunter2", lines[0])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(raw, json_schema())
 
 
 @pytest.mark.parametrize("path", ["limits", "rules/0/limits"])

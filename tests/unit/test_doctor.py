@@ -61,7 +61,9 @@ SEEN = st.builds(
     ledger=st.sampled_from(
         [None, LedgerSeen("gone"), LedgerSeen(keeps=True), LedgerSeen(), LedgerSeen("", True, ("w",))]
     ),
-    alarms=st.sampled_from([AlarmsSeen(), AlarmsSeen({"CHAT": ""}, True, {"chat": "no"}), AlarmsSeen({"CHAT": "no"})]),
+    alarms=st.sampled_from(
+        [AlarmsSeen(), AlarmsSeen({"CHAT": ""}, True, {"chat:CHAT": "no"}), AlarmsSeen({"CHAT": "no"})]
+    ),
     time_limit=st.sampled_from([None, 0.0, 3.0, 60.0]),
 )
 

@@ -18,6 +18,7 @@ from handler.intents import ORDER_LIMITS, Intent, Limits
 from handler.observation import Observation, Reading
 from handler.operations import Manner, OpScope, OpType, StrategyConfig, Target
 from handler.planning import Asked
+from handler.utc import utc_text
 
 CLUSTER = "emr-4zvc5mul"
 NOW = 1_000_000.0
@@ -70,6 +71,9 @@ WINDOW = MaintenanceWindow(frozenset(range(7)), 0, 1440, "Asia/Shanghai", "patch
         (guards.fresh, an_intent(), CONFIG, None),
         (guards.fresh, an_intent(occurred_at=None), CONFIG, None),
         (guards.fresh, an_intent(occurred_at=NOW - 601), CONFIG, "guard.max_event_age"),
+        (guards.fresh, an_intent(occurred_at=NOW + 300), CONFIG, None),
+        (guards.fresh, an_intent(occurred_at=NOW + 301), CONFIG, "guard.future"),
+        (guards.fresh, an_intent(occurred_at=NOW + 301, is_order=True), CONFIG, "guard.future"),
         (guards.unfrozen, an_intent(), replace(CONFIG, safety=Safety(freezes=(Freeze(NOW - 9, NOW, "over"),))), None),
         (
             guards.unfrozen,
@@ -423,6 +427,24 @@ def test_spans_are_shown_in_the_unit_that_fits(seconds: float, text: str) -> Non
     held = guards.fresh(an_intent(occurred_at=NOW - seconds, limits=Limits(max_event_age=-1)), CONFIG, NOW)
     assert held is not None
     assert f"the event is {text} old" in held.reason
+
+
+@pytest.mark.parametrize("is_order", [True, False])
+def test_what_is_too_old_says_from_when_an_alert_counts(is_order: bool) -> None:
+    """Who waits for the repeat of a deferred alert learns that it is as old as the alert."""
+    held = guards.fresh(an_intent(occurred_at=NOW - 7200, is_order=is_order), CONFIG, NOW)
+    assert held is not None
+    assert ("which its repeats keep" in held.reason) is not is_order
+
+
+@pytest.mark.parametrize("at", [NOW + 8 * 3600, 253_402_300_799.0 + 86_400])
+def test_what_is_yet_to_happen_is_refused_with_its_time(at: float) -> None:
+    """A wrong zone is found by the two times; a year that no calendar has breaks nothing."""
+    held = guards.fresh(an_intent(occurred_at=at), CONFIG, NOW)
+    assert held is not None
+    assert (held.status, held.is_alarming) == ("refused", True)
+    assert utc_text(NOW) in held.reason
+    assert utc_text(at) in held.reason
 
 
 @pytest.mark.parametrize("state", [State.REJECTED, State.NOT_SENT])

@@ -30,6 +30,7 @@ PURE = (
     "planning",
     "rules",
     "templates",
+    "utc",
     "verification",
 )
 IMPURE = {

@@ -296,3 +296,16 @@ def test_no_key_of_ours_is_the_platforms() -> None:
     assert len(events) > 10
     assert all(event.startswith("steward.") for event in events)
     assert not [name for name in names if name.upper().startswith("SCF_")]
+
+
+@pytest.mark.parametrize("kept", range(6, 24))
+def test_half_a_secret_before_the_mark_of_a_cut_is_hidden(kept: int) -> None:
+    """What a sender writes is cut before it comes here; what is cut of a word that is no secret stays."""
+    secret = 'planted "secret" in full'
+    written, log = a_log((secret,))
+    text = f"an ordinary plan…, and x{secret[:kept]}… and {secret}"
+    assert log.hide(text) == "an ordinary plan…, and x[redacted]… and [redacted]"
+    log.info("e", a=text, nested={"a": [text]})
+    log.outcomes([Record(0, text, "tcop", text, "", Outcome.done(text, fact=text))])
+    assert secret[:6] not in "".join(written)
+    assert "".join(written).count("[redacted]") == 2 * 6

@@ -81,7 +81,7 @@ def test_the_one_that_is_shipped_is_fine() -> None:
         ("sqlite:////tmp", "mysql:////tmp", "variables.STEWARD_LEDGER: is no ledger that is known here"),
         ("STEWARD_MODE: observe", f"NOTE: {'a' * 4100}", "inputs.environment.variables: has 4"),
         # the triggers, held against steward.yml
-        ("argument: nightly-stop", "argument: nightly", "argument: no rule of steward.yml is for it (rules for timers want"),
+        ("argument: nightly-stop", "argument: nightly", "argument: no rule of steward.yml is for it (rules for timers want \"nightly-stop\", "),
         ("argument: nightly-stop", """argument: '{"OpType": "Stop"}'""", "argument: is a request that cannot be read"),
         (f"enable: true, {FOLLOW_UP}", f"enable: false, {FOLLOW_UP}", "inputs.events: has no timer for the follow-up"),
         ("name: hbase-night", "name: hbase-morning", "inputs.events[3].timer.parameters.name: stands twice"),

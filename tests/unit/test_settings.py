@@ -53,6 +53,23 @@ def test_what_is_no_endpoint_stops_the_start(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "https://user:planted-secret@emr.example.com",
+        "user:planted-secret@emr.example.com",
+        "https://user:planted-secret",
+        "https://emr.example.com/?key=planted-secret",
+        "https://user:planted-secret%40emr.example.com",
+    ],
+)
+def test_an_endpoint_with_a_password_is_refused_without_it(text: str) -> None:
+    """No output repeats it: an exception of the start is logged by the platform too."""
+    with pytest.raises(ConfigurationError, match="is no endpoint") as raised:
+        Endpoint.parse(text)
+    assert "planted" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("text", "scheme", "host"),
     [
         ("internal", "https", "emr.internal.tencentcloudapi.com"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from handler.events import Event, Unreadable
 from handler.sources import read
-from handler.sources.alertmanager import MOST_ALERTS
+from handler.sources.text import MOST_EVENTS
 
 EVENTS = Path(__file__).parents[2] / "events"
 
@@ -174,11 +174,16 @@ def test_too_many_alerts_are_cut_and_said() -> None:
     """The first are served, the rest have one outcome."""
     body = sample("alertmanager-datanode-down")
     body["alerts"] = [
-        {"labels": {}, "startsAt": "2026-11-23T21:34:02Z", "fingerprint": str(n)} for n in range(MOST_ALERTS + 5)
+        {"labels": {}, "startsAt": "2026-11-23T21:34:02Z", "fingerprint": str(n)} for n in range(MOST_EVENTS + 5)
     ]
     *events, left_out = read(body)
-    assert len(events) == MOST_ALERTS
+    assert len(events) == MOST_EVENTS
     assert isinstance(left_out, Unreadable)
+    assert str(left_out.error) == f"alerts: 5 alerts more than the {MOST_EVENTS} that one body may hold were not read"
+    body["truncatedAlerts"] = 7
+    *events, left_out = read([body, sample("alertmanager-datanode-down")])
+    assert len(events) == MOST_EVENTS
+    assert f"more than {MOST_EVENTS} events" in str(left_out.error)  # type: ignore[union-attr]
 
 
 def test_without_a_fingerprint_the_labels_are_the_identity() -> None:

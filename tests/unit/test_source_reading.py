@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from handler.errors import InvalidInput
 from handler.events import Event, Unreadable
-from handler.sources import MOST_EVENTS, SENDERS, read
+from handler.sources import SENDERS, read
 from handler.sources.envelopes import HttpCall, open_envelope
 from handler.sources.places import bare_address, cluster
+from handler.sources.text import MOST_EVENTS
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
@@ -202,7 +203,7 @@ def test_events_are_bounded_in_number() -> None:
     """Two million empty objects are so many refusals at most, and one that says that there were more."""
     outcomes = read([{}] * 2_000_000)
     assert len(outcomes) == MOST_EVENTS + 1
-    assert "holds more than 10000 events" in str(outcomes[-1].error if isinstance(outcomes[-1], Unreadable) else "")
+    assert "holds more than 2000 events" in str(outcomes[-1].error if isinstance(outcomes[-1], Unreadable) else "")
     assert len(read([{}] * MOST_EVENTS)) == MOST_EVENTS
 
 

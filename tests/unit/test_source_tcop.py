@@ -115,7 +115,7 @@ def test_what_makes_another_occurrence() -> None:
 )
 def test_the_best_identity_there_is(change: dict[str, Any], identity: str) -> None:
     """alertId where it is sent; the session, which is but a delivery, where nothing better is."""
-    assert only({**sample("tcop-metric-datanode-down"), **change}).id.startswith(identity)
+    assert only({**sample("tcop-recovered"), "sessionId": "Vn2sQ0rCkHyqS1c6pW8dTzLb", **change}).id.startswith(identity)
 
 
 @pytest.mark.parametrize(
@@ -159,12 +159,24 @@ def test_a_status_is_needed() -> None:
 @pytest.mark.parametrize("key", ["firstOccurTime", "recoverTime"])
 @pytest.mark.parametrize("written", ["0", "yesterday", "", None, 0, [], "2026-13-01 00:00:00"])
 def test_odd_dates_are_tolerated(key: str, written: object) -> None:
-    """A date that is none leaves the event without a time, or with the one that is there."""
+    """Of a recovery, upon which nothing is done: it is left without a time, or with the one that is there."""
     body = {**sample("tcop-recovered"), key: written}
     event = only(body)
     other = {"firstOccurTime": 1795470242.0, "recoverTime": 1795469642.0}
     assert event.occurred_at == other[key]
     assert only({**body, "firstOccurTime": written, "recoverTime": written}).occurred_at is None
+
+
+@pytest.mark.parametrize("written", ["0", "yesterday", "", None, 0, [], "2026-13-01 00:00:00", "0001-01-01 00:00:00"])
+def test_an_alarm_needs_the_time_of_its_beginning(written: object) -> None:
+    """Without its age an old one would count as fresh: refused, naming the field, as for other senders."""
+    alarm = sample("tcop-metric-datanode-down")
+    del alarm["recoverTime"]
+    assert only(alarm).occurred_at == 1795469642.0
+    for body in ({**alarm, "firstOccurTime": written}, {key: alarm[key] for key in alarm if key != "firstOccurTime"}):
+        (event,) = read(body)
+        assert isinstance(event, Unreadable)
+        assert [fault.field for fault in event.error.faults] == ["firstOccurTime"]
 
 
 @pytest.mark.parametrize(
@@ -206,8 +218,8 @@ def test_cluster_and_address_are_found_in_dimensions(dimensions: object, cluster
 )
 def test_little_is_needed(body: dict[str, Any], name: str) -> None:
     """Alarm types yet unknown are read as far as they go."""
-    event = only(body)
-    assert (event.source, event.status, event.name, event.occurred_at) == ("tcop", "firing", name, None)
+    event = only({**body, "firstOccurTime": "2017-03-09 07:00:00"})
+    assert (event.source, event.status, event.name, event.occurred_at) == ("tcop", "firing", name, 1489014000.0)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from handler.events import Event, Unreadable
 from handler.operations import Manner, OpScope, OpType
+from handler.patterns import compile_pattern
 from handler.sources import read
 
 TIMER = {"Type": "Timer", "TriggerName": "hbase-night", "Time": "2026-11-23T14:00:00Z", "Message": "nightly-stop"}
@@ -21,12 +22,13 @@ REQUEST: dict[str, Any] = {
 
 
 def test_a_message_is_text_for_rules() -> None:
-    """The name, the message and the due time are the event; its id is the same when the platform repeats it."""
+    """It names the event; the trigger and the due time are its identity, the same when the platform repeats it."""
     assert read(TIMER) == [
         Event(
             id="hbase-night@2026-11-23T14:00:00Z",
             source="timer",
-            name="hbase-night",
+            name="nightly-stop",
+            labels={"trigger": "hbase-night"},
             message="nightly-stop",
             occurred_at=1795442400.0,
         )
@@ -55,6 +57,8 @@ def test_any_other_text_is_text_too(message: str | None) -> None:
     (event,) = read({**TIMER, "Message": message})
     assert isinstance(event, Event)
     assert event.message == (message or "")
+    assert event.name == ((message or "").strip() or "hbase-night")
+    assert event.labels == {"trigger": "hbase-night"}
     assert event.request is None
 
 
@@ -62,7 +66,24 @@ def test_the_message_may_be_absent() -> None:
     """A timer without an argument is still a timer."""
     (event,) = read({key: value for key, value in TIMER.items() if key != "Message"})
     assert isinstance(event, Event)
-    assert event.message == ""
+    assert (event.name, event.message) == ("hbase-night", "")
+
+
+@pytest.mark.parametrize(
+    "when", [{"name": ["nightly-stop"]}, {"message": ["nightly-stop"]}, {"labels": {"trigger": ["hbase-night"]}}]
+)
+def test_a_rule_may_ask_for_the_name_the_message_or_the_trigger(when: dict[str, Any]) -> None:
+    """Each is what somebody would write first."""
+    (event,) = read(TIMER)
+    assert isinstance(event, Event)
+    assert compile_pattern({"source": ["timer"], **when}, "when").matches(event.view())
+
+
+def test_a_long_message_is_cut_in_the_name_alone() -> None:
+    """The platform takes 4 KB; the log's name is one of many fields."""
+    (event,) = read({**TIMER, "Message": "x" * 4000})
+    assert isinstance(event, Event)
+    assert (len(event.name), len(event.message)) == (256, 4000)
 
 
 def test_a_message_can_be_a_whole_request() -> None:
@@ -72,6 +93,7 @@ def test_a_message_can_be_a_whole_request() -> None:
     assert (event.id, event.source, event.name) == ("hbase-night@2026-11-23T14:00:00Z", "timer", "hbase-night")
     assert (event.cluster, event.service, event.occurred_at) == ("emr-8kd2m1qp", "HBASE", 1795442400.0)
     assert event.message == "the working day begins"
+    assert event.labels["trigger"] == "hbase-night"
     assert event.request is not None
     assert event.request.manner == Manner(OpType.START_SERVICE)
     assert event.request.scope == OpScope.of_service("HBASE")

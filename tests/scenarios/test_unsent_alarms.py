@@ -1,0 +1,195 @@
+"""Alarms that could not be sent when they were raised: the follow-up sends them, once, on both ledgers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+from handler import alarms as module
+from handler.cloud import CloudApi
+from handler.configuration import AlarmSettings, Chat, Config
+from handler.entrypoint import Function
+from handler.follow_up import MESSAGE
+from handler.history import Unsent
+from handler.ledger import Ledger, open_ledger
+from harness.cloud.adapter import CloudAdapter
+from harness.cloud.faults import Fault, Kind
+from harness.emulator import timer_event
+from harness.fixtures import MakeWorld, sample
+from harness.world import World
+from tests.chat import PATH, ChatRoom, chat_room
+
+ACTION = "StartStopServiceOrMonitor"
+IN_DOUBT = "function-url-alertmanager"
+
+
+@pytest.fixture
+def room() -> Iterator[ChatRoom]:
+    with chat_room() as room:
+        yield room
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    opened = open_ledger(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def world(make_world: MakeWorld, example: Config, ledger: Ledger, room: ChatRoom) -> World:
+    """The example, with a chat."""
+    world = make_world(replace(example, alarms=AlarmSettings((Chat("CHAT_URL"),))), ledger=ledger)
+    world.env["CHAT_URL"] = room.url
+    return world
+
+
+class Hanging(CloudAdapter):
+    """The action takes all the time that there is, and its answer never comes."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.cloud)
+        self._clock = world.clock
+        self.faults.add(Fault(Kind.HANG_BEFORE, action=ACTION))
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
+        if request.headers.get("X-TC-Action") == ACTION:
+            self._clock.sleep(10)
+        return super().send(request, *args, **more)
+
+
+def get_in_doubt(world: World) -> None:
+    """An alert over HTTP, whose request is not answered within the sender's patience."""
+    hanging = Hanging(world)
+    world.function._api = CloudApi(lambda: hanging)
+    world.kill_what_fires(sample(IN_DOUBT))
+    answer = world.deliver(sample(IN_DOUBT)).answer
+    assert answer["statusCode"] == 202
+    assert [line["outcome"] for line in world.outcomes()] == ["in_doubt"]
+
+
+def follow_up(world: World, minutes: float = 1) -> None:
+    world.clock.sleep(60 * minutes)
+    world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+
+
+def said(world: World, event: str) -> list[dict[str, Any]]:
+    return [line for line in world.lines if line["event"] == event]
+
+
+def test_a_request_in_doubt_over_http_reaches_the_chat(world: World, room: ChatRoom) -> None:
+    """No time is left when it is known: the ERROR line is written at once, the chat is told a minute later; both once."""
+    get_in_doubt(world)
+    (line,) = said(world, "steward.alarm")
+    assert (line["level"], line["outcome"]) == ("ERROR", "in_doubt")
+    assert room.texts == []
+    (unsent,) = said(world, "steward.alarm.unsent")
+    assert (unsent["way"], unsent["level"], unsent["is_kept"]) == ("chat:CHAT_URL", "WARNING", True)
+    for _ in range(3):
+        follow_up(world)
+    (text,) = room.texts
+    assert line["reason"] in text
+    assert "2025-06-02T03:00:10Z" in text  # since when
+    assert len(said(world, "steward.alarm")) == 1
+    assert [line["count"] for line in said(world, "steward.alarm.sent_late")] == [1]
+
+
+def test_a_chat_that_fails_is_told_when_it_is_well_again(world: World, room: ChatRoom) -> None:
+    """Tried each minute until it takes the alarm, and not once more."""
+    room.status = 500
+    world.deliver(sample("documented-request"))
+    follow_up(world)
+    assert len(room.texts) == 2
+    room.status = 200
+    for _ in range(3):
+        follow_up(world)
+    assert len(room.texts) == 3
+    assert room.titles[2].startswith("EMR Steward: scope.unknown")
+    assert len(said(world, "steward.alarm")) == 1
+
+
+def test_a_worker_that_dies_while_sending_leaves_its_alarm_behind(
+    world: World, room: ChatRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is kept before it is sent."""
+
+    def die(*_: object, **__: object) -> None:
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("handler.alarms.Alarms._send", die)
+        with pytest.raises(SystemExit):
+            world.deliver(sample("documented-request"))
+    follow_up(world)
+    assert len(room.texts) == 1
+
+
+def test_two_follow_ups_at_once_send_once(world: World, room: ChatRoom, ledger: Ledger) -> None:
+    """What one has taken is not another's to send."""
+    get_in_doubt(world)
+    world.clock.sleep(60)
+    functions = [
+        Function(
+            world.function.settings,
+            world.function.config,
+            env=world.env,
+            clock=world.clock,
+            ledger=ledger,
+            transport=lambda: CloudAdapter(world.cloud),
+            write=world.function._write,
+        )
+        for _ in range(4)
+    ]
+    event = timer_event("follow-up", MESSAGE, world.clock.now())
+    threads = [threading.Thread(target=one.handle, args=(event, {"time_limit_in_ms": 60_000})) for one in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(room.texts) == 1
+
+
+def test_what_is_old_is_not_sent_any_more(world: World, room: ChatRoom, ledger: Ledger) -> None:
+    """A day later nobody is helped by it."""
+    get_in_doubt(world)
+    follow_up(world, minutes=24 * 60 + 1)
+    assert room.texts == []
+    assert ledger.take_unsent(world.clock.now(), world.clock.now(), since=0, most=9) == []
+
+
+def test_one_follow_up_sends_so_many_and_leaves_the_rest_to_the_next(
+    world: World, room: ChatRoom, ledger: Ledger
+) -> None:
+    """The oldest first, in one message that a chat can take; what cannot be read, or has no way any more, is dropped."""
+    letters = [
+        module.Letter("chat:CHAT_URL", module.Alarm("a.b", "", str(n), f"<{n}> " + "x" * 300), world.clock.now() + n)
+        for n in range(module.MOST_TAKEN + 2)
+    ]
+    gone = replace(letters[0], way="chat:OLD", id="gone")
+    kept = [letter.to_unsent(str) for letter in (gone, *letters)]
+    ledger.keep_unsent([Unsent("unreadable", world.clock.now() - 1, "{"), *kept], 0, 1000)
+    follow_up(world)
+    assert (room.titles[0], len(room.texts)) == (f"EMR Steward: {module.MOST_TAKEN - 2} alarms", 1)
+    assert len(room.texts[0]) < module.MOST_TEXT + 50
+    assert "<0>" in room.texts[0]
+    assert [line["count"] for line in said(world, "steward.alarm.dropped")] == [2]
+    follow_up(world)
+    assert f"<{module.MOST_TAKEN + 1}>" in room.texts[1]
+    assert len(room.texts) == 2
+
+
+def test_what_is_kept_bears_no_secret(world: World, room: ChatRoom, ledger: Ledger) -> None:
+    """A ledger has other readers than a log."""
+    room.status = 500
+    event = sample("documented-request")
+    event["Id"] = f"for {world.env['STEWARD_SECRET_DEPLOY']} and {room.url}"
+    world.deliver(event)
+    (kept,) = ledger.take_unsent(world.clock.now() + 60, 0, since=0, most=9)
+    assert "[redacted]" in kept.text
+    assert world.env["STEWARD_SECRET_DEPLOY"] not in kept.text
+    assert PATH not in kept.text
