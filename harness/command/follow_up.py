@@ -72,7 +72,7 @@ def follow_up(
 
     clock = SystemClock()
     function = Function(Settings.from_env(os.environ), loaded, env=os.environ, clock=clock, ledger=ledger, write=write)
-    if before:
+    if before or not fake:  # a round also sends the alarms that nobody took
         limit = context(time_limit_ms=int(SECONDS * 1000), request_id="follow-up")
         function.handle(timer_event("follow-up", MESSAGE, clock.now()), limit)
         narrator.flush()

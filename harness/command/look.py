@@ -23,9 +23,12 @@ from harness.narration import say, screen
 from harness.world import received_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from handler.events import Event
     from handler.history import Operation
     from handler.outcomes import Record
+    from handler.rules import Rule
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,18 +44,23 @@ def explain(
         str, typer.Argument(metavar="EVENT.json|EVENT_ID", help="An event's file, or the id of one that happened.")
     ],
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Which rules match an event, and why the others do not; or what became of one that happened.
 
     Example: steward explain events/alertmanager-datanode-down.json
     """
     if event != "-" and not Path(event).exists() and not event.endswith(".json"):
-        _explain_past(event)
+        _explain_past(event, as_json=as_json)
         return
     console = screen()
     loaded = load_config(config)
     received = received_of(read_event(Path(event)))
-    for one in received:
+    if as_json:
+        rows = [{**_event_row(one), "rules": _weighed(one, loaded.rules)} for one in received]
+        json.dump({"events": rows}, sys.stdout, indent=1, ensure_ascii=False)
+        sys.stdout.write("\n")
+    for one in () if as_json else received:
         if isinstance(one, Unreadable):
             say(console, f"\n{one.source}: {one.id}", "bold")
             say(console, f"  unreadable: {one.error}", "red")
@@ -64,37 +72,71 @@ def explain(
         )
         if one.request is not None:
             say(console, f"  a direct request: rules are not asked. {one.request.op_type} {one.request.scope}")
-            continue
-        view = one.view()
-        for rule in loaded.rules:
-            mismatches = rule.explain(view)
-            if mismatches:
-                why = "; ".join(f"{m.path} is {m.found}, wanted {m.wanted}" for m in mismatches)
-                say(console, f"  no   {rule.name}: {why}")
-                continue
-            try:
-                intent = rule.intent(one, view)
-            except (TemplateError, InvalidInput) as error:
-                say(console, f"  yes  {rule.name}, but: {error}", "red")
-                continue
-            what = f"{rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}"
-            if one.status == "resolved":
-                say(console, f"  skip {what}; but the alert is resolved, and nothing is done for it")
+        for row in _weighed(one, loaded.rules):
+            if mismatches := row["mismatches"]:
+                why = "; ".join(f"{m['path']} is {m['found']}, wanted {m['wanted']}" for m in mismatches)
+                say(console, f"  no   {row['rule']}: {why}")
+            elif row["problem"]:
+                say(console, f"  yes  {row['rule']}, but: {row['problem']}", "red")
+            elif one.status == "resolved":
+                say(
+                    console,
+                    f"  skip {row['rule']}: {row['asks']}; but the alert is resolved, and nothing is done for it",
+                )
             else:
-                say(console, f"  yes  {what}", "green")
+                say(console, f"  yes  {row['rule']}: {row['asks']}", "green")
     if all(isinstance(one, Unreadable) for one in received):
-        say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
+        if not as_json:
+            say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
         raise typer.Exit(1)
+
+
+def _event_row(event: Event | Unreadable) -> dict[str, Any]:
+    if isinstance(event, Unreadable):
+        return {"id": event.id, "source": event.source, "problem": str(event.error)}
+    request = {} if event.request is None else {"request": event.request.to_wire()}
+    return {**event.view(), **request}
+
+
+def _weighed(event: Event | Unreadable, rules: Iterable[Rule]) -> list[dict[str, Any]]:
+    """What each rule makes of an event: its mismatches, or what is asked for, or why that cannot be told. None is asked about a request."""
+    if isinstance(event, Unreadable) or event.request is not None:
+        return []
+    view = event.view()
+    rows = []
+    for rule in rules:
+        row: dict[str, Any] = {"rule": rule.name, "mismatches": [m._asdict() for m in rule.explain(view)]}
+        row |= {"matches": not row["mismatches"], "problem": "", "asks": ""}
+        rows.append(row)
+        if row["matches"]:
+            try:
+                intent = rule.intent(event, view)
+            except (TemplateError, InvalidInput) as error:
+                row["problem"] = str(error)
+            else:
+                row["asks"] = f"{intent.manner.op_type} {intent.scope} on {intent.cluster}"
+    return rows
 
 
 def _status(event: Event) -> str:
     return "" if event.status == "none" else event.status
 
 
-def _explain_past(event: str) -> None:
+def _explain_past(event: str, *, as_json: bool) -> None:
     console = screen()
     ledger = user_ledger()
     records = ledger.records(event=event)
+    if as_json:
+        found = [ledger.get(name) for record in records for name in record.operations]
+        document = {
+            "events": [_record_row(record) for record in records],
+            "operations": [_operation_row(operation) for operation in found if operation is not None],
+        }
+        json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
+        sys.stdout.write("\n")
+        if not records:
+            raise typer.Exit(1)
+        return
     if not records:
         say(
             console,

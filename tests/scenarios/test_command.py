@@ -87,6 +87,9 @@ def test_run_explain_history(tmp_path: Path) -> None:
     assert history["operations"][0]["state"] == "VERIFIED"
     assert "VERIFIED" in steward("history", "--since", "1h", cwd=tmp_path).stdout
     past = steward("explain", outcome["event_id"], cwd=tmp_path)
+    row = json.loads(steward("explain", outcome["event_id"], "--json", cwd=tmp_path).stdout)
+    assert [one["outcome"] for one in row["events"]][-1] == "done"
+    assert [one["state"] for one in row["operations"]] == ["VERIFIED"]
     assert "RestartService VERIFIED" in past.stdout
     assert steward("release", "HDFS/datanode/172.16.0.5", cwd=tmp_path).returncode == 1
 
@@ -119,6 +122,21 @@ def test_a_storm_is_told_in_a_few_lines(tmp_path: Path) -> None:
     told = json.loads(let.stdout)
     assert len(told["requests"]) == 1
     assert len(told["outcomes"]) == 1000
+
+
+def test_explain_speaks_json(tmp_path: Path) -> None:
+    """What each rule makes of each event: what it asks for, or what does not match."""
+    (event,) = json.loads(steward("explain", DOWN, "--json", cwd=tmp_path).stdout)["events"]
+    assert (event["source"], event["component"]) == ("alertmanager", "DataNode")
+    by_name = {row["rule"]: row for row in event["rules"]}
+    asked = by_name["restart-dead-process"]
+    assert (asked["matches"], asked["asks"]) == (True, "RestartService HDFS/DataNode on 172.16.0.5 on emr-4zvc5mul")
+    assert by_name["nightly-stop"]["mismatches"][0]["path"] == "source"
+    (direct,) = json.loads(steward("explain", RESTART_HIVE, "--json", cwd=tmp_path).stdout)["events"]
+    assert direct["request"]["OpType"] == "RestartService"
+    none = steward("explain", str(EVENTS / "bad-number.json"), "--json", cwd=tmp_path)
+    assert none.returncode == 1
+    assert json.loads(none.stdout)["events"][0]["problem"]
 
 
 RESTART_HIVE = str(EVENTS / "request-restart-hive.json")
