@@ -147,6 +147,7 @@ def run(
                 narrator.also("later", f"the fake cluster's clock is moved on by {AHEAD / 60:g} minutes")
                 follow_up.see_to_the_end(world, world.function.ledger, fake_clock)
             narrator.flush()
+            operations = follow_up.armed_by(world, world.function.ledger)
         except KeyboardInterrupt:
             _interrupted(world, is_private=fake_clock is not None)
             raise typer.Exit(130) from None
@@ -154,10 +155,11 @@ def run(
     errors = [error for one in told for error in one["errors"]]
     if as_json:
         sent = [dict(operation.params) for operation in world.cloud.operations] if fake_clock is not None else None
-        document = {"outcomes": outcomes, "requests": sent, "errors": errors}
+        fates = list(map(follow_up.row_of, operations))
+        document = {"outcomes": outcomes, "operations": fates, "requests": sent, "errors": errors}
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
-    if errors:
+    if errors or any(operation.state is State.FAILED for operation in operations):
         raise typer.Exit(1)
 
 

@@ -112,13 +112,9 @@ def _tell(console: Console, was: Operation, now: Operation, problem: str, *, fak
 
 def _row(was: Operation, now: Operation) -> dict[str, Any]:
     return {
-        "id": now.id,
-        "cluster": now.cluster,
-        "op_type": now.op_type.value,
+        **row_of(now),
         "was": was.state.value,
-        "state": now.state.value,
         "code": now.code,
-        "observed": now.observed,
         "request_id": now.request_id,
         "sent_at": now.armed_at,
         "until": now.deadline,
@@ -133,11 +129,27 @@ def _when(at: float) -> str:
 # -- the end of a command
 
 
-def still_open(world: World, ledger: Ledger) -> list[Operation]:
-    """The operations that this command armed and that are not finished."""
+def armed_by(world: World, ledger: Ledger) -> list[Operation]:
+    """The operations that this command armed, as they are now."""
     sent = [line["operation"] for line in world.lines if line["event"] == "steward.request"]
     found = [ledger.get(name) for name in dict.fromkeys(sent)]
-    return [operation for operation in found if operation is not None and operation.is_open]
+    return [operation for operation in found if operation is not None]
+
+
+def still_open(world: World, ledger: Ledger) -> list[Operation]:
+    """Those of them that are not finished."""
+    return [operation for operation in armed_by(world, ledger) if operation.is_open]
+
+
+def row_of(operation: Operation) -> dict[str, str]:
+    """For programs: what it was, and where it is."""
+    return {
+        "id": operation.id,
+        "cluster": operation.cluster,
+        "op_type": operation.op_type.value,
+        "state": operation.state.value,
+        "observed": operation.observed,
+    }
 
 
 def see_to_the_end(world: World, ledger: Ledger, clock: AheadClock) -> None:

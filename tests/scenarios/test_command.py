@@ -81,6 +81,7 @@ def test_run_explain_history(tmp_path: Path) -> None:
     (outcome,) = told["outcomes"]
     assert outcome["outcome"] == "done"
     assert told["requests"][0]["OpType"] == "RestartService"
+    assert [operation["state"] for operation in told["operations"]] == ["VERIFIED"]
     again = steward("run", DOWN, cwd=tmp_path)
     assert re.search(r"outcome +(deferred|skipped): ", again.stdout), again.stdout
     history = json.loads(steward("history", "--json", cwd=tmp_path).stdout)
