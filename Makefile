@@ -15,9 +15,10 @@ help: ## This list
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "EMR Steward needs Python 3.10 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name one: make PYTHON=python3.11 …"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@echo "Setting up $(VENV) with the pinned dependencies: once, half a minute or so."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
 setup: $(STAMP) ## A virtual environment with the pinned dependencies
@@ -43,7 +44,7 @@ coverage: $(STAMP) ## The suite once more, with branch coverage of handler/
 
 check: lint types test ## What CI runs first: lint, types, tests
 
-bench: $(STAMP) ## The figures of the README, warm
+bench: $(STAMP) ## The figures of docs/figures.md, warm
 	$(BIN)/python -m benchmarks.warm
 
 bench-cold: $(STAMP) ## The first event of an instance: time and memory, beside the usual handler and the floor

@@ -1,4 +1,4 @@
-"""The warm figures of the README: what the function itself costs, without the network.
+"""The warm figures of docs/figures.md: what the function itself costs, without the network.
 
 One alert from ``main_handler``'s handling to the gateway and back, and a payload of 1,000 alerts on one cluster; then what the ledger adds.
 The cluster is a gateway in process that answers at once. Medians of one run, with the machine named; ``--json`` for machines.

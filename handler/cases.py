@@ -62,3 +62,12 @@ def hold(cases: Iterable[Case], outcome: Outcome) -> None:
 
 def most_urgent(outcomes: Sequence[Outcome]) -> Outcome:
     return outcomes[0] if len(outcomes) == 1 else max(outcomes, key=lambda outcome: URGENCY[outcome.status])
+
+
+def of_processes(outcomes: Sequence[Outcome]) -> Outcome:
+    """What the processes of one intent came to: the most urgent, which says of how many more the same holds."""
+    leading = most_urgent(outcomes)
+    more = sum(one.code == leading.code for one in outcomes) - 1
+    if not more:
+        return leading
+    return replace(leading, reason=f"{leading.reason}; so it is with {more} more")

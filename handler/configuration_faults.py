@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with steward.yml, in the words of the file: the key's path, what is wrong, and the nearest right word."""
+"""What is wrong with the shape of steward.yml, in the words of the file: the key's path, what is wrong, and the nearest right word."""
 
 from __future__ import annotations
 
@@ -25,26 +25,20 @@ from handler.configuration_shape import (
     StrategyShape,
     WebhookShape,
 )
+from handler.nearest import nearest
+from handler.validation import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from handler.errors import Fault
 
-#: pydantic's messages, and what they are in the words of a YAML file: a problem, and how to mend it.
-WORDS: Final = (
-    (r"Field required", "is missing", ""),
-    (r"Input should be a valid dictionary", "must be a mapping", "key: value"),
-    (r"Input should be a valid list", "must be a list", "in brackets: [one, two]"),
-    (r"Input should be a valid string", "must be a text", ""),
-    (r"Input should be a valid integer.*", "must be a whole number", ""),
-    (r"Input should be a valid number.*", "must be a number", ""),
-    (r"Input should be a valid boolean.*", "must be true or false", ""),
-    (r"Input should be greater than or equal to (\S+)", r"must be at least \1", ""),
-    (r"Input should be less than or equal to (\S+)", r"must be at most \1", ""),
-    (r"(List|String) should have at least 1 (item|character).*", "is empty", ""),
-    (r"String should have at most (\d+) characters", r"is longer than \1 characters", ""),
-)
+#: What a YAML file calls it, and how to mend it.
+YAML: Final = {
+    "must be an object": ("must be a mapping", "key: value"),
+    "must be a list": ("must be a list", "in brackets: [one, two]"),
+}
+SCALARS: Final = ("must be a whole number", "must be a number", "must be true or false")
 ALL: Final = "must be `all`"
 
 
@@ -69,31 +63,22 @@ def plain(field: str) -> str:
     return re.sub(r"\.(literal\['all'\]|dict\[[^\n]*?\]+|list\[str\]|str|int|float)(?=\.|\[|$)", "", field)
 
 
-def nearest(word: str, words: list[str]) -> str:
+def meant(word: str, words: list[str]) -> str:
     """A question for the word that was probably meant, else what there is."""
-    import difflib
-
-    near = difflib.get_close_matches(word, words, 1, 0.6) or [one for one in words if one.lower() == word.lower()]
-    if near:
-        return f"did you mean {near[0]}?"
+    if near := nearest(word, words):
+        return f"did you mean {near}?"
     return f"there is {', '.join(words[:20])}" if words else ""
 
 
-def _words(path: str, problem: str, value: object) -> tuple[str, str]:
-    if "Extra inputs" in problem:
+def _words(path: str, fault: str, value: object) -> tuple[str, str]:
+    problem, _, mend = fault.partition("; ")
+    if problem == UNKNOWN:
         return "no such key", _nearest_key(path)
-    if choices := re.findall(r"'([^']*)'", problem if problem.startswith("Input should be '") else ""):
-        if choices == ["all"]:
-            return ALL, ""
-        near = nearest(value, choices) if isinstance(value, str) else ""
-        return f"must be one of {', '.join(choices)}", near if near.startswith("did") else ""
-    if problem == "Input should be a valid string" and value is not None:
-        return "must be a text", 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it"
-    for pattern, words, hint in WORDS:
-        if found := re.fullmatch(pattern, problem):
-            is_quoted = isinstance(value, str) and re.fullmatch(r"\d+|true|false", value)
-            return found.expand(words), "without quotes" if is_quoted else hint
-    return problem, ""
+    if problem == "must be a text" and value is not None:
+        return problem, 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it"
+    if problem in SCALARS and isinstance(value, str) and re.fullmatch(r"\d+|true|false", value):
+        return problem, "without quotes"
+    return YAML.get(problem, (problem, mend))
 
 
 def _value_at(raw: Any, path: str) -> object:
@@ -111,7 +96,7 @@ def _nearest_key(path: str) -> str:
     level = re.sub(r"\[\d+\]$", "[]", above.rpartition(".")[2])
     if re.fullmatch(r"clusters\.[^.]+", above):
         level = "clusters.*"
-    return nearest(key, _keys().get(level, []))
+    return meant(key, _keys().get(level, []))
 
 
 def _keys() -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ from handler.configuration import (
     Safety,
     Webhook,
 )
-from handler.configuration_faults import in_words, nearest
+from handler.configuration_faults import in_words, meant
 from handler.configuration_shape import CONFIG
 from handler.errors import ConfigurationError, InvalidInput
 from handler.intents import ORDER_LIMITS, Limits
@@ -29,13 +29,16 @@ from handler.operations import ALL, Manner, OpType, StopParams, StrategyConfig
 from handler.patterns import PatternError, compile_pattern
 from handler.rules import CLUSTER_ID, PROCESS_NAME, ComponentScope, Rule, ServiceScope, is_address
 from handler.templates import Template, TemplateError, compile_template
-from handler.unmatchable import unmatchable
+from handler.unmatchable import LABEL_OF_TIMERS, NOT_OF_TIMERS, only_timers, unmatchable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 #: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for another part.
-ROLE_ARN = re.compile(r"qcs::cam::uin/\d{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
+ROLE_ARN = re.compile(r"qcs::cam::uin/[0-9]{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
+
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,127}", re.ASCII)
+CHAT_HINT = "the URL is a secret: set a variable to it, and name the variable here: STEWARD_CHAT_URL"
 
 
 class InvalidConfiguration(ConfigurationError):
@@ -88,7 +91,7 @@ class _Reader:
                 spans.append((limits.max_event_age, f"the max_event_age of rule {rule.name}"))
         seconds, longest = max(spans)
         if seconds > config.safety.keep_records:
-            hint = f"at least {seconds:g} seconds, or a shorter span there"
+            hint = f"at least {span(seconds)}, or a shorter span there"
             self._problem("safety.keep_records", f"is shorter than {longest}, which would be forgotten", hint)
 
     def _problem(self, path: str, problem: str, hint: str = "") -> None:
@@ -158,6 +161,8 @@ class _Reader:
         manner = self._manner(f"{path}.do", do)
         cluster = self._template(do["cluster"], f"{path}.do.cluster")
         scope = self._scope(do["scope"], f"{path}.do.scope")
+        if only_timers(shape["when"]):
+            self._timers_lack(path, cluster, scope)
         even_if_healthy = do.get("even_if_healthy", False)
         if even_if_healthy and manner.op_type is not OpType.RESTART_SERVICE:
             self._problem(f"{path}.do.even_if_healthy", f"only RestartService takes it, not {manner.op_type}")
@@ -170,12 +175,23 @@ class _Reader:
             return None
         return Rule(shape["name"], pattern, manner, cluster, scope, limits, order_limits, even_if_healthy)
 
+    def _timers_lack(self, path: str, cluster: Template | None, scope: tuple[ServiceScope, ...]) -> None:
+        """What a template names and no timer has would be found missing first when the timer fires."""
+        named = list(cluster.names) if cluster is not None else []
+        for service, components in scope:
+            named += service.names
+            for component, ips in () if components is ALL else components:
+                named += component.names
+                named += [] if ips is ALL else [name for ip in ips for name in ip.names]
+        for name in dict.fromkeys(named):
+            field, _, label = name.partition(".")
+            if field in NOT_OF_TIMERS or (label and label != LABEL_OF_TIMERS):
+                self._problem(f"{path}.do", f"{{{name}}} is nothing that a timer has", "write out what is meant")
+
     def _literal_cluster(self, path: str, cluster: str, op_type: OpType, clusters: Mapping[str, Cluster]) -> None:
         known = clusters.get(cluster)
         if known is None:
-            self._problem(
-                f"{path}.cluster", f"{cluster} is not listed under clusters", nearest(cluster, list(clusters))
-            )
+            self._problem(f"{path}.cluster", f"{cluster} is not listed under clusters", meant(cluster, list(clusters)))
         elif op_type not in known.allow:
             self._problem(
                 f"{path}.operation", f"{op_type} is not in `allow` of {cluster}", f"add it to clusters.{cluster}.allow"
@@ -279,11 +295,9 @@ class _Reader:
         )
 
     def _share(self, path: str, raw: str | float) -> float:
-        text = str(raw).strip()
-        try:
-            share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-        except ValueError:
-            share = -1.0
+        share = float(raw) if not isinstance(raw, str) else -1.0
+        if isinstance(raw, str) and re.fullmatch(r"([0-9]*\.)?[0-9]+\s*%?", text := raw.strip()):
+            share = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
         if not 0 < share <= 1:
             self._problem(path, f"{raw!r} is no share", "a percentage such as 25%, or a number above 0 and up to 1")
             return 1.0
@@ -306,19 +320,17 @@ class _Reader:
             self._problem(f"{path}.{key}", f"{raw[key]!r} is no duration", "90s, 15m, 2h, 7d, or a number of seconds")
             return default
         if not least <= seconds <= most:
-            self._problem(f"{path}.{key}", f"{raw[key]!r} is out of bounds", f"from {least:g} to {most:g} seconds")
+            self._problem(f"{path}.{key}", f"{raw[key]!r} is out of bounds", f"from {span(least)} to {span(most)}")
         return seconds
 
     # -- the door, safety, alarms
 
-    def _env(self, path: str, name: str) -> str:
-        if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,127}", name):
+    def _env(
+        self, path: str, name: str, hint: str = "secrets are set in the environment, and named here: STEWARD_SECRET_…"
+    ) -> str:
+        if not VARIABLE.fullmatch(name):
             # The value itself is never repeated: somebody may have written the secret here.
-            self._problem(
-                path,
-                "is no environment variable's name",
-                "secrets are set in the environment, and named here: STEWARD_SECRET_…",
-            )
+            self._problem(path, "is no environment variable's name", hint)
         return name
 
     def _webhook(self, shape: Any) -> Webhook:
@@ -375,7 +387,7 @@ class _Reader:
         for index, name in enumerate(shape.get("clusters") or []):
             if name not in clusters:
                 self._problem(
-                    f"{path}.clusters[{index}]", f"{name} is not listed under clusters", nearest(name, list(clusters))
+                    f"{path}.clusters[{index}]", f"{name} is not listed under clusters", meant(name, list(clusters))
                 )
         return frozenset(shape.get("clusters") or [])
 
@@ -429,14 +441,14 @@ class _Reader:
         )
 
     def _minute(self, path: str, text: str) -> int:
-        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text):
+        if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", text):
             self._problem(path, f"{text!r} is no time of day", "HH:MM, quoted")
             return 0
         return int(text[:2]) * 60 + int(text[3:])
 
     def _alarms(self, shape: Any) -> AlarmSettings:
         chat = tuple(
-            Chat(self._env(f"alarms.chat[{index}].url_env", one["url_env"]))
+            Chat(self._env(f"alarms.chat[{index}].url_env", one["url_env"], CHAT_HINT))
             for index, one in enumerate(shape.get("chat") or [])
         )
         bus = shape.get("event_bus")
@@ -460,9 +472,17 @@ def duration(raw: object) -> float | None:
     if not isinstance(raw, str):
         return None
     text = raw.strip().lower()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
         return float(text)
-    parts = re.findall(r"(\d{1,9}(?:\.\d{1,6})?)\s*([smhd])", text)
+    parts = re.findall(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhd])", text)
     if not parts or "".join(f"{number}{unit}" for number, unit in parts) != re.sub(r"\s", "", text):
         return None
     return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
+
+
+def span(seconds: float) -> str:
+    """Seconds as :func:`duration` reads them, in the largest unit that they are a whole number of."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"

@@ -21,11 +21,11 @@ class ClusterShape(TypedDict):
     name: NotRequired[str]
     """What people call it."""
     region: str
-    """Where it is, such as ap-guangzhou."""
+    """Where it is."""
     allow: Annotated[list[OpName], Bound(min_length=1)]
     """The operations that may be done to it; anything else is refused."""
     operations_per_hour: NotRequired[Annotated[int, Bound(ge=1)]]
-    """Operations an hour, whatever they are (12)."""
+    """Operations an hour, whatever they are; what is over waits for a later event."""
     role_arn: NotRequired[str]
     """The role that is assumed for it, where it belongs to another account: qcs::cam::uin/…:roleName/…."""
 
@@ -35,13 +35,13 @@ class StrategyShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     rolling: NotRequired[bool]
-    """Batch by batch (true). Without it the service may be unavailable meanwhile."""
+    """Batch by batch. Without it the service may be unavailable meanwhile."""
     batch_size: NotRequired[Annotated[int, Bound(ge=1, le=99_999)]]
-    """Processes in a batch (1)."""
+    """Processes in a batch."""
     wait_seconds: NotRequired[Annotated[int, Bound(ge=0, le=300)]]
-    """Seconds between batches (30; at most 300)."""
+    """Seconds between batches."""
     on_failure: NotRequired[Literal["block", "skip"]]
-    """Where a batch fails: block stops there (default), skip goes on."""
+    """Where a batch fails: block stops there, skip goes on."""
     args: NotRequired[dict[str, list[str]]]
     """Further arguments of the command."""
 
@@ -83,13 +83,13 @@ class LimitsShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     cooldown: NotRequired[Duration]
-    """Between two operations on one process (15m; none for orders)."""
+    """Between two operations on one process. Orders have none unless it is written."""
     max_nodes: NotRequired[Annotated[int, Bound(ge=1)]]
-    """Processes of a component under operation at a time (1; any number for orders)."""
+    """Processes of a component under operation at a time. For orders any number unless it is written."""
     max_share: NotRequired[str | float]
-    """Share of a component that may be away at a time: 25% or 0.25 (25%; all for orders)."""
+    """Share of a component that may be away at a time, such as 25% or 0.25. For orders all unless it is written."""
     max_event_age: NotRequired[Duration]
-    """How old an event may be to be acted upon (10m)."""
+    """How old an event may be to be acted upon."""
 
 
 class RuleShape(TypedDict):
@@ -135,7 +135,7 @@ class WebhookShape(TypedDict):
     callers: NotRequired[list[CallerShape]]
     """Who may call; without any, every call is refused."""
     patience: NotRequired[Duration]
-    """Within which a sender is answered (4s; Cloud Monitor waits 5 s)."""
+    """Within which a sender is answered; Cloud Monitor waits 5 s."""
 
 
 class BreakerShape(TypedDict):
@@ -143,11 +143,11 @@ class BreakerShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     intents: NotRequired[Annotated[int, Bound(ge=1)]]
-    """More than so many within the window open it (100)."""
+    """More than so many intents within the window open it."""
     window: NotRequired[Duration]
-    """The window (5m)."""
+    """The window."""
     close_after: NotRequired[Duration]
-    """It closes so long after it opened, once half as many are in the window (10m)."""
+    """It closes so long after it opened, once half as many are in the window."""
 
 
 class QuarantineShape(TypedDict):
@@ -155,11 +155,11 @@ class QuarantineShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     restarts: NotRequired[Annotated[int, Bound(ge=1)]]
-    """So many restarts of one process (3) …"""
+    """So many restarts of one process …"""
     within: NotRequired[Duration]
-    """… within this time (1h) …"""
+    """… within this time …"""
     release_after: NotRequired[Duration]
-    """… leave it alone for this long (24h), or until steward release."""
+    """… leave it alone for this long, or until steward release."""
 
 
 #: A time in which nothing is done: ISO 8601 date-times. ``from`` is a keyword of Python, hence this form.
@@ -175,13 +175,13 @@ class MaintenanceWindowShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     days: NotRequired[list[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]]]
-    """On which days it begins (every day)."""
+    """On which days it begins."""
     start: str
-    """HH:MM"""
+    """The time of day at which it begins, HH:MM."""
     end: str
-    """HH:MM; may be past midnight."""
+    """The time of day at which it ends; past midnight it still belongs to the day on which it began."""
     time_zone: str
-    """Such as Asia/Shanghai."""
+    """By whose clock: an IANA name."""
     reason: str
     """Said in every outcome that it holds back."""
     clusters: NotRequired[list[str]]
@@ -193,13 +193,13 @@ class SafetyShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     quorum_roles: NotRequired[list[str]]
-    """Components that never lose their quorum to us (NameNode, JournalNode, QuorumPeerMain, Zookeeper)."""
+    """Components that never lose their quorum to us."""
     breaker: NotRequired[BreakerShape]
     quarantine: NotRequired[QuarantineShape]
     freezes: NotRequired[list[FreezeShape]]
     maintenance_windows: NotRequired[list[MaintenanceWindowShape]]
     keep_records: NotRequired[Duration]
-    """How long the ledger remembers what is finished (30d; at least 1d)."""
+    """How long the ledger remembers what is finished; longer than any cooldown."""
 
 
 class ChatShape(TypedDict):
@@ -215,9 +215,9 @@ class EventBusShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     id: str
-    """eb-…"""
+    """Its id."""
     region: str
-    """Such as ap-guangzhou."""
+    """Where it is."""
 
 
 class AlarmsShape(TypedDict):
@@ -227,7 +227,7 @@ class AlarmsShape(TypedDict):
     chat: NotRequired[list[ChatShape]]
     event_bus: NotRequired[EventBusShape]
     group_within: NotRequired[Duration]
-    """The same alarm is said once in this time (10m)."""
+    """The same alarm is said once in this time."""
 
 
 class ConfigShape(TypedDict):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handler import faults, guards
 from handler.alarms import Alarm
-from handler.cases import hold, most_urgent
+from handler.cases import hold, of_processes
 from handler.doubt import SENDING_SECONDS, alarm_of, of_lost_worker
 from handler.errors import (
     ApiError,
@@ -235,7 +235,7 @@ class ClusterRun:
             return the_plan
         for key, outcomes in _said(held).items():
             if key in decided:
-                by_intent[key].outcome = most_urgent(outcomes)
+                by_intent[key].outcome = of_processes(outcomes)
         left = tuple(intent for intent in the_plan.intents if id(intent) not in decided)
         if not left:
             self._tell_guards(the_plan, [], held)
@@ -264,10 +264,10 @@ class ClusterRun:
         served = {id(intent) for one in chosen for intent in one.intents} if held else ()
         for key, outcomes in _said(held).items():
             if key in served:
-                by_intent[key].held_in_part = most_urgent(outcomes)
+                by_intent[key].held_in_part = of_processes(outcomes)
                 by_intent[key].has_more = any(outcome.status == "deferred" for outcome in outcomes)
             elif by_intent[key].outcome is None:
-                by_intent[key].outcome = most_urgent(outcomes)
+                by_intent[key].outcome = of_processes(outcomes)
 
     def _escalate(self, one: Asked, outcome: Outcome) -> None:
         now = self.clock.now()

@@ -49,8 +49,12 @@ class Endpoint:
     def of_service(self, service: str, region: str) -> str:
         """The host of another of the cloud's products, in the same network; a host that is not the cloud's own serves all."""
         host = self.for_region(region)
-        is_the_clouds = host.startswith("emr.") and host.endswith(".tencentcloudapi.com")
-        return f"{service}.{host[len('emr.') :]}" if is_the_clouds else host
+        return f"{service}.{host[len('emr.') :]}" if self.is_the_clouds else host
+
+    @property
+    def is_the_clouds(self) -> bool:
+        """Whether the cloud itself answers there, and no proxy, recording or fake."""
+        return self.host.startswith("emr.") and self.host.endswith(".tencentcloudapi.com")
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:

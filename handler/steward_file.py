@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.configuration_file import InvalidConfiguration, read_config
-from handler.configuration_shape import CONFIG
 from handler.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
@@ -29,18 +28,6 @@ def read_raw(path: str) -> tuple[Any, dict[str, int]]:
             "is empty", where=path, hint="`clusters:` and `rules:` belong here; see the example steward.yml"
         )
     return _from_json(path, text) if path.endswith(".json") else _from_yaml(path, text)
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the file, for editors."""
-    from pydantic import TypeAdapter
-
-    schema = TypeAdapter(CONFIG.kind).json_schema()
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "steward.yml",
-    }
 
 
 def _text(path: str) -> str:
@@ -112,9 +99,9 @@ class _Values:
                 key = key_node.value
                 if not isinstance(key, str) or key_node.tag.endswith((":merge", ":null")):
                     raise self._error(key_node, "a key must be a plain text", "merge keys (<<) are not used here")
-                if key in mapping:
-                    raise self._error(key_node, f"{key!r} stands twice")
                 path = f"{at}.{key}" if at else key
+                if key in mapping:
+                    raise self._error(key_node, "stands twice", f"first in line {self._lines[path]}", path=path)
                 self._lines[path] = key_node.start_mark.line + 1
                 mapping[key] = self.value(value_node, path, depth + 1)
             return mapping
@@ -139,8 +126,8 @@ class _Values:
             return text
         raise self._error(node, f"the tag {node.tag} is not known here")
 
-    def _error(self, node: Any, problem: str, hint: str = "") -> ConfigurationError:
-        return ConfigurationError(problem, where=f"{self._path}:{node.start_mark.line + 1}", hint=hint)
+    def _error(self, node: Any, problem: str, hint: str = "", path: str = "") -> ConfigurationError:
+        return ConfigurationError(problem, path=path, where=f"{self._path}:{node.start_mark.line + 1}", hint=hint)
 
 
 def locate(path: str, key: str, lines: dict[str, int]) -> str:
@@ -153,4 +140,4 @@ def locate(path: str, key: str, lines: dict[str, int]) -> str:
     return f"{path}:1" if lines else path
 
 
-__all__ = ["InvalidConfiguration", "json_schema", "load", "locate", "read_raw"]
+__all__ = ["InvalidConfiguration", "load", "locate", "read_raw"]

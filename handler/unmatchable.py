@@ -16,13 +16,49 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": tuple(word for word in get_args(SourceKind) if word != "unknown"),
     "status": get_args(Status),
 }
+#: The fields that no timer has. It says its message, which is its name too, its time, and as its one label the trigger's name.
+NOT_OF_TIMERS: Final = ("severity", "cluster", "service", "component", "ip")
+LABEL_OF_TIMERS: Final = "trigger"
 #: The one field that is a number; all others, and all labels, are texts.
 _NUMBER: Final = "occurred_at"
 
 
 def unmatchable(pattern: Mapping[str, Any], path: str) -> Iterator[PatternError]:
     """An error for each such literal of a pattern that compiles; ``path`` is where the pattern stands."""
-    return _within(pattern, path, is_event=True)
+    yield from _within(pattern, path, is_event=True)
+    if only_timers(pattern):
+        yield from _of_no_timer(pattern, path)
+
+
+def only_timers(pattern: Mapping[str, Any]) -> bool:
+    """Whether a pattern that compiles asks for timers' events and no others."""
+    return set(map(str, pattern.get("source", ()))) == {"timer"}
+
+
+def _of_no_timer(pattern: Mapping[str, Any], path: str) -> Iterator[PatternError]:
+    """What a pattern for timers asks for that none of them has."""
+    for key, value in pattern.items():
+        if key == "$or":
+            for index, choice in enumerate(value):
+                yield from _of_no_timer(choice, f"{path}.$or[{index}]")
+        elif key in NOT_OF_TIMERS and _wants_a_value(value):
+            yield PatternError(f"{path}.{key}", f"a timer has no {key}, so this never matches", "leave it out")
+        elif key == "labels":
+            for label, wanted in value.items():
+                if label not in (LABEL_OF_TIMERS, "$or") and _wants_a_value(wanted):
+                    problem = f"a timer has no label {label[:80]}, so this never matches"
+                    yield PatternError(
+                        f"{path}.labels.{label[:80]}", problem, f"its trigger's name is {LABEL_OF_TIMERS}"
+                    )
+        elif key == "status" and all(isinstance(item, str) and item != "none" for item in value):
+            yield PatternError(f"{path}.{key}", "a timer's status is none, so this never matches", "leave it out")
+
+
+def _wants_a_value(value: Any) -> bool:
+    """Whether what is not there does not match."""
+    if isinstance(value, Mapping):
+        return any(_wants_a_value(item) for key, item in value.items() if key != "$or")
+    return not any(item is None or (isinstance(item, Mapping) and item.get("exists") is False) for item in value)
 
 
 def _within(pattern: Mapping[str, Any], path: str, *, is_event: bool) -> Iterator[PatternError]:

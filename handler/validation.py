@@ -10,14 +10,37 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from handler.errors import Fault, InvalidInput
 
 if TYPE_CHECKING:
-    from pydantic_core import SchemaValidator
+    from pydantic_core import ErrorDetails, SchemaValidator
 
 T = TypeVar("T")
+
+#: What is said of a key that may not stand there. Which ones may is known to whoever asked.
+UNKNOWN: Final = "unknown"
+#: By pydantic's type of error: what is wrong, in the words of JSON.
+WORDS: Final = {
+    "missing": "is missing",
+    "extra_forbidden": UNKNOWN,
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
+    "finite_number": "must be a finite number",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "has fewer than {min_length} items",
+    "too_long": "has more than {max_length} items",
+    "string_too_short": "is shorter than {min_length} characters",
+    "string_too_long": "is longer than {max_length} characters",
+}
+#: Characters of a value that are looked at for the word that was meant.
+MOST_IN_WORD: Final = 80
 
 #: Where ``python -m harness.shapes`` writes the core schemas, by shape name; absent on a laptop.
 COMPILED = "compiled_shapes.json"
@@ -120,8 +143,26 @@ def _faults(error: Exception, at: str) -> list[Fault]:
 
     if not isinstance(error, ValidationError):
         return [Fault(at, "nested too deeply" if isinstance(error, RecursionError) else "is no valid data")]
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    return [Fault(dotted(at, detail["loc"]), detail["msg"]) for detail in details[:10]]
+    return [Fault(dotted(at, detail["loc"]), _in_words(detail)) for detail in error.errors(include_url=False)[:10]]
+
+
+def _in_words(detail: ErrorDetails) -> str:
+    """pydantic's finding in plain words, and after a semicolon how to mend it where that can be told. No value is repeated."""
+    kind, bounds, value = detail["type"], detail.get("ctx", {}), detail["input"]
+    if kind == "literal_error":
+        words = re.findall(r"'([^']*)'", bounds["expected"])
+        if len(words) == 1:
+            return f"must be `{words[0]}`"
+        from handler.nearest import nearest
+
+        near = nearest(value[:MOST_IN_WORD], words) if isinstance(value, str) else ""
+        return f"must be one of {', '.join(words)}" + (f"; did you mean {near}?" if near else "")
+    if kind in ("too_short", "string_too_short") and bounds["min_length"] == 1:
+        return "is empty"
+    if words_of_kind := WORDS.get(kind):
+        return words_of_kind.format_map(bounds)
+    text = detail["msg"].removeprefix("Input should ")
+    return f"must {text}" if text != detail["msg"] else text[:1].lower() + text[1:]
 
 
 def dotted(at: str, loc: tuple[int | str, ...]) -> str:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.errors import ConfigurationError
+from handler.errors import ConfigurationError, InvalidInput
+from handler.sources.json_text import parse
 
 if TYPE_CHECKING:
     from handler.clock import Clock
@@ -126,9 +127,9 @@ def _stamped(key: str, value: Any, now: float) -> Any:
 
 def _restamp_text(text: str, now: float, *, is_base64: bool) -> str:
     try:
-        value = json.loads(base64.b64decode(text) if is_base64 else text)
-    except ValueError:
-        return text  # no JSON: it is delivered as it is
+        value = parse(base64.b64decode(text) if is_base64 else text, "")
+    except (ValueError, InvalidInput):
+        return text  # what is no strict JSON is delivered as it is: writing it anew would mend it
     stamped = json.dumps(restamp(value, now), ensure_ascii=False)
     return base64.b64encode(stamped.encode()).decode() if is_base64 else stamped
 

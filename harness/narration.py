@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import os
+from typing import Any, Final
 
+from rich.console import Console
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
+#: Steps of one name and colour in a row that are told; the others are counted.
+MOST_ALIKE: Final = 5
 COLOURS: Final = {
     "done": "green",
     "skipped": "cyan",
@@ -47,10 +48,27 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
         return "answer", f"{row['state']}{code}, RequestId {row.get('api_request_id', 'none')}", ""
     if event == "steward.verification":
         return "verify", row["seen"], ""
+    if event == "steward.operation":
+        end = f"{row['operation']} is {row['state']}: {row['reason']}; {row.get('seen') or 'not seen'}"
+        return "later", end, "green" if row["state"] == "VERIFIED" else "red"
     if event == "steward.outcome":
-        return "outcome", f"{row['outcome']}: {row['reason']}", COLOURS[row["outcome"]]
+        again = ""
+        if row["outcome"] == "deferred":
+            again = (
+                " (the sender is asked to repeat it)"
+                if row.get("retry")
+                else " (nobody tries again: a later event may)"
+            )
+        return "outcome", f"{row['outcome']}: {row['reason']}{again}", COLOURS[row["outcome"]]
+    return _trouble(event, row)
+
+
+def _trouble(event: str, row: dict[str, Any]) -> tuple[str, str, str] | None:
+    """What goes wrong beside the steps."""
     if event == "steward.alarm":
         return "alarm", f"{row['code']}: {row['reason']}", "red"
+    if event == "steward.alarm.repeated":
+        return "alarm", f"{row['code']} (already raised, not long ago)", "dim"
     if event == "steward.settings.unknown":
         return "warning", f"{row['variable']}: {row['reason']}", "yellow"
     if event in ("steward.input.refused", "steward.door.refused", "steward.fault"):
@@ -58,17 +76,68 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
     return None
 
 
+def screen() -> Console:
+    """Standard output for people: in colours on a terminal, and without any style where NO_COLOR is set."""
+    return Console(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
+
+
 def say(console: Console, text: str, style: str = "") -> None:
     """Print one line as it is, unbroken: what is copied or searched for stays in one piece."""
     console.print(Text(text, style), soft_wrap=True)
 
 
-def tell(console: Console, row: dict[str, Any]) -> None:
-    """Print one log line as a step."""
-    told = step(row)
-    if told is None:
-        return
-    tell_step(console, *told)
+class Narrator:
+    """Tells log lines as they come. What was just said is not said again, and of a storm's thousand lines a few stand for all.
+
+    Without a console it tells nothing: a document at the end does.
+    """
+
+    def __init__(self, console: Console | None) -> None:
+        self._console = console
+        self._reason = ""
+        #: Of the steps of one name that follow each other: the name, what was said last, and how many there were of each colour.
+        self._name = self._last = ""
+        self._counts: dict[str, int] = {}
+
+    def tell(self, row: dict[str, Any]) -> None:
+        """Print one log line as a step."""
+        if row["event"] == "steward.alarm" and row["reason"] == self._reason:
+            row = {**row, "reason": "of this outcome"}
+        elif row["event"] == "steward.outcome":
+            self._reason = row["reason"]
+        told = step(row)
+        if told is None or self._console is None:
+            return
+        name, text, colour = told
+        if name != self._name:
+            self.flush()
+            self._name = name
+        if (name, text) == ("verify", self._last):
+            return  # another look that shows nothing new
+        self._last = text
+        # By colour, so that of a thousand outcomes the one that failed is told.
+        count = self._counts[colour] = self._counts.get(colour, 0) + 1
+        if count <= MOST_ALIKE:
+            tell_step(self._console, name, text, colour)
+
+    def also(self, name: str, text: str, colour: str = "") -> None:
+        """Print a step that no log line tells."""
+        self.flush()
+        if self._console is not None:
+            tell_step(self._console, name, text, colour)
+
+    def heading(self, text: str) -> None:
+        """Print what the following steps are about."""
+        self.flush()
+        if self._console is not None:
+            say(self._console, f"\n{text}", "bold")
+
+    def flush(self) -> None:
+        """Say how many there were besides. Whoever knows that nothing more comes calls it."""
+        for colour, count in self._counts.items():
+            if count > MOST_ALIKE and self._console is not None:
+                tell_step(self._console, self._name, f"and {count - MOST_ALIKE:,} more", colour)
+        self._name, self._last, self._counts = "", "", {}
 
 
 def tell_step(console: Console, name: str, text: str, colour: str = "") -> None:

@@ -51,18 +51,23 @@ class World:
         """How many operations were carried out by the cloud."""
         return len(self.cloud.operations)
 
-    def kill_what_fires(self, event: Any) -> list[str]:
-        """Make the alerts of ``event`` true: the processes that they name die. The names of those."""
+    def kill_what_fires(self, event: Any, known: set[str] | None = None) -> list[str]:
+        """Make the alerts of ``event`` true: the processes that they name die. The names of those.
+
+        Alerts whose id is in ``known`` were made true before; the others are added.
+        """
         killed = []
+        known = set() if known is None else known
         for alert in events_of(event):
-            if alert.status != "firing" or not (alert.component and alert.ip):
+            if alert.status != "firing" or not (alert.component and alert.ip) or alert.id in known:
                 continue
+            known.add(alert.id)
             try:
                 self.cloud.process(alert.cluster, alert.component, alert.ip).kill()
             except KeyError:
                 continue  # no such process here: the function will say so
             killed.append(f"{alert.component}@{alert.ip}")
-        return killed
+        return list(dict.fromkeys(killed))
 
     def _signed(self, event: Any) -> Any:
         if not isinstance(open_envelope(event), HttpCall) or not self.function.config.webhook.callers:

@@ -16,7 +16,7 @@ from handler.errors import Fault, InvalidInput
 from handler.events import Event, Unreadable
 from handler.operations import Manner, OpScope, OpType, Request, StopParams, StrategyConfig
 from handler.sources import places, text
-from handler.validation import Shape
+from handler.validation import UNKNOWN, Shape
 
 _STRICT: Any = {"extra": "forbid", "strict": True}
 
@@ -111,7 +111,6 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "StopParams": Stop,
     }.items()
 }
-_EXTRA = "Extra inputs are not permitted"  # pydantic's words for an unknown key
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
@@ -226,17 +225,15 @@ def _only_place(scope: OpScope) -> tuple[str, str, str]:
 
 def _with_hint(fault: Fault, at: str) -> Fault:
     """The fault of an unknown key with the nearest word that may stand there."""
-    if fault.problem != _EXTRA:
+    if fault.problem != UNKNOWN:
         return fault
-    import difflib
+    from handler.nearest import nearest
 
     inside = fault.field.removeprefix(at).lstrip(".")
     holder, _, key = inside.rpartition(".")
     words = _WORDS.get(holder.rpartition(".")[2].partition("[")[0], ())
-    # Case is the commonest slip, and difflib counts each letter of it as a difference.
-    by_case = {word.lower(): word for word in words}
-    near = difflib.get_close_matches(key.lower(), by_case, n=1, cutoff=0.6)
-    return Fault(fault.field, f"unknown; did you mean {by_case[near[0]]}?" if near else f"unknown; {_choice(words)}")
+    near = nearest(key, words)
+    return Fault(fault.field, f"{UNKNOWN}; did you mean {near}?" if near else f"{UNKNOWN}; {_choice(words)}")
 
 
 def _choice(words: tuple[str, ...]) -> str:

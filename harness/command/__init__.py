@@ -10,17 +10,20 @@ import typer
 
 from handler.configuration_file import InvalidConfiguration
 from handler.errors import ConfigurationError, LedgerUnavailable
-from harness.command import access, deliver, doctor, look, serve
+from harness.command import access, check, deliver, doctor, follow_up, look, serve
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"max_content_width": 100},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text: paragraphs that wrap, and no boxes
     help="Start, stop and restart EMR services: once, not too much, and verified. Everything runs against a fake cluster "
     "on this machine unless STEWARD_EMR_ENDPOINT is set; `doctor` alone looks at the real one, and only looks.",
 )
 deliver.add_to(app)
+follow_up.add_to(app)
 look.add_to(app)
+check.add_to(app)
 doctor.add_to(app)
 access.add_to(app)
 serve.add_to(app)
@@ -47,7 +50,7 @@ def _steward(
 def main() -> None:
     """Run the command; what a user did wrong is told in words, without a traceback."""
     try:
-        app()
+        app(prog_name="steward")
     except InvalidConfiguration as error:
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from handler import steward_file
 from harness.cam_policy import policy_for, trust_policy
-from harness.command.deliver import example_or
+from harness.command.surroundings import ConfigArgument, load_config
 
 
 def add_to(app: typer.Typer) -> None:
     """The command of this file."""
-    app.command()(policy)
+    app.command(short_help="The rights that the function's role needs, as a CAM policy.")(policy)
 
 
 def policy(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="The configuration (steward.yml here, else the example).")
-    ] = None,
+    file: ConfigArgument = None,
     uin: Annotated[
         str, typer.Option("--uin", help="The account of the clusters; else that in which the policy is made.")
     ] = "",
@@ -34,7 +30,7 @@ def policy(
 
     Example: steward policy > deploy/cam-policy.json; steward policy --trust > deploy/trust-policy.json
     """
-    config = steward_file.load(str(example_or(file)))
+    config = load_config(file)
     if role and role not in {one.role_arn for one in config.clusters.values()}:
         raise typer.BadParameter("no cluster of the configuration has this role_arn", param_hint="--role")
     shown = trust_policy(account=uin if role else "") if trust else policy_for(config, uin=uin, role_arn=role)

@@ -11,67 +11,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from handler.clock import SystemClock
-from handler.entrypoint import Function
-from handler.errors import ConfigurationError
-from handler.ledger import Ledger, open_ledger
+from handler.entrypoint import Function, RetryLater
+from handler.history import State
 from handler.settings import Mode, Settings
 from handler.steward_file import load
+from harness.clock import AheadClock
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
+from harness.command import follow_up
+from harness.command.follow_up import AHEAD
+from harness.command.surroundings import (
+    ROOT,
+    ConfigOption,
+    JsonOption,
+    load_config,
+    on_a_fake,
+    read_event,
+    user_ledger,
+    warn_of_a_named_ledger,
+)
 from harness.emulator import Invocation, function_url_event, timer_event
-from harness.narration import tell, tell_step
+from harness.narration import Narrator, screen
 from harness.world import World, private_world
 
 if TYPE_CHECKING:
     from handler.configuration import Config
 
-ROOT = Path(__file__).resolve().parents[2]
 BAD = {"failed", "refused", "in_doubt"}
 
 
 def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
-    app.command()(demo)
-    app.command()(run)
-
-
-def example_or(config: Path | None) -> Path:
-    """The configuration that was named, that of STEWARD_CONFIG, that of this folder, or the example."""
-    named = config or (Path(os.environ["STEWARD_CONFIG"]) if os.environ.get("STEWARD_CONFIG") else None)
-    here = Path("steward.yml")
-    return named or (here if here.exists() else ROOT / "steward.yml")
-
-
-def on_a_fake() -> bool:
-    """Whether commands are about a fake cluster: they are unless STEWARD_EMR_ENDPOINT is set."""
-    return not os.environ.get("STEWARD_EMR_ENDPOINT")
-
-
-def user_ledger(*, fake: bool | None = None) -> Ledger:
-    """The ledger where the user sees it."""
-    return open_ledger(user_ledger_url(fake=on_a_fake() if fake is None else fake))
-
-
-def user_ledger_url(*, fake: bool) -> str:
-    """STEWARD_LEDGER, else a file in ``.steward`` in this folder, which is made.
-
-    What happened on a fake cluster proves nothing of a real one, and must hold nothing back there: it has a file of its own.
-    """
-    url = os.environ.get("STEWARD_LEDGER")
-    if url is None:
-        Path(".steward").mkdir(exist_ok=True)
-        url = f"sqlite:///.steward/{'fake' if fake else 'ledger'}.db"
-    return url
-
-
-def warn_of_a_named_ledger() -> None:
-    """Say so where a fake cluster's operations are written into a ledger that the user named."""
-    if os.environ.get("STEWARD_LEDGER"):
-        sys.stderr.write("STEWARD_LEDGER is set: what is done to the fake cluster is remembered there too\n")
+    app.command(short_help="An alert, a timer and a webhook call, end to end.")(demo)
+    app.command(short_help="Deliver events, to a private fake cluster unless STEWARD_EMR_ENDPOINT is set.")(run)
 
 
 def demo() -> None:
@@ -79,12 +54,13 @@ def demo() -> None:
 
     Example: steward demo
     """
-    console = Console(highlight=False)
+    console = screen()
     clock = SystemClock()
     cloud = demo_cloud(clock, transition_seconds=1.0)
     config = load(str(ROOT / "steward.yml"))
     with CloudServer(cloud) as server:
-        world = private_world(config, cloud=cloud, endpoint=server.url, on_line=lambda row: tell(console, row))
+        narrator = Narrator(console)
+        world = private_world(config, cloud=cloud, endpoint=server.url, on_line=narrator.tell)
         cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
         for process in cloud.cluster("emr-8kd2m1qp").processes():
             if process.service == "HBASE":
@@ -99,9 +75,10 @@ def demo() -> None:
         )
         shown = []
         for title, event in cases:
-            console.print(f"\n{title}", style="bold", markup=False)
+            narrator.heading(title)
             before = len(world.outcomes())
             world.deliver(event)
+            narrator.flush()
             shown.append((title, world.outcomes()[before:]))
         up = {
             "DataNode 172.16.0.5 runs again": cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").health == 1,
@@ -132,76 +109,104 @@ def _post(payload: Any) -> dict[str, Any]:
 
 
 def run(
-    event: Annotated[list[Path], typer.Argument(metavar="EVENT.json…", help="Event files; - reads standard input.")],
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here).")
-    ] = None,
+    event: Annotated[list[Path], typer.Argument(metavar="EVENT.json", help="Event files; - reads standard input.")],
+    config: ConfigOption = None,
     mode: Annotated[
         str | None,
         typer.Option(
             metavar="act|observe", help="observe decides everything and sends nothing (STEWARD_MODE, else act)."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")] = False,
+    as_json: JsonOption = False,
     now: Annotated[bool, typer.Option("--now/--as-it-is", help="Deliver the event as if it had just happened.")] = True,
 ) -> None:
     """Deliver events to the function, as the platform would.
 
     Against a private fake cluster, on which the processes that an alert names are killed first; against the API at
-    STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is remembered in .steward/fake.db,
-    or .steward/ledger.db, so that a second delivery finds the first; remove the file to begin anew.
+    STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is remembered in .steward, in a file
+    for the private fake, one for the cloud, and one for each other endpoint, so that a second delivery finds the first; remove the
+    file to begin anew.
 
     Example: steward run events/alertmanager-datanode-down.json --mode observe
     """
     if mode not in (None, "act", "observe"):
         raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")
-    events = [(str(path), _read(path)) for path in event]
-    loaded = load(str(example_or(config)))
-    console = Console(highlight=False)
+    events = [(str(path), read_event(path)) for path in event]
+    loaded = load_config(config)
+    narrator = Narrator(None if as_json else screen())
     settings = Settings.from_env(os.environ)
     chosen: Mode = settings.mode if mode is None else "observe" if mode == "observe" else "act"
     settings = replace(settings, mode=chosen, log_level="DEBUG")
     with ExitStack() as stack:
-        world, is_private = _world(stack, loaded, settings, None if as_json else console)
-        errors = []
-        for name, content in events:
-            if not as_json:
-                console.print(f"\n{name}", style="bold", markup=False)
-            if is_private and (killed := world.kill_what_fires(content)) and not as_json:
-                tell_step(console, "given", f"{', '.join(killed)} died on the fake cluster")
-            invocation = world.deliver(content, fresh=now, retries=0)
-            errors += _told(console, invocation, as_json)
-    outcomes = world.outcomes()
+        world, fake_clock = _world(stack, loaded, settings, narrator)
+        told: list[dict[str, Any]] = []
+        try:
+            for name, content in events:
+                told.append(_delivered(world, name, content, narrator, fake_clock, now=now))
+            if fake_clock is not None and follow_up.still_open(world, world.function.ledger):
+                narrator.also("later", f"the fake cluster's clock is moved on by {AHEAD / 60:g} minutes")
+                follow_up.see_to_the_end(world, world.function.ledger, fake_clock)
+            narrator.flush()
+            operations = follow_up.armed_by(world, world.function.ledger)
+        except KeyboardInterrupt:
+            _interrupted(world, is_private=fake_clock is not None)
+            raise typer.Exit(130) from None
+    outcomes = [line for one in told for line in one["outcomes"]]
+    errors = [error for one in told for error in one["errors"]]
     if as_json:
-        sent = [dict(operation.params) for operation in world.cloud.operations] if is_private else None
-        json.dump({"outcomes": outcomes, "requests": sent, "errors": errors}, sys.stdout, ensure_ascii=False, indent=1)
+        sent = [dict(operation.params) for operation in world.cloud.operations] if fake_clock is not None else None
+        fates = list(map(follow_up.row_of, operations))
+        document = {"outcomes": outcomes, "operations": fates, "requests": sent, "errors": errors}
+        json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
-    if errors or any(line["outcome"] in BAD for line in outcomes):
+    if errors or any(operation.state is State.FAILED for operation in operations):
         raise typer.Exit(1)
 
 
-def _read(path: Path) -> Any:
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}", where=str(path)
-        ) from None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"is no JSON: {error}", where=str(path)) from None
+def _delivered(
+    world: World, name: str, content: Any, narrator: Narrator, fake_clock: AheadClock | None, *, now: bool
+) -> dict[str, Any]:
+    """Deliver one file's event, and tell it: its ``outcomes``, and its ``errors``, each with the file."""
+    before = len(world.outcomes())
+    narrator.heading(name)
+    killed = world.kill_what_fires(content) if fake_clock is not None else []
+    if killed:
+        narrator.also("given", f"{', '.join(killed)} died on the fake cluster")
+    invocation = world.deliver(content, fresh=now, retries=0)
+    error = _told(narrator, invocation)
+    outcomes = [{"file": name, **line} for line in world.outcomes()[before:]]
+    if fake_clock is None and follow_up.still_open(world, world.function.ledger):
+        narrator.also("next", "`steward follow-up` looks at it again, as the function's timer does each minute")
+    problems = [f"{line['outcome']}: {line['reason']}" for line in outcomes if line["outcome"] in BAD]
+    errors = [{"file": name, "error": text} for text in (problems or ([error] if error else []))]
+    return {"outcomes": outcomes, "errors": errors}
 
 
-def _world(stack: ExitStack, config: Config, settings: Settings, console: Console | None) -> tuple[World, bool]:
-    """The world to deliver to, and whether it is a private one."""
+def _interrupted(world: World, *, is_private: bool) -> None:
+    """Say what an interruption left open. What was sent goes on, but on a fake cluster that ends with the command."""
+    ledger = world.function.ledger
+    operations = follow_up.still_open(world, ledger)
+    if is_private:
+        follow_up.drop(operations, ledger, world.clock.now())
+    for operation in operations:
+        if is_private:
+            what = "ends with its fake cluster"
+        elif operation.state is State.SENDING:
+            what = "may have been sent: `steward follow-up` finds out"
+        else:
+            what = "was sent and goes on: `steward follow-up` looks at it"
+        sys.stderr.write(f"Interrupted; {operation.id} {what}\n")
+    if not operations:
+        sys.stderr.write("Interrupted; nothing is under way.\n")
 
-    def on_line(row: dict[str, Any]) -> None:
-        if console is not None:
-            tell(console, row)
 
-    clock = SystemClock()
-    cloud = demo_cloud(clock, transition_seconds=1.0)
+def _world(stack: ExitStack, config: Config, settings: Settings, narrator: Narrator) -> tuple[World, AheadClock | None]:
+    """The world to deliver to, and the clock of its cluster where it is a private one."""
+
+    on_line = narrator.tell
+    cluster_clock = AheadClock()
+    cloud = demo_cloud(cluster_clock, transition_seconds=1.0)
+    warn_of_a_named_ledger(fake=on_a_fake())
     if not on_a_fake():
         world = private_world(config, settings=settings, cloud=cloud, ledger=user_ledger(), on_line=on_line)
         env = {**world.env, **os.environ}
@@ -217,9 +222,8 @@ def _world(stack: ExitStack, config: Config, settings: Settings, console: Consol
             if made not in os.environ:
                 env.pop(made, None)
         world.env = env
-        world.function = Function(settings, config, env=env, clock=clock, ledger=user_ledger(), write=write)
-        return world, False
-    warn_of_a_named_ledger()
+        world.function = Function(settings, config, env=env, clock=world.clock, ledger=user_ledger(), write=write)
+        return world, None
     server = stack.enter_context(CloudServer(cloud))
     world = private_world(
         config,
@@ -230,19 +234,20 @@ def _world(stack: ExitStack, config: Config, settings: Settings, console: Consol
         env=dict(os.environ),
         on_line=on_line,
     )
-    return world, True
+    return world, cluster_clock
 
 
-def _told(console: Console, invocation: Invocation, as_json: bool) -> list[str]:
-    """What the platform or the HTTP caller got that no line has told; as errors where it is one."""
+def _told(narrator: Narrator, invocation: Invocation) -> str:
+    """What the platform or the HTTP caller got that no line has told; the error where it is one."""
     answer = invocation.answer
     if invocation.error:
-        if not as_json:
-            tell_step(console, "error", invocation.error, "red")
-            tell_step(console, "platform", "it would deliver it again in a minute, twice at most")
-        return [invocation.error]
-    if isinstance(answer, dict) and "statusCode" in answer and not as_json:
-        tell_step(console, "HTTP", f"{answer['statusCode']} {answer['body'][:300]}")
+        name, _, problem = invocation.error.partition(": ")
+        if name != RetryLater.__name__:  # the outcome has said why
+            narrator.also("error", f"{name}: {problem}", "red")
+        narrator.also("retry", "the platform would deliver it again in a minute, twice at most")
+        return invocation.error
+    if isinstance(answer, dict) and "statusCode" in answer:
+        narrator.also("HTTP", f"{answer['statusCode']} {answer['body'][:300]}")
     if isinstance(answer, dict) and answer.get("statusCode", 200) >= 400:
-        return [f"HTTP {answer['statusCode']}: {answer['body']}"]
-    return []
+        return f"HTTP {answer['statusCode']}: {answer['body']}"
+    return ""

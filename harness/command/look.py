@@ -1,4 +1,4 @@
-"""``steward explain``, ``check``, ``schema``, ``history`` and ``release``: looking, without a cluster."""
+"""``steward explain``, ``schema``, ``history`` and ``release``: looking, without a cluster."""
 
 from __future__ import annotations
 
@@ -6,40 +6,37 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from handler import steward_file
-from handler.configuration_file import InvalidConfiguration, duration
-from handler.errors import ConfigurationError, InvalidInput
+from handler.configuration_file import duration
+from handler.errors import InvalidInput
 from handler.events import Unreadable
 from handler.operations import Target
+from handler.rules import is_address
 from handler.templates import TemplateError
-from harness import serverless_file
-from harness.command.deliver import _read, example_or, user_ledger
-from harness.narration import say
+from harness.command.surroundings import ConfigOption, JsonOption, load_config, read_event, user_ledger
+from harness.configuration_reference import reference
+from harness.configuration_schema import json_schema
+from harness.narration import say, screen
 from harness.world import received_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from handler.events import Event
     from handler.history import Operation
     from handler.outcomes import Record
-
-#: How the function is deployed; it lies beside steward.yml.
-SERVERLESS: Final = "serverless.yml"
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here, else the example)."),
-]
+    from handler.rules import Rule
 
 
 def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
-    for command in (explain, check, schema, history, release):
-        app.command()(command)
+    app.command(short_help="Which rules match an event, and why the others do not.")(explain)
+    app.command(short_help="The JSON Schema of steward.yml, for editors.")(schema)
+    app.command(short_help="Operations and their fate, events and their outcomes.")(history)
+    app.command(short_help="Let a process out of quarantine, or list what is in it.")(release)
 
 
 def explain(
@@ -47,18 +44,23 @@ def explain(
         str, typer.Argument(metavar="EVENT.json|EVENT_ID", help="An event's file, or the id of one that happened.")
     ],
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Which rules match an event, and why the others do not; or what became of one that happened.
 
     Example: steward explain events/alertmanager-datanode-down.json
     """
     if event != "-" and not Path(event).exists() and not event.endswith(".json"):
-        _explain_past(event)
+        _explain_past(event, as_json=as_json)
         return
-    console = Console(highlight=False)
-    loaded = steward_file.load(str(example_or(config)))
-    received = received_of(_read(Path(event)))
-    for one in received:
+    console = screen()
+    loaded = load_config(config)
+    received = received_of(read_event(Path(event)))
+    if as_json:
+        rows = [{**_event_row(one), "rules": _weighed(one, loaded.rules)} for one in received]
+        json.dump({"events": rows}, sys.stdout, indent=1, ensure_ascii=False)
+        sys.stdout.write("\n")
+    for one in () if as_json else received:
         if isinstance(one, Unreadable):
             say(console, f"\n{one.source}: {one.id}", "bold")
             say(console, f"  unreadable: {one.error}", "red")
@@ -70,37 +72,71 @@ def explain(
         )
         if one.request is not None:
             say(console, f"  a direct request: rules are not asked. {one.request.op_type} {one.request.scope}")
-            continue
-        view = one.view()
-        for rule in loaded.rules:
-            mismatches = rule.explain(view)
-            if mismatches:
-                why = "; ".join(f"{m.path} is {m.found}, wanted {m.wanted}" for m in mismatches)
-                say(console, f"  no   {rule.name}: {why}")
-                continue
-            try:
-                intent = rule.intent(one, view)
-            except (TemplateError, InvalidInput) as error:
-                say(console, f"  yes  {rule.name}, but: {error}", "red")
-                continue
-            what = f"{rule.name}: {intent.manner.op_type} {intent.scope} on {intent.cluster}"
-            if one.status == "resolved":
-                say(console, f"  skip {what}; but the alert is resolved, and nothing is done for it")
+        for row in _weighed(one, loaded.rules):
+            if mismatches := row["mismatches"]:
+                why = "; ".join(f"{m['path']} is {m['found']}, wanted {m['wanted']}" for m in mismatches)
+                say(console, f"  no   {row['rule']}: {why}")
+            elif row["problem"]:
+                say(console, f"  yes  {row['rule']}, but: {row['problem']}", "red")
+            elif one.status == "resolved":
+                say(
+                    console,
+                    f"  skip {row['rule']}: {row['asks']}; but the alert is resolved, and nothing is done for it",
+                )
             else:
-                say(console, f"  yes  {what}", "green")
+                say(console, f"  yes  {row['rule']}: {row['asks']}", "green")
     if all(isinstance(one, Unreadable) for one in received):
-        say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
+        if not as_json:
+            say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
         raise typer.Exit(1)
+
+
+def _event_row(event: Event | Unreadable) -> dict[str, Any]:
+    if isinstance(event, Unreadable):
+        return {"id": event.id, "source": event.source, "problem": str(event.error)}
+    request = {} if event.request is None else {"request": event.request.to_wire()}
+    return {**event.view(), **request}
+
+
+def _weighed(event: Event | Unreadable, rules: Iterable[Rule]) -> list[dict[str, Any]]:
+    """What each rule makes of an event: its mismatches, or what is asked for, or why that cannot be told. None is asked about a request."""
+    if isinstance(event, Unreadable) or event.request is not None:
+        return []
+    view = event.view()
+    rows = []
+    for rule in rules:
+        row: dict[str, Any] = {"rule": rule.name, "mismatches": [m._asdict() for m in rule.explain(view)]}
+        row |= {"matches": not row["mismatches"], "problem": "", "asks": ""}
+        rows.append(row)
+        if row["matches"]:
+            try:
+                intent = rule.intent(event, view)
+            except (TemplateError, InvalidInput) as error:
+                row["problem"] = str(error)
+            else:
+                row["asks"] = f"{intent.manner.op_type} {intent.scope} on {intent.cluster}"
+    return rows
 
 
 def _status(event: Event) -> str:
     return "" if event.status == "none" else event.status
 
 
-def _explain_past(event: str) -> None:
-    console = Console(highlight=False)
+def _explain_past(event: str, *, as_json: bool) -> None:
+    console = screen()
     ledger = user_ledger()
     records = ledger.records(event=event)
+    if as_json:
+        found = [ledger.get(name) for record in records for name in record.operations]
+        document = {
+            "events": [_record_row(record) for record in records],
+            "operations": [_operation_row(operation) for operation in found if operation is not None],
+        }
+        json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
+        sys.stdout.write("\n")
+        if not records:
+            raise typer.Exit(1)
+        return
     if not records:
         say(
             console,
@@ -118,51 +154,19 @@ def _explain_past(event: str) -> None:
                 say(console, f"  {_one_line(operation)}")
 
 
-def check(
-    config: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A configuration, or a serverless.yml, to check.")
-    ] = None,
+def schema(
+    as_reference: Annotated[
+        bool, typer.Option("--reference", help="The reference for people instead, docs/configuration.md.")
+    ] = False,
 ) -> None:
-    """Every fault of a configuration, and of the serverless.yml beside it, with its line. Exits with 2 where there is any.
-
-    Example: steward check steward.yml; steward check serverless.yml
-    """
-    if config is not None and config.name == SERVERLESS:
-        beside = config.parent / "steward.yml"
-        path, deployment = (beside if beside.exists() else None), config
-    else:
-        path = example_or(config)
-        deployment = path.parent / SERVERLESS
-    loaded = None
-    problems: list[ConfigurationError] = []
-    if path is not None:
-        try:
-            loaded = steward_file.load(str(path))
-        except InvalidConfiguration as error:
-            problems += error.problems
-    if deployment.exists() or deployment is config:
-        try:
-            file = serverless_file.load(deployment, loaded)
-        except InvalidConfiguration as error:
-            problems += error.problems
-    if problems:
-        raise InvalidConfiguration(tuple(problems))
-    if loaded is not None:
-        counts = f"{len(loaded.clusters)} clusters, {len(loaded.rules)} rules, {len(loaded.webhook.callers)} callers"
-        typer.echo(f"{path}: fine. {counts}.")
-    if deployment.exists():
-        compared = (
-            "" if loaded is not None else " No steward.yml lies beside it: its timers were not held against rules."
-        )
-        typer.echo(f"{deployment}: fine. {len(file.inputs.events)} triggers.{compared}")
-
-
-def schema() -> None:
     """The JSON Schema of steward.yml, for editors.
 
     Example: steward schema > steward.schema.json
     """
-    json.dump(steward_file.json_schema(), sys.stdout, indent=2, ensure_ascii=False)
+    if as_reference:
+        sys.stdout.write(reference())
+        return
+    json.dump(json_schema(), sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
 
 
@@ -170,7 +174,7 @@ def history(
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only this cluster.")] = None,
     since: Annotated[str, typer.Option(metavar="2h|7d", help="How far back.")] = "24h",
     most: Annotated[int, typer.Option(metavar="N", min=1, help="So many operations, and so many events.")] = 1000,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Operations and their fate, and each event with its outcome, the newest first.
 
@@ -196,7 +200,7 @@ def history(
         json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
         sys.stdout.write("\n")
         return
-    console = Console(highlight=False)
+    console = screen()
     if not operations and not records:
         say(console, f"The ledger knows nothing{f' of {cluster}' if cluster else ''} in the last {since}.")
         return
@@ -229,20 +233,29 @@ def history(
 
 def release(
     target: Annotated[
-        str, typer.Argument(metavar="SERVICE/component/ADDRESS", help="As the outcome that names it says.")
-    ],
+        str | None, typer.Argument(metavar="SERVICE/component/ADDRESS", help="As the outcome that names it says.")
+    ] = None,
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only in this cluster.")] = None,
 ) -> None:
-    """Let a process out of quarantine.
+    """Let a process out of quarantine; without one, what is in quarantine, and until when.
 
     Example: steward release HDFS/datanode/172.16.0.5
     """
+    ledger, now = user_ledger(), time.time()
+    if target is None:
+        held = [row for row in ledger.quarantined(now) if cluster in (None, row[0])]
+        for where, key, until in sorted(held):
+            typer.echo(f"{where}  {key}  until {_when(until)}")
+        if not held:
+            typer.echo("Nothing is in quarantine.")
+        return
     parts = target.split("/")
-    if len(parts) == len(Target._fields):
-        target = Target(*parts).key  # however the alert or the console spells it
-    clusters = user_ledger().release(target, time.time(), cluster)
+    if len(parts) != len(Target._fields) or not all(parts) or not is_address(parts[-1]):
+        raise typer.BadParameter(f"{target!r} is no SERVICE/component/ADDRESS, such as HDFS/datanode/172.16.0.5")
+    target = Target(*parts).key  # however the alert or the console spells it
+    clusters = ledger.release(target, now, cluster)
     if not clusters:
-        typer.echo(f"{target} is not in quarantine", err=True)
+        typer.echo(f"{target} is not in quarantine; `steward release` lists what is", err=True)
         raise typer.Exit(1)
     typer.echo(f"{target} is released in {', '.join(clusters)}")
 

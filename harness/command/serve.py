@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
-from rich.console import Console
 
 from handler.clock import SystemClock
-from handler.errors import ConfigurationError
+from handler.errors import ConfigurationError, Unauthenticated
 from handler.follow_up import MESSAGE
 from handler.settings import Settings
-from handler.steward_file import load
+from handler.sources.envelopes import HttpCall, open_envelope
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
-from harness.command.deliver import ROOT, example_or, user_ledger, warn_of_a_named_ledger
-from harness.emulator import context, timer_event
+from harness.command.surroundings import (
+    ROOT,
+    ConfigOption,
+    example_or,
+    load_config,
+    on_a_fake,
+    user_ledger,
+    warn_of_a_named_ledger,
+)
+from harness.emulator import context, restamp, timer_event
 from harness.local_url import LocalUrl
-from harness.narration import say, tell
-from harness.world import private_world
+from harness.narration import Narrator, say, screen
+from harness.world import World, events_of, private_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Server = TypeVar("Server")
+#: Seconds after which an event is a sample rather than news: the default max_event_age.
+OLD: Final = 600.0
+#: What a caller of the example configuration would send; a request acts on a healthy cluster too.
+SAMPLES: Final = {
+    "alertmanager": "alertmanager-datanode-down.json",
+    "grafana": "grafana-nodemanager-down.json",
+    "tcop": "tcop-event-regionserver-exit.json",
+}
+REQUEST: Final = "request-restart-hive.json"
 PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 takes a free one.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
-    app.command()(serve)
-    app.command()(cloud)
+    app.command(short_help="The function behind a local URL, a fake cluster beside it.")(serve)
+    app.command(short_help="The fake EMR API alone.")(cloud)
 
 
 def _listening(bind: Callable[[], Server], port: int) -> Server:
@@ -49,20 +66,28 @@ def _listening(bind: Callable[[], Server], port: int) -> Server:
 
 def serve(
     port: PortOption = 8080,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration (steward.yml here).")
-    ] = None,
+    config: ConfigOption = None,
+    now: Annotated[
+        bool,
+        typer.Option("--now/--as-it-is", help="Make what fires true on the fake cluster, and what is old happen now."),
+    ] = True,
 ) -> None:
     """The function behind a local URL, a fake cluster beside it; the follow-up timer fires each minute.
 
+    Nobody can kill a process of that cluster from outside. So a process that an alert names dies when the alert first comes in, and
+    an event that is older than ten minutes, such as a sample, is delivered as if it had happened when it first came in.
+
     Example: steward serve --port 8080
     """
-    console = Console(highlight=False)
-    loaded = load(str(example_or(config)))
+    console = screen()
+    narrator = Narrator(console)
+    loaded = load_config(config)
     clock = SystemClock()
     fake = demo_cloud(clock)
     settings = Settings.from_env(os.environ)
-    warn_of_a_named_ledger()
+    warn_of_a_named_ledger(fake=True)
+    if not on_a_fake():
+        sys.stderr.write("STEWARD_EMR_ENDPOINT is set, and not used here: `serve` has a fake cluster of its own\n")
     with CloudServer(fake) as server:
         world = private_world(
             loaded,
@@ -71,12 +96,17 @@ def serve(
             endpoint=server.url,
             ledger=user_ledger(fake=True),
             env=dict(os.environ),
-            on_line=lambda row: tell(console, row),
+            on_line=narrator.tell,
         )
+        as_it_happens = _AsItHappens(world, narrator)
 
         def handle(event: Any) -> Any:
             world.lines.clear()
-            return world.function.handle(event, context(time_limit_ms=30_000, request_id=os.urandom(8).hex()))
+            if now:
+                event = as_it_happens.make_true(event)
+            answer = world.function.handle(event, context(time_limit_ms=30_000, request_id=os.urandom(8).hex()))
+            narrator.flush()
+            return answer
 
         stop = threading.Event()
 
@@ -87,18 +117,19 @@ def serve(
         threading.Thread(target=follow_up, daemon=True).start()
         url = _listening(lambda: LocalUrl(handle, port), port)
         say(console, f"The function listens on {url.url}, a fake cluster on {server.url}. Ctrl-C ends both.")
-        # A request is an order: it acts on a healthy cluster too, and however old the file is.
-        sample = os.path.relpath(ROOT / "events" / "request-restart-hive.json")
+        if now:
+            say(console, "What an alert names dies there when the alert first comes in; what is old happens now.")
         for caller in loaded.webhook.callers:
             # What was made for this run is shown; a secret of the user's own is named.
             is_made = not os.environ.get(caller.secret_env)
             secret = world.env[caller.secret_env] if is_made else f"${caller.secret_env}"
             made = "  # made for this run" if is_made else ""
             how = f'-u "{caller.user}:{secret}"' if caller.user else f'-H "Authorization: Bearer {secret}"'
-            say(
-                console,
-                f"  {caller.name}: curl {how} -d @{sample} {url.url}/{made}",
-            )
+            sample = os.path.relpath(ROOT / "events" / SAMPLES.get(caller.name, REQUEST))
+            say(console, f"  {caller.name}: curl {how} -d @{sample} {url.url}/{made}")
+        if not loaded.webhook.callers:
+            say(console, f"Every call is refused: {example_or(config)} names no webhook.callers. Such as:", "yellow")
+            say(console, "  webhook: {callers: [{name: alertmanager, bearer_env: STEWARD_SECRET_ALERTMANAGER}]}")
         try:
             url.serve_forever()
         except KeyboardInterrupt:
@@ -108,12 +139,45 @@ def serve(
             url.server_close()
 
 
+class _AsItHappens:
+    """Makes what comes in true: what an alert names dies when its occurrence first comes in, and what is old has happened then."""
+
+    def __init__(self, world: World, narrator: Narrator) -> None:
+        self._world = world
+        self._narrator = narrator
+        self._lock = threading.Lock()
+        #: When each body that is old first came in, so that its repeat is the same occurrence.
+        self._first: dict[bytes, float] = {}
+        self._known: set[str] = set()
+
+    def make_true(self, event: Any) -> Any:
+        """The event to deliver. What the door will refuse is left alone."""
+        call = open_envelope(event)
+        if not isinstance(call, HttpCall):
+            return event
+        try:
+            self._world.function.authenticate(call)
+        except Unauthenticated:
+            return event
+        with self._lock:
+            moment = self._world.clock.now()
+            if any((alert.occurred_at or moment) < moment - OLD for alert in events_of(event)):
+                body = hashlib.sha256(str(event.get("body")).encode()).digest()
+                if moment - self._first.get(body, 0.0) > OLD:
+                    self._first[body] = moment
+                event = restamp(event, self._first[body])
+            killed = self._world.kill_what_fires(event, self._known)
+        if killed:
+            self._narrator.also("given", f"{', '.join(killed)} died on the fake cluster")
+        return event
+
+
 def cloud(port: PortOption = 18080) -> None:
     """The fake EMR API alone: it verifies signatures, takes its time, and acts twice on what is sent twice.
 
     Example: steward cloud --port 18080
     """
-    console = Console(highlight=False)
+    console = screen()
     server = _listening(lambda: CloudServer(demo_cloud(SystemClock()), port), port)
     console.print(f"The fake EMR API listens on {server.url}. Ctrl-C ends it.")
     say(

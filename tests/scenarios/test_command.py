@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from handler.clock import SystemClock
 from handler.ledger import open_ledger
+from harness.clock import AheadClock
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
@@ -60,9 +62,14 @@ def test_release_takes_any_spelling(tmp_path: Path, spelling: str) -> None:
     for cluster in ("emr-4zvc5mul", "emr-8kd2m1qp"):
         assert ledger.quarantine(cluster, "HDFS/datanode/172.16.0.5", now, now + 3600)
     where = {"STEWARD_LEDGER": f"sqlite:///{tmp_path}/ledger.db"}
+    listed = steward("release", cwd=tmp_path, **where).stdout.splitlines()
+    assert [line.partition("  until ")[0] for line in listed] == [
+        "emr-4zvc5mul  HDFS/datanode/172.16.0.5",
+        "emr-8kd2m1qp  HDFS/datanode/172.16.0.5",
+    ]
     done = steward("release", spelling, "--cluster", "emr-8kd2m1qp", cwd=tmp_path, **where)
     assert (done.returncode, done.stdout) == (0, "HDFS/datanode/172.16.0.5 is released in emr-8kd2m1qp\n")
-    assert [cluster for cluster, _, _ in ledger.quarantined(now + 1)] == ["emr-4zvc5mul"]
+    assert [cluster for cluster, _, _ in ledger.quarantined(time.time())] == ["emr-4zvc5mul"]
     ledger.close()
 
 
@@ -74,14 +81,137 @@ def test_run_explain_history(tmp_path: Path) -> None:
     (outcome,) = told["outcomes"]
     assert outcome["outcome"] == "done"
     assert told["requests"][0]["OpType"] == "RestartService"
+    assert [operation["state"] for operation in told["operations"]] == ["VERIFIED"]
     again = steward("run", DOWN, cwd=tmp_path)
     assert re.search(r"outcome +(deferred|skipped): ", again.stdout), again.stdout
     history = json.loads(steward("history", "--json", cwd=tmp_path).stdout)
     assert history["operations"][0]["state"] == "VERIFIED"
     assert "VERIFIED" in steward("history", "--since", "1h", cwd=tmp_path).stdout
     past = steward("explain", outcome["event_id"], cwd=tmp_path)
+    row = json.loads(steward("explain", outcome["event_id"], "--json", cwd=tmp_path).stdout)
+    assert [one["outcome"] for one in row["events"]][-1] == "done"
+    assert [one["state"] for one in row["operations"]] == ["VERIFIED"]
     assert "RestartService VERIFIED" in past.stdout
     assert steward("release", "HDFS/datanode/172.16.0.5", cwd=tmp_path).returncode == 1
+
+
+def test_several_files_are_told_apart(tmp_path: Path) -> None:
+    """Each outcome bears its file; whatever makes the exit code 1 is among the errors."""
+    bad = str(EVENTS / "bad-request-misspelt.json")
+    done = steward("run", DOWN, bad, "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert [(line["file"], line["outcome"]) for line in told["outcomes"]] == [(DOWN, "done"), (bad, "refused")]
+    assert [error["file"] for error in told["errors"]] == [bad]
+    assert told["errors"][0]["error"].startswith("refused: ")
+
+
+def test_a_storm_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    """What holds of a thousand alerts is said a few times, and that nobody tries again; without the breaker they are one request."""
+    storm = str(EVENTS / "storm-1000.json")
+    held = steward("run", storm, cwd=tmp_path)
+    assert len(held.stdout.splitlines()) < 25, held.stdout
+    assert re.search(
+        r"^  outcome deferred: the storm breaker .*\(nobody tries again: a later event may\)$",
+        held.stdout,
+        re.MULTILINE,
+    )
+    assert "  outcome and 995 more\n" in held.stdout
+    text = (ROOT / "steward.yml").read_text(encoding="utf-8")
+    (tmp_path / "steward.yml").write_text(text.replace("intents: 100,", "intents: 2000,"), encoding="utf-8")
+    let = steward("run", storm, "--json", cwd=tmp_path, STEWARD_LEDGER="sqlite:///other.db")
+    told = json.loads(let.stdout)
+    assert len(told["requests"]) == 1
+    assert len(told["outcomes"]) == 1000
+
+
+def test_explain_speaks_json(tmp_path: Path) -> None:
+    """What each rule makes of each event: what it asks for, or what does not match."""
+    (event,) = json.loads(steward("explain", DOWN, "--json", cwd=tmp_path).stdout)["events"]
+    assert (event["source"], event["component"]) == ("alertmanager", "DataNode")
+    by_name = {row["rule"]: row for row in event["rules"]}
+    asked = by_name["restart-dead-process"]
+    assert (asked["matches"], asked["asks"]) == (True, "RestartService HDFS/DataNode on 172.16.0.5 on emr-4zvc5mul")
+    assert by_name["nightly-stop"]["mismatches"][0]["path"] == "source"
+    (direct,) = json.loads(steward("explain", RESTART_HIVE, "--json", cwd=tmp_path).stdout)["events"]
+    assert direct["request"]["OpType"] == "RestartService"
+    none = steward("explain", str(EVENTS / "bad-number.json"), "--json", cwd=tmp_path)
+    assert none.returncode == 1
+    assert json.loads(none.stdout)["events"][0]["problem"]
+
+
+RESTART_HIVE = str(EVENTS / "request-restart-hive.json")
+
+
+def test_what_a_private_fake_is_still_at_is_finished_when_it_ends(tmp_path: Path) -> None:
+    """A rolling restart takes minutes; by the fake's clock, not by that of whoever waits. Nothing is left open."""
+    call = json.loads((EVENTS / "request-restart-hive.json").read_text(encoding="utf-8"))
+    body = json.dumps(call)  # an HTTP sender is answered after 4 s
+    event = json.dumps({"httpMethod": "POST", "path": "/", "headers": {}, "body": body})
+    done = steward("run", "-", cwd=tmp_path, stdin=event)
+    assert re.search(r"^  outcome unverified: ", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^  later   op-[0-9a-f]{16} is VERIFIED: ", done.stdout, re.MULTILINE)
+    assert done.returncode == 0
+    assert steward("follow-up", cwd=tmp_path).stdout == "No operation is open.\n"
+
+
+def test_follow_up_says_what_became_of_what_is_open(tmp_path: Path) -> None:
+    """As the timer does, once: still under way, then seen to have worked; what cannot be looked at is said, with exit code 1."""
+    clock = AheadClock()
+    cloud = demo_cloud(clock)
+    event = json.dumps(
+        {"httpMethod": "POST", "path": "/", "headers": {}, "body": Path(RESTART_HIVE).read_text("utf-8")}
+    )
+    with CloudServer(cloud) as server:
+        env = {
+            "STEWARD_EMR_ENDPOINT": server.url,
+            "TENCENTCLOUD_SECRET_ID": SECRET_ID,
+            "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+        }
+        sent = steward("run", "-", cwd=tmp_path, stdin=event, **env)
+        assert re.search(r"^  outcome unverified: ", sent.stdout, re.MULTILINE), sent.stdout
+        assert "  next    `steward follow-up` looks at it again" in sent.stdout
+        waiting = steward("follow-up", cwd=tmp_path, **env)
+        assert waiting.returncode == 0, waiting.stderr
+        assert re.search(r"^  still ACCEPTED: .* looked at until \d{4}-", waiting.stdout, re.MULTILINE), waiting.stdout
+        cloud.denied.add((SECRET_ID, "DescribeServiceNodeInfos"))
+        blind = steward("follow-up", cwd=tmp_path, **env)
+        assert blind.returncode == 1
+        assert "  still ACCEPTED: cannot be looked at: UnauthorizedOperation" in blind.stdout
+        cloud.denied.clear()
+        clock.move_on(240)
+        done = steward("follow-up", "--json", cwd=tmp_path, **env)
+        assert done.returncode == 0, done.stdout
+        (row,) = json.loads(done.stdout)["operations"]
+        assert (row["was"], row["state"]) == ("ACCEPTED", "VERIFIED")
+    assert len(cloud.operations) == 1
+
+
+def test_an_interrupted_run_says_what_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C ends the looking, not what was sent."""
+    cloud = demo_cloud(SystemClock(), transition_seconds=60.0)
+    cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    with CloudServer(cloud) as server:
+        env = {
+            "STEWARD_EMR_ENDPOINT": server.url,
+            "TENCENTCLOUD_SECRET_ID": SECRET_ID,
+            "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+        }
+        with subprocess.Popen(
+            [sys.executable, "-u", "-m", "harness.command", "run", DOWN],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            assert running.stdout is not None
+            assert running.stderr is not None
+            assert any(line.startswith("  verify ") for line in running.stdout)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(20) == 130
+            said = running.stderr.read()
+    assert re.fullmatch(r"Interrupted; op-[0-9a-f]{16} was sent and goes on: `steward follow-up` looks at it\n", said)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +237,16 @@ def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode:
         (("run", "missing.json"), "", 2, "missing.json: cannot be read"),
         (("run", "-"), "{", 2, "is no JSON"),
         (("run", "-"), '{"a": 1}', 1, "refused"),
+        (
+            ("run", str(EVENTS / "bad-function-url-duplicate-key.json")),
+            "",
+            1,
+            "has a key twice in one object: 'OpType'",
+        ),
+        (("run", str(EVENTS / "bad-function-url-nan.json")), "", 1, "holds NaN, which is no JSON"),
         (("run", DOWN, "--mode", "dry"), "", 2, "act nor observe"),
         (("run", DOWN, "--config", "none.yml"), "", 2, "none.yml: no such file"),
-        (("check", "none.yml"), "", 2, "none.yml: no such file"),
+        (("check", "none.yml"), "", 2, "none.yml: no such file\n"),
         (("check",), "", 0, "fine"),
         (("check",), "", 0, "serverless.yml: fine. 4 triggers."),
         (("check", str(ROOT / "serverless.yml")), "", 0, "serverless.yml: fine. 4 triggers."),
@@ -119,6 +256,10 @@ def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode:
         (("explain", "no-such-event"), "", 1, "knows no event"),
         (("explain", str(EVENTS / "request-restart-hive.json")), "", 0, "direct request"),
         (("explain", str(EVENTS / "bad-number.json")), "", 1, "Nothing in it"),
+        (("release",), "", 0, "Nothing is in quarantine."),
+        (("release", "HDFS/datanode/172.16.0.5"), "", 1, "is not in quarantine; `steward release` lists what is"),
+        (("release", "DataNode@172.16.0.5"), "", 2, "is no SERVICE/component/ADDRESS"),
+        (("release", "HDFS/datanode/172.16.0"), "", 2, "is no SERVICE/component/ADDRESS"),
         (("explain", str(EVENTS / "bad-tcop-status.json")), "", 1, "unreadable: alarmStatus: "),
         (("explain", str(EVENTS / "alertmanager-one-bad.json")), "", 0, "unreadable: alerts["),
         (("explain", str(EVENTS / "alertmanager-one-bad.json")), "", 0, "yes  restart-dead-process"),
@@ -170,7 +311,7 @@ def test_what_a_sender_wrote_is_no_markup(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("env", "says"),
     [
-        ({"TENCENTCLOUD_SECRET_ID": "a", "TENCENTCLOUD_SECRET_KEY": "b"}, "it would deliver it again"),
+        ({"TENCENTCLOUD_SECRET_ID": "a", "TENCENTCLOUD_SECRET_KEY": "b"}, "the platform would deliver it again"),
         ({}, "set TENCENTCLOUD_SECRET_ID"),
     ],
 )
@@ -182,6 +323,27 @@ def test_an_api_out_of_reach_is_told_at_once(tmp_path: Path, env: dict[str, str]
     assert done.returncode == 1
     assert says in done.stdout
     assert "fault of the steward" not in done.stdout
+
+
+def test_a_ledger_out_of_reach_is_told_once(tmp_path: Path) -> None:
+    """As the outcome; the alarm refers to it, and a repeat within its time is no second alarm."""
+    env = {"STEWARD_LEDGER": "redis://127.0.0.1:9/0"}
+    done = steward("run", DOWN, DOWN, cwd=tmp_path, **env)
+    assert done.returncode == 1
+    assert "RetryLater" not in done.stdout
+    first, second = done.stdout.split(DOWN)[1:]
+    assert len(re.findall("the ledger cannot be used", first)) == 1
+    assert "  alarm   ledger.unavailable: of this outcome\n" in first
+    assert "  retry   the platform would deliver it again in a minute" in first
+    assert "  alarm   ledger.unavailable (already raised, not long ago)\n" in second
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_without_colour_there_is_no_style_at_all(tmp_path: Path, no_color: str) -> None:
+    """Neither bold nor dim, which NO_COLOR alone would leave."""
+    env = {"TTY_COMPATIBLE": "1", "FORCE_COLOR": "1", "TERM": "xterm", **({"NO_COLOR": no_color} if no_color else {})}
+    done = steward("explain", DOWN, cwd=tmp_path, **env)
+    assert ("\x1b[" in done.stdout) == (not no_color)
 
 
 def test_a_misspelt_variable_is_told_before_anything_is_done(tmp_path: Path) -> None:
@@ -235,8 +397,29 @@ def test_a_fake_cluster_proves_nothing_of_a_real_one(tmp_path: Path) -> None:
     assert (tmp_path / "mine.db").exists()
 
 
+def test_a_fake_behind_an_endpoint_proves_nothing_either(tmp_path: Path) -> None:
+    """Its operations are in a ledger of its own; in one that was named, it is said."""
+    cloud = demo_cloud(SystemClock(), transition_seconds=0.1)
+    cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    with CloudServer(cloud) as server:
+        env = {
+            "STEWARD_EMR_ENDPOINT": server.url,
+            "TENCENTCLOUD_SECRET_ID": SECRET_ID,
+            "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+        }
+        done = steward("run", DOWN, cwd=tmp_path, **env)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "VERIFIED" in steward("history", cwd=tmp_path, **env).stdout
+        named = steward("run", DOWN, cwd=tmp_path, STEWARD_LEDGER="sqlite:///mine.db", **env)
+    place = server.url.removeprefix("http://").replace(":", "-")
+    assert f"at {place}, which is not the cloud's, is remembered there too" in named.stderr
+    assert [file.name for file in (tmp_path / ".steward").glob("*.db")] == [f"{place}.db"]
+    for endpoint in ("global", "regional", "emr.tencentcloudapi.com"):
+        assert "VERIFIED" not in steward("history", cwd=tmp_path, STEWARD_EMR_ENDPOINT=endpoint).stdout
+
+
 def test_the_doctor_tells_what_is_missing_and_ends_by_it(tmp_path: Path) -> None:
-    """0 where nothing fails, 1 where something does, 2 for settings or configuration; a table for people, JSON for programs."""
+    """0 where nothing fails, 1 where something does, 2 for settings or configuration; lines for people, JSON for programs."""
     steward_yml = tmp_path / "steward.yml"
     steward_yml.write_text(
         "clusters:\n  emr-4zvc5mul: {region: ap-guangzhou, allow: [RestartService]}\n", encoding="utf-8"
@@ -250,8 +433,14 @@ def test_the_doctor_tells_what_is_missing_and_ends_by_it(tmp_path: Path) -> None
         assert states["credentials"] == states["cluster emr-4zvc5mul"] == states["clock"] == "ok"
         ill = steward("doctor", cwd=tmp_path, TENCENTCLOUD_SECRET_KEY="planted-secret-key", **env)
     assert ill.returncode == 1, ill.stdout + ill.stderr
-    assert re.search(r"^credentials +fail +a lasting key; AuthFailure.SignatureFailure", ill.stdout, re.MULTILINE)
-    assert "→ the secret key is not that of the secret id" in ill.stdout
+    assert re.search(
+        r"^fail +credentials: a lasting key; AuthFailure.SignatureFailure.*\n +→ the secret key is not that of the secret id",
+        ill.stdout,
+        re.MULTILINE,
+    )
+    told = re.findall(r"^(fail|warn|not proved|ok) +", ill.stdout, re.MULTILINE)
+    assert told == sorted(told, key=["fail", "warn", "not proved", "ok"].index)
+    assert re.search(r"\n\d+ fail, (\d+ warn, )?\d+ not proved, \d+ ok\n\Z", ill.stdout)
     assert "planted-secret-key" not in ill.stdout + ill.stderr
     assert "\x1b[" not in ill.stdout
     none = steward("doctor", "--config", "none.yml", cwd=tmp_path)
@@ -273,6 +462,45 @@ def test_check_names_every_fault_with_its_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 3
     assert "steward.yml:5: rules[0].when.statsu" in done.stderr
     assert "did you mean cluster" in done.stderr
+
+
+def test_check_doubts_what_is_valid_and_probably_not_meant(tmp_path: Path) -> None:
+    """With its line, and exit code 0; for programs the same as JSON."""
+    file = tmp_path / "steward.yml"
+    file.write_text(
+        "clusters:\n  emr-4zvc5mul: {region: ap-guangzou, allow: [StopService]}\nrules:\n  - name: a\n"
+        "    when: {ip: [{cidr: 172.16.0.5/16}, {cidr: 172.16.0.5/32}, {cidr: 'FD00::/8'}]}\n"
+        "    do: {operation: StopService, cluster: emr-4zvc5mul, scope: {HDFS: all}}\n",
+        encoding="utf-8",
+    )
+    done = steward("check", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "steward.yml:2: clusters.emr-4zvc5mul.region: warning: ap-guangzou is no region that is known here "
+        "(did you mean ap-guangzhou?)\n"
+        "steward.yml:5: rules[0].when.ip[0].cidr: warning: 172.16.0.5/16 is all of 172.16.0.0/16 "
+        "(one address is /32 or /128)\n"
+    )
+    told = json.loads(steward("check", "--json", cwd=tmp_path).stdout)
+    assert told["problems"] == []
+    assert [(row["file"], row["line"]) for row in told["warnings"]] == [("steward.yml", 2), ("steward.yml", 5)]
+    file.write_text("clusters: {}\n", encoding="utf-8")
+    assert "warning: is empty: nothing will ever be done" in steward("check", cwd=tmp_path).stderr
+    file.write_text("clusters: {}\nrule: []\n", encoding="utf-8")
+    bad = steward("check", "--json", cwd=tmp_path)
+    assert bad.returncode == 2
+    assert json.loads(bad.stdout)["problems"] == [
+        {
+            "file": "steward.yml",
+            "line": 2,
+            "path": "rule",
+            "problem": "no such key",
+            "hint": "did you mean rules?",
+        }
+    ]
+    none = steward("check", "nosuch.yml", "--json", cwd=tmp_path)
+    assert none.returncode == 2
+    assert json.loads(none.stdout)["problems"][0]["problem"] == "no such file"
 
 
 def test_check_holds_the_serverless_yml_beside_it_against_the_rules(tmp_path: Path) -> None:
@@ -335,6 +563,63 @@ def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
         finally:
             server.terminate()
             server.wait(10)
+
+
+def test_an_alert_is_made_true_where_it_is_served(tmp_path: Path) -> None:
+    """What it names dies when it first comes in, however old the sample is; its repeat is the same occurrence. A stranger's call kills nothing."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "harness.command", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "STEWARD_EMR_ENDPOINT": "global"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stderr is not None
+            assert "is set, and not used here" in server.stderr.readline()
+            offered = next(line for line in server.stdout if line.startswith("  alertmanager: curl "))
+            found = re.search(r'"Authorization: (.*?)" -d @(\S+) (http://\S+)', offered)
+            assert found is not None
+            body = (tmp_path / found[2]).read_bytes()
+
+            def call(headers: dict[str, str]) -> Any:
+                request = urllib.request.Request(found[3], body, headers)  # noqa: S310 - our own server
+                with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+                    return json.load(answer)["outcomes"][0]["outcome"]
+
+            with pytest.raises(urllib.error.HTTPError):
+                call({})
+            assert call({"Authorization": found[1]}) in ("done", "unverified")
+            call({"Authorization": found[1]})
+        finally:
+            server.terminate()
+            server.wait(10)
+        said = server.stdout.read()
+    assert said.count("  given   DataNode@172.16.0.5 died on the fake cluster") == 1
+    assert said.index("  refused ") < said.index("  given ")
+    assert said.count("  request ") == 1
+
+
+def test_a_url_that_lets_nobody_in_says_what_is_missing(tmp_path: Path) -> None:
+    """Without callers every call is refused, which is seen before the first."""
+    (tmp_path / "steward.yml").write_text("clusters: {}\n", encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "harness.command", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            said = [server.stdout.readline() for _ in range(4)]
+        finally:
+            server.terminate()
+            server.wait(10)
+    assert said[2] == "Every call is refused: steward.yml names no webhook.callers. Such as:\n"
+    assert "bearer_env" in said[3]
 
 
 @pytest.mark.parametrize("command", ["serve", "cloud"])

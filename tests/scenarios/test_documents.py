@@ -12,7 +12,15 @@ from typer.testing import CliRunner
 from harness.command import app
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/deploy.md", "docs/architecture.md", "docs/promises.md", "events/README.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/architecture.md",
+    "docs/configuration.md",
+    "docs/deploy.md",
+    "docs/figures.md",
+    "docs/promises.md",
+    "events/README.md",
+)
 COMMANDS = set(get_command(app).commands)  # type: ignore[attr-defined]
 TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -22,11 +30,19 @@ def test_commands_targets_and_files_are_there(name: str) -> None:
     """`steward …`, `make …`, and the files of events/ that are named."""
     text = (ROOT / name).read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
-    commands = set(re.findall(r"(?:^|[`/ ])steward ([a-z]+)\b", code, re.MULTILINE))
+    commands = set(re.findall(r"(?:^|[`/ ])steward ([a-z]+(?:-[a-z]+)*)\b", code, re.MULTILINE))
     assert commands <= COMMANDS
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", code, re.MULTILINE)) <= TARGETS
     for file in re.findall(r"\bevents/[a-z0-9-]+\.json", text):
         assert (ROOT / file).exists(), file
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_somewhere(name: str) -> None:
+    """To files that are there."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert ((ROOT / name).parent / target).exists(), target
 
 
 def test_each_promise_names_a_test_that_there_is() -> None:
@@ -66,3 +82,6 @@ def test_every_command_is_in_the_readme_and_says_how_to_use_it() -> None:
         shown = CliRunner().invoke(app, [command, "--help"])
         assert shown.exit_code == 0
         assert "Example" in shown.stdout, command
+        assert "<bool>" not in shown.stdout
+        if "--config" in shown.stdout:
+            assert "STEWARD_CONFIG" in shown.stdout, command

@@ -86,6 +86,14 @@ def test_what_becomes_of_it(world: World, name: str, expected: list[str], reques
     assert world.requests() == requests
 
 
+def test_what_holds_of_several_processes_says_of_how_many(world: World) -> None:
+    """One is named; the others are counted, so that it is not taken for the only one."""
+    world.deliver(sample("timer-morning-start"))
+    (line,) = world.outcomes()
+    assert line["reason"].startswith("HBASE/HMaster@172.17.0.2 is already: ")
+    assert line["reason"].endswith("; so it is with 4 more")
+
+
 def test_a_dead_process_runs_again(world: World) -> None:
     """Given a dead DataNode, when Alertmanager says so, then it runs, by one request that names it alone."""
     process = world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5")

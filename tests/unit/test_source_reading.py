@@ -107,7 +107,7 @@ def test_every_operation_has_a_sample() -> None:
         ("bad-request-restart-without-strategy", "StrategyConfig: RestartService needs a strategy"),
         ("bad-request-address", "OpScope.ServiceInfoList[0].ComponentInfoList[0].IpList[1]: is no IP address"),
         ("bad-request-cluster-id", "InstanceId: is no cluster id"),
-        ("bad-timer-request", "Message.OpType: Input should be"),
+        ("bad-timer-request", "Message.OpType: must be one of"),
         ("bad-tcop-status", "alarmStatus: is neither 1 (alarm) nor 0 (recovered)"),
         ("bad-eventbridge-time", "time: is no time"),
         ("bad-function-url-not-json", "body: is not JSON"),

@@ -25,6 +25,16 @@ from handler.unmatchable import unmatchable
         ({"source": [{"anything-but": "cloudwatch"}]}, "when.source[0].anything-but[0]", "no event has this", "timer"),
         ({"status": ["fireing"]}, "when.status[0]", "no event has this status", "did you mean firing?"),
         ({"occurred_at": ["2026-01-01"]}, "when.occurred_at[0]", "is a text", "numeric"),
+        (
+            {"source": ["timer"], "component": ["DataNode"]},
+            "when.component",
+            "a timer has no component",
+            "leave it out",
+        ),
+        ({"source": ["timer"], "ip": [{"anything-but": "a"}]}, "when.ip", "a timer has no ip", ""),
+        ({"source": ["timer"], "labels": {"a": ["b"]}}, "when.labels.a", "a timer has no label a", "is trigger"),
+        ({"source": ["timer"], "status": ["firing"]}, "when.status", "a timer's status is none", ""),
+        ({"source": ["timer"], "$or": [{"name": ["a"]}, {"service": ["HDFS"]}]}, "when.$or[1].service", "service", ""),
     ],
 )
 def test_what_never_matches_is_named(pattern: dict[str, Any], path: str, problem: str, hint: str) -> None:
@@ -45,6 +55,10 @@ def test_what_never_matches_is_named(pattern: dict[str, Any], path: str, problem
         {"occurred_at": [1_700_000_000, {"numeric": [">", 0]}]},
         {"source": [{"prefix": "x"}], "labels": {"$or": [{"a": ["1"]}, {"b": [{"exists": False}]}]}},
         {"ip": [None, {"anything-but": {"prefix": "10."}}]},
+        {"source": ["timer", "tcop"], "component": ["DataNode"]},
+        {"source": ["timer"], "labels": {"trigger": ["hbase"], "a": [None]}},
+        {"source": ["timer"], "component": [{"exists": False}], "ip": [None, "x"], "status": ["none"]},
+        {"source": [{"anything-but": "tcop"}], "status": ["firing"]},
     ],
 )
 def test_what_can_match_is_left_alone(pattern: dict[str, Any]) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core.core_schema import ErrorType
 from typing_extensions import NotRequired, TypedDict
 
 from handler.bounds import Bound
 from handler.errors import InvalidInput
-from handler.validation import Shape, dotted, shapes
+from handler.validation import WORDS, Shape, dotted, shapes
 
 
 class Alert(TypedDict):
@@ -22,6 +23,9 @@ class Alert(TypedDict):
 
     ip: str
     value: NotRequired[Annotated[int, Bound(ge=0, le=10)]]
+    kind: NotRequired[Literal["start", "stop", "restart"]]
+    moment: NotRequired[float]
+    is_new: NotRequired[bool]
 
 
 class Payload(TypedDict):
@@ -29,6 +33,7 @@ class Payload(TypedDict):
 
     alerts: list[Alert]
     labels: NotRequired[dict[str, str]]
+    names: NotRequired[Annotated[list[Annotated[str, Bound(max_length=3)]], Bound(min_length=1, max_length=2)]]
 
 
 PAYLOAD: Shape[Any] = Shape(Payload)
@@ -77,6 +82,42 @@ def test_each_field_that_is_wrong_is_named(raw: object, fields: list[str]) -> No
     with pytest.raises(InvalidInput) as raised:
         PAYLOAD.read(raw, "body")
     assert all(fault.field.startswith("body") for fault in raised.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        ({}, "alerts: is missing"),
+        ([], "must be an object"),
+        ({"alerts": {}}, "alerts: must be a list"),
+        ({"alerts": [{"ip": 1}]}, "alerts[0].ip: must be a text"),
+        ({"alerts": [{"ip": "a", "value": "x"}]}, "alerts[0].value: must be a whole number"),
+        ({"alerts": [{"ip": "a", "value": 1.5}]}, "alerts[0].value: must be a whole number"),
+        ({"alerts": [{"ip": "a", "value": -1}]}, "alerts[0].value: must be at least 0"),
+        ({"alerts": [{"ip": "a", "value": 11}]}, "alerts[0].value: must be at most 10"),
+        (
+            {"alerts": [{"ip": "a", "kind": "restrat"}]},
+            "alerts[0].kind: must be one of start, stop, restart; did you mean restart?",
+        ),
+        ({"alerts": [{"ip": "a", "kind": "x" * 99_999}]}, "alerts[0].kind: must be one of start, stop, restart"),
+        ({"alerts": [{"ip": "a", "kind": None}]}, "alerts[0].kind: must be one of start, stop, restart"),
+        ({"alerts": [{"ip": "a", "moment": "soon"}]}, "alerts[0].moment: must be a number"),
+        ({"alerts": [{"ip": "a", "is_new": "perhaps"}]}, "alerts[0].is_new: must be true or false"),
+        ({"alerts": [], "names": []}, "names: is empty"),
+        ({"alerts": [], "names": ["a"] * 3}, "names: has more than 2 items"),
+        ({"alerts": [], "names": ["abcd"]}, "names[0]: is longer than 3 characters"),
+    ],
+)
+def test_it_is_said_in_plain_words(raw: object, says: str) -> None:
+    """Not in the validator's, with the word that was meant where it is one of a few."""
+    with pytest.raises(InvalidInput) as raised:
+        PAYLOAD.read(raw)
+    assert str(raised.value) == says
+
+
+def test_the_words_are_of_findings_that_there_are() -> None:
+    """By pydantic's own list."""
+    assert set(WORDS) <= set(get_args(ErrorType))
 
 
 def test_a_value_is_never_shown() -> None:
