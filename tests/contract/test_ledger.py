@@ -228,6 +228,7 @@ def test_quarantine_begins_once_and_ends_by_release(ledger: Ledger) -> None:
     history = ledger.history(CLUSTER, NOW + 3, quarantine_within=3600)
     assert (history.quarantined, history.restarts) == ({}, {})
     assert ledger.quarantine(CLUSTER, TARGET, NOW + 4, NOW + 5)
+    assert ledger.history(CLUSTER, NOW + 4, quarantine_within=3600).restarts == {}  # nor in the next one
     assert ledger.quarantined(NOW + 6) == []
 
 
