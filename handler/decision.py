@@ -106,12 +106,12 @@ class ClusterRun:
                 case.outcome = Outcome.skipped(
                     "guard.ended", "its sender has called this occurrence resolved", guard="ended"
                 )
-            elif asked.setdefault(case.incident, case.digest) != case.digest:
+            elif asked.setdefault(case.incident, digest := case.digest) != digest:
                 case.outcome = Outcome.refused(
                     "once.conflict", "the same occurrence asks for something else earlier in this payload", guard="once"
                 )
             else:
-                case.outcome = guards.not_seen_before(case.digest, past) or stormy
+                case.outcome = guards.not_seen_before(digest, past) or stormy
             if past is not None and case.outcome is not None:
                 case.operation = past.operation
             elif past is not None and past.parts_since:
@@ -194,7 +194,7 @@ class ClusterRun:
         for intent, problem in unknown:
             by_intent[id(intent)].outcome = Outcome.refused("scope.unknown", problem, guard="scope")
         view = guards.View(seen, history, safety, now)
-        passed, held_back = _weigh(asked, guards.PROCESS_GUARDS, view)
+        passed, held_back = _weigh(asked, view)
         chosen, over_budget = guards.within_budgets(passed, view)
         held_back += over_budget
         self._tell_guards(the_plan, chosen, held_back)
@@ -228,7 +228,7 @@ class ClusterRun:
         now = self.clock.now()
         asked, wholly = with_a_past(the_plan, history.targets)
         unseen = guards.View(Observation(self.cluster.id, 0, {}, now), history, self.config.safety, now)
-        passed, held = _weigh(asked, guards.PAST_GUARDS, unseen)
+        passed, held = _weigh(asked, unseen, guards.PAST_GUARDS)
         undecided = {id(intent) for one in passed for intent in one.intents}
         decided = {id(intent) for intent in wholly} - undecided
         if not decided:
@@ -340,12 +340,15 @@ class ClusterRun:
 Held = list[tuple["Asked", Outcome]]
 
 
-def _weigh(asked: Iterable[Asked], table: Sequence[guards.ProcessGuard], view: guards.View) -> tuple[list[Asked], Held]:
+def _weigh(
+    asked: Iterable[Asked], view: guards.View, table: Sequence[guards.ProcessGuard] = guards.PROCESS_GUARDS
+) -> tuple[list[Asked], Held]:
     """The processes that no guard of the table holds back, and the others, each with what the first guard said."""
     passed: list[Asked] = []
     held: Held = []
+    touched = view.history.touched
     for one in asked:
-        for guard in table:
+        for guard in table if one.key in touched else guards.GUARDS_WITHOUT_A_PAST:
             if outcome := guard(one, view):
                 held.append((one, outcome))
                 break

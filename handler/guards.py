@@ -316,6 +316,9 @@ PROCESS_GUARDS: Final[tuple[ProcessGuard, ...]] = (
     not_quarantined,
     cooled_down,
 )
+#: What these say is said of a process's past. One that has none (:attr:`History.touched`) is not asked for it.
+_OF_THE_PAST: Final = frozenset({*PAST_GUARDS, not_quarantined, cooled_down})
+GUARDS_WITHOUT_A_PAST: Final = tuple(guard for guard in PROCESS_GUARDS if guard not in _OF_THE_PAST)
 
 
 # -- budgets of a cluster and of a component

@@ -107,6 +107,11 @@ class History:
     quarantined: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
+    def touched(self) -> frozenset[str]:
+        """The targets of which there is anything to know."""
+        return frozenset().union(self.targets, self.restarts, self.quarantined)
+
+    @cached_property
     def under_operation(self) -> frozenset[str]:
         """The targets whose newest operation is still open."""
         return frozenset(key for key, past in self.targets.items() if past.state in OPEN)

@@ -183,6 +183,8 @@ def test_guards_over_a_process(guard: Callable[..., Any], one: Asked, history: H
     assert (held.code if held else None) == code
     assert held is None or held.reason
     assert guard in guards.PROCESS_GUARDS
+    # A process without a past is not asked for it: whatever holds it back would do so then, too.
+    assert held is None or one.key in history.touched or guard in guards.GUARDS_WITHOUT_A_PAST
 
 
 @pytest.mark.parametrize(
