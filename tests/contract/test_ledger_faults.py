@@ -111,6 +111,34 @@ def test_a_file_that_was_taken_away_is_nobodys_ledger(tmp_path: Path, spoil: Any
     second.close()
 
 
+@pytest.mark.parametrize(("seconds", "is_armed"), [(0.2, True), (60.0, False)])
+def test_who_writes_waits_for_the_lock_for_a_while(
+    tmp_path: Path, mocker: MockerFixture, seconds: float, is_armed: bool
+) -> None:
+    """One that lets go in time is waited for; one that does not makes the ledger one that cannot be used, and nothing is armed."""
+    mocker.patch("handler.ledger.sqlite.BUSY_SECONDS", 10.0 if is_armed else 0.1)
+    path = tmp_path / "ledger.db"
+    ledger = open_ledger(f"sqlite:///{path}")
+    assert ledger.history(CLUSTER, NOW, quarantine_within=1).version == 0
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(seconds, other.execute, ["COMMIT"])
+    release.start()
+    try:
+        if is_armed:
+            assert ledger.arm(an_operation("op-1"), 0)
+        else:
+            with pytest.raises(LedgerUnavailable, match="locked"):
+                ledger.arm(an_operation("op-1"), 0)
+        # A reader waits for nobody who writes.
+        assert ledger.history(CLUSTER, NOW, quarantine_within=1).version == int(is_armed)
+    finally:
+        release.cancel()
+        release.join()
+        other.close()
+        ledger.close()
+
+
 def test_somebody_elses_empty_file_and_a_read_only_one_are_said(tmp_path: Path, mocker: MockerFixture) -> None:
     """Its mode cannot be set, or nothing written: in words, and not a fault of ours."""
     (tmp_path / "empty.db").touch()
