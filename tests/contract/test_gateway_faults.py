@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from handler import errors
+from handler import errors, flight
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CODES, KEPT_SECONDS, CloudApi, Product, api_error, classified
 from handler.configuration import Cluster
@@ -332,6 +332,23 @@ def test_nothing_is_sent_after_giving_up(serving: Serving, mocker: MockerFixture
     assert late.wait(3)
     time.sleep(0.2)
     assert server.requests == []
+
+
+def test_what_was_given_up_is_not_sent_however_much_time_is_left() -> None:
+    """A call takes no longer than its own seconds, which may end long before its deadline."""
+    refused = threading.Event()
+
+    def call() -> None:
+        time.sleep(0.3)
+        try:
+            flight.note_sent()
+        except flight.Abandoned:
+            refused.set()
+
+    flown, _, error = flight.run(call, 0.1, Deadline(SystemClock(), 60))
+    assert isinstance(error, TimeoutError)
+    assert refused.wait(3)
+    assert not flown.was_sent
 
 
 def test_giving_up_ends_a_connection_that_was_kept(serving: Serving) -> None:
