@@ -518,7 +518,6 @@ class SqliteLedger:
         SQLite's own patience sleeps longer and longer, up to a tenth of a second, whoever lets go meanwhile: with eight workers a third of
         their time was slept away.
         """
-        import random
         import sqlite3
         import time
 
@@ -529,6 +528,8 @@ class SqliteLedger:
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > until:
                     raise
+                import random
+
                 time.sleep(random.uniform(0.0002, 0.001))  # noqa: S311 - so that those who wait do not ask in step
             else:
                 return
