@@ -14,7 +14,6 @@ from handler.ledger import Ledger, open_ledger
 from handler.settings import Endpoint, Settings
 from handler.sources import read
 from handler.sources.envelopes import HttpCall, open_envelope
-from harness.cloud.adapter import CloudAdapter
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
 from harness.emulator import RETRIES, Invocation, invoke, restamp
@@ -144,10 +143,16 @@ def private_world(
         env=full_env,
         clock=clock,
         ledger=ledger or open_ledger("sqlite:///:memory:"),
-        transport=None if endpoint else lambda: CloudAdapter(cloud),
+        transport=None if endpoint else lambda: _adapter(cloud),
         write=write,
     )
     return World(cloud, function, clock, full_env, lines)
+
+
+def _adapter(cloud: Cloud) -> Any:
+    from harness.cloud.adapter import CloudAdapter  # brings requests and pydantic along
+
+    return CloudAdapter(cloud)
 
 
 def _like_the_demo(cloud: Cloud) -> dict[str, dict[str, list[str]]]:

@@ -12,7 +12,6 @@ import typer
 from handler import steward_file
 from handler.configuration_file import InvalidConfiguration, read_config
 from handler.errors import ConfigurationError
-from harness import serverless_file
 from harness.command.surroundings import JsonOption, example_or
 from harness.configuration_warnings import warnings
 
@@ -104,6 +103,8 @@ def _deployment(
     path: Path, loaded: Config | None, problems: list[ConfigurationError], fine: list[str], *, alone: bool
 ) -> None:
     try:
+        from harness import serverless_file  # its shape takes longer to make than all else takes to read
+
         file = serverless_file.load(path, loaded)
     except InvalidConfiguration as error:
         problems += error.problems

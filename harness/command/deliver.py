@@ -20,7 +20,6 @@ from handler.settings import Mode, Settings
 from handler.steward_file import load
 from harness.clock import AheadClock
 from harness.cloud.demo_clusters import demo_cloud
-from harness.cloud.server import CloudServer
 from harness.command import follow_up
 from harness.command.follow_up import AHEAD
 from harness.command.surroundings import (
@@ -56,6 +55,8 @@ def demo() -> None:
     """
     console = screen()
     clock = SystemClock()
+    from harness.cloud.server import CloudServer  # with pydantic, which the other commands do without
+
     cloud = demo_cloud(clock, transition_seconds=1.0)
     config = load(str(ROOT / "steward.yml"))
     with CloudServer(cloud) as server:
@@ -205,6 +206,8 @@ def _world(stack: ExitStack, config: Config, settings: Settings, narrator: Narra
 
     on_line = narrator.tell
     cluster_clock = AheadClock()
+    from harness.cloud.server import CloudServer
+
     cloud = demo_cloud(cluster_clock, transition_seconds=1.0)
     warn_of_a_named_ledger(fake=on_a_fake())
     if not on_a_fake():

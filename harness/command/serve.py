@@ -17,7 +17,6 @@ from handler.follow_up import MESSAGE
 from handler.settings import Settings
 from handler.sources.envelopes import HttpCall, open_envelope
 from harness.cloud.demo_clusters import demo_cloud
-from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
 from harness.command.surroundings import (
     ROOT,
@@ -83,6 +82,8 @@ def serve(
     narrator = Narrator(console)
     loaded = load_config(config)
     clock = SystemClock()
+    from harness.cloud.server import CloudServer  # with pydantic, which the other commands do without
+
     fake = demo_cloud(clock)
     settings = Settings.from_env(os.environ)
     warn_of_a_named_ledger(fake=True)
@@ -178,6 +179,8 @@ def cloud(port: PortOption = 18080) -> None:
     Example: steward cloud --port 18080
     """
     console = screen()
+    from harness.cloud.server import CloudServer
+
     server = _listening(lambda: CloudServer(demo_cloud(SystemClock()), port), port)
     console.print(f"The fake EMR API listens on {server.url}. Ctrl-C ends it.")
     say(
