@@ -17,7 +17,7 @@ from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
 from harness.emulator import timer_event
 from harness.needs import alertmanager, restarting
-from harness.storm import SPAWN
+from harness.storm import PROCESSES
 
 CLUSTER = "emr-00000000"
 NODES = [f"10.0.0.{node + 1}" for node in range(20)]
@@ -73,8 +73,8 @@ def test_a_fifth_at_a_time_whoever_comes_and_all_in_the_end(url: str) -> None:
         cloud.process(CLUSTER, "DataNode", ip).kill()
         cloud.process(CLUSTER, "DataNode", ip).refuse_to_recover()  # restarted at once, and up when the test says so
     with CloudServer(cloud, signed_by=SystemClock()) as server:
-        together, said = SPAWN.Barrier(len(DEAD)), SPAWN.Queue()
-        processes = [SPAWN.Process(target=_serve, args=(url, server.url, began, ip, together, said)) for ip in DEAD]
+        together, said = PROCESSES.Barrier(len(DEAD)), PROCESSES.Queue()
+        processes = [PROCESSES.Process(target=_serve, args=(url, server.url, began, ip, together, said)) for ip in DEAD]
         for process in processes:
             process.start()
         rows: list[tuple[str, str, str]] = []

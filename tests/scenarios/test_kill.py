@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import multiprocessing
 import os
 import signal
 import threading
@@ -158,7 +159,7 @@ def test_a_worker_that_dies_restarts_nothing_twice(
 ) -> None:
     """At most one request, whatever the step; in sight until it is settled; and a need that was not served is served later."""
     plan = storm.Plan(url, server.url, 5, time.time())
-    worker = storm.SPAWN.Process(target=_deliver, args=(plan, step))
+    worker = storm.PROCESSES.Process(target=_deliver, args=(plan, step))
     worker.start()
     worker.join(60)
     assert worker.exitcode == (-signal.SIGKILL if dies else 0)
@@ -186,7 +187,9 @@ def test_a_worker_that_was_stopped_sends_nothing_when_it_goes_on(
 ) -> None:
     """Frozen after arming until it was given up, and its need served by another: a signature of now would let it act again."""
     plan = storm.Plan(url, server.url, 5, time.time())
-    worker = storm.SPAWN.Process(target=_deliver, args=(plan, step))
+    worker = multiprocessing.get_context("spawn").Process(
+        target=_deliver, args=(plan, step)
+    )  # a child, which can be waited for
     worker.start()
     request.addfinalizer(worker.kill)  # who is stopped does not end by itself
     assert worker.pid is not None
