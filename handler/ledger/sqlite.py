@@ -543,8 +543,9 @@ class SqliteLedger:
         return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        (application,) = db.execute("PRAGMA application_id").fetchone()
+        # In this order: another may make the file between the two, its tables and its id in one transaction.
         (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        (application,) = db.execute("PRAGMA application_id").fetchone()
         if application != APPLICATION_ID:
             if tables or application:
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: is another program's database; name another file")

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,24 @@ def test_half_an_operation_is_no_operation(redis_server: RedisServer, half: str)
     with pytest.raises(LedgerUnavailable, match="cannot be read"):
         ledger.open_operations()
     ledger.close()
+
+
+def test_a_file_that_another_makes_meanwhile_is_no_strangers(tmp_path: Path, mocker: MockerFixture) -> None:
+    """Two processes begin with a new file at once: what the one reads while the other makes it is not another program's."""
+    first, other = (open_ledger(f"sqlite:///{tmp_path}/ledger.db") for _ in range(2))
+    read: list[str] = []
+
+    class Slow(sqlite3.Connection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            read.append(sql)
+            if len(read) == 2:  # between its first look at the file and its second
+                other.quarantined(NOW)
+            return super().execute(sql, *arguments)
+
+    mocker.patch("sqlite3.connect", partial(sqlite3.connect, factory=Slow))
+    assert first.quarantined(NOW) == []
+    first.close()
+    other.close()
 
 
 def _spoil(url: str, *names: str) -> None:
