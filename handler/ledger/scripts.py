@@ -98,9 +98,10 @@ for i = 2, #targets, 2 do
   local id, before = of_target(targets[i])
   if before ~= '' and not has_touched(id) and past_of(before) then id = before end
   targets[i] = id
-  if not seen[id] then
+  local past = past_of(id)
+  if past and not seen[id] then
     seen[id] = true
-    pasts[#pasts + 1] = past_of(id)
+    pasts[#pasts + 1] = past
   end
 end
 return {

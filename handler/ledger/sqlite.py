@@ -185,6 +185,7 @@ class SqliteLedger:
                 if pasts[operation].state in UNTOUCHED and touched_by in pasts
                 else pasts[operation]
                 for target, operation, touched_by in newest
+                if operation in pasts  # else a person took it out
             }
             restarts = dict(
                 db.execute(

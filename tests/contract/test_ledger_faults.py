@@ -321,6 +321,28 @@ def test_what_cannot_be_read_does_not_stand_in_the_way(url: str) -> None:
     assert ledger.expire(NOW + 1000, 10) == 2
     assert ledger.operations(unreadable=unreadable) == []
     assert unreadable == ["op-1", "op-1"]
+    assert set(ledger.history(CLUSTER, NOW + 1000, quarantine_within=1).targets) == {"a/b/1"}
+    ledger.close()
+
+
+def test_an_operation_that_a_person_took_out_is_as_if_it_had_not_been(url: str) -> None:
+    """As the alarm about one that cannot be read proposes: its processes and its incident are free, and nothing stumbles over its traces."""
+    ledger = open_ledger(url)
+    assert ledger.arm(an_operation("op-1"), 0)
+    if url.startswith("redis"):
+        import redis
+
+        with redis.Redis.from_url(url) as client:
+            for half in ("bodies", "pasts"):
+                client.hdel("{steward}:" + half, "op-1")
+    else:
+        with sqlite3.connect(url.removeprefix("sqlite:///")) as db:
+            db.execute("DELETE FROM operations WHERE id = 'op-1'")
+        db.close()
+    history = ledger.history(CLUSTER, NOW, quarantine_within=1)
+    assert dict(history.targets) == {}
+    assert ledger.open_operations() == []
+    assert ledger.arm(an_operation("op-2"), history.version)
     ledger.close()
 
 
