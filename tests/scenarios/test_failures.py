@@ -776,6 +776,27 @@ def test_an_operation_that_cannot_be_read_stops_no_other(world: World) -> None:
     assert (alarm["code"], alarm["about"]) == ("operation.unreadable", "op-broken")
 
 
+def test_a_fault_in_one_operation_stops_no_other(world: World, mocker: MockerFixture) -> None:
+    """The follow-up says it, by one alarm however many rounds there are, and goes on with the others, and with what comes after them."""
+    now, ledger = world.clock.now(), world.function.ledger
+    assert ledger.arm(an_operation("op-odd", now=now, targets=("YARN/nodemanager/172.16.0.5",)), 0)
+    kill(world)
+    world.deliver(sample(DOWN), time_limit_ms=2100)
+
+    def breaks(operation: Operation, *others: Any) -> Any:
+        if operation.id == "op-odd":
+            raise RuntimeError("this cannot be")
+        return conclude(operation, *others)
+
+    mocker.patch("handler.follow_up.conclude", breaks)
+    for _ in range(5):
+        world.clock.sleep(61)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
+    faults = [line["about"] for line in world.lines if line["event"] == "steward.alarm" and line["code"] == "fault"]
+    assert faults == ["op-odd"]
+
+
 def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:
     """What cannot be looked at does not stay open for ever."""
     now = world.clock.now()
