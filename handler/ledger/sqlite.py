@@ -560,7 +560,7 @@ class SqliteLedger:
     def _create(self, db: sqlite3.Connection) -> None:
         if self._path != ":memory:":
             os.chmod(self._path, 0o600)
-            db.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(db)
         db.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have made it while we waited for the lock.
@@ -597,6 +597,23 @@ os.register_at_fork(
     after_in_parent=partial(_after_fork, is_child=False),
     after_in_child=partial(_after_fork, is_child=True),
 )
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Go over to the write-ahead log. Of two that do so at once SQLite refuses one on the spot, whatever its time-out: here it waits."""
+    import sqlite3
+    import time
+
+    began = time.monotonic()
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() - began > BUSY_SECONDS:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -289,6 +289,31 @@ def test_a_file_that_another_makes_meanwhile_is_no_strangers(tmp_path: Path, moc
     other.close()
 
 
+@pytest.mark.parametrize(("refusals", "is_made"), [(3, True), (10_000, False)])
+def test_who_makes_a_file_beside_another_waits_for_it(
+    tmp_path: Path, mocker: MockerFixture, refusals: int, is_made: bool
+) -> None:
+    """SQLite does not, of two that go over to the write-ahead log at once: it refuses one of them on the spot."""
+    mocker.patch("handler.ledger.sqlite.BUSY_SECONDS", 0.1)
+    left = [refusals]
+
+    class Refused(sqlite3.Connection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            if "journal_mode = WAL" in sql and left[0]:
+                left[0] -= 1
+                raise sqlite3.OperationalError("database is locked")
+            return super().execute(sql, *arguments)
+
+    mocker.patch("sqlite3.connect", partial(sqlite3.connect, factory=Refused))
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    if is_made:
+        assert ledger.quarantined(NOW) == []
+    else:
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            ledger.quarantined(NOW)
+    ledger.close()
+
+
 def _spoil(url: str, *names: str) -> None:
     if url.startswith("redis"):
         import redis
