@@ -578,18 +578,22 @@ class SqliteLedger:
 
 
 _ledgers: WeakSet[SqliteLedger] = WeakSet()
+#: Those that wait for the fork that is under way; one fork has its turn after the other.
 _forking: list[SqliteLedger] = []
+_turn = threading.Lock()
 
 
 def _before_fork() -> None:
-    _forking[:] = list(_ledgers)
-    for ledger in _forking:
+    _turn.acquire()
+    for ledger in list(_ledgers):
         ledger.before_fork()
+        _forking.append(ledger)
 
 
 def _after_fork(*, is_child: bool) -> None:
     while _forking:
         _forking.pop().after_fork(is_child=is_child)
+    _turn.release()
 
 
 os.register_at_fork(

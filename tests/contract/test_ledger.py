@@ -572,6 +572,30 @@ def test_a_fork_takes_no_connection_along(url: str) -> None:
     ledger.close()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_threads_that_fork_at_once_leave_the_ledger_free(tmp_path: Path) -> None:
+    """One after the other, and afterwards whoever wants it has it."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+
+    def forks() -> None:
+        for _ in range(20):
+            child = os.fork()
+            if not child:
+                os._exit(0)
+            os.waitpid(child, 0)
+
+    def use() -> None:
+        ledger.quarantined(NOW)
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (forks, forks, forks, use)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    ledger.close()
+
+
 def _is_there(fd: str) -> bool:
     return os.path.islink(f"/dev/fd/{fd}")
 
