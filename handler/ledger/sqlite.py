@@ -357,11 +357,11 @@ class SqliteLedger:
         with self._writing(durable=False) as db:
             db.execute("DELETE FROM unsent WHERE at < ?", (since,))
             taken = db.execute(
-                "SELECT id, at, text FROM unsent WHERE until <= ? OR until > ? ORDER BY at, id LIMIT ?",
+                "SELECT id, at, text FROM unsent WHERE until <= ? OR until > ? ORDER BY until, at, id LIMIT ?",
                 (now, until + LEAP_SECONDS, most),
             ).fetchall()
             db.executemany("UPDATE unsent SET until = ? WHERE id = ?", [(until, row[0]) for row in taken])
-            return [Unsent(*row) for row in taken]
+            return [Unsent(*row) for row in sorted(taken, key=lambda row: (row[1], row[0]))]
 
     def forget_unsent(self, ids: Iterable[str]) -> None:
         with self._writing(durable=False) as db:

@@ -345,6 +345,14 @@ def test_alarms_that_are_old_or_too_many_go(ledger: Ledger) -> None:
     assert ledger.take_unsent(NOW + 11, NOW + 11, since=NOW, most=9) == unsent(3, 4, 5)
 
 
+def test_alarms_that_cannot_be_sent_do_not_stand_before_the_others(ledger: Ledger) -> None:
+    """One way may be down for good: whose last try is longer ago has its turn before them; in a message the oldest comes first."""
+    ledger.keep_unsent(unsent(1, 2, 3, 4), NOW, 100)
+    times = [NOW, NOW + 60, NOW + 120, NOW + 180]
+    taken = [ledger.take_unsent(now, now + 30, since=0, most=3) for now in times]
+    assert taken == [unsent(1, 2, 3), unsent(1, 2, 4)] * 2
+
+
 def test_of_many_that_take_alarms_each_is_given_its_own(ledger: Ledger) -> None:
     """Follow-ups at the same time: none sends what another sends."""
     ledger.keep_unsent(unsent(*range(20)), NOW, 100)
