@@ -56,7 +56,7 @@ class Decided(NamedTuple):
     request: Request
     #: The cluster's version that it was decided upon, which arming compares.
     version: int
-    #: By both clocks, and from before arming on: later the worker counts as lost, and others may send.
+    #: By both clocks, and from before arming on: later the worker counts as lost.
     send_by: Deadline
 
 

@@ -17,6 +17,7 @@ from handler.errors import LedgerUnavailable
 from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State, Unsent
 from handler.ledger.rows import (
     CHANGING,
+    LEAP_SECONDS,
     SCHEMA_VERSION,
     all_readable,
     changing,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
 BUSY_SECONDS: Final = 2.0
-#: Clocks differ by less; a time so far ahead was written by one that was wrong.
-LEAP_SECONDS: Final = 60.0
 
 _OPEN, _UNTOUCHED = (", ".join(f"'{state.value}'" for state in sorted(states)) for states in (OPEN, UNTOUCHED))
 _SCHEMA: Final = f"""
