@@ -157,7 +157,8 @@ class RedisLedger:
         return next(iter(self._operations([operation])), None)
 
     def open_operations(self, unreadable: list[str] | None = None) -> list[Operation]:
-        return self._operations(self._ask(lambda client: client.zrange(_KEY + "open", 0, -1)), unreadable)
+        listed = self._operations(self._ask(lambda client: client.zrange(_KEY + "open", 0, -1)), unreadable)
+        return [one for one in listed if one.is_open]  # another may have settled it since it was listed
 
     # -- quarantine
 

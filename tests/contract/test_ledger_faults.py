@@ -19,6 +19,7 @@ from handler.configuration import Breaker
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import State
 from handler.ledger import open_ledger
+from handler.ledger.redis import RedisLedger
 from harness.redis_server import RedisServer
 from tests.operations import an_operation
 
@@ -311,6 +312,22 @@ def test_who_makes_a_file_beside_another_waits_for_it(
     else:
         with pytest.raises(LedgerUnavailable, match="locked"):
             ledger.quarantined(NOW)
+    ledger.close()
+
+
+def test_what_ends_while_it_is_listed_is_not_open(redis_server: RedisServer, mocker: MockerFixture) -> None:
+    """Redis gives the names first, and then what they are: who follows up must not move on what another has just settled."""
+    ledger = RedisLedger(redis_server.url())
+    operation = an_operation("op-1")
+    assert ledger.arm(operation, 0)
+    read = ledger._operations
+
+    def late(*names: Any) -> Any:
+        assert ledger.settle(operation.moved(State.NOT_SENT, NOW + 1), State.SENDING)
+        return read(*names)
+
+    mocker.patch.object(ledger, "_operations", late)
+    assert ledger.open_operations() == []
     ledger.close()
 
 
