@@ -207,7 +207,7 @@ class Alarms:
         self._send(letters, log, deadline, is_kept=is_kept)
 
     def say_unsent(self, log: Log, deadline: Deadline) -> None:
-        """Send what could not be sent before, in at most SEND_SECONDS: the oldest MOST_TAKEN of the last UNSENT_SECONDS.
+        """Send what could not be sent before, in at most SEND_SECONDS: MOST_TAKEN of the last UNSENT_SECONDS, by turns.
 
         Their ERROR lines were written when they were raised. Raises nothing: what is not sent now is so a minute later.
         """

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from handler import flight
+from handler.clock import Deadline, SystemClock
 from handler.errors import (
     AnswerLost,
     ApiError,
@@ -30,7 +31,6 @@ from handler.logs import CUT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from handler.clock import Deadline
     from handler.settings import Credentials
 
 #: Seconds that one call may take, however much time the invocation has left.
@@ -62,8 +62,8 @@ class CloudApi:
 
     def __init__(self, transport: Callable[[], Any] | None = None) -> None:
         self._transport = transport
-        #: Clients that wait for their next call, the last used last, each with when it was (monotonic).
-        self._idle: dict[Product, list[tuple[float, Any]]] = {}
+        #: Clients that wait for their next call, the last used last, each with until when its connection is trusted.
+        self._idle: dict[Product, list[tuple[Deadline, Any]]] = {}
         self._process = os.getpid()
         self._lock = threading.Lock()
         #: The newest answer's Date header, and when it was read.
@@ -104,8 +104,10 @@ class CloudApi:
         if isinstance(error, TimeoutError):
             what = "sent, but not answered" if flown.was_sent else "not sent"
             raise (AnswerLost if flown.was_sent else NeverSent)("DeadlineExceeded", f"{action}: {what}: {error}")
+        # By both clocks: the one stands still while a machine is suspended.
+        trusted = Deadline(SystemClock(), KEPT_SECONDS, until=time.time() + KEPT_SECONDS)
         with self._lock:
-            self._idle.setdefault(product, []).append((time.monotonic(), client))
+            self._idle.setdefault(product, []).append((trusted, client))
         try:
             if error is not None:
                 raise api_error(error, flown.was_sent)
@@ -123,8 +125,8 @@ class CloudApi:
             idle = self._idle.get(product)
             if not idle:
                 return None
-            at, client = idle.pop()
-            if time.monotonic() - at <= KEPT_SECONDS:
+            trusted, client = idle.pop()
+            if trusted.remaining() >= 0:
                 return client
             old, idle[:] = [client, *(other for _, other in idle)], []
         for client in old:

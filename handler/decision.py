@@ -6,6 +6,7 @@ a decision that others overtook is taken anew, never acted upon.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -55,7 +56,7 @@ class Decided(NamedTuple):
     request: Request
     #: The cluster's version that it was decided upon, which arming compares.
     version: int
-    #: By both clocks, and from before arming on: later the worker counts as lost, and others may send.
+    #: By both clocks, and from before arming on: later the worker counts as lost.
     send_by: Deadline
 
 
@@ -128,7 +129,10 @@ class ClusterRun:
         }
         in_doubt: dict[str, Operation] = {}
         for name in silent:
-            operation = self.ledger.get(name)
+            operation = None
+            # Of one that cannot be read the follow-up tells; that the ledger is away the next step finds out.
+            with suppress(LedgerUnavailable):
+                operation = self.ledger.get(name)
             lost = operation and of_lost_worker(operation, self.ledger, now)
             if lost:
                 in_doubt[name] = lost

@@ -280,8 +280,8 @@ class Invocation:
         served = self._serve(events)
         unreadable = [event.error for event in events if isinstance(event, Unreadable)]
         if unreadable and len(unreadable) == len(events):
-            faults = [fault for error in unreadable for fault in error.faults][:20]
-            return answers.problem(400, "nothing in the body can be served", faults=faults)
+            found = [fault for error in unreadable for fault in error.faults][:20]
+            return answers.problem(400, "nothing in the body can be served", faults=found)
         return answers.answer(served.records, is_direct=events[0].source == "request", extra=_for_sender(payload))
 
     # -- the doctor

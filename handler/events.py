@@ -66,6 +66,3 @@ class Unreadable:
     #: Nothing else is known of it.
     name: ClassVar[str] = ""
     cluster: ClassVar[str] = ""
-
-
-Received = "Event | Unreadable"

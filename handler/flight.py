@@ -91,7 +91,11 @@ def run(
         finally:
             del _current.flight
 
-    if begin(fly).acquire(timeout=max(0.0, seconds)):
+    try:
+        done = begin(fly)
+    except RuntimeError as no_thread:
+        return flight, None, no_thread
+    if done.acquire(timeout=max(0.0, seconds)):
         result, error = ended[0]
         return flight, result, error
     flight.abandon()

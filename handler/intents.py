@@ -47,7 +47,6 @@ class Intent(NamedTuple):
     manner: Manner
     scope: OpScope
     rule: str
-    event_id: str
     is_order: bool
     even_if_healthy: bool = False
     limits: Limits = Limits()

@@ -152,9 +152,7 @@ class Pipeline:
                 manner=request.manner,
                 scope=request.scope,
                 rule="request",
-                event_id=event.id,
                 is_order=True,
-                even_if_healthy=False,
                 limits=replace(ORDER_LIMITS, cooldown=UNNAMED_SECONDS) if is_unnamed else ORDER_LIMITS,
                 occurred_at=event.occurred_at,
             )

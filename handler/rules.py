@@ -60,7 +60,6 @@ class Rule:
             self.manner,
             self._scope(view),
             self.name,
-            event.id,
             is_order,
             self.even_if_healthy,
             self.order_limits if is_order else self.limits,

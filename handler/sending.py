@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SECONDS_TO_ACT: Final = 1.0
 #: The API takes 20 requests a second of this action (documented); all instances share one bucket.
 REQUESTS_A_SECOND: Final = 20.0
-#: Seconds after arming beyond which nothing is sent: well before the follow-up takes a silent worker for lost, and observes.
+#: Seconds after arming beyond which nothing is sent: well before a redelivery or the follow-up takes a silent worker for lost.
 LATEST_SEND: Final = 30.0
 #: What may be sent again is, so many times in all, and so often across all instances.
 MOST_SENDS: Final = 4

@@ -42,12 +42,12 @@ def observe(
     names = sorted(set(services))
     seen_at = clock.now()
 
-    def look(service: str | None) -> Any:
+    def part(service: str | None) -> Any:
         if service is None:
             return gateway.cluster_status(cluster, deadline)
         return gateway.processes(cluster, service, deadline)
 
-    status, *processes = side_by_side(look, [None, *names])
+    status, *processes = side_by_side(part, [None, *names])
     return Observation(cluster.id, status, dict(zip(names, processes, strict=True)), seen_at)
 
 

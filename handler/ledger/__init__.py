@@ -89,9 +89,10 @@ class Ledger(Protocol):
         """Keep alarms that are yet to be sent: the caller's to send until ``until``. Of more than ``most`` in all the oldest go."""
 
     def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
-        """The oldest ``most`` alarms that are nobody's to send now; the caller's until ``until``, so that two do not send the same.
+        """``most`` alarms that are nobody's to send now, the oldest first; the caller's until ``until``, so that two do not send the same.
 
-        What was raised before ``since`` is forgotten.
+        Of more, those that were nobody's for the longest time: what cannot be sent does not stand before the others. What was raised before
+        ``since`` is forgotten.
         """
 
     def forget_unsent(self, ids: Iterable[str]) -> None:

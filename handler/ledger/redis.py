@@ -18,6 +18,7 @@ from handler.history import Entry, History, Operation, Past, State, Unsent
 from handler.ledger import scripts
 from handler.ledger.rows import (
     CHANGING,
+    LEAP_SECONDS,
     SCHEMA_VERSION,
     all_readable,
     changing,
@@ -37,8 +38,6 @@ T = TypeVar("T")
 
 #: Seconds to connect, and to wait for a reply. A store that is slower than this is no store to act upon.
 TIMEOUT: Final = 0.5
-#: Clocks differ by less; a time so far ahead was written by one that was wrong.
-LEAP_SECONDS: Final = 60.0
 #: Records are read, and operations forgotten, so many at a time.
 PAGE: Final = 500
 _KEY: Final = "{steward}:"
@@ -158,7 +157,8 @@ class RedisLedger:
         return next(iter(self._operations([operation])), None)
 
     def open_operations(self, unreadable: list[str] | None = None) -> list[Operation]:
-        return self._operations(self._ask(lambda client: client.zrange(_KEY + "open", 0, -1)), unreadable)
+        listed = self._operations(self._ask(lambda client: client.zrange(_KEY + "open", 0, -1)), unreadable)
+        return [one for one in listed if one.is_open]  # another may have settled it since it was listed
 
     # -- quarantine
 

@@ -1,4 +1,4 @@
-"""Operations as JSON text, and records from their canonical lines, the same in both stores."""
+"""What both stores have in common: operations as JSON text, records from their canonical lines, and how far a time is believed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: How both stores lay out what they keep. A ledger of another version is refused: what it says was sent must not be overlooked.
 SCHEMA_VERSION: Final = 4
+#: Clocks differ by less; a time so far ahead was written by one that was wrong.
+LEAP_SECONDS: Final = 60.0
 _TUPLES = ("events", "rules")
 _NAMES = tuple(field.name for field in fields(Operation))
 #: What a canonical line says of an event; what else it holds are facts.

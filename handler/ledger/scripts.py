@@ -98,9 +98,10 @@ for i = 2, #targets, 2 do
   local id, before = of_target(targets[i])
   if before ~= '' and not has_touched(id) and past_of(before) then id = before end
   targets[i] = id
-  if not seen[id] then
+  local past = past_of(id)
+  if past and not seen[id] then
     seen[id] = true
-    pasts[#pasts + 1] = past_of(id)
+    pasts[#pasts + 1] = past
   end
 end
 return {
@@ -242,17 +243,22 @@ TAKE_UNSENT: Final = (
     _UNSENT
     + """
 drop(redis.call('ZRANGEBYSCORE', S .. 'unsent', '-inf', '(' .. ARGV[3]))
-local taken = {}
+local now, ahead = tonumber(ARGV[1]), tonumber(ARGV[2]) + tonumber(ARGV[5])
 local all = redis.call('ZRANGE', S .. 'unsent', 0, -1, 'WITHSCORES')
+local free = {}
 for i = 1, #all, 2 do
-  if #taken >= 3 * tonumber(ARGV[4]) then break end
   local taken_until = tonumber(redis.call('HGET', S .. 'unsent-taken', all[i]) or 0)
-  if taken_until <= tonumber(ARGV[1]) or taken_until > tonumber(ARGV[2]) + tonumber(ARGV[5]) then
-    redis.call('HSET', S .. 'unsent-taken', all[i], ARGV[2])
-    for _, part in ipairs({all[i], all[i + 1], redis.call('HGET', S .. 'unsent-texts', all[i]) or ''}) do
-      taken[#taken + 1] = part
-    end
-  end
+  if taken_until <= now or taken_until > ahead then free[#free + 1] = {taken_until, i} end
+end
+-- Whose last try is the longest ago, and of these the oldest, which is the order of the answer too.
+table.sort(free, function(a, b) return a[1] < b[1] or (a[1] == b[1] and a[2] < b[2]) end)
+for i = #free, tonumber(ARGV[4]) + 1, -1 do free[i] = nil end
+table.sort(free, function(a, b) return a[2] < b[2] end)
+local taken = {}
+for _, one in ipairs(free) do
+  local id, at = all[one[2]], all[one[2] + 1]
+  redis.call('HSET', S .. 'unsent-taken', id, ARGV[2])
+  for _, part in ipairs({id, at, redis.call('HGET', S .. 'unsent-texts', id) or ''}) do taken[#taken + 1] = part end
 end
 return taken
 """

@@ -17,6 +17,7 @@ from handler.errors import LedgerUnavailable
 from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State, Unsent
 from handler.ledger.rows import (
     CHANGING,
+    LEAP_SECONDS,
     SCHEMA_VERSION,
     all_readable,
     changing,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
 BUSY_SECONDS: Final = 2.0
-#: Clocks differ by less; a time so far ahead was written by one that was wrong.
-LEAP_SECONDS: Final = 60.0
 
 _OPEN, _UNTOUCHED = (", ".join(f"'{state.value}'" for state in sorted(states)) for states in (OPEN, UNTOUCHED))
 _SCHEMA: Final = f"""
@@ -187,6 +186,7 @@ class SqliteLedger:
                 if pasts[operation].state in UNTOUCHED and touched_by in pasts
                 else pasts[operation]
                 for target, operation, touched_by in newest
+                if operation in pasts  # else a person took it out
             }
             restarts = dict(
                 db.execute(
@@ -358,11 +358,11 @@ class SqliteLedger:
         with self._writing(durable=False) as db:
             db.execute("DELETE FROM unsent WHERE at < ?", (since,))
             taken = db.execute(
-                "SELECT id, at, text FROM unsent WHERE until <= ? OR until > ? ORDER BY at, id LIMIT ?",
+                "SELECT id, at, text FROM unsent WHERE until <= ? OR until > ? ORDER BY until, at, id LIMIT ?",
                 (now, until + LEAP_SECONDS, most),
             ).fetchall()
             db.executemany("UPDATE unsent SET until = ? WHERE id = ?", [(until, row[0]) for row in taken])
-            return [Unsent(*row) for row in taken]
+            return [Unsent(*row) for row in sorted(taken, key=lambda row: (row[1], row[0]))]
 
     def forget_unsent(self, ids: Iterable[str]) -> None:
         with self._writing(durable=False) as db:
@@ -570,8 +570,9 @@ class SqliteLedger:
         return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        (application,) = db.execute("PRAGMA application_id").fetchone()
+        # In this order: another may make the file between the two, its tables and its id in one transaction.
         (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        (application,) = db.execute("PRAGMA application_id").fetchone()
         if application != APPLICATION_ID:
             if tables or application:
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: is another program's database; name another file")
@@ -585,7 +586,7 @@ class SqliteLedger:
     def _create(self, db: sqlite3.Connection) -> None:
         if self._path != ":memory:":
             os.chmod(self._path, 0o600)
-            db.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(db)
         db.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have made it while we waited for the lock.
@@ -603,18 +604,22 @@ class SqliteLedger:
 
 
 _ledgers: WeakSet[SqliteLedger] = WeakSet()
+#: Those that wait for the fork that is under way; one fork has its turn after the other.
 _forking: list[SqliteLedger] = []
+_turn = threading.Lock()
 
 
 def _before_fork() -> None:
-    _forking[:] = list(_ledgers)
-    for ledger in _forking:
+    _turn.acquire()
+    for ledger in list(_ledgers):
         ledger.before_fork()
+        _forking.append(ledger)
 
 
 def _after_fork(*, is_child: bool) -> None:
     while _forking:
         _forking.pop().after_fork(is_child=is_child)
+    _turn.release()
 
 
 os.register_at_fork(
@@ -622,6 +627,23 @@ os.register_at_fork(
     after_in_parent=partial(_after_fork, is_child=False),
     after_in_child=partial(_after_fork, is_child=True),
 )
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Go over to the write-ahead log. Of two that do so at once SQLite refuses one on the spot, whatever its time-out: here it waits."""
+    import sqlite3
+    import time
+
+    began = time.monotonic()
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() - began > BUSY_SECONDS:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -38,7 +38,6 @@ class HttpCall:
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     remote: str = ""
     problem: InvalidInput | None = None
@@ -101,7 +100,6 @@ def open_envelope(raw: object) -> HttpCall | Queue | None:
 
 def _http_call(raw: Mapping[str, Any]) -> HttpCall:
     headers = _headers(raw.get("headers"))
-    query = _words(raw.get("queryString")) or _words(raw.get("queryStringParameters"))
     context = raw.get("requestContext")
     source = context.get("sourceIp") if isinstance(context, dict) else ""
     body, problem = b"", None
@@ -113,7 +111,6 @@ def _http_call(raw: Mapping[str, Any]) -> HttpCall:
         method=text.plain(text.as_text(raw.get("httpMethod")).upper(), 16),
         path=text.plain(text.as_text(raw.get("path")) or "/", 1024),
         headers=headers,
-        query=query,
         body=body,
         remote=text.plain(headers.get("x-scf-remote-addr") or text.as_text(source), 64),
         problem=problem,
@@ -156,15 +153,6 @@ def _headers(raw: object) -> dict[str, str]:
         written = ", ".join(text.as_text(part) for part in parts)[:_MOST_IN_HEADER]
         headers[key] = f"{headers[key]}, {written}" if key in headers else written
     return headers
-
-
-def _words(raw: object) -> dict[str, str]:
-    if not isinstance(raw, dict):
-        return {}
-    return {
-        text.as_text(name): text.as_text(value[0] if isinstance(value, list) and value else value)
-        for name, value in raw.items()
-    }
 
 
 def _body(raw: object, is_base64: object) -> bytes:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from pytest_mock import MockerFixture
 from tencentcloud.emr.v20190103 import models
 
-from handler import errors
+from handler import errors, flight
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi, Product, classified
 from handler.configuration import Cluster
@@ -144,6 +145,14 @@ def test_a_dripping_answer_does_not_outlast_the_deadline() -> None:
         with pytest.raises(errors.AnswerLost):
             send(f"http://127.0.0.1:{listening.getsockname()[1]}", 0.6)
         assert time.monotonic() - began < 2.0
+
+
+def test_without_a_thread_nothing_is_sent(server: CloudServer, cloud: Cloud, mocker: MockerFixture) -> None:
+    """A call that cannot be begun was never sent: it may be tried again."""
+    mocker.patch.object(flight, "begin", side_effect=RuntimeError("can't start new thread"))
+    with pytest.raises(errors.NeverSent, match="can't start new thread"):
+        send(server.url)
+    assert cloud.requests == []
 
 
 def test_without_time_nothing_is_sent(server: CloudServer, cloud: Cloud) -> None:

@@ -424,16 +424,17 @@ def test_credentials_are_asked_for_at_every_call(serving: Serving) -> None:
     assert server.accepted == 1
 
 
+@pytest.mark.parametrize("clock", ["monotonic", "time"])
 @pytest.mark.parametrize(("seconds", "connections"), [(0.9, 1), (1.1, 2)])
 def test_a_connection_is_trusted_only_so_long(
-    serving: Serving, mocker: MockerFixture, seconds: float, connections: int
+    serving: Serving, mocker: MockerFixture, seconds: float, connections: int, clock: str
 ) -> None:
-    """An instance that was frozen does not act, nor look, over a connection that others have forgotten."""
+    """An instance that was frozen, or suspended, does not act, nor look, over a connection that others have forgotten."""
     server = serving(answering(ACCEPTED))
     one = gateway(server.url)
     one.start_stop(CLUSTER, REQUEST, within(3))
-    now = time.monotonic() + seconds * KEPT_SECONDS
-    mocker.patch("handler.cloud.time.monotonic", return_value=now)
+    later = getattr(time, clock)() + seconds * KEPT_SECONDS
+    mocker.patch(f"handler.cloud.time.{clock}", return_value=later)
     one.start_stop(CLUSTER, REQUEST, within(3))
     assert (server.accepted, len(server.requests)) == (connections, 2)
 

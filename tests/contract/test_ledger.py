@@ -345,6 +345,14 @@ def test_alarms_that_are_old_or_too_many_go(ledger: Ledger) -> None:
     assert ledger.take_unsent(NOW + 11, NOW + 11, since=NOW, most=9) == unsent(3, 4, 5)
 
 
+def test_alarms_that_cannot_be_sent_do_not_stand_before_the_others(ledger: Ledger) -> None:
+    """One way may be down for good: whose last try is longer ago has its turn before them; in a message the oldest comes first."""
+    ledger.keep_unsent(unsent(1, 2, 3, 4), NOW, 100)
+    times = [NOW, NOW + 60, NOW + 120, NOW + 180]
+    taken = [ledger.take_unsent(now, now + 30, since=0, most=3) for now in times]
+    assert taken == [unsent(1, 2, 3), unsent(1, 2, 4)] * 2
+
+
 def test_of_many_that_take_alarms_each_is_given_its_own(ledger: Ledger) -> None:
     """Follow-ups at the same time: none sends what another sends."""
     ledger.keep_unsent(unsent(*range(20)), NOW, 100)
@@ -569,6 +577,30 @@ def test_a_fork_takes_no_connection_along(url: str) -> None:
     thread.join()
     armed(ledger, "after", targets=("a/b/2",))
     assert {one.id for one in ledger.open_operations()} == {"before", "in the child", "after"}
+    ledger.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_threads_that_fork_at_once_leave_the_ledger_free(tmp_path: Path) -> None:
+    """One after the other, and afterwards whoever wants it has it."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+
+    def forks() -> None:
+        for _ in range(20):
+            child = os.fork()
+            if not child:
+                os._exit(0)
+            os.waitpid(child, 0)
+
+    def use() -> None:
+        ledger.quarantined(NOW)
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (forks, forks, forks, use)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
     ledger.close()
 
 

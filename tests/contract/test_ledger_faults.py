@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from handler.configuration import Breaker
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import State
 from handler.ledger import open_ledger
+from handler.ledger.redis import RedisLedger
 from harness.redis_server import RedisServer
 from tests.operations import an_operation
 
@@ -298,6 +300,65 @@ def test_half_an_operation_is_no_operation(redis_server: RedisServer, half: str)
     ledger.close()
 
 
+def test_a_file_that_another_makes_meanwhile_is_no_strangers(tmp_path: Path, mocker: MockerFixture) -> None:
+    """Two processes begin with a new file at once: what the one reads while the other makes it is not another program's."""
+    first, other = (open_ledger(f"sqlite:///{tmp_path}/ledger.db") for _ in range(2))
+    read: list[str] = []
+
+    class Slow(sqlite3.Connection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            read.append(sql)
+            if len(read) == 2:  # between its first look at the file and its second
+                other.quarantined(NOW)
+            return super().execute(sql, *arguments)
+
+    mocker.patch("sqlite3.connect", partial(sqlite3.connect, factory=Slow))
+    assert first.quarantined(NOW) == []
+    first.close()
+    other.close()
+
+
+@pytest.mark.parametrize(("refusals", "is_made"), [(3, True), (10_000, False)])
+def test_who_makes_a_file_beside_another_waits_for_it(
+    tmp_path: Path, mocker: MockerFixture, refusals: int, is_made: bool
+) -> None:
+    """SQLite does not, of two that go over to the write-ahead log at once: it refuses one of them on the spot."""
+    mocker.patch("handler.ledger.sqlite.BUSY_SECONDS", 0.1)
+    left = [refusals]
+
+    class Refused(sqlite3.Connection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            if "journal_mode = WAL" in sql and left[0]:
+                left[0] -= 1
+                raise sqlite3.OperationalError("database is locked")
+            return super().execute(sql, *arguments)
+
+    mocker.patch("sqlite3.connect", partial(sqlite3.connect, factory=Refused))
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    if is_made:
+        assert ledger.quarantined(NOW) == []
+    else:
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            ledger.quarantined(NOW)
+    ledger.close()
+
+
+def test_what_ends_while_it_is_listed_is_not_open(redis_server: RedisServer, mocker: MockerFixture) -> None:
+    """Redis gives the names first, and then what they are: who follows up must not move on what another has just settled."""
+    ledger = RedisLedger(redis_server.url())
+    operation = an_operation("op-1")
+    assert ledger.arm(operation, 0)
+    read = ledger._operations
+
+    def late(*names: Any) -> Any:
+        assert ledger.settle(operation.moved(State.NOT_SENT, NOW + 1), State.SENDING)
+        return read(*names)
+
+    mocker.patch.object(ledger, "_operations", late)
+    assert ledger.open_operations() == []
+    ledger.close()
+
+
 def _spoil(url: str, *names: str) -> None:
     if url.startswith("redis"):
         import redis
@@ -330,6 +391,28 @@ def test_what_cannot_be_read_does_not_stand_in_the_way(url: str) -> None:
     assert ledger.expire(NOW + 1000, 10) == 2
     assert ledger.operations(unreadable=unreadable) == []
     assert unreadable == ["op-1", "op-1"]
+    assert set(ledger.history(CLUSTER, NOW + 1000, quarantine_within=1).targets) == {"a/b/1"}
+    ledger.close()
+
+
+def test_an_operation_that_a_person_took_out_is_as_if_it_had_not_been(url: str) -> None:
+    """As the alarm about one that cannot be read proposes: its processes and its incident are free, and nothing stumbles over its traces."""
+    ledger = open_ledger(url)
+    assert ledger.arm(an_operation("op-1"), 0)
+    if url.startswith("redis"):
+        import redis
+
+        with redis.Redis.from_url(url) as client:
+            for half in ("bodies", "pasts"):
+                client.hdel("{steward}:" + half, "op-1")
+    else:
+        with sqlite3.connect(url.removeprefix("sqlite:///")) as db:
+            db.execute("DELETE FROM operations WHERE id = 'op-1'")
+        db.close()
+    history = ledger.history(CLUSTER, NOW, quarantine_within=1)
+    assert dict(history.targets) == {}
+    assert ledger.open_operations() == []
+    assert ledger.arm(an_operation("op-2"), history.version)
     ledger.close()
 
 

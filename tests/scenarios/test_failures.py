@@ -39,7 +39,7 @@ from harness.cloud.faults import Fault, Kind
 from harness.emulator import function_url_event, restamp, timer_event
 from harness.fixtures import MakeWorld, sample
 from harness.needs import restarting
-from harness.world import World
+from harness.world import World, events_of
 from tests.operations import an_operation
 
 ROOT = Path(__file__).parents[2]
@@ -645,6 +645,25 @@ def test_a_redelivery_puts_in_doubt_what_no_worker_is_at_any_more(make_world: Ma
     assert world.requests() == 0
 
 
+def test_a_lost_operation_that_cannot_be_read_is_still_in_progress(world: World) -> None:
+    """Nothing can be said of it but that; the alert beside it in the payload is served."""
+    event = restamp(sample(DOWN), world.clock.now())
+    (alert,) = events_of(event)
+    (rule, *_) = [rule for rule in world.function.config.rules if rule.matches(alert.view())]
+    intent = rule.intent(alert, alert.view())
+    asked = Request(intent.cluster, intent.manner, intent.scope).digest()
+    incidents = {f"{rule.name}|alertmanager:{alert.id}": asked}
+    ledger = world.function.ledger
+    assert ledger.arm(an_operation("op-lost", now=world.clock.now(), incidents=incidents, targets=("a/b/c",)), 0)
+    ledger._connection.execute("UPDATE operations SET body = '{'")  # type: ignore[attr-defined]
+    kill(world, "172.16.0.6")
+    beside = json.loads(json.dumps(event["alerts"][0]).replace("172.16.0.5", "172.16.0.6"))
+    world.clock.sleep(61)
+    world.deliver({**event, "alerts": [*event["alerts"], {**beside, "fingerprint": "another"}]}, fresh=False)
+    assert [line["code"] for line in world.outcomes()] == ["once.sending", "verified"]
+    assert alarms(world) == []
+
+
 def test_a_worker_that_was_lost_is_told_of_once(world: World) -> None:
     """As soon as it is known, by one of two follow-ups at the same time; and what is then found to have worked is no matter for a person."""
     now, ledger = world.clock.now(), world.function.ledger
@@ -755,6 +774,27 @@ def test_an_operation_that_cannot_be_read_stops_no_other(world: World) -> None:
     assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
     (alarm,) = [line for line in world.lines if line["event"] == "steward.alarm"]
     assert (alarm["code"], alarm["about"]) == ("operation.unreadable", "op-broken")
+
+
+def test_a_fault_in_one_operation_stops_no_other(world: World, mocker: MockerFixture) -> None:
+    """The follow-up says it, by one alarm however many rounds there are, and goes on with the others, and with what comes after them."""
+    now, ledger = world.clock.now(), world.function.ledger
+    assert ledger.arm(an_operation("op-odd", now=now, targets=("YARN/nodemanager/172.16.0.5",)), 0)
+    kill(world)
+    world.deliver(sample(DOWN), time_limit_ms=2100)
+
+    def breaks(operation: Operation, *others: Any) -> Any:
+        if operation.id == "op-odd":
+            raise RuntimeError("this cannot be")
+        return conclude(operation, *others)
+
+    mocker.patch("handler.follow_up.conclude", breaks)
+    for _ in range(5):
+        world.clock.sleep(61)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
+    faults = [line["about"] for line in world.lines if line["event"] == "steward.alarm" and line["code"] == "fault"]
+    assert faults == ["op-odd"]
 
 
 def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:

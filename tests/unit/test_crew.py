@@ -6,6 +6,7 @@ import multiprocessing
 import threading
 
 import pytest
+from pytest_mock import MockerFixture
 
 from handler import crew
 from handler.crew import SIDE_BY_SIDE, begin, side_by_side
@@ -57,6 +58,13 @@ def test_a_thread_is_used_again_and_one_that_hangs_is_left_behind() -> None:
     assert not hangs.acquire(timeout=0)
     end.set()
     assert hangs.acquire(timeout=10)
+
+
+def test_without_another_thread_this_one_does_it_all(mocker: MockerFixture) -> None:
+    """The machine may give no more of them: what began goes on, and nobody is told that it failed."""
+    mocker.patch.object(crew, "_idle", [crew._Member()])
+    mocker.patch.object(crew, "_Member", side_effect=RuntimeError("can't start new thread"))
+    assert side_by_side(lambda item: -item, range(5)) == [0, -1, -2, -3, -4]
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")

@@ -41,7 +41,6 @@ def test_the_documented_function_url() -> None:
         method="POST",
         path="/",
         headers=call.headers,
-        query={"a": "1", "b": "2"},
         body=b'{"test":"hello world"}',
         remote="111.206.96.145",
     )
@@ -121,21 +120,6 @@ def test_header_names_are_lower_case(headers: object, expected: dict[str, str]) 
 def test_a_long_header_is_cut() -> None:
     """8 KB are enough for any credential."""
     assert len(http(headers={"a": "x" * 100_000}).headers["a"]) == 8192
-
-
-@pytest.mark.parametrize(
-    ("change", "query"),
-    [
-        ({"queryString": {"a": "1"}}, {"a": "1"}),
-        ({"queryString": {}, "queryStringParameters": {"a": "1"}}, {"a": "1"}),
-        ({"queryString": None, "queryStringParameters": {"a": ["1", "2"]}}, {"a": "1"}),
-        ({"queryString": {"a": []}}, {"a": ""}),
-        ({"queryString": "a=1"}, {}),
-    ],
-)
-def test_queries(change: dict[str, Any], query: dict[str, str]) -> None:
-    """Under either of the two names."""
-    assert http(**change).query == query
 
 
 @pytest.mark.parametrize(
@@ -235,7 +219,7 @@ def test_any_http_envelope_is_opened(raw: dict[str, Any]) -> None:
     """Whatever types stand where; the payload is a value or InvalidInput."""
     call = open_envelope({"httpMethod": "POST", **raw})
     assert isinstance(call, HttpCall)
-    assert all(isinstance(value, str) for value in (*call.headers, *call.headers.values(), *call.query.values()))
+    assert all(isinstance(value, str) for value in (*call.headers, *call.headers.values()))
     assert isinstance(call.body, bytes)
     with suppress(InvalidInput):
         call.payload()

@@ -32,7 +32,6 @@ def an_intent(**fields: Any) -> Intent:
         "manner": RESTART,
         "scope": OpScope.of_component("HDFS", "DataNode", ["172.16.0.5"]),
         "rule": "r",
-        "event_id": "e",
         "is_order": False,
         "occurred_at": NOW - 10,
     }

@@ -32,7 +32,6 @@ def an_intent(**fields: Any) -> Intent:
         "manner": RESTART,
         "scope": OpScope.of_component("HDFS", "DataNode", IPS[:1]),
         "rule": "r",
-        "event_id": "e",
         "is_order": False,
     }
     return Intent(**{**values, **fields})
