@@ -64,26 +64,32 @@ def begin(job: Callable[[], None]) -> threading.Lock:
 def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """``work`` on every item at once, at most SIDE_BY_SIDE; the results in the items' order. The first exception is raised.
 
-    This thread works too: one item needs no other.
+    The last item is worked on here, and others only where there are more than threads: what this thread does is always the same.
     """
     if len(items) <= 1:
         return [work(item) for item in items]
     results: list[R | None] = [None] * len(items)
     errors: list[BaseException | None] = [None] * len(items)
-    places = iter(range(len(items)))
+    *places, last = range(len(items))
+    left = iter(places)
+
+    def one(place: int) -> None:
+        try:
+            results[place] = work(items[place])
+        except BaseException as error:
+            errors[place] = error
 
     def some() -> None:
-        for place in places:  # taking one is one step, whoever takes it
-            try:
-                results[place] = work(items[place])
-            except BaseException as error:
-                errors[place] = error
+        for place in left:  # taking one is one step, whoever takes it
+            one(place)
 
     others: list[threading.Lock] = []
     with suppress(RuntimeError):  # fewer threads take longer
-        while len(others) < min(SIDE_BY_SIDE, len(items)) - 1:
+        while len(others) < min(SIDE_BY_SIDE - 1, len(places)):
             others.append(begin(some))
-    some()
+    one(last)
+    if len(others) < len(places):
+        some()
     for done in others:
         done.acquire()
     for error in errors:

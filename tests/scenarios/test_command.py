@@ -118,7 +118,9 @@ def test_a_storm_is_told_in_a_few_lines(tmp_path: Path) -> None:
     )
     assert "  outcome and 995 more\n" in held.stdout
     text = (ROOT / "steward.yml").read_text(encoding="utf-8")
-    (tmp_path / "steward.yml").write_text(text.replace("intents: 100,", "intents: 2000,"), encoding="utf-8")
+    (tmp_path / "steward.yml").write_text(
+        text.replace("intents: 100,", "intents: 2000,").replace("wait_seconds: 30", "wait_seconds: 0"), encoding="utf-8"
+    )
     let = steward("run", storm, "--json", cwd=tmp_path, STEWARD_LEDGER="sqlite:///other.db")
     told = json.loads(let.stdout)
     assert len(told["requests"]) == 1

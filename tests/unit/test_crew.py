@@ -26,6 +26,14 @@ def test_items_are_worked_on_at_the_same_time() -> None:
     assert threading.current_thread() in threads
 
 
+@pytest.mark.parametrize("count", [2, SIDE_BY_SIDE])
+def test_this_thread_works_on_the_last_item_alone(count: int) -> None:
+    """Whichever thread is faster: an exploration of orders relies on what a thread does being the same each time."""
+    for _ in range(20):
+        threads = side_by_side(lambda _: threading.current_thread(), range(count))
+        assert [place for place, thread in enumerate(threads) if thread is threading.current_thread()] == [count - 1]
+
+
 def test_a_failure_is_raised_once_all_have_ended() -> None:
     """The first in the items' order; the others are done all the same."""
     done: list[int] = []
