@@ -42,7 +42,9 @@ class Worker:
         self._has_stopped.acquire()
 
     def go(self, lives: bool = True) -> None:
-        """Take the step that it waits before, and go to the next; or die before it."""
+        """Take the step that it waits before, and go to the next; or die before it. Raises RuntimeError where it has none any more."""
+        if self.is_over:
+            raise RuntimeError(f"{self.name} has ended: the same order of steps does not lead to the same place")
         self.is_dead = not lives
         self._may_go.release()
         self._has_stopped.acquire()
