@@ -64,14 +64,15 @@ def begin(job: Callable[[], None]) -> threading.Lock:
 def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """``work`` on every item at once, at most SIDE_BY_SIDE; the results in the items' order. The first exception is raised.
 
-    The last item is worked on here, and others only where there are more than threads: what this thread does is always the same.
+    They are begun in their order. Here the last of the first SIDE_BY_SIDE is worked on, and others only where there are more than
+    threads: what this thread does with a few is always the same.
     """
     if len(items) <= 1:
         return [work(item) for item in items]
     results: list[R | None] = [None] * len(items)
     errors: list[BaseException | None] = [None] * len(items)
-    *places, last = range(len(items))
-    left = iter(places)
+    here = min(SIDE_BY_SIDE, len(items)) - 1
+    places = iter([*range(here), *range(here + 1, len(items))])
 
     def one(place: int) -> None:
         try:
@@ -80,15 +81,15 @@ def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
             errors[place] = error
 
     def some() -> None:
-        for place in left:  # taking one is one step, whoever takes it
+        for place in places:  # taking one is one step, whoever takes it
             one(place)
 
     others: list[threading.Lock] = []
     with suppress(RuntimeError):  # fewer threads take longer
-        while len(others) < min(SIDE_BY_SIDE - 1, len(places)):
+        while len(others) < here:
             others.append(begin(some))
-    one(last)
-    if len(others) < len(places):
+    one(here)
+    if len(others) < len(items) - 1:
         some()
     for done in others:
         done.acquire()
