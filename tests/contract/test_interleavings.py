@@ -227,7 +227,9 @@ def test_whoever_dies_wherever(events: list[Event], crashes: int, exploring: Cal
     assert explored.with_dead > 50
 
 
-@pytest.mark.parametrize("fault", ["throttled", "busy", "lost before", "lost after"])
+@pytest.mark.parametrize(
+    "fault", ["throttled", "lost after", pytest.param("busy", marks=LONG), pytest.param("lost before", marks=LONG)]
+)
 def test_a_request_that_fails(fault: str, exploring: Callable[..., Explored]) -> None:
     """What certainly was not carried out may be sent again, by whoever comes; what may have been, by nobody."""
     assert exploring(*OTHERS[1:], faults=(fault,), crashes=1).with_dead > 20
