@@ -157,9 +157,13 @@ class TimedLedger:
 
 @dataclass(frozen=True)
 class Served:
-    """Medians of one payload's milliseconds: from the handler to its return, and what of it was the ledger; requests for each payload."""
+    """Milliseconds of one payload, from the handler to its return, and what of it was the ledger; requests for each payload.
+
+    Medians, and the fastest tenth: on a machine that others use too, what the work takes when nobody else is at it.
+    """
 
     whole: float
+    fastest: float
     ledger: float
     requests: int
 
@@ -192,8 +196,9 @@ def served(alerts: int, runs: int) -> Served:
         whole.append((time.perf_counter() - start) * 1000)
         in_ledger.append(ledger.seconds * 1000)
         requests.append(gateway.requests - sent)
-    median = statistics.median
-    return Served(median(whole[WARMING:]), median(in_ledger[WARMING:]), max(requests))
+    measured = whole[WARMING:]
+    fastest = statistics.quantiles(measured, n=10)[0]
+    return Served(statistics.median(measured), fastest, statistics.median(in_ledger[WARMING:]), max(requests))
 
 
 def arm_and_settle(url: str, runs: int) -> float:
@@ -231,9 +236,11 @@ def main() -> None:
     figures: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "one alert, handler to gateway and back, ms": round(one.whole, 2),
+        "  in the fastest tenth, ms": round(one.fastest, 2),
         "  of which the ledger, ms": round(one.ledger, 2),
         "  requests": one.requests,
         "1,000 alerts on one cluster, ms": round(thousand.whole, 1),
+        "  of them the fastest tenth, ms": round(thousand.fastest, 1),
         "  of these the ledger, ms": round(thousand.ledger, 1),
         "  requests for them": thousand.requests,
     }

@@ -65,7 +65,9 @@ FAULTS: Final = (
 ACTION: Final = "StartStopServiceOrMonitor"
 #: Processes that share nothing but what each would import first, and so are there at once.
 PROCESSES: Final = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["harness.storm", "tencentcloud.common.common_client", "redis"])
+PROCESSES.set_forkserver_preload(
+    ["harness.needs", "harness.cloud.server", "handler.entrypoint", "tencentcloud.common.common_client", "redis"]
+)
 
 
 class HastyClock(SystemClock):
