@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from handler import faults, guards
+from handler import guards, own_faults
 from handler.alarms import Alarm
 from handler.cases import hold, of_processes
 from handler.doubt import SENDING_SECONDS, alarm_of, of_lost_worker
@@ -88,7 +88,7 @@ class ClusterRun:
             self._ledger_unavailable(error)
         except Exception as error:
             # What was sent, here or elsewhere, is what it is: only what has no outcome yet is the fault's.
-            hold(self.cases, faults.outcome_of(error, self.log))
+            hold(self.cases, own_faults.outcome_of(error, self.log))
         return self.alarms
 
     def _enter(self, cases: list[Case], *, is_counted: bool = False) -> list[Case]:

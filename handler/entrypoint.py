@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from handler import faults
+from handler import own_faults
 from handler.alarms import Alarm, Alarms, alarms_of
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi
@@ -341,7 +341,7 @@ class Invocation:
         return served
 
     def _fault(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
-        outcome = faults.outcome_of(error, self._log)
+        outcome = own_faults.outcome_of(error, self._log)
         now = self._function.clock.now()
         return Served([Record(now, event.id, event.source, event.name, event.cluster, outcome) for event in events])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from handler import faults
+from handler import own_faults
 from handler.alarms import Alarm
 from handler.crew import side_by_side
 from handler.doubt import SENDING_SECONDS, alarm_of, of_lost_worker
@@ -109,7 +109,7 @@ class FollowUp:
                 self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
                 states.append(operation.state)
             except Exception as error:  # this one's, be it ours or its record's; the others are finished all the same
-                fault = faults.outcome_of(error, self.log)
+                fault = own_faults.outcome_of(error, self.log)
                 alarms.append(Alarm(fault.code, cluster_id, operation.id, fault.reason))
                 states.append(operation.state)
         return states, alarms

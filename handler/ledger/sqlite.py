@@ -549,7 +549,7 @@ class SqliteLedger:
         known = self._connection
         is_memory = self._path == ":memory:"
         if known is not None:
-            if is_memory or _identity(self._path) == self._file:
+            if is_memory or (self._file is not None and _identity(self._path) == self._file):
                 return known
             self.close()  # it was deleted or replaced: whoever opens it now does not see what is written there
         if not is_memory:
@@ -657,7 +657,10 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 def _past(row: Sequence[Any], digest: str = "", parts_since: float = 0.0) -> Past:
     operation, op_type, state, at, settled_at, code, request_id = row
-    return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id, parts_since)
+    try:
+        return Past(operation, OpType(op_type), State(state), at, settled_at, digest, code, request_id, parts_since)
+    except ValueError:
+        raise LedgerUnavailable("the sqlite ledger holds an operation that cannot be read") from None
 
 
 def _operation(row: Sequence[Any]) -> Operation:

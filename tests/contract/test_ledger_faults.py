@@ -372,6 +372,19 @@ def _spoil(url: str, *names: str) -> None:
     db.close()
 
 
+def test_a_state_that_is_none_is_no_past(tmp_path: Path) -> None:
+    """Nothing is decided upon it: the ledger cannot be used for that cluster, which is no fault of the function's."""
+    path = tmp_path / "ledger.db"
+    ledger = open_ledger(f"sqlite:///{path}")
+    assert ledger.arm(an_operation("op-1"), 0)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE operations SET state = 'WHAT'")
+    db.close()
+    with pytest.raises(LedgerUnavailable, match="cannot be read"):
+        ledger.history(CLUSTER, NOW, quarantine_within=1)
+    ledger.close()
+
+
 def test_what_cannot_be_read_does_not_stand_in_the_way(url: str) -> None:
     """The others are listed, and forgotten when their time has come, it with them; its name is told to whoever asks."""
     ledger = open_ledger(url)
