@@ -187,7 +187,7 @@ LISTED = (
     Mutation(
         "SQLite forgets what is open",
         SQLITE,
-        'f"DELETE FROM operations WHERE settled_at < ? AND state NOT IN ({_OPEN})",  # noqa: S608 - constants',
+        'f"DELETE FROM operations WHERE settled_at < ? AND state NOT IN ({OPEN_STATES})",  # noqa: S608 - constants',
         '"DELETE FROM operations WHERE settled_at < ?",',
         LEDGER[:1],
     ),
@@ -208,11 +208,17 @@ LISTED = (
     Mutation(
         "SQLite follows up the newest first",
         SQLITE,
-        "WHERE state IN ({_OPEN}) ORDER BY armed_at, id",
-        "WHERE state IN ({_OPEN}) ORDER BY id",
+        "WHERE state IN ({OPEN_STATES}) ORDER BY armed_at, id",
+        "WHERE state IN ({OPEN_STATES}) ORDER BY id",
         GUARDED_BY[1:2],
     ),
-    Mutation("SQLite's file goes along with a fork", SQLITE, "    before=_before_fork,\n", "", LEDGER[:1]),
+    Mutation(
+        "SQLite's file goes along with a fork",
+        "handler/ledger/sqlite_file.py",
+        "    before=_before_fork,\n",
+        "",
+        LEDGER[:1],
+    ),
     Mutation(
         "an occurrence is served once, whatever was left of it",
         "handler/history.py",

@@ -1,71 +1,38 @@
 """The embedded ledger: one SQLite file, right for one host.
 
-Write-ahead log; what fences the cluster is written with ``synchronous=FULL``, what only counts or informs with NORMAL. Every change is one
-transaction that begins by taking the write lock, so that reading and comparing within it is comparing and setting.
+Every change is one transaction that begins by taking the write lock, so that reading and comparing within it is comparing and setting. How
+the file is opened, waited for and kept is ``handler/ledger/sqlite_file.py``'s.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
 
 from handler.errors import LedgerUnavailable
 from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State, Unsent
 from handler.ledger.rows import (
     CHANGING,
     LEAP_SECONDS,
-    SCHEMA_VERSION,
     all_readable,
     changing,
     operation_from,
     operation_to_text,
     record_from,
 )
+from handler.ledger.sqlite_file import OPEN_STATES, SqliteFile
 from handler.operations import OpType
 from handler.settings import temporary_folder
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from handler.configuration import Breaker
     from handler.outcomes import Record
 
-APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
-BUSY_SECONDS: Final = 2.0
-
-_OPEN, _UNTOUCHED = (", ".join(f"'{state.value}'" for state in sorted(states)) for states in (OPEN, UNTOUCHED))
-_SCHEMA: Final = f"""
-CREATE TABLE clusters (cluster TEXT PRIMARY KEY, version INTEGER NOT NULL DEFAULT 0, opened_at REAL) WITHOUT ROWID;
-CREATE TABLE operations (
-    id TEXT PRIMARY KEY, cluster TEXT NOT NULL, op_type TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL,
-    armed_at REAL NOT NULL, settled_at REAL NOT NULL, code TEXT NOT NULL, request_id TEXT NOT NULL, observed TEXT NOT NULL,
-    attempts INTEGER NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX operations_by_cluster ON operations (cluster, armed_at);
-CREATE INDEX operations_open ON operations (cluster, armed_at) WHERE state IN ({_OPEN});
-CREATE TABLE incidents (
-    cluster TEXT, incident TEXT, operation TEXT NOT NULL, digest TEXT NOT NULL, parts_since REAL NOT NULL, PRIMARY KEY (cluster, incident)
-) WITHOUT ROWID;
-CREATE TABLE targets (cluster TEXT, target TEXT, operation TEXT NOT NULL, touched_by TEXT NOT NULL, PRIMARY KEY (cluster, target)) WITHOUT ROWID;
-CREATE TABLE ended (cluster TEXT, origin TEXT, at REAL NOT NULL, PRIMARY KEY (cluster, origin)) WITHOUT ROWID;
-CREATE TABLE intents (cluster TEXT, incident TEXT, at REAL NOT NULL, PRIMARY KEY (cluster, incident)) WITHOUT ROWID;
-CREATE INDEX intents_by_time ON intents (cluster, at);
-CREATE TABLE restarts (cluster TEXT, target TEXT, at REAL, PRIMARY KEY (cluster, target, at)) WITHOUT ROWID;
-CREATE TABLE quarantine (cluster TEXT, target TEXT, until REAL NOT NULL, released_at REAL NOT NULL DEFAULT 0, PRIMARY KEY (cluster, target)) WITHOUT ROWID;
-CREATE TABLE claims (key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE buckets (key TEXT PRIMARY KEY, tokens REAL NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE records (number INTEGER PRIMARY KEY, at REAL NOT NULL, cluster TEXT NOT NULL, event TEXT NOT NULL, body TEXT NOT NULL);
-CREATE INDEX records_by_time ON records (at);
-CREATE INDEX records_by_event ON records (event);
-CREATE TABLE unsent (id TEXT PRIMARY KEY, at REAL NOT NULL, until REAL NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;
-"""
-#: Finds nothing, and has what is read after it be of one moment.
-_SNAPSHOT: Final = "SELECT version FROM clusters WHERE cluster = ''"
+_UNTOUCHED: Final = ", ".join(f"'{state.value}'" for state in sorted(UNTOUCHED))
 _PAST: Final = "o.id, o.op_type, o.state, o.armed_at, o.settled_at, o.code, o.request_id"
 _OPERATION: Final = ", ".join(("body", *CHANGING))
 _SETTLE: Final = f"UPDATE operations SET {' = ?, '.join(CHANGING)} = ? WHERE id = ? AND owner = ? AND state = ?"  # noqa: S608 - constants
@@ -76,20 +43,14 @@ class SqliteLedger:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        _ledgers.add(self)
-        #: Which file the connection is to.
-        self._file: tuple[int, int] | None = None
-        #: What ``synchronous`` is set to; None where it is not known.
-        self._is_durable: bool | None = None
+        self._file = SqliteFile(path)
 
     # -- incidents
 
     def enter(
         self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker, *, is_counted: bool = False
     ) -> Entry:
-        with self._reading() as db:
+        with self._file.reading() as db:
             known = self._known(db, cluster, incidents)
             ended = self._ended(db, cluster, incidents)
             asking = [
@@ -101,7 +62,7 @@ class SqliteLedger:
                 count = self._count(db, cluster, now, breaker.window)
                 opened_at = self._opened_at(db, cluster)
                 return Entry(known, ended, count, opened_at is not None)
-        with self._writing(durable=False) as db:
+        with self._file.writing(durable=False) as db:
             db.execute("DELETE FROM intents WHERE cluster = ? AND at <= ?", (cluster, now - breaker.window))
             db.execute("DELETE FROM intents WHERE cluster = ? AND at > ?", (cluster, now + LEAP_SECONDS))
             db.executemany("INSERT OR IGNORE INTO intents VALUES (?, ?, ?)", [(cluster, key, now) for key in asking])
@@ -157,7 +118,7 @@ class SqliteLedger:
         return row[0] if row else None
 
     def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
-        with self._writing(durable=False) as db:
+        with self._file.writing(durable=False) as db:
             db.executemany(
                 "INSERT INTO ended VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
                 [(cluster, origin, now) for origin in origins],
@@ -166,7 +127,7 @@ class SqliteLedger:
     # -- history, arm, settle
 
     def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:
-        with self._reading() as db:
+        with self._file.reading() as db:
             version = self._version(db, cluster)
             (recent,) = db.execute(
                 "SELECT COUNT(*) FROM operations WHERE cluster = ? AND armed_at > ? AND state NOT IN "  # noqa: S608 - constants
@@ -213,7 +174,7 @@ class SqliteLedger:
 
     def arm(self, operation: Operation, version: int) -> bool:
         cluster = operation.cluster
-        with self._writing() as db:
+        with self._file.writing() as db:
             if self._version(db, cluster) != version:
                 return False
             known = self._known(db, cluster, operation.incidents)
@@ -272,7 +233,7 @@ class SqliteLedger:
         }
 
     def settle(self, operation: Operation, expected: State) -> bool:
-        with self._writing() as db:
+        with self._file.writing() as db:
             if not db.execute(_SETTLE, (*changing(operation), operation.id, operation.owner, expected.value)).rowcount:
                 return False
             if operation.state is not expected:
@@ -289,18 +250,20 @@ class SqliteLedger:
         return _operation(row) if row else None
 
     def get(self, operation: str) -> Operation | None:
-        with self._reading() as db:
+        with self._file.reading() as db:
             return self._get(db, operation)
 
     def open_operations(self, unreadable: list[str] | None = None) -> list[Operation]:
-        with self._reading() as db:
-            rows = db.execute(f"SELECT id, {_OPERATION} FROM operations WHERE state IN ({_OPEN}) ORDER BY armed_at, id")  # noqa: S608 - constants
+        with self._file.reading() as db:
+            rows = db.execute(
+                f"SELECT id, {_OPERATION} FROM operations WHERE state IN ({OPEN_STATES}) ORDER BY armed_at, id"  # noqa: S608 - constants
+            )
             return all_readable(((row[0], partial(_operation, row[1:])) for row in rows), unreadable)
 
     # -- quarantine
 
     def quarantine(self, cluster: str, target: str, now: float, until: float) -> bool:
-        with self._writing() as db:
+        with self._file.writing() as db:
             row = db.execute(
                 "SELECT until FROM quarantine WHERE cluster = ? AND target = ?", (cluster, target)
             ).fetchone()
@@ -313,7 +276,7 @@ class SqliteLedger:
             return True
 
     def release(self, target: str, now: float, cluster: str | None = None) -> list[str]:
-        with self._writing() as db:
+        with self._file.writing() as db:
             rows = db.execute(
                 "SELECT cluster FROM quarantine WHERE target = ? AND until > ? AND (? IS NULL OR cluster = ?) ORDER BY cluster",
                 (target, now, cluster, cluster),
@@ -327,7 +290,7 @@ class SqliteLedger:
             return [name for (name,) in rows]
 
     def quarantined(self, now: float) -> list[tuple[str, str, float]]:
-        with self._reading() as db:
+        with self._file.reading() as db:
             rows = db.execute(
                 "SELECT cluster, target, until FROM quarantine WHERE until > ? ORDER BY cluster, target", (now,)
             )
@@ -336,7 +299,7 @@ class SqliteLedger:
     # -- claims, alarms and buckets
 
     def claim(self, key: str, now: float, seconds: float) -> bool:
-        with self._writing(durable=False) as db:
+        with self._file.writing(durable=False) as db:
             row = db.execute("SELECT at FROM claims WHERE key = ?", (key,)).fetchone()
             if row and abs(now - row[0]) < seconds:
                 return False
@@ -344,7 +307,7 @@ class SqliteLedger:
             return True
 
     def keep_unsent(self, unsent: Sequence[Unsent], until: float, most: int) -> None:
-        with self._writing() as db:
+        with self._file.writing() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO unsent (id, at, text, until) VALUES (?, ?, ?, ?)",
                 [(*one, until) for one in unsent],
@@ -355,7 +318,7 @@ class SqliteLedger:
             )
 
     def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
-        with self._writing(durable=False) as db:
+        with self._file.writing(durable=False) as db:
             db.execute("DELETE FROM unsent WHERE at < ?", (since,))
             taken = db.execute(
                 "SELECT id, at, text FROM unsent WHERE until <= ? OR until > ? ORDER BY until, at, id LIMIT ?",
@@ -365,11 +328,11 @@ class SqliteLedger:
             return [Unsent(*row) for row in sorted(taken, key=lambda row: (row[1], row[0]))]
 
     def forget_unsent(self, ids: Iterable[str]) -> None:
-        with self._writing(durable=False) as db:
+        with self._file.writing(durable=False) as db:
             db.executemany("DELETE FROM unsent WHERE id = ?", [(one,) for one in ids])
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
-        with self._writing(durable=False) as db:
+        with self._file.writing(durable=False) as db:
             row = db.execute("SELECT tokens, at FROM buckets WHERE key = ?", (bucket,)).fetchone()
             tokens, at = row or (burst, now)
             if at > now + LEAP_SECONDS:
@@ -388,7 +351,7 @@ class SqliteLedger:
     def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
         if not records:
             return
-        with self._writing(durable=False) as db:
+        with self._file.writing(durable=False) as db:
             db.executemany(
                 "INSERT INTO records (at, cluster, event, body) VALUES (?, ?, ?, ?)",
                 [(one.at, one.cluster, one.event, line) for one, line in zip(records, lines, strict=True)],
@@ -397,7 +360,7 @@ class SqliteLedger:
     def records(
         self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
     ) -> list[Record]:
-        with self._reading() as db:
+        with self._file.reading() as db:
             # By its own condition each, since SQLite takes no index for one that may not be meant.
             asked = [(name, value) for name, value in (("event", event), ("cluster", cluster)) if value is not None]
             rows = db.execute(
@@ -418,7 +381,7 @@ class SqliteLedger:
         most: int = 1000,
         unreadable: list[str] | None = None,
     ) -> list[Operation]:
-        with self._reading() as db:
+        with self._file.reading() as db:
             rows = db.execute(
                 f"SELECT id, {_OPERATION} FROM operations WHERE armed_at >= ? AND (? IS NULL OR cluster = ?) "  # noqa: S608 - constants
                 "ORDER BY armed_at DESC, id LIMIT ?",
@@ -428,9 +391,9 @@ class SqliteLedger:
 
     def expire(self, now: float, keep: float) -> int:
         before = now - keep
-        with self._writing(durable=False) as db:
+        with self._file.writing(durable=False) as db:
             count = db.execute(
-                f"DELETE FROM operations WHERE settled_at < ? AND state NOT IN ({_OPEN})",  # noqa: S608 - constants
+                f"DELETE FROM operations WHERE settled_at < ? AND state NOT IN ({OPEN_STATES})",  # noqa: S608 - constants
                 (before,),
             ).rowcount
             if count:
@@ -447,7 +410,7 @@ class SqliteLedger:
     # -- the file
 
     def check(self) -> list[str]:
-        with self._reading() as db:
+        with self._file.reading() as db:
             (mode,) = db.execute("PRAGMA journal_mode").fetchone()
         warnings = []
         if self._path != ":memory:" and mode != "wal":
@@ -460,199 +423,7 @@ class SqliteLedger:
         return warnings
 
     def close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
-
-    def __del__(self) -> None:
-        self.close()
-
-    def before_fork(self) -> None:
-        """Wait for what is under way, and let go of the file.
-
-        SQLite notes in memory which locks the process has. A fork copies the notes and not the locks: both connections would be wrong about what
-        the other may do, and closing the one would take the other's locks.
-        """
-        self._lock.acquire()
-        if self._file is not None:
-            self.close()
-
-    def after_fork(self, *, is_child: bool) -> None:
-        if is_child and self._file is None:  # in memory: the child has a ledger of its own, and an empty one
-            self._connection = None
-        self._lock.release()
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """A snapshot."""
-        with self._guarded() as db:
-            db.execute("BEGIN")
-            self._patiently(db, _SNAPSHOT)
-            try:
-                yield db
-            finally:
-                if db.in_transaction:
-                    db.execute("COMMIT")
-
-    @contextmanager
-    def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """One transaction under the write lock; on the disk when it is left, if it is durable."""
-        with self._guarded() as db:
-            if durable is not self._is_durable:  # it cannot be changed within a transaction
-                db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-                self._is_durable = durable
-            self._patiently(db, "BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-
-    @staticmethod
-    def _patiently(db: sqlite3.Connection, statement: str) -> None:
-        """Run what takes a lock, while others have it up to BUSY_SECONDS long.
-
-        SQLite's own patience sleeps longer and longer, up to a tenth of a second, whoever lets go meanwhile: with eight workers a third of
-        their time was slept away.
-        """
-        import sqlite3
-        import time
-
-        until = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                db.execute(statement)
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > until:
-                    raise
-                import random
-
-                time.sleep(random.uniform(0.0002, 0.001))  # noqa: S311 - so that those who wait do not ask in step
-            else:
-                return
-
-    @contextmanager
-    def _guarded(self) -> Iterator[sqlite3.Connection]:
-        import sqlite3
-
-        with self._lock:
-            try:
-                yield self._open(sqlite3.connect)
-            except (sqlite3.Error, OSError) as error:  # the file's mode is set beside SQLite
-                self.close()
-                raise LedgerUnavailable(f"sqlite ledger {self._path}: {error}") from None
-
-    def _open(self, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
-        known = self._connection
-        is_memory = self._path == ":memory:"
-        if known is not None:
-            if is_memory or (self._file is not None and _identity(self._path) == self._file):
-                return known
-            self.close()  # it was deleted or replaced: whoever opens it now does not see what is written there
-        if not is_memory:
-            folder = os.path.dirname(os.path.abspath(self._path))
-            if not os.path.isdir(folder):
-                raise LedgerUnavailable(f"sqlite ledger {self._path}: there is no folder {folder}")
-            if os.path.isdir(self._path):
-                raise LedgerUnavailable(f"sqlite ledger {self._path}: is a folder; name a file")
-        db = connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            self._prepare(db)
-            db.execute("PRAGMA busy_timeout = 0")  # from here on the patience is ours
-        except BaseException:
-            db.close()
-            raise
-        self._connection, self._is_durable = db, None
-        self._file = None if is_memory else _identity(self._path)
-        return db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        # In this order: another may make the file between the two, its tables and its id in one transaction.
-        (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        (application,) = db.execute("PRAGMA application_id").fetchone()
-        if application != APPLICATION_ID:
-            if tables or application:
-                raise LedgerUnavailable(f"sqlite ledger {self._path}: is another program's database; name another file")
-            self._create(db)
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version != SCHEMA_VERSION:
-            raise LedgerUnavailable(
-                f"sqlite ledger {self._path}: has version {version}, this program reads {SCHEMA_VERSION}; name another file"
-            )
-
-    def _create(self, db: sqlite3.Connection) -> None:
-        if self._path != ":memory:":
-            os.chmod(self._path, 0o600)
-            _write_ahead(db)
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have made it while we waited for the lock.
-            if not db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
-                for statement in _SCHEMA.split(";"):
-                    if statement.strip():
-                        db.execute(statement)
-                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-
-
-_ledgers: WeakSet[SqliteLedger] = WeakSet()
-#: Those that wait for the fork that is under way; one fork has its turn after the other.
-_forking: list[SqliteLedger] = []
-_turn = threading.Lock()
-
-
-def _before_fork() -> None:
-    _turn.acquire()
-    for ledger in list(_ledgers):
-        ledger.before_fork()
-        _forking.append(ledger)
-
-
-def _after_fork(*, is_child: bool) -> None:
-    while _forking:
-        _forking.pop().after_fork(is_child=is_child)
-    _turn.release()
-
-
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=partial(_after_fork, is_child=False),
-    after_in_child=partial(_after_fork, is_child=True),
-)
-
-
-def _write_ahead(db: sqlite3.Connection) -> None:
-    """Go over to the write-ahead log. Of two that do so at once SQLite refuses one on the spot, whatever its time-out: here it waits."""
-    import sqlite3
-    import time
-
-    began = time.monotonic()
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() - began > BUSY_SECONDS:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """What tells a file from another of its name; None where there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        self._file.close()
 
 
 def _past(row: Sequence[Any], digest: str = "", parts_since: float = 0.0) -> Past:

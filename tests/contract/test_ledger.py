@@ -185,7 +185,7 @@ def test_no_step_reads_all_that_ever_was(tmp_path: Path) -> None:
     """Entering, weighing, arming, settling and following up must not grow slower with the years: each table is asked by an index."""
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
     enter(ledger, "other")
-    db = ledger._connection  # type: ignore[attr-defined]
+    db = ledger._file.connection  # type: ignore[attr-defined]
     said: list[str] = []
     db.set_trace_callback(said.append)
     operation = armed(ledger)

@@ -89,7 +89,7 @@ def test_a_missing_folder_and_a_full_disk_are_said(tmp_path: Path) -> None:
         open_ledger(f"sqlite:///{tmp_path}/missing/ledger.db").check()
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
     pages = ledger.history(CLUSTER, NOW, quarantine_within=1).version  # opens it
-    connection = ledger._connection  # type: ignore[attr-defined]
+    connection = ledger._file.connection  # type: ignore[attr-defined]
     connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0] + pages}")
     full = an_operation("op-1", targets=tuple(f"a/b/{number}" for number in range(5000)))
     with pytest.raises(LedgerUnavailable, match="full"):
@@ -118,7 +118,7 @@ def test_who_writes_waits_for_the_lock_for_a_while(
     tmp_path: Path, mocker: MockerFixture, seconds: float, is_armed: bool
 ) -> None:
     """One that lets go in time is waited for; one that does not makes the ledger one that cannot be used, and nothing is armed."""
-    mocker.patch("handler.ledger.sqlite.BUSY_SECONDS", 10.0 if is_armed else 0.1)
+    mocker.patch("handler.ledger.sqlite_file.BUSY_SECONDS", 10.0 if is_armed else 0.1)
     path = tmp_path / "ledger.db"
     ledger = open_ledger(f"sqlite:///{path}")
     assert ledger.history(CLUSTER, NOW, quarantine_within=1).version == 0
@@ -150,7 +150,7 @@ def test_somebody_elses_empty_file_and_a_read_only_one_are_said(tmp_path: Path, 
     mocker.stopall()
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
     seen = ledger.history(CLUSTER, NOW, quarantine_within=1).version
-    ledger._connection.execute("PRAGMA query_only = ON")  # type: ignore[attr-defined] # root may write to any file
+    ledger._file.connection.execute("PRAGMA query_only = ON")  # type: ignore[attr-defined] # root may write to any file
     with pytest.raises(LedgerUnavailable, match="readonly"):
         ledger.arm(an_operation("op-1"), seen)
     assert ledger.get("op-1") is None
@@ -323,7 +323,7 @@ def test_who_makes_a_file_beside_another_waits_for_it(
     tmp_path: Path, mocker: MockerFixture, refusals: int, is_made: bool
 ) -> None:
     """SQLite does not, of two that go over to the write-ahead log at once: it refuses one of them on the spot."""
-    mocker.patch("handler.ledger.sqlite.BUSY_SECONDS", 0.1)
+    mocker.patch("handler.ledger.sqlite_file.BUSY_SECONDS", 0.1)
     left = [refusals]
 
     class Refused(sqlite3.Connection):

@@ -655,7 +655,7 @@ def test_a_lost_operation_that_cannot_be_read_is_still_in_progress(world: World)
     incidents = {f"{rule.name}|alertmanager:{alert.id}": asked}
     ledger = world.function.ledger
     assert ledger.arm(an_operation("op-lost", now=world.clock.now(), incidents=incidents, targets=("a/b/c",)), 0)
-    ledger._connection.execute("UPDATE operations SET body = '{'")  # type: ignore[attr-defined]
+    ledger._file.connection.execute("UPDATE operations SET body = '{'")  # type: ignore[attr-defined]
     kill(world, "172.16.0.6")
     beside = json.loads(json.dumps(event["alerts"][0]).replace("172.16.0.5", "172.16.0.6"))
     world.clock.sleep(61)
@@ -765,7 +765,7 @@ def test_an_operation_that_cannot_be_read_stops_no_other(world: World) -> None:
     """The follow-up passes it over, and one alarm names it, however many rounds there are."""
     now, ledger = world.clock.now(), world.function.ledger
     assert ledger.arm(an_operation("op-broken", cluster="emr-gone0000", now=now), 0)
-    ledger._connection.execute("UPDATE operations SET body = '{'")  # type: ignore[attr-defined]
+    ledger._file.connection.execute("UPDATE operations SET body = '{'")  # type: ignore[attr-defined]
     kill(world)
     world.deliver(sample(DOWN), time_limit_ms=2100)
     for _ in range(30):
