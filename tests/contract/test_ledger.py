@@ -572,9 +572,10 @@ def test_a_fork_takes_no_connection_along(url: str) -> None:
             os._exit(0 if is_free else 3)
         except BaseException:
             os._exit(4)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    status = os.waitpid(child, 0)[1]
     done.set()
     thread.join()
+    assert os.waitstatus_to_exitcode(status) == 0
     armed(ledger, "after", targets=("a/b/2",))
     assert {one.id for one in ledger.open_operations()} == {"before", "in the child", "after"}
     ledger.close()
