@@ -44,7 +44,8 @@ class RedisServer:
         )
         for _ in range(200):
             try:
-                self._client().ping()
+                with self._client() as client:
+                    client.ping()
             except redis.exceptions.RedisError:
                 time.sleep(0.05)
             else:
@@ -65,20 +66,20 @@ class RedisServer:
     @contextmanager
     def configured(self, **settings: str) -> Iterator[None]:
         """Other settings for a while; underscores stand for hyphens."""
-        client = self._client()
         before: dict[str, str] = {}
-        for written, value in settings.items():
-            name = written.replace("_", "-")
-            before[name] = str(client.config_get(name)[name])
-            client.config_set(name, value)
-        try:
-            yield
-        finally:
-            for name, known in before.items():
-                client.config_set(name, known)
-            # Turning the append-only file on again writes it anew, and nothing is safe before that has ended.
-            while any(client.info("persistence")[f"aof_rewrite_{state}"] for state in ("in_progress", "scheduled")):
-                time.sleep(0.01)
+        with self._client() as client:
+            for written, value in settings.items():
+                name = written.replace("_", "-")
+                before[name] = str(client.config_get(name)[name])
+                client.config_set(name, value)
+            try:
+                yield
+            finally:
+                for name, known in before.items():
+                    client.config_set(name, known)
+                # Turning the append-only file on again writes it anew, and nothing is safe before that has ended.
+                while any(client.info("persistence")[f"aof_rewrite_{state}"] for state in ("in_progress", "scheduled")):
+                    time.sleep(0.01)
 
     def _client(self) -> redis.Redis:
         return redis.Redis(port=self.port, decode_responses=True, socket_timeout=2)
