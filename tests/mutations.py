@@ -33,7 +33,12 @@ COPIED = (
     *("pyproject.toml", "Makefile", "README.md", "LICENSE"),
 )
 #: The tests that speak of safeguards, the quick ones first.
-GUARDED_BY = ("tests/unit/test_guards.py", "tests/scenarios/test_failures.py", "tests/scenarios/test_events.py")
+GUARDED_BY = (
+    "tests/unit/test_guards.py",
+    "tests/scenarios/test_failures.py",
+    "tests/scenarios/test_events.py",
+    "tests/scenarios/test_parts.py",
+)
 LEDGER = ("tests/contract/test_ledger.py", "tests/scenarios/test_kill.py")
 GATEWAY = ("tests/contract/test_gateway.py", "tests/contract/test_gateway_faults.py")
 
