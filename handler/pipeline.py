@@ -19,6 +19,7 @@ from handler.errors import InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.intents import ORDER_LIMITS, Intent
 from handler.outcomes import Outcome, Record
+from handler.sources.request import unnamed
 from handler.templates import TemplateError
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Pipeline:
             request = event.request
             # A call without a name is known by what it asks. Soon after, it is the sender's retry; later, a new wish. The period alone
             # would let a retry through at its turn, and the cooldown alone would not replay what became of the first.
-            is_unnamed = event.id.startswith("digest:")
+            is_unnamed = event.id == unnamed(request)
             period = f"#{int(self.clock.now() // UNNAMED_SECONDS)}" if is_unnamed else ""
             intent = Intent(
                 cluster=request.instance_id,

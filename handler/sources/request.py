@@ -120,7 +120,7 @@ def read(payload: dict[str, Any], at: str, key: str = "") -> list[Event | Unread
 
 
 def event_of(raw: object, at: str, key: str = "") -> Event:
-    """The event of one call: its id is ``Id``, else ``key``, else ``digest:`` and the hash of what is asked.
+    """The event of one call: its id is ``Id``, else ``key``, else that of a call without a name.
 
     Raises InvalidInput, naming each field that is wrong, and for an unknown key the nearest right word.
     """
@@ -133,7 +133,7 @@ def event_of(raw: object, at: str, key: str = "") -> Event:
     request = Request(call["InstanceId"], _manner(call), _scope(call["OpScope"]))
     service, component, ip = _only_place(request.scope)
     return Event(
-        id=text.identity(call.get("Id") or key or f"digest:{request.digest()}"),
+        id=text.identity(call.get("Id") or key or unnamed(request)),
         source="request",
         name=request.op_type.value,
         cluster=request.instance_id,
@@ -143,6 +143,11 @@ def event_of(raw: object, at: str, key: str = "") -> Event:
         message=text.plain(call.get("Reason", ""), text.MOST_IN_MESSAGE),
         request=request,
     )
+
+
+def unnamed(request: Request) -> str:
+    """The id of a call without a name, which is known by what it asks."""
+    return f"digest:{request.digest()}"
 
 
 def _problems(call: Call) -> list[tuple[str, str]]:

@@ -298,6 +298,15 @@ def test_a_call_without_a_name_is_a_retry_soon_after_and_a_new_wish_later(
     assert world.requests() == requests
 
 
+def test_a_callers_own_name_is_a_name_however_it_begins(world: World) -> None:
+    """What is called `digest:…` by its caller comes under that name once, whenever it comes."""
+    call = {**unnamed(), "Id": "digest:of-our-own"}
+    world.deliver(call)
+    world.clock.sleep(700)
+    world.deliver(call)
+    assert world.requests() == 1
+
+
 def test_a_follow_up_among_others_loses_nothing(world: World) -> None:
     """Events that come beside it are served."""
     kill(world)
