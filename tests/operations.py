@@ -1,9 +1,13 @@
-"""Operations for tests, with everything that does not matter filled in."""
+"""Operations and records for tests, with everything that does not matter filled in."""
 
 from __future__ import annotations
 
 from handler.history import Operation, State
+from handler.ledger import Ledger
+from handler.logs import Log
 from handler.operations import OpType
+from handler.outcomes import Record
+from harness.clock import VirtualClock
 
 
 def an_operation(
@@ -36,3 +40,9 @@ def an_operation(
         rules=("rule",),
         is_order=is_order,
     )
+
+
+def written(ledger: Ledger, records: list[Record], *secrets: str) -> None:
+    """What became of events, as the log wrote it."""
+    log = Log(lambda text: None, VirtualClock(0), secrets=secrets)
+    ledger.record(records, log.outcomes(records))

@@ -111,9 +111,15 @@ class Ledger(Protocol):
         """
 
     def records(
-        self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
+        self,
+        *,
+        cluster: str | None = None,
+        since: float = 0.0,
+        event: str | None = None,
+        most: int = 1000,
+        unreadable: list[str] | None = None,
     ) -> list[Record]:
-        """Outcomes, the newest first, with all that their lines said as ``facts``."""
+        """Outcomes, the newest first, with all that their lines said as ``facts``; ``unreadable`` as in :meth:`open_operations`, with their numbers."""
 
     def operations(
         self,

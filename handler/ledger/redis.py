@@ -12,6 +12,7 @@ import os
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from weakref import WeakSet
 
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import Entry, History, Operation, Past, State, Unsent
@@ -58,10 +59,14 @@ class RedisLedger:
         if not parts.hostname:
             raise ConfigurationError("names no host", where="STEWARD_LEDGER", hint="redis://HOST:PORT/0")
         self._url = url
+        self._scripts: dict[str, Any] = {}
+        self.after_fork()
+        _ledgers.add(self)
+
+    def after_fork(self) -> None:
+        """A forked process connects anew, and waits for no thread that it does not have."""
         self._lock = threading.Lock()
         self._client: Any = None
-        self._scripts: dict[str, Any] = {}
-        self._pid = 0
 
     # -- incidents
 
@@ -206,13 +211,22 @@ class RedisLedger:
             self._run(scripts.RECORD, *(part for row in rows[start : start + PAGE] for part in row))
 
     def records(
-        self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
+        self,
+        *,
+        cluster: str | None = None,
+        since: float = 0.0,
+        event: str | None = None,
+        most: int = 1000,
+        unreadable: list[str] | None = None,
     ) -> list[Record]:
         found: list[Record] = []
-        for _, at, line in self._all_rows(since) if event is None else self._rows(scripts.RECORDS_OF, event):
-            record: Record = _readable(partial(record_from, float(at)), line)
-            is_asked_for = cluster in (None, record.cluster) and event in (None, record.event) and record.at >= since
-            found += [record] * is_asked_for
+        for name, at, line in self._all_rows(since) if event is None else self._rows(scripts.RECORDS_OF, event):
+            number = str(int(name[:16]))
+            found += (
+                record
+                for record in all_readable([(number, partial(record_from, float(at), line))], unreadable)
+                if cluster in (None, record.cluster) and event in (None, record.event) and record.at >= since
+            )
             if len(found) >= most:
                 break
         return found
@@ -320,7 +334,7 @@ class RedisLedger:
 
     def close(self) -> None:
         with self._lock:
-            if self._client is not None and self._pid == os.getpid():
+            if self._client is not None:
                 self._client.close()
             self._client = None
 
@@ -361,7 +375,7 @@ class RedisLedger:
 
     def _connected(self, redis: Any) -> Any:
         with self._lock:
-            if self._client is None or self._pid != os.getpid():
+            if self._client is None:
                 from redis.backoff import NoBackoff
                 from redis.retry import Retry
 
@@ -378,7 +392,7 @@ class RedisLedger:
                 except BaseException:
                     client.close()
                     raise
-                self._client, self._pid = client, os.getpid()
+                self._client = client
             return self._client
 
     def _check_version(self, client: Any) -> None:
@@ -388,6 +402,17 @@ class RedisLedger:
                 f"redis ledger {self._where}: has version {version or 'none'}, this program reads {SCHEMA_VERSION}; "
                 "name another database"
             )
+
+
+_ledgers: WeakSet[RedisLedger] = WeakSet()
+
+
+def _after_fork() -> None:
+    for ledger in list(_ledgers):
+        ledger.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _pairs(flat: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from handler.errors import LedgerUnavailable
 from handler.history import Operation, State
@@ -14,6 +14,8 @@ from handler.outcomes import Outcome, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+T = TypeVar("T")
 
 #: How both stores lay out what they keep. A ledger of another version is refused: what it says was sent must not be overlooked.
 SCHEMA_VERSION: Final = 4
@@ -48,8 +50,8 @@ def operation_from(text: str, changed: Sequence[Any]) -> Operation:
     return Operation(**values)
 
 
-def all_readable(named: Iterable[tuple[str, Callable[[], Operation]]], unreadable: list[str] | None) -> list[Operation]:
-    """The operations of these ids. Those whose reading raises LedgerUnavailable are noted in ``unreadable``; without it, the first one raises."""
+def all_readable(named: Iterable[tuple[str, Callable[[], T]]], unreadable: list[str] | None) -> list[T]:
+    """What has these ids. Those whose reading raises LedgerUnavailable are noted in ``unreadable``; without it, the first one raises."""
     found = []
     for name, read in named:
         try:
@@ -62,18 +64,21 @@ def all_readable(named: Iterable[tuple[str, Callable[[], Operation]]], unreadabl
 
 
 def record_from(at: float, line: str) -> Record:
-    """The record of ``at`` whose canonical line this is. Raises KeyError, TypeError, ValueError for anything else."""
-    row = json.loads(line)
-    for key in ("time", "level", "event"):
-        del row[key]
-    said = {key: row.pop(key, "") for key in _SAID}
-    return Record(
-        at=at,
-        event=said["event_id"],
-        source=said["source"],
-        name=said["name"],
-        cluster=said["cluster"],
-        outcome=Outcome(said["outcome"], said["code"], said["reason"], row),
-        rules=tuple(filter(None, said["rules"].split(","))),
-        operations=tuple(filter(None, said["operations"].split(","))),
-    )
+    """The record of ``at`` whose canonical line this is. Raises LedgerUnavailable for anything else."""
+    try:
+        row = json.loads(line)
+        for key in ("time", "level", "event"):
+            del row[key]
+        said = {key: row.pop(key, "") for key in _SAID}
+        return Record(
+            at=at,
+            event=said["event_id"],
+            source=said["source"],
+            name=said["name"],
+            cluster=said["cluster"],
+            outcome=Outcome(said["outcome"], said["code"], said["reason"], row),
+            rules=tuple(filter(None, said["rules"].split(","))),
+            operations=tuple(filter(None, said["operations"].split(","))),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise LedgerUnavailable("the ledger holds a record that cannot be read") from None

@@ -358,20 +358,25 @@ class SqliteLedger:
             )
 
     def records(
-        self, *, cluster: str | None = None, since: float = 0.0, event: str | None = None, most: int = 1000
+        self,
+        *,
+        cluster: str | None = None,
+        since: float = 0.0,
+        event: str | None = None,
+        most: int = 1000,
+        unreadable: list[str] | None = None,
     ) -> list[Record]:
         with self._file.reading() as db:
             # By its own condition each, since SQLite takes no index for one that may not be meant.
             asked = [(name, value) for name, value in (("event", event), ("cluster", cluster)) if value is not None]
             rows = db.execute(
-                f"SELECT at, body FROM records WHERE at >= ?{''.join(f' AND {name} = ?' for name, _ in asked)} "  # noqa: S608 - names of columns
+                f"SELECT number, at, body FROM records WHERE at >= ?{''.join(f' AND {name} = ?' for name, _ in asked)} "  # noqa: S608 - names of columns
                 "ORDER BY number DESC LIMIT ?",
                 (since, *(value for _, value in asked), most),
             )
-            try:
-                return [record_from(at, body) for at, body in rows]
-            except (KeyError, TypeError, ValueError):
-                raise LedgerUnavailable(f"{self._path} holds a record that cannot be read") from None
+            return all_readable(
+                ((str(number), partial(record_from, at, body)) for number, at, body in rows), unreadable
+            )
 
     def operations(
         self,

@@ -6,12 +6,12 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from handler.configuration_file import duration
-from handler.errors import InvalidInput
+from handler.errors import InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.operations import Target
 from handler.rules import is_address
@@ -25,8 +25,11 @@ from harness.world import received_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rich.console import Console
+
     from handler.events import Event
     from handler.history import Operation
+    from handler.ledger import Ledger
     from handler.outcomes import Record
     from handler.rules import Rule
 
@@ -125,33 +128,47 @@ def _status(event: Event) -> str:
 def _explain_past(event: str, *, as_json: bool) -> None:
     console = screen()
     ledger = user_ledger()
-    records = ledger.records(event=event)
+    lost = _Lost([], [])
+    records = ledger.records(event=event, unreadable=lost.events)
+    operations = _operations_of(records, ledger, lost.operations)
     if as_json:
-        found = [ledger.get(name) for record in records for name in record.operations]
         document = {
             "events": [_record_row(record) for record in records],
-            "operations": [_operation_row(operation) for operation in found if operation is not None],
+            "operations": [_operation_row(operation) for operation in operations.values()],
+            "unreadable": lost._asdict(),
         }
         json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
         sys.stdout.write("\n")
-        if not records:
-            raise typer.Exit(1)
-        return
-    if not records:
+    elif not records and not lost.events:
         say(
             console,
             f"There is no file {event}, and the ledger knows no event of this id; `steward history` lists those that it knows.",
             "red",
         )
-        raise typer.Exit(1)
-    for record in records:
+    for record in () if as_json else records:
         say(console, f"{_when(record.at)}  {record.outcome.status}: {record.outcome.reason}")
         for key, value in _facts(record).items():
             say(console, f"  {key}: {value}")
         for name in record.operations:
+            if name in operations:
+                say(console, f"  {_one_line(operations[name])}")
+    if not as_json:
+        lost.told(console)
+    if not records:
+        raise typer.Exit(1)
+
+
+def _operations_of(records: Iterable[Record], ledger: Ledger, unreadable: list[str]) -> dict[str, Operation]:
+    found: dict[str, Operation] = {}
+    for name in dict.fromkeys(name for record in records for name in record.operations):
+        try:
             operation = ledger.get(name)
+        except LedgerUnavailable:
+            unreadable.append(name)
+        else:
             if operation is not None:
-                say(console, f"  {_one_line(operation)}")
+                found[name] = operation
+    return found
 
 
 def schema(
@@ -185,15 +202,15 @@ def history(
         raise typer.BadParameter(f"{since!r} is no duration such as 90s, 15m, 2h or 7d", param_hint="--since")
     ledger = user_ledger()
     begin = time.time() - seconds
-    unreadable: list[str] = []
-    operations = ledger.operations(cluster=cluster, since=begin, most=most + 1, unreadable=unreadable)
-    records = ledger.records(cluster=cluster, since=begin, most=most + 1)
+    lost = _Lost([], [])
+    operations = ledger.operations(cluster=cluster, since=begin, most=most + 1, unreadable=lost.operations)
+    records = ledger.records(cluster=cluster, since=begin, most=most + 1, unreadable=lost.events)
     cut = [name for name, rows in (("operations", operations), ("events", records)) if len(rows) > most]
     del operations[most:], records[most:]
     if as_json:
         document = {
             "cut": cut,
-            "unreadable": unreadable,
+            "unreadable": lost._asdict(),
             "operations": [_operation_row(operation) for operation in operations],
             "events": [_record_row(record) for record in records],
         }
@@ -201,7 +218,7 @@ def history(
         sys.stdout.write("\n")
         return
     console = screen()
-    if not operations and not records:
+    if not operations and not records and not any(lost):
         say(console, f"The ledger knows nothing{f' of {cluster}' if cluster else ''} in the last {since}.")
         return
     # Lines, not tables: a table that is too narrow cuts the ids off that `steward explain` asks for.
@@ -225,8 +242,7 @@ def history(
         )
         if facts := _facts(record):
             say(console, f"    {', '.join(f'{key} {value}' for key, value in facts.items())}")
-    for name in unreadable:
-        say(console, f"Operation {name} cannot be read.", "red")
+    lost.told(console)
     if cut:
         say(console, f"Cut: only the newest {most} {' and '.join(cut)} are shown; --most N shows more.", "yellow")
 
@@ -258,6 +274,19 @@ def release(
         typer.echo(f"{target} is not in quarantine; `steward release` lists what is", err=True)
         raise typer.Exit(1)
     typer.echo(f"{target} is released in {', '.join(clusters)}")
+
+
+class _Lost(NamedTuple):
+    """What the ledger holds and cannot be read: the ids of operations, the numbers of events' records."""
+
+    operations: list[str]
+    events: list[str]
+
+    def told(self, console: Console) -> None:
+        for name in self.operations:
+            say(console, f"Operation {name} cannot be read.", "red")
+        for number in self.events:
+            say(console, f"Record {number}, of an event, cannot be read.", "red")
 
 
 def _operation_row(operation: Operation) -> dict[str, Any]:

@@ -20,11 +20,9 @@ from pytest_mock import MockerFixture
 from handler.configuration import Breaker
 from handler.history import State, Unsent
 from handler.ledger import Ledger, open_ledger
-from handler.logs import Log
 from handler.operations import OpType
 from handler.outcomes import Outcome, Record
-from harness.clock import VirtualClock
-from tests.operations import an_operation
+from tests.operations import an_operation, written
 
 CLUSTER = "emr-4zvc5mul"
 NOW = 1_000_000.0
@@ -55,12 +53,6 @@ def armed(ledger: Ledger, name: str = "op-1", **fields: Any) -> Any:
 def settled(ledger: Ledger, name: str, state: State, now: float, **fields: Any) -> None:
     operation = armed(ledger, name, now=now, **fields)
     assert ledger.settle(operation.moved(state, now), State.SENDING)
-
-
-def written(ledger: Ledger, records: list[Record], *secrets: str) -> None:
-    """What became of events, as the log wrote it."""
-    log = Log(lambda text: None, VirtualClock(NOW), secrets=secrets)
-    ledger.record(records, log.outcomes(records))
 
 
 def test_what_was_armed_is_there(ledger: Ledger) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,10 +20,11 @@ from pytest_mock import MockerFixture
 from handler.configuration import Breaker
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import State
-from handler.ledger import open_ledger
+from handler.ledger import Ledger, open_ledger
 from handler.ledger.redis import RedisLedger
+from handler.outcomes import Outcome, Record
 from harness.redis_server import RedisServer
-from tests.operations import an_operation
+from tests.operations import an_operation, written
 
 CLUSTER = "emr-4zvc5mul"
 NOW = 1_000_000.0
@@ -227,6 +230,36 @@ def test_a_redis_that_is_none_is_said(answer: bytes | None, says: str) -> None:
         ledger.close()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_while_another_thread_connects_waits_for_nobody() -> None:
+    """The child has not the thread that would let go of the ledger; it asks for itself, and is answered."""
+    with answering(None) as port:
+        ledger = open_ledger(f"redis://127.0.0.1:{port}/0")
+        connecting = threading.Thread(target=_ask, args=(ledger,))
+        connecting.start()
+        while not ledger._lock.locked():  # type: ignore[attr-defined]
+            time.sleep(0.001)
+        child = os.fork()
+        if not child:  # nothing of the test's may run here
+            try:
+                signal.alarm(20)
+                os._exit(0 if _ask(ledger) else 3)
+            except BaseException:
+                os._exit(4)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        connecting.join()
+        ledger.close()
+
+
+def _ask(ledger: Ledger) -> bool:
+    """Whether the ledger says that it cannot be used."""
+    try:
+        ledger.quarantined(NOW)
+    except LedgerUnavailable:
+        return True
+    return False
+
+
 def test_nobody_listening_and_a_wrong_password_are_said_without_it(redis_server: RedisServer) -> None:
     """The place is named, the password never is."""
     with socket.create_server(("127.0.0.1", 0)) as once:
@@ -370,6 +403,36 @@ def _spoil(url: str, *names: str) -> None:
     with sqlite3.connect(url.removeprefix("sqlite:///")) as db:
         db.executemany("UPDATE operations SET body = '{half' WHERE id = ?", [(name,) for name in names])
     db.close()
+
+
+def _spoil_records(url: str) -> None:
+    """The line of every record that is there."""
+    if url.startswith("redis"):
+        import redis
+
+        with redis.Redis.from_url(url) as client:
+            for number in client.hkeys("{steward}:lines"):
+                client.hset("{steward}:lines", number, "[1]")
+        return
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as db:
+        db.execute("UPDATE records SET body = '[1]'")
+    db.close()
+
+
+def test_a_record_that_cannot_be_read_hides_no_other(url: str) -> None:
+    """Its number is told to whoever asks; whoever does not is told that the ledger is damaged."""
+    ledger = open_ledger(url)
+    records = [Record(NOW + n, f"event-{n}", "timer", "t", CLUSTER, Outcome.done("fine")) for n in range(3)]
+    written(ledger, records[:1])
+    _spoil_records(url)
+    written(ledger, records[1:])
+    unreadable: list[str] = []
+    assert ledger.records(unreadable=unreadable) == records[:0:-1]
+    assert ledger.records(event="event-0", unreadable=unreadable) == []
+    assert unreadable == ["1", "1"]
+    with pytest.raises(LedgerUnavailable, match="a record that cannot be read"):
+        ledger.records()
+    ledger.close()
 
 
 def test_a_state_that_is_none_is_no_past(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -384,6 +385,33 @@ def test_history_tells_everything_and_where_it_is_cut(tmp_path: Path) -> None:
     assert list(operation["before"]) == ["HDFS/datanode/172.16.0.5"]
     assert operation["deadline"] > operation["settled_at"] > operation["at"]
     assert (operation["attempts"], operation["is_order"], operation["code"], operation["reason"]) == (1, False, "", "")
+
+
+def test_history_tells_what_cannot_be_read_and_shows_the_rest(tmp_path: Path) -> None:
+    """A record and an operation of a damaged ledger; by explain too."""
+    named = {"STEWARD_LEDGER": f"sqlite:///{tmp_path}/mine.db"}
+    first, second = (
+        json.loads(steward("run", DOWN, "--json", cwd=tmp_path, **named).stdout)["outcomes"][0]["event_id"]
+        for _ in "12"
+    )
+    with sqlite3.connect(tmp_path / "mine.db") as db:
+        db.execute("UPDATE operations SET body = '{'")
+        ((operation,),) = db.execute("SELECT id FROM operations").fetchall()
+    db.close()
+    explained = steward("explain", first, cwd=tmp_path, **named)
+    assert (explained.returncode, explained.stdout.count("done: ")) == (0, 1)
+    assert explained.stdout.endswith(f"Operation {operation} cannot be read.\n")
+    with sqlite3.connect(tmp_path / "mine.db") as db:
+        db.execute("UPDATE records SET body = '{' WHERE number = 1")
+    db.close()
+    explained = steward("explain", first, cwd=tmp_path, **named)
+    assert (explained.returncode, explained.stdout) == (1, "Record 1, of an event, cannot be read.\n")
+    history = steward("history", cwd=tmp_path, **named).stdout
+    assert second in history
+    assert history.endswith(f"Operation {operation} cannot be read.\nRecord 1, of an event, cannot be read.\n")
+    document = json.loads(steward("history", "--json", cwd=tmp_path, **named).stdout)
+    assert document["unreadable"] == {"operations": [operation], "events": ["1"]}
+    assert [row["event"] for row in document["events"]] == [second]
 
 
 def test_a_fake_cluster_proves_nothing_of_a_real_one(tmp_path: Path) -> None:
