@@ -14,11 +14,12 @@ from handler import guards
 from handler.alarms import Alarm
 from handler.cases import Case, most_urgent
 from handler.crew import side_by_side
-from handler.decision import ClusterRun
 from handler.errors import InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.intents import ORDER_LIMITS, Intent
 from handler.outcomes import Outcome, Record
+from handler.run import Run
+from handler.serving import serve
 from handler.sources.request import unnamed
 from handler.templates import TemplateError
 
@@ -79,9 +80,8 @@ class Pipeline:
                     by_cluster.setdefault(case.intent.cluster, []).append(case)
 
         def serve_cluster(item: tuple[str, list[Case]]) -> list[Alarm]:
-            return ClusterRun(
+            run = Run(
                 cluster=self.config.clusters[item[0]],
-                cases=item[1],
                 config=self.config,
                 gateway=self.gateway,
                 ledger=self.ledger,
@@ -90,7 +90,8 @@ class Pipeline:
                 mode=self.mode,
                 owner=self.owner,
                 deadline=deadline,
-            ).serve()
+            )
+            return serve(run, item[1])
 
         unwritten: dict[int, Outcome] = {}
         for cluster, events in resolved.items():

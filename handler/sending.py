@@ -6,7 +6,6 @@ and looked at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.alarms import Alarm
@@ -18,12 +17,9 @@ from handler.utc import utc_text
 from handler.watch import verify
 
 if TYPE_CHECKING:
-    from handler.clock import Clock, Deadline
-    from handler.configuration import Cluster
-    from handler.emr import Gateway
-    from handler.ledger import Ledger
-    from handler.logs import Log
+    from handler.clock import Deadline
     from handler.operations import Request
+    from handler.run import Run
 
 #: Seconds that must be left to arm, call and settle; with less, nothing is begun.
 SECONDS_TO_ACT: Final = 1.0
@@ -37,141 +33,123 @@ RETRIES_A_SECOND: Final = 0.5
 RETRIES_AT_ONCE: Final = 10.0
 
 
-@dataclass
-class Sending:
-    """All that carrying out one armed operation works with; ``alarms`` collects what a person should hear of."""
+def carry_out(run: Run, operation: Operation, request: Request, send_by: Deadline) -> Outcome:
+    """Send it by ``send_by``, write down what the API said, and look at what came of it until the deadline."""
+    run.log.info(
+        "steward.request",
+        operation=operation.id,
+        cluster=operation.cluster,
+        op_type=operation.op_type.value,
+        scope=str(request.scope),
+        processes=len(operation.before),
+        events=len(operation.events),
+        request=operation.request,
+    )
+    attempts, answer = _send_until_taken(run, request, send_by)
+    if isinstance(answer, ApiError):
+        state, request_id, code = _state_after(answer), answer.request_id, answer.code
+    else:
+        state, request_id, code = State.ACCEPTED, answer, ""
+    run.log.info(
+        "steward.answer",
+        operation=operation.id,
+        state=state.value,
+        api_request_id=request_id,
+        api_code=code,
+        attempts=attempts,
+    )
+    operation = operation.moved(state, run.clock.now(), code=code, request_id=request_id, attempts=attempts)
+    _settle(run, operation)
+    facts: dict[str, Any] = {
+        "op_type": operation.op_type.value,
+        "scope": str(request.scope)[:500],
+        "processes": len(operation.before),
+        "api_request_id": request_id,
+        "api_code": code,
+        "attempts": attempts,
+    }
+    if isinstance(answer, NotCarriedOut):
+        return _not_carried_out(answer, facts)
+    return _verified(run, operation, answer if isinstance(answer, ApiError) else None, facts)
 
-    cluster: Cluster
-    gateway: Gateway
-    ledger: Ledger
-    clock: Clock
-    log: Log
-    deadline: Deadline
-    alarms: list[Alarm]
 
-    def carry_out(self, operation: Operation, request: Request, send_by: Deadline) -> Outcome:
-        """Send it by ``send_by``, write down what the API said, and look at what came of it until the deadline."""
-        self.log.info(
-            "steward.request",
-            operation=operation.id,
-            cluster=operation.cluster,
-            op_type=operation.op_type.value,
-            scope=str(request.scope),
-            processes=len(operation.before),
-            events=len(operation.events),
-            request=operation.request,
-        )
-        attempts, answer = self._send_until_taken(request, send_by)
-        if isinstance(answer, ApiError):
-            state, request_id, code = _state_after(answer), answer.request_id, answer.code
-        else:
-            state, request_id, code = State.ACCEPTED, answer, ""
-        self.log.info(
-            "steward.answer",
-            operation=operation.id,
-            state=state.value,
-            api_request_id=request_id,
-            api_code=code,
-            attempts=attempts,
-        )
-        operation = operation.moved(state, self.clock.now(), code=code, request_id=request_id, attempts=attempts)
-        self._settle(operation)
-        facts: dict[str, Any] = {
-            "op_type": operation.op_type.value,
-            "scope": str(request.scope)[:500],
-            "processes": len(operation.before),
-            "api_request_id": request_id,
-            "api_code": code,
-            "attempts": attempts,
-        }
-        if isinstance(answer, NotCarriedOut):
-            return _not_carried_out(answer, facts)
-        return self._verified(operation, answer if isinstance(answer, ApiError) else None, facts)
-
-    def _send_until_taken(self, request: Request, send_by: Deadline) -> tuple[int, str | ApiError]:
-        """Send, and send again only what certainly was not carried out: how often, and the RequestId or the error."""
-        attempts = 0
-        while True:
-            try:
-                wait = self.ledger.take(
-                    "api|StartStopServiceOrMonitor",
-                    self.clock.now(),
-                    rate=REQUESTS_A_SECOND,
-                    burst=REQUESTS_A_SECOND,
-                    most_wait=max(0.0, send_by.remaining() - SECONDS_TO_ACT),
-                )
-            except LedgerUnavailable as error:
-                return attempts, NeverSent("LedgerUnavailable", f"armed, but not sent: {error}")
-            if wait is None:
-                return attempts, Throttled("steward.rate", "our own rate limit leaves no room before the deadline")
-            self.clock.sleep(wait)
-            if send_by.remaining() <= 0:
-                return attempts, NeverSent("steward.late", "this worker was held up, and by now counts as lost")
-            attempts += 1
-            try:
-                return attempts, self.gateway.start_stop(self.cluster, request, send_by)
-            except (NeverSent, Throttled) as error:
-                if attempts >= MOST_SENDS or not self._may_retry(attempts, send_by):
-                    return attempts, error
-                self.log.info("steward.retry", attempt=attempts, api_code=error.code, problem=error.message)
-            except ApiError as error:
-                return attempts, error
-
-    def _may_retry(self, attempts: int, send_by: Deadline) -> bool:
-        """Sleep before the next try, with full jitter; False where no time or no shared budget is left."""
-        import random
-
-        pause = random.uniform(0, min(4.0, 0.25 * 2**attempts))  # noqa: S311 - jitter, not a secret
-        if send_by.remaining() - pause < SECONDS_TO_ACT:
-            return False
+def _send_until_taken(run: Run, request: Request, send_by: Deadline) -> tuple[int, str | ApiError]:
+    """Send, and send again only what certainly was not carried out: how often, and the RequestId or the error."""
+    attempts = 0
+    while True:
         try:
-            taken = self.ledger.take(
-                "retries", self.clock.now(), rate=RETRIES_A_SECOND, burst=RETRIES_AT_ONCE, most_wait=0.0
+            wait = run.ledger.take(
+                "api|StartStopServiceOrMonitor",
+                run.clock.now(),
+                rate=REQUESTS_A_SECOND,
+                burst=REQUESTS_A_SECOND,
+                most_wait=max(0.0, send_by.remaining() - SECONDS_TO_ACT),
             )
-        except LedgerUnavailable:
-            return False
-        if taken is None:
-            return False
-        self.clock.sleep(pause)
-        return True
-
-    def _settle(self, operation: Operation) -> None:
-        """Write down what became of it. Where that fails the request is as it is: the record says SENDING, and is observed."""
-        try:
-            kept = self.ledger.settle(operation, State.SENDING)
         except LedgerUnavailable as error:
-            kept = False
-            self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
-        if not kept:
-            self.alarms.append(
-                Alarm("ledger.settle_failed", operation.cluster, operation.id, "the answer could not be written down")
-            )
+            return attempts, NeverSent("LedgerUnavailable", f"armed, but not sent: {error}")
+        if wait is None:
+            return attempts, Throttled("steward.rate", "our own rate limit leaves no room before the deadline")
+        run.clock.sleep(wait)
+        if send_by.remaining() <= 0:
+            return attempts, NeverSent("steward.late", "this worker was held up, and by now counts as lost")
+        attempts += 1
+        try:
+            return attempts, run.gateway.start_stop(run.cluster, request, send_by)
+        except (NeverSent, Throttled) as error:
+            if attempts >= MOST_SENDS or not _may_retry(run, attempts, send_by):
+                return attempts, error
+            run.log.info("steward.retry", attempt=attempts, api_code=error.code, problem=error.message)
+        except ApiError as error:
+            return attempts, error
 
-    def _verified(self, operation: Operation, doubt: ApiError | None, facts: dict[str, Any]) -> Outcome:
-        verdict = verify(
-            operation,
-            gateway=self.gateway,
-            ledger=self.ledger,
-            cluster=self.cluster,
-            deadline=self.deadline,
-            clock=self.clock,
-            log=self.log,
+
+def _may_retry(run: Run, attempts: int, send_by: Deadline) -> bool:
+    """Sleep before the next try, with full jitter; False where no time or no shared budget is left."""
+    import random
+
+    pause = random.uniform(0, min(4.0, 0.25 * 2**attempts))  # noqa: S311 - jitter, not a secret
+    if send_by.remaining() - pause < SECONDS_TO_ACT:
+        return False
+    try:
+        taken = run.ledger.take("retries", run.clock.now(), rate=RETRIES_A_SECOND, burst=RETRIES_AT_ONCE, most_wait=0.0)
+    except LedgerUnavailable:
+        return False
+    if taken is None:
+        return False
+    run.clock.sleep(pause)
+    return True
+
+
+def _settle(run: Run, operation: Operation) -> None:
+    """Write down what became of it. Where that fails the request is as it is: the record says SENDING, and is observed."""
+    try:
+        kept = run.ledger.settle(operation, State.SENDING)
+    except LedgerUnavailable as error:
+        kept = False
+        run.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
+    if not kept:
+        run.alarms.append(
+            Alarm("ledger.settle_failed", operation.cluster, operation.id, "the answer could not be written down")
         )
-        seen = verdict.describe() if verdict else "not looked at yet"
-        if verdict is not None and verdict.all_kept:
-            return Outcome.done(f"{operation.op_type} verified on {_processes(verdict.total)}", verified=seen, **facts)
-        if doubt is not None:
-            self.alarms.append(
-                alarm_of(operation, f"its answer is not known ({doubt})", verdict.describe() if verdict else "")
-            )
-            return Outcome.in_doubt(
-                "operation.in_doubt",
-                f"{operation.op_type} was sent at {utc_text(operation.armed_at)}, its answer is not known ({doubt}); "
-                f"{seen}; it is being observed and not sent again",
-                verified=seen,
-                **facts,
-            )
-        return Outcome.unverified(f"{operation.op_type} accepted by the API; {seen}", verified=seen, **facts)
+
+
+def _verified(run: Run, operation: Operation, doubt: ApiError | None, facts: dict[str, Any]) -> Outcome:
+    verdict = verify(run, operation)
+    seen = verdict.describe() if verdict else "not looked at yet"
+    if verdict is not None and verdict.all_kept:
+        return Outcome.done(f"{operation.op_type} verified on {_processes(verdict.total)}", verified=seen, **facts)
+    if doubt is not None:
+        run.alarms.append(
+            alarm_of(operation, f"its answer is not known ({doubt})", verdict.describe() if verdict else "")
+        )
+        return Outcome.in_doubt(
+            "operation.in_doubt",
+            f"{operation.op_type} was sent at {utc_text(operation.armed_at)}, its answer is not known ({doubt}); "
+            f"{seen}; it is being observed and not sent again",
+            verified=seen,
+            **facts,
+        )
+    return Outcome.unverified(f"{operation.op_type} accepted by the API; {seen}", verified=seen, **facts)
 
 
 def _state_after(error: ApiError) -> State:

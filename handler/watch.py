@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from handler.configuration import Cluster
     from handler.emr import Gateway
     from handler.history import Operation
-    from handler.ledger import Ledger
-    from handler.logs import Log
     from handler.observation import Reading
+    from handler.run import Run
     from handler.verification import Verdict
 
 #: Seconds between looks at an operation: short at first, since most are quick, then patient.
@@ -61,16 +60,7 @@ def verdict_of(operation: Operation, seen: Observation) -> Verdict:
     return judge(operation.op_type, operation.before, seen.read(operation.before))
 
 
-def verify(
-    operation: Operation,
-    *,
-    gateway: Gateway,
-    ledger: Ledger,
-    cluster: Cluster,
-    deadline: Deadline,
-    clock: Clock,
-    log: Log,
-) -> Verdict | None:
+def verify(run: Run, operation: Operation) -> Verdict | None:
     """Look until the operation's promise is seen on every process, or the deadline nears: the last verdict, None without any.
 
     What is seen to be kept is settled as VERIFIED. A look that fails is no verdict on the cluster, and the next one may not.
@@ -78,17 +68,17 @@ def verify(
     verdict: Verdict | None = None
     for poll in range(10_000):
         pause = POLLS[min(poll, len(POLLS) - 1)]
-        if deadline.remaining() < pause + 0.3:
+        if run.deadline.remaining() < pause + 0.3:
             break
-        clock.sleep(pause)
+        run.clock.sleep(pause)
         try:
             # The cluster's own status is of no matter here: a promise is one about processes.
-            services = look(gateway, cluster, services_of(operation), deadline)
+            services = look(run.gateway, run.cluster, services_of(operation), run.deadline)
         except (ApiError, ObservationIncomplete) as error:
-            log.warning("steward.verification.look_failed", operation=operation.id, problem=str(error))
+            run.log.warning("steward.verification.look_failed", operation=operation.id, problem=str(error))
             continue
-        verdict = verdict_of(operation, Observation(cluster.id, RUNNING, services, clock.now()))
-        log.info(
+        verdict = verdict_of(operation, Observation(run.cluster.id, RUNNING, services, run.clock.now()))
+        run.log.info(
             "steward.verification",
             operation=operation.id,
             cluster=operation.cluster,
@@ -98,10 +88,10 @@ def verify(
         )
         if verdict.all_kept:
             try:
-                verified = operation.moved(State.VERIFIED, clock.now(), observed=verdict.describe())
-                ledger.settle(verified, operation.state)
+                verified = operation.moved(State.VERIFIED, run.clock.now(), observed=verdict.describe())
+                run.ledger.settle(verified, operation.state)
             except LedgerUnavailable as error:
                 # Seen is seen; the follow-up will see it too.
-                log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
+                run.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
             break
     return verdict

@@ -247,16 +247,16 @@ LISTED = (
     ),
     Mutation(
         "a redelivery leaves it to the follow-up that a worker is lost",
-        "handler/decision.py",
-        "pasts = self._without_the_lost(entry.incidents)",
+        "handler/entry.py",
+        "pasts = _without_the_lost(run, entry.incidents)",
         "pasts = entry.incidents",
         GUARDED_BY[1:2],
     ),
     Mutation(
         "a fault in one cluster is everybody's",
-        "handler/decision.py",
-        "        except Exception as error:\n",
-        "        except ZeroDivisionError as error:\n",
+        "handler/serving.py",
+        "    except Exception as error:\n",
+        "    except ZeroDivisionError as error:\n",
         GUARDED_BY[1:2],
     ),
     Mutation(

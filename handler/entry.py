@@ -1,0 +1,72 @@
+"""Past the ledger's door: which of a cluster's cases nobody has served yet."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from handler import guards
+from handler.doubt import SENDING_SECONDS, alarm_of, of_lost_worker
+from handler.errors import LedgerUnavailable
+from handler.history import State
+from handler.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from handler.cases import Case
+    from handler.history import Operation, Past
+    from handler.run import Run
+
+
+def enter(run: Run, cases: list[Case], *, is_counted: bool = False) -> list[Case]:
+    """Those of the cases that nobody has served yet; each other one has its outcome. ``is_counted``: they came in before."""
+    breaker = run.config.safety.breaker
+    incidents = {case.incident: case.origin for case in cases}
+    entry = run.ledger.enter(run.cluster.id, incidents, run.clock.now(), breaker, is_counted=is_counted)
+    stormy = guards.breaker_closed(run.cluster.id, entry, breaker)
+    if entry.breaker_opened and stormy is not None:
+        run.alarm(stormy, "breaker")
+    pasts = _without_the_lost(run, entry.incidents)
+    asked: dict[str, str] = {}
+    for case in cases:
+        past = pasts.get(case.incident)
+        if case.incident in entry.ended:
+            case.outcome = Outcome.skipped(
+                "guard.ended", "its sender has called this occurrence resolved", guard="ended"
+            )
+        elif asked.setdefault(case.incident, digest := case.digest) != digest:
+            case.outcome = Outcome.refused(
+                "once.conflict", "the same occurrence asks for something else earlier in this payload", guard="once"
+            )
+        else:
+            case.outcome = guards.not_seen_before(digest, past) or stormy
+        if past is not None and case.outcome is not None:
+            case.operation = past.operation
+        elif past is not None and past.parts_since:
+            case.intent = case.intent._replace(parts_since=past.parts_since)
+    return [case for case in cases if case.outcome is None]
+
+
+def _without_the_lost(run: Run, pasts: Mapping[str, Past]) -> Mapping[str, Past]:
+    """The pasts of incidents; what has been SENDING for longer than a worker lives is in doubt from now on, and a redelivery says so."""
+    now = run.clock.now()
+    silent = {
+        past.operation for past in pasts.values() if past.state is State.SENDING and now - past.at >= SENDING_SECONDS
+    }
+    in_doubt: dict[str, Operation] = {}
+    for name in silent:
+        operation = None
+        # Of one that cannot be read the follow-up tells; that the ledger is away the next step finds out.
+        with suppress(LedgerUnavailable):
+            operation = run.ledger.get(name)
+        lost = operation and of_lost_worker(operation, run.ledger, now)
+        if lost:
+            in_doubt[name] = lost
+            run.alarms.append(alarm_of(lost, lost.reason, ""))
+    if not in_doubt:
+        return pasts
+    return {
+        key: past._replace(state=State.IN_DOUBT, settled_at=now) if past.operation in in_doubt else past
+        for key, past in pasts.items()
+    }

@@ -1,0 +1,38 @@
+"""What serving one cluster works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from handler.alarms import Alarm
+
+if TYPE_CHECKING:
+    from handler.clock import Clock, Deadline
+    from handler.configuration import Cluster, Config
+    from handler.emr import Gateway
+    from handler.ledger import Ledger
+    from handler.logs import Log
+    from handler.outcomes import Outcome
+    from handler.settings import Mode
+
+
+@dataclass(frozen=True)
+class Run:
+    """One invocation's run at one cluster; ``alarms`` collects what a person should hear of."""
+
+    cluster: Cluster
+    config: Config
+    gateway: Gateway
+    ledger: Ledger
+    clock: Clock
+    log: Log
+    mode: Mode
+    #: Who arms: unique to the invocation.
+    owner: str
+    deadline: Deadline
+    alarms: list[Alarm] = field(default_factory=list)
+
+    def alarm(self, outcome: Outcome, about: str) -> None:
+        """A person should hear of this outcome, which is ``about`` something in this cluster."""
+        self.alarms.append(Alarm(outcome.code, self.cluster.id, about, outcome.reason))
