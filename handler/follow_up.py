@@ -16,7 +16,7 @@ from handler.crew import side_by_side
 from handler.doubt import SENDING_SECONDS, alarm_of, of_lost_worker
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.history import Operation, State, some_of
-from handler.observation import RUNNING
+from handler.observation import BUSY, RUNNING
 from handler.operations import OpType
 from handler.watch import observe, services_of, verdict_of
 
@@ -37,6 +37,8 @@ MESSAGE: Final = "steward:follow-up"
 SIGNATURE_SECONDS: Final = 300.0 + 60.0
 #: Seconds past its deadline for which an operation that could not be looked at is tried again: a failed look says nothing of it.
 LOOK_AGAIN_SECONDS: Final = 900.0
+#: Seconds past its deadline for which what the API took is waited for while the cluster carries out a workflow, which may be this one.
+BUSY_SECONDS: Final = 3600.0
 #: Seconds after which it is said again that an operation cannot be read.
 UNREADABLE_SECONDS: Final = 86_400.0
 #: Seconds that must be left to begin another cluster.
@@ -210,7 +212,13 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
         if operation.op_type is OpType.RESTART_SERVICE and not verdict.untouched:
             return State.ACCEPTED, "carried out: every process restarted"
     may_yet_act = operation.state is State.IN_DOUBT and now - operation.armed_at <= SIGNATURE_SECONDS
-    if now < operation.deadline or may_yet_act:
+    is_at_work = (
+        operation.state is State.ACCEPTED
+        and seen is not None
+        and seen.status in BUSY
+        and now < operation.deadline + BUSY_SECONDS
+    )
+    if now < operation.deadline or may_yet_act or is_at_work:
         return operation.state, ""
     if verdict is None:
         return State.TIMED_OUT, "its deadline passed, and the cluster could not be looked at"

@@ -120,6 +120,8 @@ PATIENCE: Mapping[OpType, float] = {
     OpType.START_MONITOR: 300.0,
     OpType.STOP_MONITOR: 300.0,
 }
+#: Seconds of a stop's ``GraceDownTime`` that are waited for.
+MOST_GRACE = 86_400.0
 #: Seconds that one further batch of a rolling restart takes, beyond its wait.
 BATCH_SECONDS = 60.0
 
@@ -127,6 +129,8 @@ BATCH_SECONDS = 60.0
 def patience(manner: Manner, processes: int) -> float:
     """Seconds after which an operation that has not kept its promise has failed to."""
     seconds = PATIENCE[manner.op_type]
+    if manner.stop_params is not None:
+        seconds += min(manner.stop_params.grace_down_time or 0, MOST_GRACE)
     if manner.strategy is not None and manner.strategy.rolling:
         seconds += max(0, manner.strategy.batches(processes) - 1) * (manner.strategy.time_wait + BATCH_SECONDS)
     return seconds

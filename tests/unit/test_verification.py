@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.observation import Reading
-from handler.operations import Manner, OpType, StrategyConfig, Target
+from handler.operations import Manner, OpType, StopParams, StrategyConfig, Target
 from handler.verification import is_satisfied, judge, keeps_promise, patience, was_carried_out
 
 BEFORE, AFTER = "2024-08-16 14:13:32", "2024-08-16 15:00:00"
@@ -123,6 +123,8 @@ def test_a_verdict_reads_well(waiting: int, text: str) -> None:
     [
         (Manner(START), 10, 600),
         (Manner(STOP), 10, 600),
+        (Manner(STOP, None, StopParams("safe", None, 3600)), 10, 600 + 3600),
+        (Manner(STOP, None, StopParams("safe", None, 10**9)), 10, 600 + 86_400),
         (Manner(ENTER), 10, 300),
         (Manner(LEAVE), 10, 300),
         (Manner(RESTART, StrategyConfig(rolling=False)), 10, 600),
@@ -133,5 +135,5 @@ def test_a_verdict_reads_well(waiting: int, text: str) -> None:
     ],
 )
 def test_patience_grows_with_the_batches(manner: Manner, processes: int, seconds: float) -> None:
-    """A rolling restart is given each further batch's wait and a minute; everything else one span."""
+    """A rolling restart is given each further batch's wait and a minute, a stop its grace; everything else one span."""
     assert patience(manner, processes) == seconds
