@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from handler.operations import digest_of
 from handler.outcomes import URGENCY, Outcome
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from handler.events import Event
     from handler.intents import Intent
+
+
+#: Seconds for which the same direct call without a name, known by what it asks, is the sender's retry of the first.
+UNNAMED_SECONDS: Final = 600.0
 
 
 @dataclass(slots=True)
@@ -25,6 +29,8 @@ class Case:
     operation: str = ""
     #: Tells apart what a sender does not: one repetition of a call without a name from the next.
     period: str = ""
+    #: The one before it, under which a call shortly before its turn came.
+    earlier_period: str = ""
     #: Why some of its processes are not served, where others are.
     held_in_part: Outcome | None = None
     #: Whether some of these are only deferred: a repeat may serve them.
@@ -40,11 +46,20 @@ class Case:
         self.incident = f"{self.intent.rule}|{self.origin}{self.period}"
 
     @property
+    def earlier_incident(self) -> str:
+        """The incident of which this one may be the sender's retry; empty where there is none."""
+        return f"{self.intent.rule}|{self.origin}{self.earlier_period}" if self.earlier_period else ""
+
+    @property
     def digest(self) -> str:
         """The hash of what is asked, :meth:`Request.digest`: one occurrence asks for one thing."""
         if not self._digest:
             self._digest = digest_of(self.intent.cluster, self.intent.manner, self.intent.scope)
         return self._digest
+
+
+#: What need not be said of a part that is left out: it is as was asked for, or was served already.
+QUIET: Final = frozenset({"guard.satisfied", "guard.healthy", "guard.stale", "once.served", "once.under_operation"})
 
 
 def hold(cases: Iterable[Case], outcome: Outcome) -> None:
@@ -54,7 +69,7 @@ def hold(cases: Iterable[Case], outcome: Outcome) -> None:
             continue
         case.outcome = outcome
         part = case.held_in_part
-        if part is not None and part.status != "skipped":
+        if part is not None and (part.status != "skipped" or part.code not in QUIET):
             leading, other = (part, outcome) if URGENCY[part.status] > URGENCY[outcome.status] else (outcome, part)
             facts = {**part.facts, **outcome.facts}
             case.outcome = replace(leading, reason=f"{leading.reason}; in part: {other.reason}", facts=facts)

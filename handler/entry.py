@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from handler import guards
+from handler.cases import UNNAMED_SECONDS
 from handler.doubt import SENDING_SECONDS, alarm_of, of_lost_worker
 from handler.errors import LedgerUnavailable
 from handler.history import State
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 def enter(run: Run, cases: list[Case], *, is_counted: bool = False) -> list[Case]:
     """Those of the cases that nobody has served yet; each other one has its outcome. ``is_counted``: they came in before."""
     breaker = run.config.safety.breaker
+    _know_retries(run, cases)
     incidents = {case.incident: case.origin for case in cases}
     entry = run.ledger.enter(run.cluster.id, incidents, run.clock.now(), breaker, is_counted=is_counted)
     stormy = guards.breaker_closed(run.cluster.id, entry, breaker)
@@ -44,8 +46,22 @@ def enter(run: Run, cases: list[Case], *, is_counted: bool = False) -> list[Case
         if past is not None and case.outcome is not None:
             case.operation = past.operation
         elif past is not None and past.parts_since:
-            case.intent = case.intent._replace(parts_since=past.parts_since)
+            # Whoever armed the first part may have a clock that is ahead of ours: what we arm would seem to come before it.
+            case.intent = case.intent._replace(parts_since=min(past.parts_since, run.clock.now()))
     return [case for case in cases if case.outcome is None]
+
+
+def _know_retries(run: Run, cases: list[Case]) -> None:
+    """A call without a name that came before, shortly before the turn of its period, keeps the incident of the first."""
+    origins = {case.earlier_incident: case.origin for case in cases if case.earlier_period}
+    if not origins:
+        return
+    now = run.clock.now()
+    entry = run.ledger.enter(run.cluster.id, origins, now, run.config.safety.breaker, is_counted=True)
+    for case in cases:
+        past = entry.incidents.get(case.earlier_incident)
+        if past is not None and now - past.at < UNNAMED_SECONDS:
+            case.incident = case.earlier_incident
 
 
 def _without_the_lost(run: Run, pasts: Mapping[str, Past]) -> Mapping[str, Past]:

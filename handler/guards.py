@@ -217,16 +217,18 @@ def needed(asked: Asked, view: View) -> Outcome | None:
 
 
 def not_under_operation(asked: Asked, view: View) -> Outcome | None:
-    """One open operation a process at a time, whoever asked."""
+    """One open operation a process at a time, whoever asked.
+
+    What the open one does is what an alert of its kind asks for; an order, and a need of another kind, are asked for again when it is over.
+    """
     past = view.history.targets.get(asked.key)
     if past is None or not past.is_open:
         return None
-    return Outcome.skipped(
-        "once.under_operation",
-        f"operation {past.operation} ({past.op_type}, {past.state}) on {asked.reading.target} is not finished",
-        guard="under_operation",
-        operation=past.operation,
-    )
+    reason = f"operation {past.operation} ({past.op_type}, {past.state}) on {asked.reading.target} is not finished"
+    facts = {"guard": "under_operation", "operation": past.operation}
+    if asked.is_order or past.op_type is not asked.manner.op_type:
+        return Outcome.deferred("once.under_operation", reason, retry=True, **facts)
+    return Outcome.skipped("once.under_operation", reason, **facts)
 
 
 def not_served(asked: Asked, view: View) -> Outcome | None:

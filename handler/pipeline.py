@@ -8,11 +8,11 @@ exactly one Outcome.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from handler import guards
 from handler.alarms import Alarm
-from handler.cases import Case, most_urgent
+from handler.cases import UNNAMED_SECONDS, Case, most_urgent
 from handler.crew import side_by_side
 from handler.errors import InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from handler.ledger import Ledger
     from handler.logs import Log
     from handler.settings import Mode
-
-
-#: Seconds for which the same direct call without a name is the sender's retry of the first.
-UNNAMED_SECONDS: Final = 600.0
 
 
 @dataclass
@@ -145,20 +141,20 @@ class Pipeline:
     def _cases(self, event: Event) -> tuple[list[Case], Outcome | None]:
         if event.request is not None:
             request = event.request
-            # A call without a name is known by what it asks. Soon after, it is the sender's retry; later, a new wish. The period alone
-            # would let a retry through at its turn, and the cooldown alone would not replay what became of the first.
-            is_unnamed = event.id == unnamed(request)
-            period = f"#{int(self.clock.now() // UNNAMED_SECONDS)}" if is_unnamed else ""
             intent = Intent(
                 cluster=request.instance_id,
                 manner=request.manner,
                 scope=request.scope,
                 rule="request",
                 is_order=True,
-                limits=replace(ORDER_LIMITS, cooldown=UNNAMED_SECONDS) if is_unnamed else ORDER_LIMITS,
+                limits=ORDER_LIMITS,
                 occurred_at=event.occurred_at,
             )
-            return [Case(event, intent, period=period)], None
+            if event.id != unnamed(request):
+                return [Case(event, intent)], None
+            # Soon after the first such call it is the sender's retry (``entry.py``); later, a new wish.
+            turn = int(self.clock.now() // UNNAMED_SECONDS)
+            return [Case(event, intent, period=f"#{turn}", earlier_period=f"#{turn - 1}")], None
         cases: list[Case] = []
         refused: dict[str, str] = {}
         view = event.view()

@@ -45,6 +45,11 @@ class VirtualClock:
         with self._lock:
             self._elapsed += seconds
 
+    def leap(self, seconds: float) -> None:
+        """Set the time of day by ``seconds`` ahead, or back: :meth:`monotonic` shows nothing of it."""
+        with self._lock:
+            self._start += seconds
+
 
 class AheadClock(SystemClock):
     """The machine's clock, moved on by whoever does not want to wait for what takes its time on a fake cluster."""

@@ -234,7 +234,7 @@ LISTED = (
     Mutation(
         "retries have no budget",
         "handler/sending.py",
-        "        if taken is None:\n            return False\n",
+        "    if taken is None:\n        return False\n",
         "",
         GUARDED_BY[1:2],
     ),

@@ -45,7 +45,6 @@ REPLAYS: Final = {
     "once.sending": 202,
     "once.accepted": 202,
     "once.in_doubt": 202,
-    "once.under_operation": 202,
     "once.verified": 200,
     "once.failed": 500,
     "once.timed_out": 500,

@@ -15,13 +15,13 @@ from pytest_mock import MockerFixture
 
 from handler import decision, entrypoint
 from handler.clock import Deadline
-from handler.cloud import MOST_MESSAGE, CloudApi
+from handler.cloud import MOST_MESSAGE
 from handler.configuration import AlarmSettings, Chat, Cluster, EventBus
 from handler.configuration_file import read_config
 from handler.crew import SIDE_BY_SIDE, side_by_side
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.events import Event
-from handler.follow_up import MESSAGE, SECONDS_TO_LOOK, FollowUp, conclude
+from handler.follow_up import BUSY_SECONDS, MESSAGE, SECONDS_TO_LOOK, FollowUp, conclude
 from handler.history import Operation, State
 from handler.ledger import open_ledger
 from handler.logs import Log
@@ -34,39 +34,15 @@ from handler.steward_file import read_raw
 from handler.utc import utc_text
 from handler.verification import Verdict
 from harness.clock import VirtualClock
-from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
 from harness.emulator import function_url_event, restamp, timer_event
 from harness.fixtures import MakeWorld, sample
 from harness.needs import restarting
 from harness.world import World, events_of
 from tests.operations import an_operation
+from tests.worlds import ACTION, DOWN, alarms, faulty, kill, post
 
 ROOT = Path(__file__).parents[2]
-DOWN = "alertmanager-datanode-down"
-ACTION = "StartStopServiceOrMonitor"
-
-
-def kill(world: World, ip: str = "172.16.0.5") -> None:
-    world.cloud.process("emr-4zvc5mul", "DataNode", ip).kill()
-
-
-def faulty(world: World, *faults: Fault) -> CloudAdapter:
-    adapter = CloudAdapter(world.cloud)
-    adapter.faults.add(*faults)
-    world.function._api = CloudApi(lambda: adapter)
-    return adapter
-
-
-def alarms(world: World) -> list[str]:
-    return [line["code"] for line in world.lines if line["event"] == "steward.alarm"]
-
-
-def post(world: World, payload: Any) -> dict[str, Any]:
-    headers = {"Authorization": f"Bearer {world.env['STEWARD_SECRET_DEPLOY']}"}
-    event = function_url_event("POST", "/", headers, json.dumps(payload).encode())
-    answer: dict[str, Any] = world.function.handle(event, {"time_limit_in_ms": 30_000})
-    return answer
 
 
 @pytest.fixture
@@ -279,32 +255,6 @@ def test_what_is_raised_or_goes_wrong_bears_no_secret(world: World, mocker: Mock
     mocker.patch("handler.entrypoint.Pipeline.serve", side_effect=RuntimeError("x" * 470 + secret))
     world.deliver(sample(DOWN))
     assert secret[:10] not in json.dumps(world.lines)
-
-
-def unnamed() -> dict[str, Any]:
-    return {key: value for key, value in sample("request-restart-hive").items() if key != "Id"}
-
-
-@pytest.mark.parametrize(("seconds", "requests"), [(0, 1), (30, 1), (500, 1), (700, 2)])
-@pytest.mark.parametrize("before_the_turn", [5, 400])
-def test_a_call_without_a_name_is_a_retry_soon_after_and_a_new_wish_later(
-    world: World, seconds: float, requests: int, before_the_turn: float
-) -> None:
-    """The nightly restart of a pipeline is not the one of last night; a retry across a period's turn sends nothing."""
-    world.clock.sleep(600 - world.clock.now() % 600 - before_the_turn)
-    world.deliver(unnamed())
-    world.clock.sleep(seconds)
-    world.deliver(unnamed())
-    assert world.requests() == requests
-
-
-def test_a_callers_own_name_is_a_name_however_it_begins(world: World) -> None:
-    """What is called `digest:…` by its caller comes under that name once, whenever it comes."""
-    call = {**unnamed(), "Id": "digest:of-our-own"}
-    world.deliver(call)
-    world.clock.sleep(700)
-    world.deliver(call)
-    assert world.requests() == 1
 
 
 def test_a_follow_up_among_others_loses_nothing(world: World) -> None:
@@ -584,6 +534,9 @@ def verdict(kept: int, carried_out: int, untouched: int) -> Verdict:
         (State.ACCEPTED, verdict(2, 0, 0), 2, 10, State.VERIFIED),
         (State.ACCEPTED, verdict(1, 1, 0), 8, 10, State.ACCEPTED),
         (State.ACCEPTED, verdict(1, 1, 0), 2, 601, State.FAILED),
+        (State.ACCEPTED, verdict(1, 1, 0), 10, 601, State.ACCEPTED),
+        (State.ACCEPTED, verdict(0, 0, 2), 10, 601, State.ACCEPTED),
+        (State.ACCEPTED, verdict(0, 0, 2), 10, 600 + BUSY_SECONDS, State.TIMED_OUT),
         (State.ACCEPTED, verdict(0, 0, 2), 2, 601, State.TIMED_OUT),
         (State.ACCEPTED, None, 2, 10, State.ACCEPTED),
         (State.ACCEPTED, None, 2, 601, State.TIMED_OUT),

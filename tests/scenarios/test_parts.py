@@ -11,6 +11,7 @@ from handler.configuration import Config
 from handler.configuration_file import read_config
 from handler.history import State
 from handler.ledger import open_ledger
+from harness.clock import VirtualClock
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault
 from harness.emulator import restamp, timer_event
@@ -125,3 +126,18 @@ def test_a_repeat_of_what_was_served_in_parts_needs_no_look(make_world: MakeWorl
     world.deliver(order, fresh=False)
     assert codes(world)[-1] == "once.served"
     assert len(world.cloud.requests) == asked
+
+
+@pytest.mark.parametrize("ahead", [50, -50])
+def test_an_order_in_parts_is_served_once_by_clocks_that_differ(make_world: MakeWorld, url: str, ahead: float) -> None:
+    """Whoever armed the first part has a clock of its own."""
+    world = make_world(config({"source": ["timer"]}, {"max_nodes": 2, "cooldown": 0}), ledger=open_ledger(url))
+    order = timer_event("nightly", "restart", world.clock.now())
+    assert isinstance(world.clock, VirtualClock)
+    world.clock.leap(ahead)
+    world.deliver(order, fresh=False)
+    world.clock.leap(-ahead)
+    for _ in range(4):
+        world.deliver(order, fresh=False)
+    assert restarted(world) == [NODES[:2], NODES[2:4], NODES[4:]]
+    assert codes(world)[-2:] == ["once.served"] * 2

@@ -76,7 +76,6 @@ def test_a_problem_bears_its_headers_and_further_members() -> None:
         (Outcome.skipped("once.sending", "in progress"), 202),
         (Outcome.skipped("once.accepted", "looked at"), 202),
         (Outcome.skipped("once.in_doubt", "nobody knows"), 202),
-        (Outcome.skipped("once.under_operation", "another is not finished"), 202),
         (Outcome.skipped("once.verified", "worked"), 200),
         (Outcome.skipped("once.failed", "did not help"), 500),
         (Outcome.skipped("once.timed_out", "not seen"), 500),

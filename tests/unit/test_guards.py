@@ -147,6 +147,7 @@ FREED = History(quarantined={"HDFS/datanode/172.16.0.5": NOW})
         (guards.not_under_operation, asked(), History(), None),
         (guards.not_under_operation, asked(), OPEN, "once.under_operation"),
         (guards.not_under_operation, asked(is_order=True), OPEN, "once.under_operation"),
+        (guards.not_under_operation, asked(manner=START), OPEN, "once.under_operation"),
         (guards.not_under_operation, asked(), DONE, None),
         (guards.not_served, asked(), DONE, None),
         (guards.not_served, asked(intent={"parts_since": NOW - 60}), DONE, "once.served"),
@@ -184,6 +185,21 @@ def test_guards_over_a_process(guard: Callable[..., Any], one: Asked, history: H
     assert guard in guards.PROCESS_GUARDS
     # A process without a past is not asked for it: whatever holds it back would do so then, too.
     assert held is None or one.key in history.touched or guard in guards.GUARDS_WITHOUT_A_PAST
+
+
+@pytest.mark.parametrize(
+    ("one", "status"),
+    [
+        (asked(), "skipped"),
+        (asked(manner=START), "deferred"),
+        (asked(is_order=True), "deferred"),
+    ],
+)
+def test_what_the_open_operation_does_not_do_is_asked_for_again(one: Asked, status: str) -> None:
+    """A need of its kind it meets; a need of another kind, and what a person or a timer wants, waits until it is over."""
+    held = guards.not_under_operation(one, view(one.reading, history=OPEN))
+    assert held is not None
+    assert (held.status, held.wants_repeat) == (status, status == "deferred")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""What scenarios do to a world, and read from it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from handler.cloud import CloudApi
+from harness.cloud.adapter import CloudAdapter
+from harness.cloud.faults import Fault
+from harness.emulator import function_url_event
+from harness.world import World
+
+#: The sample of an alert about the DataNode on 172.16.0.5.
+DOWN = "alertmanager-datanode-down"
+#: The API's action that acts.
+ACTION = "StartStopServiceOrMonitor"
+
+
+def kill(world: World, ip: str = "172.16.0.5") -> None:
+    """The DataNode there dies."""
+    world.cloud.process("emr-4zvc5mul", "DataNode", ip).kill()
+
+
+def faulty(world: World, *faults: Fault) -> CloudAdapter:
+    """The API meets the next calls with these faults."""
+    adapter = CloudAdapter(world.cloud)
+    adapter.faults.add(*faults)
+    world.function._api = CloudApi(lambda: adapter)
+    return adapter
+
+
+def alarms(world: World) -> list[str]:
+    """The codes of the alarms that were said."""
+    return [line["code"] for line in world.lines if line["event"] == "steward.alarm"]
+
+
+def post(world: World, payload: Any) -> dict[str, Any]:
+    """The answer to a call over HTTP."""
+    headers = {"Authorization": f"Bearer {world.env['STEWARD_SECRET_DEPLOY']}"}
+    event = function_url_event("POST", "/", headers, json.dumps(payload).encode())
+    answer: dict[str, Any] = world.function.handle(event, {"time_limit_in_ms": 30_000})
+    return answer
