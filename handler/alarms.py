@@ -12,7 +12,7 @@ import json
 import os
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from handler import flight
 from handler.cloud import Product
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from handler.outcomes import Record
     from handler.settings import Credentials
 
+T = TypeVar("T")
+
 #: Outcomes whose alarm is not said for each event, but where they are decided: once for each process, each operation, and once for the ledger.
 ESCALATED: Final = frozenset({"guard.quarantine", "ledger.unavailable", "operation.in_doubt"})
 #: How many alarms the faults of one sender's events can be.
@@ -47,6 +49,10 @@ UNSENT_SECONDS: Final = 24 * 3600.0
 #: Unsent alarms that are kept in all, and that one follow-up takes; each counts once for each way.
 MOST_UNSENT: Final = 1000
 MOST_TAKEN: Final = 40
+#: Seconds for which what has an occasion is not said again; the ledger forgets it after ``keep_records``.
+ONCE_SECONDS: Final = 10 * 366 * 86_400.0
+#: So many alarms are known to be said in one instance's memory.
+MOST_SAID: Final = 10_000
 #: Characters of a chat's message.
 MOST_TEXT: Final = 4000
 #: The way of an event bus; that of a chat is ``chat:VARIABLE``.
@@ -55,7 +61,11 @@ EVENT_BUS: Final = "event_bus"
 
 @dataclass(frozen=True)
 class Alarm:
-    """One thing to tell a person. Alarms with the same ``code``, ``cluster`` and ``about`` are the same alarm."""
+    """One thing to tell a person. Alarms with the same ``code``, ``cluster``, ``about`` and ``occasion`` are the same alarm.
+
+    What has an occasion (an operation, the opening of a breaker) is said once, however often it is raised: so it may be raised by everybody who
+    sees it, and is said even if the first who saw it died. What has none is said again after ``group_within``.
+    """
 
     code: str
     cluster: str
@@ -63,10 +73,11 @@ class Alarm:
     text: str
     count: int = 1
     facts: Mapping[str, Any] = field(default_factory=dict)
+    occasion: str = ""
 
     @property
     def key(self) -> str:
-        return f"{self.code}|{self.cluster}|{self.about}"
+        return "|".join((self.code, self.cluster, self.about, *filter(None, [self.occasion])))
 
     @property
     def title(self) -> str:
@@ -82,12 +93,11 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
             about=",".join(record.operations) or record.name or _fault_of(record),
             text=record.outcome.reason,
             facts={"outcome": record.outcome.status, "event_id": record.event, "rules": ",".join(record.rules)},
+            # What the API refused is said of its operation: a repeat is told the same, and says it where nobody has.
+            occasion=",".join(record.operations) if record.outcome.code.startswith("api.") else "",
         )
         for record in records
-        # What was decided before and is only said again was alarmed before.
-        if record.outcome.is_alarming
-        and not record.outcome.facts.get("replayed")
-        and record.outcome.code not in ESCALATED
+        if record.outcome.is_alarming and record.outcome.code not in ESCALATED
     ]
 
 
@@ -137,7 +147,7 @@ class Letter:
     def from_unsent(cls, kept: Unsent) -> Letter:
         """What ``to_unsent`` gave. Raises ValueError, TypeError for anything else."""
         way, code, cluster, about, text, count, facts = json.loads(kept.text)
-        return cls(way, Alarm(code, cluster, about, text, int(count), dict(facts)), kept.at, kept.id, is_late=True)
+        return cls(way, Alarm(code, cluster, about, text, int(count), dict(facts)), kept.at, kept.id)
 
     @property
     def line(self) -> str:
@@ -162,7 +172,7 @@ class Alarms:
         clock: Clock,
         said: dict[str, float] | None = None,
     ) -> None:
-        """``said``: where this instance notes what it said while the ledger could not (key → seconds since the epoch)."""
+        """``said``: where this instance notes what is said (key → seconds since the epoch), for when the ledger cannot."""
         self._said = {} if said is None else said
         self._settings = settings
         self._env = env
@@ -170,6 +180,8 @@ class Alarms:
         self._api = api
         self._credentials = credentials
         self._clock = clock
+        #: What was to be kept, and is in this memory only.
+        self._unkept: list[Letter] = []
         #: Whether the ledger has answered so far: one that does not is not asked again, each time up to its time-out.
         self._has_ledger = True
         #: By each way's name, what sends: it answers why it did not go, and nothing where it did.
@@ -181,11 +193,27 @@ class Alarms:
 
     def say(self, alarms: Iterable[Alarm], log: Log, deadline: Deadline) -> None:
         """Say them, the same ones once, in at most SEND_SECONDS. What cannot be sent by then is kept for the follow-up."""
+        letters = self._written(alarms, log)
+        if letters:
+            self._send(letters, log, deadline, is_kept=self._keep(letters, log, TAKEN_SECONDS))
+
+    def say_soon(self, alarms: Iterable[Alarm], log: Log) -> None:
+        """Say them in the log, the same ones once, and keep them: :meth:`say_unsent`, here or elsewhere, sends them.
+
+        Quick, so that it can be done before what they are about is settled. Raises nothing.
+        """
+        letters = self._written(alarms, log)
+        if letters and not self._keep(letters, log, 0):
+            self._unkept += letters
+
+    def _written(self, alarms: Iterable[Alarm], log: Log) -> list[Letter]:
+        """Those that nobody has said, as ERROR lines; what is to be sent of them."""
         self._hide_urls(log)
         fresh = []
         for alarm in grouped(alarms):
             if not self._is_first(alarm):
-                log.info("steward.alarm.repeated", code=alarm.code, cluster=alarm.cluster, about=alarm.about)
+                say = log.debug if alarm.occasion else log.info
+                say("steward.alarm.repeated", code=alarm.code, cluster=alarm.cluster, about=alarm.about)
                 continue
             log.error(
                 "steward.alarm",
@@ -198,13 +226,13 @@ class Alarms:
             )
             fresh.append(alarm)
         now = self._clock.now()
-        letters = [Letter(way, alarm, now) for way in self._ways for alarm in fresh]
-        if not letters:
-            return
+        return [Letter(way, alarm, now) for way in self._ways for alarm in fresh]
+
+    def _keep(self, letters: Sequence[Letter], log: Log, seconds: float) -> bool:
+        """Before the first one is sent: who dies at it, or has no time for it, leaves it behind. For ``seconds`` they are ours to send."""
         kept = [letter.to_unsent(log.hide) for letter in letters]
-        # Before the first one is sent: who dies at it, or has no time for it, leaves it behind.
-        is_kept = self._ask(lambda: self._ledger.keep_unsent(kept, now + TAKEN_SECONDS, MOST_UNSENT))
-        self._send(letters, log, deadline, is_kept=is_kept)
+        is_kept, _ = self._ask(self._ledger.keep_unsent, kept, self._clock.now() + seconds, MOST_UNSENT)
+        return is_kept
 
     def say_unsent(self, log: Log, deadline: Deadline) -> None:
         """Send what could not be sent before, in at most SEND_SECONDS: MOST_TAKEN of the last UNSENT_SECONDS, by turns.
@@ -215,24 +243,26 @@ class Alarms:
             return
         self._hide_urls(log)
         now, since = self._clock.now(), self._clock.now() - UNSENT_SECONDS
-        kept: list[Unsent] = []
-        self._ask(lambda: kept.extend(self._ledger.take_unsent(now, now + TAKEN_SECONDS, since=since, most=MOST_TAKEN)))
+        take = partial(self._ledger.take_unsent, since=since, most=MOST_TAKEN)
+        _, kept = self._ask(take, now, now + TAKEN_SECONDS)
         letters, no_way = [], []
-        for one in kept:
+        for one in kept or ():
             try:
                 letter = Letter.from_unsent(one)
             except (ValueError, TypeError):
                 no_way.append(one.id)
                 continue
             if letter.way in self._ways:
-                letters.append(letter)
+                letters.append(replace(letter, is_late=now - letter.at > TAKEN_SECONDS))
             else:  # it is configured no longer
                 no_way.append(letter.id)
         if no_way:
             log.warning("steward.alarm.dropped", count=len(no_way), problem="no way is configured that they could go")
-            self._ask(lambda: self._ledger.forget_unsent(no_way))
+            self._ask(self._ledger.forget_unsent, no_way)
         if letters:
             self._send(letters, log, deadline, is_kept=True)
+        if self._unkept:
+            self._send(self._unkept, log, deadline, is_kept=False)
 
     def _send(self, letters: Sequence[Letter], log: Log, deadline: Deadline, *, is_kept: bool) -> None:
         """By all their ways, and forget what was taken."""
@@ -260,30 +290,33 @@ class Alarms:
         if late := [letter.id for letter in sent if letter.is_late]:
             log.info("steward.alarm.sent_late", count=len(late))
         if is_kept and sent:
-            self._ask(lambda: self._ledger.forget_unsent([letter.id for letter in sent]))
+            self._ask(self._ledger.forget_unsent, [letter.id for letter in sent])
 
     def _hide_urls(self, log: Log) -> None:
         log.also_hide(url for chat in self._settings.chat if (url := self._env.get(chat.url_env, "")))
 
     def _is_first(self, alarm: Alarm) -> bool:
-        now, within = self._clock.now(), self._settings.group_within
-        answer: list[bool] = []
-        if self._ask(lambda: answer.append(self._ledger.claim(f"alarm|{alarm.key}", now, within))):
-            return answer[0]
-        # Rather twice than never, but not with each of a storm's deliveries.
-        is_first = not 0 <= now - self._said.get(alarm.key, float("-inf")) < within
-        if is_first:
+        now, within = self._clock.now(), ONCE_SECONDS if alarm.occasion else self._settings.group_within
+        if alarm.occasion and alarm.key in self._said:
+            return False
+        has_answered, is_first = self._ask(self._ledger.claim, f"alarm|{alarm.key}", now, within)
+        if not has_answered:
+            # Rather twice than never, but not with each of a storm's deliveries.
+            is_first = not 0 <= now - self._said.get(alarm.key, float("-inf")) < within
+        if len(self._said) >= MOST_SAID:
+            self._said.clear()
+        if is_first or alarm.occasion:
             self._said[alarm.key] = now
-        return is_first
+        return bool(is_first)
 
-    def _ask(self, question: Callable[[], None]) -> bool:
-        """Whether the ledger answered. That it did not is said, and alarmed, by those who act upon it."""
+    def _ask(self, question: Callable[..., T], *arguments: Any) -> tuple[bool, T | None]:
+        """Whether the ledger answered, and what. That it did not is said, and alarmed, by those who act upon it."""
         if self._has_ledger:
             try:
-                question()
+                return True, question(*arguments)
             except LedgerUnavailable:
                 self._has_ledger = False
-        return self._has_ledger
+        return False, None
 
     def _to_chat(self, variable: str, letters: Sequence[Letter], log: Log, deadline: Deadline) -> str:
         import apprise

@@ -56,6 +56,11 @@ class Breaker:
     window: float = 300.0
     close_after: float = 600.0
 
+    @property
+    def quiet_intents(self) -> float:
+        """With so many in the window, and no more, it may close."""
+        return max(1, self.intents / 2)
+
 
 @dataclass(frozen=True)
 class Quarantine:

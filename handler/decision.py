@@ -134,9 +134,8 @@ def _escalate(run: Run, one: Asked, outcome: Outcome) -> None:
     """What a person should decide is said, once for each process in quarantine and each component."""
     now = run.clock.now()
     if outcome.code == "guard.quarantine":
-        until = now + run.config.safety.quarantine.release_after
-        if run.ledger.quarantine(run.cluster.id, one.key, now, until):
-            run.alarm(outcome, one.key)
+        until = run.ledger.quarantine(run.cluster.id, one.key, now, now + run.config.safety.quarantine.release_after)
+        run.alarm(outcome, one.key, occasion=repr(until))
     elif outcome.code == "guard.max_share" and not one.is_order:
         # More need help than may be helped at once: one escalation for the component.
         run.alarm(outcome, f"{one.reading.target.service}/{one.reading.target.component}")

@@ -39,4 +39,5 @@ def alarm_of(operation: Operation, why: str, seen: str) -> Alarm:
             "api_request_id": operation.request_id,
             "api_code": operation.code,
         },
+        occasion=operation.id,
     )

@@ -27,8 +27,8 @@ def enter(run: Run, cases: list[Case], *, is_counted: bool = False) -> list[Case
     incidents = {case.incident: case.origin for case in cases}
     entry = run.ledger.enter(run.cluster.id, incidents, run.clock.now(), breaker, is_counted=is_counted)
     stormy = guards.breaker_closed(run.cluster.id, entry, breaker)
-    if entry.breaker_opened and stormy is not None:
-        run.alarm(stormy, "breaker")
+    if stormy is not None:  # whoever opened it may have died before it was said
+        run.alarm(stormy, "breaker", occasion=repr(entry.breaker_opened_at))
     pasts = _without_the_lost(run, entry.incidents)
     asked: dict[str, str] = {}
     for case in cases:

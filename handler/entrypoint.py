@@ -153,8 +153,8 @@ class Function:
             owner=owner,
         )
 
-    def follow_up(self, log: Log) -> FollowUp:
-        return FollowUp(self.config, self.gateway(log), self.ledger, self._clock, log)
+    def follow_up(self, log: Log, say: Callable[[Alarm], None]) -> FollowUp:
+        return FollowUp(self.config, self.gateway(log), self.ledger, self._clock, log, say)
 
     def gateway(self, log: Log) -> Gateway:
         """The EMR API, with the credentials of this moment; ``log`` hides what is made of them."""
@@ -306,17 +306,16 @@ class Invocation:
         return _summary(served.records, self._log.hide)
 
     def _follow_up(self) -> dict[str, Any]:
-        function = self._function
+        function, alarms = self._function, self._function.alarms()
         try:
-            counts, alarms = function.follow_up(self._log).run(self._deadline)
+            counts = function.follow_up(self._log, lambda alarm: alarms.say_soon([alarm], self._log)).run(
+                self._deadline
+            )
         except LedgerUnavailable as error:
             self._log.error("steward.ledger.unavailable", problem=str(error))
-            alarms = [Alarm("ledger.unavailable", "", "ledger", str(error))]
-            function.alarms().say(alarms, self._log, self._deadline)
+            alarms.say([Alarm("ledger.unavailable", "", "ledger", str(error))], self._log, self._deadline)
             return {"follow_up": "the ledger cannot be used"}
-        if alarms:
-            function.alarms().say(alarms, self._log, self._deadline)
-        function.alarms().say_unsent(self._log, self._deadline)
+        alarms.say_unsent(self._log, self._deadline)
         return {"follow_up": counts}
 
     # -- both
@@ -331,7 +330,7 @@ class Invocation:
         except Exception as error:
             served = self._fault(events, error)
         lines = self._log.outcomes(served.records, mode=function.settings.mode)
-        alarms = [*served.alarms, *alarms_of(served.records)]
+        alarms = [*served.alarms, *alarms_of(served.decided)]
         if alarms:
             function.alarms().say(alarms, self._log, self._deadline)
         try:
@@ -343,7 +342,8 @@ class Invocation:
     def _fault(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
         outcome = own_faults.outcome_of(error, self._log)
         now = self._function.clock.now()
-        return Served([Record(now, event.id, event.source, event.name, event.cluster, outcome) for event in events])
+        records = [Record(now, event.id, event.source, event.name, event.cluster, outcome) for event in events]
+        return Served(records, records)
 
     @staticmethod
     def _owner() -> str:

@@ -7,6 +7,7 @@ It may run twice at once: every step names the state it found.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,7 @@ from handler.operations import OpType
 from handler.watch import observe, services_of, verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from handler.clock import Clock, Deadline
     from handler.configuration import Config
@@ -47,16 +48,21 @@ SECONDS_TO_LOOK: Final = 1.0
 
 @dataclass(frozen=True)
 class FollowUp:
-    """All that one round works with."""
+    """All that one round works with.
+
+    ``say`` says an alarm, the same one once. It is called before what the alarm is about is settled: who dies in between leaves an operation
+    that the next round ends.
+    """
 
     config: Config
     gateway: Gateway
     ledger: Ledger
     clock: Clock
     log: Log
+    say: Callable[[Alarm], None]
 
-    def run(self, deadline: Deadline) -> tuple[dict[str, int], list[Alarm]]:
-        """One round, the oldest first, by the deadline: how many operations are now in which state, and the alarms to say.
+    def run(self, deadline: Deadline) -> dict[str, int]:
+        """One round, the oldest first, by the deadline: how many operations are now in which state.
 
         Raises LedgerUnavailable where the open operations cannot be read.
         """
@@ -65,19 +71,18 @@ class FollowUp:
         by_cluster: dict[str, list[Operation]] = {}
         for operation in operations:
             by_cluster.setdefault(operation.cluster, []).append(operation)
-        counts: dict[str, int] = {}
-        alarms = [self._cannot_be_read(name) for name in unreadable if self._is_new(name)]
+        for name in unreadable:
+            if self._is_new(name):
+                self.say(self._cannot_be_read(name))
 
-        def follow(item: tuple[str, list[Operation]]) -> tuple[list[State], list[Alarm]]:
+        def follow(item: tuple[str, list[Operation]]) -> list[State]:
             return self._follow_cluster(item[0], item[1], deadline)
 
-        for states, said in side_by_side(follow, list(by_cluster.items())):
-            alarms.extend(said)
-            for state in states:
-                counts[state.value] = counts.get(state.value, 0) + 1
+        found = side_by_side(follow, list(by_cluster.items()))
+        counts = Counter(state.value for states in found for state in states)
         self.log.info("steward.follow_up", open=len(operations), states=counts or None)
         self._tidy()
-        return counts, alarms
+        return counts
 
     def _is_new(self, name: str) -> bool:
         return self.ledger.claim(f"unreadable|{name}", self.clock.now(), UNREADABLE_SECONDS)
@@ -91,10 +96,7 @@ class FollowUp:
             "left alone until a person has put the record right or taken it out",
         )
 
-    def _follow_cluster(
-        self, cluster_id: str, operations: Sequence[Operation], deadline: Deadline
-    ) -> tuple[list[State], list[Alarm]]:
-        alarms: list[Alarm] = []
+    def _follow_cluster(self, cluster_id: str, operations: Sequence[Operation], deadline: Deadline) -> list[State]:
         seen: Observation | None = None
         cluster = self.config.clusters.get(cluster_id)
         if cluster is not None and deadline.remaining() >= SECONDS_TO_LOOK:
@@ -106,19 +108,17 @@ class FollowUp:
         states = []
         for operation in operations:
             try:
-                states.append(self._follow(operation, seen, alarms, may_be_seen=cluster is not None))
+                states.append(self._follow(operation, seen, may_be_seen=cluster is not None))
             except LedgerUnavailable as error:
                 self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
                 states.append(operation.state)
             except Exception as error:  # this one's, be it ours or its record's; the others are finished all the same
                 fault = own_faults.outcome_of(error, self.log)
-                alarms.append(Alarm(fault.code, cluster_id, operation.id, fault.reason))
+                self.say(Alarm(fault.code, cluster_id, operation.id, fault.reason))
                 states.append(operation.state)
-        return states, alarms
+        return states
 
-    def _follow(
-        self, operation: Operation, seen: Observation | None, alarms: list[Alarm], *, may_be_seen: bool
-    ) -> State:
+    def _follow(self, operation: Operation, seen: Observation | None, *, may_be_seen: bool) -> State:
         """Where one operation is after this look."""
         now = self.clock.now()
         if operation.state is State.SENDING:
@@ -127,15 +127,14 @@ class FollowUp:
             lost = of_lost_worker(operation, self.ledger, now)
             if lost is None:
                 return State.SENDING
-            state = self._follow_sent(lost, seen, alarms, may_be_seen=may_be_seen)
-            if state is State.IN_DOUBT:
-                alarms.append(alarm_of(lost, lost.reason, f"Now: {_readings(lost, seen)}" if seen else ""))
-            return state
-        return self._follow_sent(operation, seen, alarms, may_be_seen=may_be_seen)
+            operation = lost
+        state = self._follow_sent(operation, seen, may_be_seen=may_be_seen)
+        if operation.state is state is State.IN_DOUBT:  # whoever put it in doubt may have died before it was said
+            why = operation.reason or f"its answer is not known ({operation.code})"
+            self.say(alarm_of(operation, why, f"Now: {_readings(operation, seen)}" if seen else ""))
+        return state
 
-    def _follow_sent(
-        self, operation: Operation, seen: Observation | None, alarms: list[Alarm], *, may_be_seen: bool
-    ) -> State:
+    def _follow_sent(self, operation: Operation, seen: Observation | None, *, may_be_seen: bool) -> State:
         now = self.clock.now()
         if seen is None and may_be_seen and now < operation.deadline + LOOK_AGAIN_SECONDS:
             return operation.state  # the next round looks
@@ -148,20 +147,21 @@ class FollowUp:
                 self.ledger.settle(operation.moved(state, now, observed=verdict.describe()), state)
             return state
         observed = verdict.describe() if verdict is not None else ""
-        if not self.ledger.settle(operation.moved(state, now, reason=why, observed=observed), operation.state):
-            return operation.state  # another round was faster
-        self._tell_end(operation, state, why, observed)
-        if state in (State.FAILED, State.TIMED_OUT):
-            alarms.append(
+        if end := _ENDS.get((operation.state, state)):
+            self.say(
                 Alarm(
                     f"operation.{state.lower()}",
                     operation.cluster,
                     operation.id,
-                    f"{operation.in_words()}: {_ENDS[operation.state, state]}. {_sentence(why)}; before: {operation.before_in_words()}; "
+                    f"{operation.in_words()}: {end}. {_sentence(why)}; before: {operation.before_in_words()}; "
                     f"now: {_readings(operation, seen)}",
                     facts={"operation": operation.id, "api_request_id": operation.request_id},
+                    occasion=operation.id,
                 )
             )
+        if not self.ledger.settle(operation.moved(state, now, reason=why, observed=observed), operation.state):
+            return operation.state  # another round was faster
+        self._tell_end(operation, state, why, observed)
         return state
 
     def _tell_progress(self, operation: Operation, verdict: Verdict) -> None:
@@ -227,12 +227,13 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
     return State.FAILED, "carried out, but its processes are not what was promised"
 
 
-#: What it comes to that an operation which was in the one state ends in the other.
+#: What a person is told where an operation that was in the one state ends in the other.
 _ENDS: Final = {
     (State.ACCEPTED, State.FAILED): "it did not help",
     (State.ACCEPTED, State.TIMED_OUT): "nothing came of it",
     (State.IN_DOUBT, State.FAILED): "it was in doubt, and did not help",
     (State.IN_DOUBT, State.TIMED_OUT): "it is in doubt, and could not be settled",
+    (State.IN_DOUBT, State.NOT_SENT): "it was in doubt, and nothing was done; only a repeat of its event does it now",
 }
 
 

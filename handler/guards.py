@@ -134,7 +134,6 @@ def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
         return Outcome.refused(
             f"api.{past.code}",
             f"already refused by the API as operation {past.operation}: {past.code}",
-            replayed=True,
             **facts,
         )
     said = {
@@ -328,11 +327,12 @@ GUARDS_WITHOUT_A_PAST: Final = tuple(guard for guard in PROCESS_GUARDS if guard 
 
 def breaker_closed(cluster: str, entry: Entry, breaker: Breaker) -> Outcome | None:
     """Beyond so many intents in a window it is a storm, and a person's matter."""
-    if not entry.breaker_is_open:
+    if entry.breaker_opened_at is None:
         return None
     return Outcome.deferred(
         "guard.breaker",
-        f"the storm breaker of {cluster} is open: more than {breaker.intents} intents within {_span(breaker.window)}",
+        f"the storm breaker of {cluster} is open since {utc_text(entry.breaker_opened_at)}: more than {breaker.intents} intents within "
+        f"{_span(breaker.window)}; it closes by itself after {_span(breaker.close_after)}, once no more than {breaker.quiet_intents:g} are left",
         guard="breaker",
         intents_in_window=entry.intents_in_window,
     )

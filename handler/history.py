@@ -87,9 +87,8 @@ class Entry:
     ended: frozenset[str] = frozenset()
     #: Intents in the breaker's window, these included.
     intents_in_window: int = 0
-    breaker_is_open: bool = False
-    #: Whether it was this entry that opened it.
-    breaker_opened: bool = False
+    #: Since when the storm breaker is open (seconds since the epoch); None while it is closed.
+    breaker_opened_at: float | None = None
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from handler import guards
 from handler.alarms import Alarm
-from handler.cases import UNNAMED_SECONDS, Case, most_urgent
+from handler.cases import UNNAMED_SECONDS, Case
 from handler.crew import side_by_side
 from handler.errors import InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.intents import ORDER_LIMITS, Intent
-from handler.outcomes import Outcome, Record
+from handler.outcomes import URGENCY, Outcome, Record
 from handler.run import Run
 from handler.serving import serve
 from handler.sources.request import unnamed
@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 class Served:
     """What a payload came to."""
 
+    #: One for each event.
     records: list[Record]
+    #: One for each decision: where several rules matched an event there are several, and a person hears of each.
+    decided: list[Record]
     alarms: list[Alarm] = field(default_factory=list)
 
 
@@ -58,7 +61,7 @@ class Pipeline:
 
     def serve(self, received: Sequence[Event | Unreadable], deadline: Deadline) -> Served:
         """Decide and act on every event of a payload, by the deadline. Raises nothing for what an event holds."""
-        served = Served([])
+        served = Served([], [])
         fates: list[tuple[Event | Unreadable, list[Case], Outcome | None]] = []
         by_cluster: dict[str, list[Case]] = {}
         resolved: dict[str, list[Event]] = {}
@@ -97,9 +100,10 @@ class Pipeline:
         for alarms in side_by_side(serve_cluster, list(by_cluster.items())):
             served.alarms.extend(alarms)
         now = self.clock.now()
-        served.records = [
-            _record(now, event, cases, unwritten.get(id(event), outcome)) for event, cases, outcome in fates
-        ]
+        for event, cases, outcome in fates:
+            decided = _decided(now, event, cases, unwritten.get(id(event), outcome))
+            served.decided += decided
+            served.records.append(decided[0] if len(decided) == 1 else _joined(decided))
         return served
 
     # -- one event
@@ -181,38 +185,46 @@ class Pipeline:
         return None
 
 
-def _record(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> Record:
-    if outcome is None and len(cases) == 1 and (only := cases[0]).outcome is not None:  # which most are
-        operations = (only.operation,) if only.operation else ()
-        intent = only.intent
-        return Record(now, event.id, event.source, event.name, intent.cluster, only.outcome, (intent.rule,), operations)
-    decided = [(case.outcome, case.intent.cluster) for case in cases if case.outcome is not None]
+def _decided(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> list[Record]:
+    """What was decided about an event, at least one thing: for each of its cases, and ``outcome`` where there is one besides."""
+    found = [
+        Record(
+            at=now,
+            event=event.id,
+            source=event.source,
+            name=event.name,
+            cluster=case.intent.cluster,
+            outcome=case.outcome,
+            rules=(case.intent.rule,),
+            operations=(case.operation,) if case.operation else (),
+        )
+        for case in cases
+        if case.outcome is not None
+    ]
     if outcome is not None:
-        decided.append((outcome, cases[0].intent.cluster if cases else event.cluster))
-    leading, cluster = decided[0] if len(decided) == 1 else _joined(decided)
-    return Record(
-        at=now,
-        event=event.id,
-        source=event.source,
-        name=event.name,
-        cluster=cluster,
-        outcome=leading,
-        rules=tuple(dict.fromkeys([case.intent.rule for case in cases])),
-        operations=tuple(dict.fromkeys([case.operation for case in cases if case.operation])),
-    )
+        cluster = cases[0].intent.cluster if cases else event.cluster
+        found.append(Record(now, event.id, event.source, event.name, cluster, outcome))
+    return found
 
 
-def _joined(decided: list[tuple[Outcome, str]]) -> tuple[Outcome, str]:
-    """One outcome of what several rules came to, and its cluster: the most urgent, which also says what the others did.
+def _joined(decided: list[Record]) -> Record:
+    """One record of what several rules came to: the most urgent outcome, and its cluster, which also says what the others did.
 
     That a repeat of the event can help one of them is kept: what the others did is not done again.
     """
-    leading = most_urgent([outcome for outcome, _ in decided])
-    cluster = next(cluster for outcome, cluster in decided if outcome is leading)
-    others = {f"{one.status} on {where}: {one.reason}": one for one, where in decided if one is not leading}
-    if not others:
-        return leading, cluster
+    leading = max(decided, key=lambda record: URGENCY[record.outcome.status])
+    others = {
+        f"{one.outcome.status} on {one.cluster}: {one.outcome.reason}": one.outcome
+        for one in decided
+        if one is not leading
+    }
     retry = {"retry": True} if any(one.wants_repeat for one in others.values()) else {}
-    return replace(
-        leading, reason="; besides ".join((leading.reason, *others)), facts={**leading.facts, **retry}
-    ), cluster
+    return leading._replace(
+        outcome=replace(
+            leading.outcome,
+            reason="; besides ".join((leading.outcome.reason, *others)),
+            facts={**leading.outcome.facts, **retry},
+        ),
+        rules=tuple(dict.fromkeys(rule for one in decided for rule in one.rules)),
+        operations=tuple(dict.fromkeys(name for one in decided for name in one.operations)),
+    )

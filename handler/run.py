@@ -33,6 +33,6 @@ class Run:
     deadline: Deadline
     alarms: list[Alarm] = field(default_factory=list)
 
-    def alarm(self, outcome: Outcome, about: str) -> None:
-        """A person should hear of this outcome, which is ``about`` something in this cluster."""
-        self.alarms.append(Alarm(outcome.code, self.cluster.id, about, outcome.reason))
+    def alarm(self, outcome: Outcome, about: str, occasion: str = "") -> None:
+        """A person should hear of this outcome, which is ``about`` something in this cluster; of one ``occasion`` once."""
+        self.alarms.append(Alarm(outcome.code, self.cluster.id, about, outcome.reason, occasion=occasion))

@@ -73,8 +73,8 @@ class Ledger(Protocol):
     def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
         """The sender says that these occurrences are over."""
 
-    def quarantine(self, cluster: str, target: str, now: float, until: float) -> bool:
-        """Leave a target alone until ``until``; False where it already is, so that one caller escalates."""
+    def quarantine(self, cluster: str, target: str, now: float, until: float) -> float:
+        """Leave a target alone until ``until``, where it is not left alone already; until when it is then."""
 
     def release(self, target: str, now: float, cluster: str | None = None) -> list[str]:
         """Let targets with this key (in one cluster, or in all) out of quarantine; the clusters in which there were any."""

@@ -74,9 +74,9 @@ class RedisLedger:
         self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker, *, is_counted: bool = False
     ) -> Entry:
         pairs = [text for pair in incidents.items() for text in pair]
-        count, is_open, opened, known, ended = self._row(
+        count, opened_at, known, ended = self._row(
             scripts.ENTER,
-            5,
+            4,
             cluster,
             now,
             breaker.intents,
@@ -87,7 +87,7 @@ class RedisLedger:
             *pairs,
         )
         pasts = {known[at]: _past(known[at + 3], known[at + 1], float(known[at + 2])) for at in range(0, len(known), 4)}
-        return Entry(pasts, frozenset(ended), count, bool(is_open), bool(opened))
+        return Entry(pasts, frozenset(ended), count, float(opened_at) if opened_at else None)
 
     def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
         over = dict.fromkeys(origins, now)
@@ -167,8 +167,8 @@ class RedisLedger:
 
     # -- quarantine
 
-    def quarantine(self, cluster: str, target: str, now: float, until: float) -> bool:
-        return bool(self._run(scripts.QUARANTINE, cluster, target, now, until))
+    def quarantine(self, cluster: str, target: str, now: float, until: float) -> float:
+        return float(self._run(scripts.QUARANTINE, cluster, target, now, until))
 
     def release(self, target: str, now: float, cluster: str | None = None) -> list[str]:
         return list(self._run(scripts.RELEASE, target, now, cluster or ""))

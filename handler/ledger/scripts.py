@@ -38,7 +38,7 @@ return redis.call('GET', S .. 'schema')
 )
 
 #: cluster, now, most, close_after, begin of the window, how far ahead a time may be, whether they are only read, then (incident, origin)…
-#: → [count, is open, has opened, (incident, digest, parts since, past)…], and the incidents that are ended.
+#: → [count, when the breaker opened ('' where it is closed), (incident, digest, parts since, past)…], and the incidents that are ended.
 ENTER: Final = (
     _SHARED
     + """
@@ -67,18 +67,17 @@ if #asking > 0 then
   for i = 1, #asking, 1000 do redis.call('ZADD', intents, 'NX', unpack(asking, i, math.min(i + 999, #asking))) end
 end
 local count = redis.call('ZCOUNT', intents, '(' .. ARGV[5], ARGV[6])
-local opened_at = tonumber(redis.call('HGET', S .. 'breakers', cluster) or nil)
-local open, opened = opened_at ~= nil, false
+local opened_at = redis.call('HGET', S .. 'breakers', cluster)
 if #asking > 0 then
-  if not open and count > most then
-    open, opened = true, true
-    redis.call('HSET', S .. 'breakers', cluster, ARGV[2])
-  elseif open and math.abs(now - opened_at) >= tonumber(ARGV[4]) and count <= math.max(1, most / 2) then
-    open = false
+  if not opened_at and count > most then
+    opened_at = ARGV[2]
+    redis.call('HSET', S .. 'breakers', cluster, opened_at)
+  elseif opened_at and math.abs(now - tonumber(opened_at)) >= tonumber(ARGV[4]) and count <= math.max(1, most / 2) then
+    opened_at = false
     redis.call('HDEL', S .. 'breakers', cluster)
   end
 end
-return {count, open and 1 or 0, opened and 1 or 0, known, ended}
+return {count, opened_at or '', known, ended}
 """
 )
 
@@ -168,16 +167,16 @@ return 1
 """
 )
 
-#: cluster, target, now, until → 1 where it was not in quarantine
+#: cluster, target, now, until → until when it is in quarantine
 QUARANTINE: Final = (
     _SHARED
     + """
 local key = S .. 'quarantine:' .. ARGV[1]
 local held = redis.call('HGET', key, ARGV[2])
-if held and tonumber(held) > tonumber(ARGV[3]) then return 0 end
+if held and tonumber(held) > tonumber(ARGV[3]) then return held end
 redis.call('SADD', S .. 'clusters', ARGV[1])
 redis.call('HSET', key, ARGV[2], ARGV[4])
-return 1
+return ARGV[4]
 """
 )
 

@@ -61,28 +61,23 @@ class SqliteLedger:
             if is_counted or not asking:
                 count = self._count(db, cluster, now, breaker.window)
                 opened_at = self._opened_at(db, cluster)
-                return Entry(known, ended, count, opened_at is not None)
+                return Entry(known, ended, count, opened_at)
         with self._file.writing(durable=False) as db:
             db.execute("DELETE FROM intents WHERE cluster = ? AND at <= ?", (cluster, now - breaker.window))
             db.execute("DELETE FROM intents WHERE cluster = ? AND at > ?", (cluster, now + LEAP_SECONDS))
             db.executemany("INSERT OR IGNORE INTO intents VALUES (?, ?, ?)", [(cluster, key, now) for key in asking])
             count = self._count(db, cluster, now, breaker.window)
-            opened_at = self._opened_at(db, cluster)
-            is_open, opened = opened_at is not None, False
-            if opened_at is None and count > breaker.intents:
-                is_open = opened = True
-            elif (
-                opened_at is not None
-                and abs(now - opened_at) >= breaker.close_after
-                and count <= max(1, breaker.intents / 2)
-            ):
-                is_open = False
-            if is_open != (opened_at is not None):
+            opened_at = before = self._opened_at(db, cluster)
+            if before is None and count > breaker.intents:
+                opened_at = now
+            elif before is not None and abs(now - before) >= breaker.close_after and count <= breaker.quiet_intents:
+                opened_at = None
+            if opened_at != before:
                 db.execute(
                     "INSERT INTO clusters (cluster, opened_at) VALUES (?, ?) ON CONFLICT DO UPDATE SET opened_at = excluded.opened_at",
-                    (cluster, now if is_open else None),
+                    (cluster, opened_at),
                 )
-            return Entry(known, ended, count, is_open, opened)
+            return Entry(known, ended, count, opened_at)
 
     def _known(self, db: sqlite3.Connection, cluster: str, incidents: Iterable[str]) -> dict[str, Past]:
         known: dict[str, Past] = {}
@@ -262,18 +257,18 @@ class SqliteLedger:
 
     # -- quarantine
 
-    def quarantine(self, cluster: str, target: str, now: float, until: float) -> bool:
+    def quarantine(self, cluster: str, target: str, now: float, until: float) -> float:
         with self._file.writing() as db:
             row = db.execute(
                 "SELECT until FROM quarantine WHERE cluster = ? AND target = ?", (cluster, target)
             ).fetchone()
             if row and row[0] > now:
-                return False
+                return float(row[0])
             db.execute(
                 "INSERT INTO quarantine (cluster, target, until) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET until = excluded.until",
                 (cluster, target, until),
             )
-            return True
+            return until
 
     def release(self, target: str, now: float, cluster: str | None = None) -> list[str]:
         with self._file.writing() as db:

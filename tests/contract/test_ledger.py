@@ -210,16 +210,16 @@ def test_quarantine_counts_needs_that_did_not_help(ledger: Ledger) -> None:
 
 
 def test_quarantine_begins_once_and_ends_by_release(ledger: Ledger) -> None:
-    """One caller escalates; what was before a release counts no more."""
+    """Whoever asks is told until when; what was before a release counts no more."""
     settled(ledger, "op-1", State.VERIFIED, NOW)
-    assert ledger.quarantine(CLUSTER, TARGET, NOW, NOW + 100)
-    assert not ledger.quarantine(CLUSTER, TARGET, NOW + 1, NOW + 100)
+    assert ledger.quarantine(CLUSTER, TARGET, NOW, NOW + 100) == NOW + 100
+    assert ledger.quarantine(CLUSTER, TARGET, NOW + 1, NOW + 101) == NOW + 100
     assert ledger.quarantined(NOW + 1) == [(CLUSTER, TARGET, NOW + 100)]
     assert ledger.release(TARGET, NOW + 2) == [CLUSTER]
     assert ledger.release(TARGET, NOW + 3) == []
     history = ledger.history(CLUSTER, NOW + 3, quarantine_within=3600)
     assert (history.quarantined, history.restarts) == ({}, {})
-    assert ledger.quarantine(CLUSTER, TARGET, NOW + 4, NOW + 5)
+    assert ledger.quarantine(CLUSTER, TARGET, NOW + 4, NOW + 5) == NOW + 5
     assert ledger.history(CLUSTER, NOW + 4, quarantine_within=3600).restarts == {}  # nor in the next one
     assert ledger.quarantined(NOW + 6) == []
 
@@ -227,7 +227,7 @@ def test_quarantine_begins_once_and_ends_by_release(ledger: Ledger) -> None:
 def test_a_quarantine_that_is_over_lets_its_process_out(ledger: Ledger) -> None:
     """Even where the restarts that led there are still in the window: they would put it back at once, and escalate again."""
     settled(ledger, "op-1", State.VERIFIED, NOW)
-    assert ledger.quarantine(CLUSTER, TARGET, NOW + 1, NOW + 100)
+    assert ledger.quarantine(CLUSTER, TARGET, NOW + 1, NOW + 100) == NOW + 100
     assert ledger.history(CLUSTER, NOW + 99, quarantine_within=3600).restarts == {TARGET: 1}
     history = ledger.history(CLUSTER, NOW + 100, quarantine_within=3600)
     assert (history.quarantined, history.restarts) == ({}, {})
@@ -243,19 +243,19 @@ def test_an_ended_occurrence_is_known(ledger: Ledger) -> None:
 
 def test_the_breaker_opens_and_closes_with_hysteresis(ledger: Ledger) -> None:
     """More than so many open it, once; it closes after its time, when half as many are in the window."""
-    assert not enter(ledger, *"abc", most=3).breaker_is_open
+    assert enter(ledger, *"abc", most=3).breaker_opened_at is None
     opened = enter(ledger, "d", most=3)
-    assert (opened.breaker_is_open, opened.breaker_opened, opened.intents_in_window) == (True, True, 4)
-    assert not enter(ledger, "e", most=3).breaker_opened
-    assert enter(ledger, "f", now=NOW + 400, most=3).breaker_is_open  # quiet, but too early
-    assert enter(ledger, *"ghi", now=NOW + 900, most=3).breaker_is_open  # late enough, but not quiet
-    assert not enter(ledger, "j", now=NOW + 1300, most=3).breaker_is_open
+    assert (opened.breaker_opened_at, opened.intents_in_window) == (NOW, 4)
+    assert enter(ledger, "e", now=NOW + 1, most=3).breaker_opened_at == NOW
+    assert enter(ledger, "f", now=NOW + 400, most=3).breaker_opened_at is not None  # quiet, but too early
+    assert enter(ledger, *"ghi", now=NOW + 900, most=3).breaker_opened_at is not None  # late enough, but not quiet
+    assert enter(ledger, "j", now=NOW + 1300, most=3).breaker_opened_at is None
 
 
 def test_a_breaker_of_one_intent_closes(ledger: Ledger) -> None:
     """Whoever asks is in the window: half of one would never be reached."""
-    assert enter(ledger, "a", "b", most=1).breaker_opened
-    assert not enter(ledger, "c", now=NOW + 1000, most=1).breaker_is_open
+    assert enter(ledger, "a", "b", most=1).breaker_opened_at is not None
+    assert enter(ledger, "c", now=NOW + 1000, most=1).breaker_opened_at is None
 
 
 def test_known_incidents_are_no_new_intents(ledger: Ledger) -> None:
@@ -269,7 +269,7 @@ def test_an_intent_is_counted_once_in_the_window(ledger: Ledger) -> None:
     """One that is held and comes again and again is no storm; two are two, to the second; and they leave the window one by one."""
     for second in range(101):
         entry = enter(ledger, "a", now=NOW + second)
-        assert (entry.intents_in_window, entry.breaker_is_open) == (1, False)
+        assert (entry.intents_in_window, entry.breaker_opened_at) == (1, None)
     assert enter(ledger, "b", "c", now=NOW + 299).intents_in_window == 3
     assert enter(ledger, "b", now=NOW + 300).intents_in_window == 2
     assert enter(ledger, "a", now=NOW + 301).intents_in_window == 3
@@ -280,9 +280,9 @@ def test_an_intent_is_counted_once_in_the_window(ledger: Ledger) -> None:
 
 def test_an_open_breaker_is_closed_by_the_repeats_that_it_held(ledger: Ledger) -> None:
     """When its time is over and few are left, whoever comes."""
-    assert enter(ledger, *"abcd", most=3).breaker_opened
-    assert enter(ledger, "a", now=NOW + 400, most=3).breaker_is_open
-    assert not enter(ledger, "a", now=NOW + 601, most=3).breaker_is_open
+    assert enter(ledger, *"abcd", most=3).breaker_opened_at is not None
+    assert enter(ledger, "a", now=NOW + 400, most=3).breaker_opened_at is not None
+    assert enter(ledger, "a", now=NOW + 601, most=3).breaker_opened_at is None
 
 
 def test_reading_again_counts_nothing(ledger: Ledger) -> None:
@@ -296,9 +296,9 @@ def test_reading_again_counts_nothing(ledger: Ledger) -> None:
         frozenset({"ended"}),
         0,
     )
-    assert enter(ledger, "a", "b", most=1).breaker_opened
+    assert enter(ledger, "a", "b", most=1).breaker_opened_at is not None
     late = ledger.enter(CLUSTER, {"c": "c"}, NOW + 1000, Breaker(1, 300, 600), is_counted=True)
-    assert (late.breaker_is_open, late.breaker_opened) == (True, False)
+    assert late.breaker_opened_at == NOW
 
 
 def test_a_claim_is_had_once(ledger: Ledger) -> None:
@@ -371,8 +371,8 @@ def test_a_clock_that_was_wrong_is_not_waited_for(ledger: Ledger) -> None:
     assert ledger.take("b", NOW, rate=20, burst=20, most_wait=3.0) is None
     taken = [ledger.take("b", NOW + second, rate=20, burst=20, most_wait=3.0) for second in range(1, 60)]
     assert None not in taken[4:]  # what was taken in advance is given back first
-    assert enter(ledger, *"abcd", now=wrong, most=3).breaker_opened
-    assert not enter(ledger, "e", most=3).breaker_is_open
+    assert enter(ledger, *"abcd", now=wrong, most=3).breaker_opened_at is not None
+    assert enter(ledger, "e", most=3).breaker_opened_at is None
 
 
 def test_a_clock_that_is_a_little_behind_gives_no_more_tokens(ledger: Ledger) -> None:

@@ -90,13 +90,12 @@ def an_alarm(about: str = "op-1", **more: Any) -> Alarm:
         (Outcome.refused("a.b", "x"), True),
         (Outcome.failed("a.b", "x"), True),
         (Outcome.in_doubt("a.b", "x"), True),
-        (Outcome.refused("a.b", "x", replayed=True), False),
         (Outcome.refused("guard.quarantine", "x"), False),  # escalated once, by whoever put it there
         (Outcome.failed("ledger.unavailable", "x"), False),  # one ledger, one alarm
     ],
 )
 def test_a_person_hears_of_what_went_wrong(outcome: Outcome, is_said: bool) -> None:
-    """Refused, failed, in doubt; not what was only said again."""
+    """Refused, failed, in doubt; not what was only put off."""
     found = alarms_of([Record(0, "e", "tcop", "n", "emr-4zvc5mul", outcome, ("r",), ("op-1",))])
     assert bool(found) == is_said
     assert all((one.code, one.about, one.text) == (outcome.code, "op-1", "x") for one in found)

@@ -251,7 +251,7 @@ def test_the_hour_and_the_breaker() -> None:
     assert held is not None
     assert held.code == "guard.operations_per_hour"
     assert guards.breaker_closed(CLUSTER, Entry(), Breaker()) is None
-    assert guards.breaker_closed(CLUSTER, Entry(breaker_is_open=True), Breaker()) is not None
+    assert guards.breaker_closed(CLUSTER, Entry(breaker_opened_at=NOW), Breaker()) is not None
 
 
 def chosen_of(
