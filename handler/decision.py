@@ -49,7 +49,7 @@ def decide(run: Run, the_plan: Plan, cases: Sequence[Case]) -> Decided | None:
     by_intent = {id(case.intent): case for case in cases}
     history = run.ledger.history(run.cluster.id, now, quarantine_within=run.config.safety.quarantine.within)
     the_plan = _without_the_decided(run, the_plan, by_intent, history)
-    seen = _look(run, the_plan, cases) if the_plan.intents else None
+    the_plan, seen = _look(run, the_plan, by_intent)
     if seen is None:
         return None
     chosen, is_part = _choose(run, the_plan, by_intent, guards.View(seen, history, run.config.safety, now))
@@ -85,17 +85,24 @@ def _without_the_decided(run: Run, the_plan: Plan, by_intent: dict[int, Case], h
     return replace(the_plan, intents=left)
 
 
-def _look(run: Run, the_plan: Plan, cases: Sequence[Case]) -> Observation | None:
-    """The cluster, ready to be acted upon; None where it is not, or cannot be looked at: every case then has its outcome."""
+def _look(run: Run, the_plan: Plan, by_intent: dict[int, Case]) -> tuple[Plan, Observation | None]:
+    """What can be served of a plan, and the cluster, ready for it; None where nothing can. What cannot has its outcome."""
+    cases = [by_intent[id(intent)] for intent in the_plan.intents]
+    if not cases:
+        return the_plan, None
     try:
         seen = observe(run.gateway, run.cluster, the_plan.scope.services, run.deadline, run.clock)
     except (ApiError, ObservationIncomplete) as error:
         hold(cases, _not_looked_at(run, error))
-        return None
+        return the_plan, None
     if not_ready := guards.cluster_ready(seen):
         hold(cases, not_ready)
-        return None
-    return seen
+        return the_plan, None
+    for service, why in seen.unseen.items():
+        hold([case for case in cases if service in case.intent.scope.services], _not_looked_at(run, why))
+    if seen.unseen:
+        the_plan = replace(the_plan, intents=tuple(case.intent for case in cases if case.outcome is None))
+    return the_plan, seen if the_plan.intents else None
 
 
 def _not_looked_at(run: Run, error: ApiError | ObservationIncomplete) -> Outcome:

@@ -105,10 +105,13 @@ class FollowUp:
                 seen = observe(self.gateway, cluster, services, deadline, self.clock)
             except (ApiError, ObservationIncomplete) as error:
                 self.log.warning("steward.follow_up.look_failed", cluster=cluster_id, problem=str(error))
+            for service, why in seen.unseen.items() if seen else ():
+                self.log.warning("steward.follow_up.look_failed", cluster=cluster_id, service=service, problem=str(why))
         states = []
         for operation in operations:
             try:
-                states.append(self._follow(operation, seen, may_be_seen=cluster is not None))
+                its = seen if seen and seen.unseen.keys().isdisjoint(services_of(operation)) else None
+                states.append(self._follow(operation, its, may_be_seen=cluster is not None))
             except LedgerUnavailable as error:
                 self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
                 states.append(operation.state)

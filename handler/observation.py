@@ -7,13 +7,14 @@ the comment says so, and what is assumed is the careful reading.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from handler.errors import ApiError, ObservationIncomplete
     from handler.operations import OpScope, Target
 
 #: DescribeInstances ``Status``: the one value at which the cluster takes an operation (assumed: nothing else is documented to).
@@ -159,6 +160,8 @@ class Observation:
     services: Mapping[str, tuple[Reading, ...]]
     #: Seconds since the epoch at which the looking began.
     seen_at: float
+    #: By service name: why a service that was asked for is not among them.
+    unseen: Mapping[str, ApiError | ObservationIncomplete] = field(default_factory=dict)
 
     def status_text(self) -> str:
         """The cluster's status in words."""

@@ -37,17 +37,27 @@ def look(
 def observe(
     gateway: Gateway, cluster: Cluster, services: Iterable[str], deadline: Deadline, clock: Clock
 ) -> Observation:
-    """The cluster and these services, as they are now. Raises ApiError, ObservationIncomplete."""
+    """The cluster and these services, as they are now. A service that cannot be looked at is ``unseen``, and hides no other.
+
+    Raises ApiError, ObservationIncomplete where the cluster itself cannot be looked at.
+    """
     names = sorted(set(services))
     seen_at = clock.now()
 
     def part(service: str | None) -> Any:
         if service is None:
             return gateway.cluster_status(cluster, deadline)
-        return gateway.processes(cluster, service, deadline)
+        try:
+            return gateway.processes(cluster, service, deadline)
+        except (ApiError, ObservationIncomplete) as error:
+            return error
 
-    status, *processes = side_by_side(part, [None, *names])
-    return Observation(cluster.id, status, dict(zip(names, processes, strict=True)), seen_at)
+    status, *found = side_by_side(part, [None, *names])
+    parts = dict(zip(names, found, strict=True))
+    unseen = {name: part for name, part in parts.items() if isinstance(part, (ApiError, ObservationIncomplete))}
+    return Observation(
+        cluster.id, status, {name: part for name, part in parts.items() if name not in unseen}, seen_at, unseen
+    )
 
 
 def services_of(operation: Operation) -> set[str]:

@@ -19,7 +19,8 @@ from handler.cloud import MOST_MESSAGE
 from handler.configuration import AlarmSettings, Chat, Cluster, EventBus
 from handler.configuration_file import read_config
 from handler.crew import SIDE_BY_SIDE, side_by_side
-from handler.errors import ConfigurationError, LedgerUnavailable
+from handler.emr import EmrGateway
+from handler.errors import ConfigurationError, LedgerUnavailable, Rejected
 from handler.events import Event
 from handler.follow_up import BUSY_SECONDS, MESSAGE, SECONDS_TO_LOOK, FollowUp, conclude
 from handler.history import Operation, State
@@ -271,6 +272,48 @@ def test_missing_rights_to_look_are_a_refusal(world: World) -> None:
     kill(world)
     world.deliver(sample(DOWN))
     assert world.outcomes()[0]["outcome"] == "refused"
+
+
+@pytest.fixture
+def one_cannot_be_seen(mocker: MockerFixture) -> None:
+    """The API refuses to tell of the service NOSUCH."""
+    processes = EmrGateway.processes
+
+    def refuse(self: EmrGateway, cluster: Cluster, service: str, deadline: Deadline) -> tuple[Reading, ...]:
+        if service == "NOSUCH":
+            raise Rejected("InvalidParameter.InvalidServiceName", "no service NOSUCH")
+        return processes(self, cluster, service, deadline)
+
+    mocker.patch.object(EmrGateway, "processes", refuse)
+
+
+@pytest.mark.usefixtures("one_cannot_be_seen")
+def test_a_service_that_cannot_be_looked_at_hides_no_other(world: World) -> None:
+    """An alert about it is refused; the one beside it is served."""
+    kill(world)
+    event = sample(DOWN)
+    (alert,) = event["alerts"]
+    other = {**alert, "fingerprint": "other", "labels": {**alert["labels"], "service": "NOSUCH"}}
+    world.deliver({**event, "alerts": [alert, other]})
+    assert [line["code"] for line in world.outcomes()] == ["verified", "api.InvalidParameter.InvalidServiceName"]
+    assert world.requests() == 1
+
+
+@pytest.mark.usefixtures("one_cannot_be_seen")
+def test_a_service_that_cannot_be_looked_at_ends_no_operation_on_another(world: World) -> None:
+    """The follow-up verifies what it sees, and tries the other again until it has to give up."""
+    kill(world)
+    now, ledger = world.clock.now(), world.function.ledger
+    lost = an_operation("op-lost", now=now, targets=("NOSUCH/x/172.16.0.6",))
+    assert ledger.arm(lost, 0)
+    assert ledger.settle(lost.moved(State.ACCEPTED, now), State.SENDING)
+    world.deliver(sample(DOWN), time_limit_ms=2100)
+    for _ in range(30):
+        world.clock.sleep(60)
+        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    states = {operation.id: operation.state for operation in ledger.operations()}
+    assert states.pop("op-lost") is State.TIMED_OUT
+    assert list(states.values()) == [State.VERIFIED]
 
 
 def test_a_busy_cluster_defers(world: World) -> None:

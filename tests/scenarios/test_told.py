@@ -180,4 +180,4 @@ def test_what_each_of_several_rules_came_to_is_said(make_world: MakeWorld) -> No
     world.cloud.process("emr-4zvc5mul", "HiveServer2", "172.16.0.2").refuse_to_recover()
     world.deliver(timer_event("timer", "evening", world.clock.now()))
     assert [line["outcome"] for line in world.outcomes()] == ["in_doubt"]
-    assert sorted(alarms(world)) == ["api.ResourceNotFound.InstanceNotFound", "operation.in_doubt"]
+    assert sorted(alarms(world)) == ["guard.cluster_status", "operation.in_doubt"]
