@@ -17,7 +17,7 @@ from handler.crew import side_by_side
 from handler.doubt import SENDING_SECONDS, alarm_of, of_lost_worker
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.history import Operation, State, some_of
-from handler.observation import BUSY, RUNNING
+from handler.observation import BUSY, RUNNING, read
 from handler.operations import OpType
 from handler.watch import observe, services_of, verdict_of
 
@@ -141,7 +141,7 @@ class FollowUp:
         now = self.clock.now()
         if seen is None and may_be_seen and now < operation.deadline + LOOK_AGAIN_SECONDS:
             return operation.state  # the next round looks
-        verdict = verdict_of(operation, seen) if seen is not None else None
+        verdict = verdict_of(operation, seen.services) if seen is not None else None
         if verdict is not None:
             self._tell_progress(operation, verdict)
         state, why = conclude(operation, verdict, seen, now)
@@ -248,5 +248,5 @@ def _readings(operation: Operation, seen: Observation | None) -> str:
     """What its processes are seen to be."""
     if seen is None:
         return "not seen"
-    now = seen.read(operation.before)
+    now = read(seen.services, operation.before)
     return some_of([f"{key} {now[key].describe() if key in now else 'is not listed'}" for key in operation.before])

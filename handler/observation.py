@@ -203,16 +203,6 @@ class Observation:
             for reading in self._matching(service, component, ip)
         }
 
-    def read(self, keys: Iterable[str]) -> dict[str, Reading]:
-        """The readings of these targets (:attr:`Target.key`) that are there."""
-        wanted = set(keys)
-        return {
-            key: reading
-            for readings in self.services.values()
-            for reading in readings
-            if (key := reading.target.key) in wanted
-        }
-
     def _matching(self, service: str, component: str | None, ip: str | None) -> tuple[Reading, ...]:
         readings = self.services.get(service, ())
         if not readings:
@@ -229,6 +219,14 @@ class Observation:
         if at is None:
             raise UnknownPart(f"address {ip}: {component} runs on {_listed(sorted(of_component))}")
         return (at,)
+
+
+def read(services: Mapping[str, tuple[Reading, ...]], keys: Iterable[str]) -> dict[str, Reading]:
+    """The readings of these targets (:attr:`Target.key`) that are there."""
+    wanted = set(keys)
+    return {
+        key: reading for readings in services.values() for reading in readings if (key := reading.target.key) in wanted
+    }
 
 
 def _listed(names: list[str], most: int = 12) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from handler.crew import side_by_side
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.history import State
-from handler.observation import RUNNING, Observation
+from handler.observation import Observation, read
 from handler.verification import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from handler.clock import Clock, Deadline
     from handler.configuration import Cluster
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Seconds between looks at an operation: short at first, since most are quick, then patient.
 POLLS = (0.5, 1.0, 2.0, 3.0, 5.0)
+#: Seconds that must be left for a look.
+SECONDS_TO_LOOK = 0.3
 
 
 def look(
@@ -65,9 +68,9 @@ def services_of(operation: Operation) -> set[str]:
     return {key.partition("/")[0] for key in operation.before}
 
 
-def verdict_of(operation: Operation, seen: Observation) -> Verdict:
-    """What ``seen`` shows of the operation."""
-    return judge(operation.op_type, operation.before, seen.read(operation.before))
+def verdict_of(operation: Operation, services: Mapping[str, tuple[Reading, ...]]) -> Verdict:
+    """What these readings, by service, show of the operation."""
+    return judge(operation.op_type, operation.before, read(services, operation.before))
 
 
 def verify(run: Run, operation: Operation) -> Verdict | None:
@@ -76,18 +79,16 @@ def verify(run: Run, operation: Operation) -> Verdict | None:
     What is seen to be kept is settled as VERIFIED. A look that fails is no verdict on the cluster, and the next one may not.
     """
     verdict: Verdict | None = None
-    for poll in range(10_000):
-        pause = POLLS[min(poll, len(POLLS) - 1)]
-        if run.deadline.remaining() < pause + 0.3:
+    for pause in chain(POLLS, repeat(POLLS[-1])):
+        if run.deadline.remaining() < pause + SECONDS_TO_LOOK:
             break
         run.clock.sleep(pause)
         try:
-            # The cluster's own status is of no matter here: a promise is one about processes.
             services = look(run.gateway, run.cluster, services_of(operation), run.deadline)
         except (ApiError, ObservationIncomplete) as error:
             run.log.warning("steward.verification.look_failed", operation=operation.id, problem=str(error))
             continue
-        verdict = verdict_of(operation, Observation(run.cluster.id, RUNNING, services, run.clock.now()))
+        verdict = verdict_of(operation, services)
         run.log.info(
             "steward.verification",
             operation=operation.id,

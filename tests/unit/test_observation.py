@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.observation import BUSY, GONE, HEALTH, RUNNING, SPELLINGS, Observation, Reading, UnknownPart, same_spelling
+from handler.observation import (
+    BUSY,
+    GONE,
+    HEALTH,
+    RUNNING,
+    SPELLINGS,
+    Observation,
+    Reading,
+    UnknownPart,
+    read,
+    same_spelling,
+)
 from handler.operations import OpScope, Target
 
 
@@ -94,7 +105,7 @@ def test_the_readings_of_an_operation_are_found_again() -> None:
     """By key, those that are still there."""
     view = seen(reading(), reading(ip="10.0.0.2"))
     keys = ["HDFS/datanode/10.0.0.2", "HDFS/datanode/10.9.9.9"]
-    assert list(view.read(keys)) == keys[:1]
+    assert list(read(view.services, keys)) == keys[:1]
     assert list(view.component("hdfs", "DATANODE")) == ["10.0.0.1", "10.0.0.2"]
     assert view.component("YARN", "NodeManager") == {}
 
