@@ -51,7 +51,7 @@ MOST_UNSENT: Final = 1000
 MOST_TAKEN: Final = 40
 #: Seconds for which what has an occasion is not said again; the ledger forgets it after ``keep_records``.
 ONCE_SECONDS: Final = 10 * 366 * 86_400.0
-#: So many alarms are known to be said in one instance's memory.
+#: How many alarms one instance remembers to have been said.
 MOST_SAID: Final = 10_000
 #: Characters of a chat's message.
 MOST_TEXT: Final = 4000

@@ -85,4 +85,4 @@ def of_processes(outcomes: Sequence[Outcome]) -> Outcome:
     more = sum(one.code == leading.code for one in outcomes) - 1
     if not more:
         return leading
-    return replace(leading, reason=f"{leading.reason}; so it is with {more} more")
+    return replace(leading, reason=f"{leading.reason}; and {more} more likewise")

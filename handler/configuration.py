@@ -58,7 +58,7 @@ class Breaker:
 
     @property
     def quiet_intents(self) -> float:
-        """With so many in the window, and no more, it may close."""
+        """With no more than this in the window it may close."""
         return max(1, self.intents / 2)
 
 

@@ -1,4 +1,4 @@
-"""Requests of which nobody knows what became: by whom they are put in doubt, and what a person is told of it, once."""
+"""Operations whose result is unknown: how they come to be IN_DOUBT, and the one alarm that says so."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
         State.ACCEPTED: "accepted, being verified",
         State.IN_DOUBT: "sent, its answer was lost; it is being observed and not sent again",
         State.VERIFIED: "done and verified",
-        State.FAILED: "carried out, but it did not help; a new occurrence starts anew",
+        State.FAILED: "carried out, but it did not help; a new occurrence starts over",
         State.TIMED_OUT: "sent, but nothing was seen of it before its deadline",
     }[past.state]
     return Outcome.skipped(
@@ -200,7 +200,7 @@ def not_satisfied(asked: Asked, view: View) -> Outcome | None:
     if not is_satisfied(asked.manner.op_type, asked.reading):
         return None
     return Outcome.skipped(
-        "guard.satisfied", f"{asked.reading.target} is already: {asked.reading.describe()}", guard="satisfied"
+        "guard.satisfied", f"{asked.reading.target} is already as asked ({asked.reading.describe()})", guard="satisfied"
     )
 
 
@@ -326,7 +326,7 @@ GUARDS_WITHOUT_A_PAST: Final = tuple(guard for guard in PROCESS_GUARDS if guard 
 
 
 def breaker_closed(cluster: str, entry: Entry, breaker: Breaker) -> Outcome | None:
-    """Beyond so many intents in a window it is a storm, and a person's matter."""
+    """More intents than the breaker allows within its window are a storm, and a person's matter."""
     if entry.breaker_opened_at is None:
         return None
     return Outcome.deferred(
@@ -339,7 +339,7 @@ def breaker_closed(cluster: str, entry: Entry, breaker: Breaker) -> Outcome | No
 
 
 def within_hourly(history: History, most: int) -> Outcome | None:
-    """So many operations an hour a cluster, whatever they are."""
+    """At most ``operations_per_hour`` on a cluster, whatever they are."""
     if history.operations_last_hour < most:
         return None
     return Outcome.deferred(
@@ -416,7 +416,7 @@ def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], lis
 
 
 def within_max_nodes(one: Asked, room: Room, view: View) -> Outcome | None:
-    """So many processes of a component under operation at a time."""
+    """At most ``max_nodes`` processes of a component under operation at a time."""
     if one.manner.op_type not in TOUCHES_PROCESSES:
         return None
     open_now = room.under_operation + room.taken
@@ -432,7 +432,7 @@ def within_max_nodes(one: Asked, room: Room, view: View) -> Outcome | None:
 
 
 def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
-    """So large a share of a component's processes away at a time, never less than one.
+    """At most ``max_share`` of a component's processes away at a time, never less than one.
 
     Restarting a process that is down takes nothing away, so it counts only with those under operation; one that still serves
     counts with all that do not.

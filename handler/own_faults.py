@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def outcome_of(error: Exception, log: Log) -> Outcome:
-    """What becomes of the events in whose way ``error`` came; the line ``steward.fault`` says where that was."""
+    """The outcome of events that our own ``error`` interrupted; the line ``steward.fault`` says where it was raised."""
     import traceback
 
     where = traceback.extract_tb(error.__traceback__)[-1]

@@ -27,7 +27,7 @@ SECONDS_TO_ACT: Final = 1.0
 REQUESTS_A_SECOND: Final = 20.0
 #: Seconds after arming beyond which nothing is sent: well before a redelivery or the follow-up takes a silent worker for lost.
 LATEST_SEND: Final = 30.0
-#: What may be sent again is, so many times in all, and so often across all instances.
+#: How often a request is sent at most, and how many retries all instances share.
 MOST_SENDS: Final = 4
 RETRIES_A_SECOND: Final = 0.5
 RETRIES_AT_ONCE: Final = 10.0

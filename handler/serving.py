@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from handler.planning import Plan
     from handler.run import Run
 
-#: Others may change a cluster's past while we decide; then we decide anew, so many times.
+#: Others may change a cluster's past while we decide; then we decide again, at most this often.
 MOST_DECISIONS: Final = 20
 
 

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 #: Seconds to connect, and to wait for a reply. A store that is slower than this is no store to act upon.
 TIMEOUT: Final = 0.5
-#: Records are read, and operations forgotten, so many at a time.
+#: How many records are read, and operations forgotten, at a time.
 PAGE: Final = 500
 _KEY: Final = "{steward}:"
 

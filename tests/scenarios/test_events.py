@@ -90,8 +90,8 @@ def test_what_holds_of_several_processes_says_of_how_many(world: World) -> None:
     """One is named; the others are counted, so that it is not taken for the only one."""
     world.deliver(sample("timer-morning-start"))
     (line,) = world.outcomes()
-    assert line["reason"].startswith("HBASE/HMaster@172.17.0.2 is already: ")
-    assert line["reason"].endswith("; so it is with 4 more")
+    assert line["reason"].startswith("HBASE/HMaster@172.17.0.2 is already as asked (")
+    assert line["reason"].endswith("; and 4 more likewise")
 
 
 def test_a_dead_process_runs_again(world: World) -> None:
