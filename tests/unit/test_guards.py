@@ -361,20 +361,22 @@ def test_budgets_hold_whatever_the_mix(
         assert len(serving) - at_once >= (1 if len(readings) == 2 else len(readings) // 2 + 1)
 
 
-def test_every_guard_has_its_row() -> None:
-    """A guard that no table names is not tested."""
-    named = {
-        guard.__name__
-        for table in (guards.INTENT_GUARDS, guards.PROCESS_GUARDS, guards.BUDGET_GUARDS)
-        for guard in table
-    }
-    source = __import__("pathlib").Path(__file__).read_text(encoding="utf-8")
-    budgets = {
-        "within_max_nodes": "guard.max_nodes",
-        "within_max_share": "guard.max_share",
-        "within_quorum": "guard.quorum",
-    }
-    assert all(f"guards.{name}" in source or budgets.get(name, "?") in source for name in named)
+def rows(test: Any) -> list[tuple[Any, ...]]:
+    """The table of a parametrized test."""
+    (mark,) = test.pytestmark
+    return list(mark.args[1])
+
+
+def test_every_guard_has_its_rows() -> None:
+    """One that lets pass, and one that holds."""
+    for test, table in (
+        (test_guards_over_an_intent, guards.INTENT_GUARDS),
+        (test_guards_over_a_process, guards.PROCESS_GUARDS),
+    ):
+        shown = {(guard, code is not None) for guard, _, _, code in rows(test)}
+        assert shown == {(guard, holds) for guard in table for holds in (False, True)}
+    held = {code for *_, codes in rows(test_budgets) for code in codes}
+    assert held == {guard.__name__.replace("within_", "guard.") for guard in guards.BUDGET_GUARDS}
 
 
 def test_quarantine_counts_to_its_limit() -> None:

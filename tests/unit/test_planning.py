@@ -110,14 +110,15 @@ def test_an_order_is_not_held_back_by_an_alerts_limits() -> None:
     assert resolve(second, SEEN)[0] == [of_alerts]
 
 
-@given(
-    st.builds(Limits, *(st.integers(0, 9) for _ in range(4))), st.builds(Limits, *(st.integers(0, 9) for _ in range(4)))
-)
-def test_the_strictest_limits_satisfy_both(left: Limits, right: Limits) -> None:
-    """In either order: a longer cooldown, fewer nodes, a smaller share, a younger event."""
-    both = left.strictest(right)
-    assert both == right.strictest(left)
-    assert both.cooldown == max(left.cooldown, right.cooldown)
-    assert both.max_nodes == min(left.max_nodes, right.max_nodes)
-    assert both.max_share == min(left.max_share, right.max_share)
-    assert both.max_event_age == min(left.max_event_age, right.max_event_age)
+LIMITS = st.builds(Limits, *(st.integers(0, 9) for _ in range(4)))
+
+
+@given(LIMITS, LIMITS, st.integers(0, 9), st.integers(0, 9))
+def test_the_strictest_limits_admit_what_both_admit(left: Limits, right: Limits, count: int, seconds: int) -> None:
+    """So many processes, so large a share, an event so old, so soon after the last operation; neither more nor less."""
+
+    def admitted(by: Limits) -> tuple[bool, ...]:
+        return count <= by.max_nodes, count <= by.max_share, seconds <= by.max_event_age, seconds >= by.cooldown
+
+    both = [one and other for one, other in zip(admitted(left), admitted(right), strict=True)]
+    assert list(admitted(left.strictest(right))) == both
