@@ -8,7 +8,7 @@ exactly one Outcome.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from handler import guards
 from handler.alarms import Alarm
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from handler.ledger import Ledger
     from handler.logs import Log
     from handler.settings import Mode
+
+
+#: Seconds after its time at which a timer comes for the last time: the platform delivers what raised twice more, a minute apart.
+LAST_TRY_SECONDS: Final = 110.0
 
 
 @dataclass
@@ -103,6 +107,8 @@ class Pipeline:
         for event, cases, outcome in fates:
             decided = _decided(now, event, cases, unwritten.get(id(event), outcome))
             served.decided += decided
+            if event.source == "timer" and not isinstance(event, Unreadable):
+                served.alarms += _given_up(event, decided, now)
             served.records.append(decided[0] if len(decided) == 1 else _joined(decided))
         return served
 
@@ -205,6 +211,23 @@ def _decided(now: float, event: Event | Unreadable, cases: list[Case], outcome: 
         cluster = cases[0].intent.cluster if cases else event.cluster
         found.append(Record(now, event.id, event.source, event.name, cluster, outcome))
     return found
+
+
+def _given_up(event: Event, decided: list[Record], now: float) -> list[Alarm]:
+    """A timer's orders that were put off and that no sender repeats: nobody else would say that they are not carried out."""
+    is_last = event.occurred_at is not None and now - event.occurred_at >= LAST_TRY_SECONDS
+    return [
+        Alarm(
+            "timer.not_done",
+            record.cluster,
+            event.name,
+            f"{event.name}: {record.outcome.reason}; it is not delivered again, so what it asks for is not done",
+            facts={"event_id": event.id, "rules": ",".join(record.rules), "held_by": record.outcome.code},
+            occasion=event.id,
+        )
+        for record in decided
+        if record.outcome.status == "deferred" and (is_last or not record.outcome.wants_repeat)
+    ]
 
 
 def _joined(decided: list[Record]) -> Record:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from handler.configuration_file import read_config
 from handler.follow_up import MESSAGE
+from handler.steward_file import read_raw
 from harness.emulator import timer_event
-from harness.fixtures import sample
+from harness.fixtures import MakeWorld, sample
 from harness.world import World
-from tests.worlds import DOWN, kill, post
+from tests.worlds import DOWN, alarms, kill, post
 
 CLUSTER = "emr-4zvc5mul"
 
@@ -60,6 +62,31 @@ def test_a_timers_order_that_has_to_wait_is_delivered_again(restarting: World) -
     """As a person's."""
     timer = timer_event("nightly", json.dumps(order("StopService", "172.16.0.5")), restarting.clock.now())
     assert "RetryLater" in restarting.deliver(timer, fresh=False, retries=0).error
+
+
+def test_a_timer_that_never_gets_its_turn_is_a_persons_matter(restarting: World) -> None:
+    """At its last delivery, since nobody delivers it again; once."""
+    timer = timer_event("nightly", json.dumps(order("StopService", "172.16.0.5")), restarting.clock.now())
+    restarting.deliver(timer, fresh=False, retries=1)
+    assert alarms(restarting) == []
+    restarting.clock.sleep(60)
+    for _ in range(2):
+        restarting.deliver(timer, fresh=False, retries=0)
+    assert alarms(restarting) == ["timer.not_done"]
+    (line,) = [line for line in restarting.lines if line["event"] == "steward.alarm"]
+    assert (line["about"], line["held_by"]) == ("nightly", "once.under_operation")
+
+
+def test_a_timer_that_is_put_off_for_good_is_a_persons_matter(make_world: MakeWorld) -> None:
+    """A freeze that somebody forgot: nothing repeats a timer that did not raise."""
+    raw, _ = read_raw("steward.yml")
+    freeze = {"from": "2020-01-01T00:00:00Z", "to": "2040-01-01T00:00:00Z", "reason": "the year's end"}
+    raw["safety"] = {"freezes": [freeze]}
+    world = make_world(read_config(raw))
+    world.deliver(timer_event("nightly", json.dumps(order("StopService", "172.16.0.5")), world.clock.now()))
+    world.deliver(sample(DOWN))
+    assert [line["outcome"] for line in world.outcomes()] == ["deferred"] * 2
+    assert alarms(world) == ["timer.not_done"]
 
 
 def test_the_part_of_an_order_that_has_to_wait_is_served_by_its_repeat(restarting: World) -> None:
