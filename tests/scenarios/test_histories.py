@@ -34,8 +34,10 @@ CLUSTER = "emr-4zvc5mul"
 ADDRESSES = [f"10.0.0.{node}" for node in range(1, 6)]
 ACTION = "StartStopServiceOrMonitor"
 COOLDOWN, MOST_NODES, MOST_AN_HOUR, RESTARTS, WITHIN = 300.0, 2, 5, 3, 7200.0
-#: Between arming and the last moment of sending.
-SLACK = 31.0
+#: By how much a worker's clock is wrong, either way.
+LEAP = 50.0
+#: Between arming and the last moment of sending, by two clocks.
+SLACK = 31.0 + 2 * LEAP
 DAY = 86_400.0
 FAULTS = [
     Fault(Kind.RESET_BEFORE_READING, ACTION),
@@ -102,6 +104,9 @@ class Histories(RuleBasedStateMachine):
         self.occurrences = 0
         self.sent_alerts: list[dict[str, Any]] = []
         self.released: set[str] = set()
+        self.leapt = 0.0
+        #: How often which alarm was said: by code, and what it is about.
+        self.said: Counter[tuple[str, str]] = Counter()
         #: What became of the events of the newest delivery.
         self.outcomes: list[str] = []
 
@@ -111,6 +116,7 @@ class Histories(RuleBasedStateMachine):
     def something_happens(self, data: st.DataObject) -> None:
         """One rule, so that none of what can happen is left out of a history: Hypothesis would switch off some of several."""
         self.clock.advance(data.draw(st.sampled_from([0, 1, 30, 120, 310, 310, 1000]), "seconds pass"))
+        self.leap(data.draw(st.sampled_from([0.0, 0.0, 0.0, LEAP, -LEAP]), "the worker's clock is wrong by"))
         happens = data.draw(st.sampled_from(HAPPENINGS))
         life = data.draw(LIVES, "steps until the worker dies")
         fault = data.draw(MISHAPS, "what the request meets")
@@ -126,6 +132,10 @@ class Histories(RuleBasedStateMachine):
         else:
             body = data.draw(st.sampled_from(self.sent_alerts[-3:]))
             self.deliver(body if happens == "again" else _resolved(body, self.clock.now()), life, fault, 15)
+
+    def leap(self, seconds: float) -> None:
+        self.clock.leap(seconds - self.leapt)
+        self.leapt = seconds
 
     def die(self, *ips: str) -> None:
         for ip in ips:
@@ -172,13 +182,18 @@ class Histories(RuleBasedStateMachine):
             transport=lambda: Mortal(adapter, calls),
             write=lines.append,
         )
+        has_died = False
         try:
             function.handle(event, context(time_limit_ms=seconds * 1000, request_id="history"))
         except WorkerDied:
-            return
+            has_died = True
         except Exception as error:
             assert type(error).__name__ == "RetryLater", error
-        rows = [row for row in map(json.loads, "".join(lines).splitlines()) if row["event"] == "steward.outcome"]
+        written = [json.loads(line) for line in "".join(lines).splitlines()]
+        self.said.update((row["code"], row["about"]) for row in written if row["event"] == "steward.alarm")
+        if has_died:
+            return
+        rows = [row for row in written if row["event"] == "steward.outcome"]
         self.outcomes = [row["outcome"] for row in rows]
         told = Counter(row["event_id"] for row in rows)
         wanted = Counter(f"{alert['fingerprint']}@{alert['startsAt']}" for alert in event.get("alerts", ()))
@@ -226,11 +241,16 @@ class Histories(RuleBasedStateMachine):
                 assert {key.rpartition("/")[2] for key in one.before} <= set(done), f"{one.state} is false"
 
     def settle(self) -> None:
-        """When all is quiet, nothing is open; and a day later whoever is dead is helped."""
+        """When all is quiet, nothing is open, and what a person must hear of was said; and a day later whoever is dead is helped."""
+        self.leap(0)
         for _ in range(20):
             self.clock.advance(120)
             self.follow_up()
         assert not self.ledger.open_operations()
+        for one in self.ledger.operations(most=1_000_000):
+            was_in_doubt = one.state is State.NOT_SENT and bool(one.reason)
+            if one.state in (State.FAILED, State.TIMED_OUT) or was_in_doubt:
+                assert self.said[f"operation.{one.state.lower()}", one.id] == 1, f"{one.id}: {one.state}"
         self.clock.advance(DAY + 3600)
         for ip in ADDRESSES:
             if self.cloud.process(CLUSTER, "DataNode", ip).health == 0:
