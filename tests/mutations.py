@@ -414,6 +414,13 @@ ON_REDIS = (
         ("tests/contract/test_ledger_faults.py",),
     ),
     Mutation(
+        "Redis stays with the server that refuses to write",
+        REDIS,
+        "if client is not None and isinstance(error, redis.exceptions.ResponseError):",
+        "if False:",
+        ("tests/contract/test_ledger_faults.py",),
+    ),
+    Mutation(
         "Redis settles from any state",
         SCRIPTS,
         "if not kept or string.sub(kept, 1, #expected) ~= expected then",

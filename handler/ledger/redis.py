@@ -360,9 +360,13 @@ class RedisLedger:
     def _ask(self, question: Callable[[Any], Any]) -> Any:
         import redis
 
+        client = None
         try:
-            return question(self._connected(redis))
+            client = self._connected(redis)
+            return question(client)
         except (redis.exceptions.RedisError, OSError, UnicodeError) as error:
+            if client is not None and isinstance(error, redis.exceptions.ResponseError):
+                self._leave(client)
             said = f"{type(error).__name__}: {error}"
             if self._secret:
                 said = said.replace(self._secret, "[redacted]")
@@ -392,8 +396,19 @@ class RedisLedger:
                 except BaseException:
                     client.close()
                     raise
-                self._client = client
+                self._client, self._scripts = client, {}  # a registered script holds on to its client
             return self._client
+
+    def _leave(self, client: Any) -> None:
+        """Connect anew for the next question: whoever refuses one may not be the server that is to be asked by now.
+
+        After a fail-over the old master is a replica that keeps its connections, and refuses to write for ever. What others ask it at
+        this moment is left to be answered.
+        """
+        with self._lock:
+            if self._client is client:
+                self._client = None
+        client.connection_pool.disconnect(inuse_connections=False)
 
     def _check_version(self, client: Any) -> None:
         version = client.eval(scripts.OPEN, 1, _KEY, SCHEMA_VERSION)

@@ -23,8 +23,9 @@ from handler.history import State
 from handler.ledger import Ledger, open_ledger
 from handler.ledger.redis import RedisLedger
 from handler.outcomes import Outcome, Record
-from harness.redis_server import RedisServer
+from harness.redis_server import MISSING, RedisServer
 from tests.operations import an_operation, written
+from tests.relay import relayed
 
 CLUSTER = "emr-4zvc5mul"
 NOW = 1_000_000.0
@@ -503,3 +504,36 @@ def test_a_redis_that_was_restarted_is_used_again(redis_server: RedisServer) -> 
     redis_server.start()
     assert ledger.get("op-1") == an_operation("op-1")
     assert ledger.arm(an_operation("op-2", targets=("a/b/c",)), seen + 1)
+
+
+def test_after_a_fail_over_the_new_master_is_asked(tmp_path: Path) -> None:
+    """An old master becomes a replica and keeps its connections: a warm ledger is refused once, and connects anew."""
+    import redis
+
+    if MISSING:
+        pytest.skip(MISSING)
+    folders = tmp_path / "old", tmp_path / "new"
+    for folder in folders:
+        folder.mkdir()
+    old, new = (RedisServer(folder) for folder in folders)
+    old.start()
+    new.start()
+    database = old.url().rpartition("/")[2]
+    try:
+        with relayed(old.port) as relay:
+            ledger = open_ledger(f"redis://127.0.0.1:{relay.port}/{database}")
+            assert ledger.claim("before", NOW, 1)
+            with redis.Redis(port=old.port) as client:
+                client.replicaof("127.0.0.1", new.port)
+            relay.target = new.port
+            with pytest.raises(LedgerUnavailable, match=r"(?i)read.?only"):
+                ledger.arm(an_operation("op-1"), 0)
+            assert ledger.get("op-1") is None  # what was refused is not asked again by itself
+            assert ledger.arm(an_operation("op-1"), 0)
+            with redis.Redis(port=new.port, db=int(database), decode_responses=True) as client:
+                assert client.hkeys("{steward}:bodies") == ["op-1"]
+                assert client.exists("{steward}:schema")
+            ledger.close()
+    finally:
+        old.kill()
+        new.kill()
