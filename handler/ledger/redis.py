@@ -383,8 +383,11 @@ class RedisLedger:
                 from redis.backoff import NoBackoff
                 from redis.retry import Retry
 
+                from handler.ledger.connections import KeptConnection, KeptSSLConnection
+
                 client = redis.Redis.from_url(
                     self._url,
+                    connection_class=KeptSSLConnection if self._url.startswith("rediss:") else KeptConnection,
                     decode_responses=True,
                     protocol=2,  # what every Redis, and every proxy before one, speaks
                     socket_timeout=TIMEOUT,

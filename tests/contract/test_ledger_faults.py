@@ -21,6 +21,7 @@ from handler.configuration import Breaker
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import State
 from handler.ledger import Ledger, open_ledger
+from handler.ledger.connections import KEPT_SECONDS
 from handler.ledger.redis import RedisLedger
 from handler.outcomes import Outcome, Record
 from harness.redis_server import MISSING, RedisServer
@@ -537,3 +538,33 @@ def test_after_a_fail_over_the_new_master_is_asked(tmp_path: Path) -> None:
     finally:
         old.kill()
         new.kill()
+
+
+@pytest.mark.parametrize("clock", ["monotonic", "time"])
+@pytest.mark.parametrize("silently", [False, True], ids=["reset", "in silence"])
+def test_a_connection_that_was_long_unused_is_not_used_again(
+    redis_server: RedisServer, mocker: MockerFixture, clock: str, silently: bool
+) -> None:
+    """An instance that was frozen wakes up with connections that everybody else has forgotten: no event is lost by that.
+
+    Of the two clocks the one stands still while a machine is suspended.
+    """
+    url = redis_server.url()
+    with relayed(redis_server.port) as relay:
+        ledger = open_ledger(url.replace(str(redis_server.port), str(relay.port)))
+        ledger.quarantined(NOW)
+        assert ledger.claim("warm", NOW, 1)
+        assert len(relay.received) == 1
+        asked = relay.received[0]
+        now = getattr(time, clock)
+
+        def later() -> float:
+            return float(now()) + KEPT_SECONDS + 1
+
+        mocker.patch(f"time.{clock}", later)
+        relay.forget(silently=silently)
+        assert ledger.arm(an_operation("op-1"), 0)
+        assert ledger.arm(an_operation("op-2", targets=("a/b/c",)), 1)
+        assert len(relay.received) == 2
+        assert relay.received[0] == asked
+        ledger.close()
