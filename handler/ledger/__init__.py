@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Ledger(Protocol):
     """The history of all clusters. Every method may raise LedgerUnavailable; then nothing may be sent.
 
+    That is found out within a few seconds by one of those who ask, and told to the others at once (``handler/ledger/outage.py``).
+
     Times are seconds since the epoch and passed in: a store has no clock. All methods are safe to call from several threads
     and processes at once. A *version* counts the changes of one cluster's operations.
     """

@@ -7,8 +7,11 @@ from typing import Any, Final
 
 from redis.connection import Connection, SSLConnection
 
+from handler import flight
 from handler.clock import Deadline, SystemClock
 
+#: Seconds to connect in: to look up the name, to be let in at one of its addresses, to greet by TLS.
+CONNECT_SECONDS: Final = 1.5
 #: Seconds for which a connection is trusted after its last answer. One that is not used again by then is closed: an instance may be
 #: frozen between invocations, and wake up with connections that everybody else has long forgotten. The client sends nothing twice, so
 #: that the first question would be lost by one of these.
@@ -26,6 +29,25 @@ class _Kept:
             self._trusted = None
             self.disconnect()  # type: ignore[attr-defined]
         super().connect()  # type: ignore[misc]
+
+    def _connect(self) -> Any:
+        """The client's own, in a thread of its own: its time-outs bound each address, and nothing bounds a name look-up."""
+
+        def connect() -> Any:
+            made = super(_Kept, self)._connect()  # type: ignore[misc]
+            try:
+                flight.note_sent()
+            except flight.Abandoned:
+                made.close()
+                raise
+            return made
+
+        _, made, error = flight.run(connect, CONNECT_SECONDS)
+        if isinstance(error, RuntimeError):
+            raise OSError(f"no thread to connect in: {error}")
+        if error is not None:
+            raise error
+        return made
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         answer = super().read_response(*args, **kwargs)  # type: ignore[misc]

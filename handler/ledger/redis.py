@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from weakref import WeakSet
@@ -17,6 +18,7 @@ from weakref import WeakSet
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import Entry, History, Operation, Past, State, Unsent
 from handler.ledger import scripts
+from handler.ledger.outage import Outage
 from handler.ledger.rows import (
     CHANGING,
     LEAP_SECONDS,
@@ -60,6 +62,7 @@ class RedisLedger:
             raise ConfigurationError("names no host", where="STEWARD_LEDGER", hint="redis://HOST:PORT/0")
         self._url = url
         self._scripts: dict[str, Any] = {}
+        self._outage, self._of_settling = Outage(), Outage()
         self.after_fork()
         _ledgers.add(self)
 
@@ -342,7 +345,10 @@ class RedisLedger:
         """One script: the texts as they are, numbers with all their digits."""
         texts = [one if isinstance(one, str) else repr(one) for one in arguments]
         # One key, so that a Redis that is cut into slots knows whom to ask.
-        return self._ask(lambda client: self._prepared(client, script)(keys=[_KEY], args=texts, client=client))
+        return self._ask(
+            lambda client: self._prepared(client, script)(keys=[_KEY], args=texts, client=client),
+            is_settling=script is scripts.SETTLE,
+        )
 
     def _row(self, script: str, length: int, *arguments: Any) -> list[Any]:
         """A script that answers so many things."""
@@ -357,28 +363,39 @@ class RedisLedger:
             known = self._scripts[script] = client.register_script(script)
         return known
 
-    def _ask(self, question: Callable[[Any], Any]) -> Any:
+    def _ask(self, question: Callable[[Any], Any], *, is_settling: bool = False) -> Any:
+        """What Redis answers. ``is_settling``: it is asked though others waited in vain; unless they were settling too."""
         import redis
 
-        client = None
+        outage = self._of_settling if is_settling else self._outage
+        if why := outage.why:
+            raise LedgerUnavailable(why)
+        client, began = None, time.monotonic()
         try:
-            client = self._connected(redis)
-            return question(client)
+            client = self._connected(redis, outage)
+            answer = question(client)
         except (redis.exceptions.RedisError, OSError, UnicodeError) as error:
             if client is not None and isinstance(error, redis.exceptions.ResponseError):
                 self._leave(client)
             said = f"{type(error).__name__}: {error}"
             if self._secret:
                 said = said.replace(self._secret, "[redacted]")
-            raise LedgerUnavailable(f"redis ledger {self._where}: {said[:300]}") from None
+            said = said[:300]
         except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
             # What is no Redis may answer anything, and the client's reader breaks on it in its own ways.
-            raise LedgerUnavailable(
-                f"redis ledger {self._where}: answers what is no answer ({type(error).__name__})"
-            ) from None
+            said = f"answers what is no answer ({type(error).__name__})"
+        else:
+            self._outage.over()
+            self._of_settling.over()
+            return answer
+        why = f"redis ledger {self._where}: {said}"
+        outage.failed(began, why)
+        raise LedgerUnavailable(why)
 
-    def _connected(self, redis: Any) -> Any:
+    def _connected(self, redis: Any, outage: Outage) -> Any:
         with self._lock:
+            if self._client is None and (why := outage.why):  # whoever had the lock before waited for all
+                raise LedgerUnavailable(why)
             if self._client is None:
                 from redis.backoff import NoBackoff
                 from redis.retry import Retry

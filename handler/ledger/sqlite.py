@@ -228,7 +228,7 @@ class SqliteLedger:
         }
 
     def settle(self, operation: Operation, expected: State) -> bool:
-        with self._file.writing() as db:
+        with self._file.writing(is_settling=True) as db:
             if not db.execute(_SETTLE, (*changing(operation), operation.id, operation.owner, expected.value)).rowcount:
                 return False
             if operation.state is not expected:

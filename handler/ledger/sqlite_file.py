@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ from weakref import WeakSet
 
 from handler.errors import LedgerUnavailable
 from handler.history import OPEN
+from handler.ledger.outage import Outage
 from handler.ledger.rows import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
+#: Seconds to wait for who has the lock; and for those who come while the file is known to be held: so little that even a hundred clusters, one
+#: after the other, are through before it has to be found out again.
 BUSY_SECONDS: Final = 2.0
+LEAST_SECONDS: Final = 0.002
 
 #: The states of open operations, as a condition must spell them for the index of these to be used.
 OPEN_STATES: Final = ", ".join(f"'{state.value}'" for state in sorted(OPEN))
@@ -65,6 +70,9 @@ class SqliteFile:
         self._opened: tuple[int, int] | None = None
         #: What ``synchronous`` is set to; None where it is not known.
         self._is_durable: bool | None = None
+        #: Until when (monotonic) whoever has our lock waits for the file's.
+        self._until = 0.0
+        self._outage, self._of_settling = Outage(), Outage()
         _files.add(self)
 
     def close(self) -> None:
@@ -94,7 +102,7 @@ class SqliteFile:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A snapshot."""
-        with self._guarded() as db:
+        with self._guarded(self._outage) as db:
             db.execute("BEGIN")
             self._patiently(db, _SNAPSHOT)
             try:
@@ -104,9 +112,13 @@ class SqliteFile:
                     db.execute("COMMIT")
 
     @contextmanager
-    def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """One transaction under the write lock; on the disk when it is left, if it is durable."""
-        with self._guarded() as db:
+    def writing(self, *, durable: bool = True, is_settling: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction under the write lock; on the disk when it is left, if it is durable.
+
+        ``is_settling``: it writes down what was sent, and waits though others waited in vain; unless they were settling too.
+        """
+        outage = self._of_settling if is_settling else self._outage
+        with self._guarded(outage) as db:
             if durable is not self._is_durable:  # it cannot be changed within a transaction
                 db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._is_durable = durable
@@ -114,27 +126,26 @@ class SqliteFile:
             try:
                 yield db
                 db.execute("COMMIT")
+                self._outage.over()
+                self._of_settling.over()
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
 
-    @staticmethod
-    def _patiently(db: sqlite3.Connection, statement: str) -> None:
-        """Run what takes a lock, while others have it up to BUSY_SECONDS long.
+    def _patiently(self, db: sqlite3.Connection, statement: str) -> None:
+        """Run what takes a lock, while others have it, as long as there is patience.
 
         SQLite's own patience sleeps longer and longer, up to a tenth of a second, whoever lets go meanwhile: with eight workers a third of
         their time was slept away.
         """
         import sqlite3
-        import time
 
-        until = time.monotonic() + BUSY_SECONDS
         while True:
             try:
                 db.execute(statement)
             except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > until:
+                if "locked" not in str(error) or time.monotonic() > self._until:
                     raise
                 import random
 
@@ -143,15 +154,21 @@ class SqliteFile:
                 return
 
     @contextmanager
-    def _guarded(self) -> Iterator[sqlite3.Connection]:
+    def _guarded(self, outage: Outage) -> Iterator[sqlite3.Connection]:
         import sqlite3
 
         with self._lock:
+            # Looked at here: threads wait for our lock one after the other, and what the first waited for is not to be waited for by each.
+            patience = LEAST_SECONDS if outage.why else BUSY_SECONDS
+            began = time.monotonic()
+            self._until = began + patience
             try:
-                yield self._open(sqlite3.connect)
+                yield self._open(partial(sqlite3.connect, timeout=patience))
             except (sqlite3.Error, OSError) as error:  # the file's mode is set beside SQLite
                 self.close()
-                raise LedgerUnavailable(f"sqlite ledger {self._path}: {error}") from None
+                why = f"sqlite ledger {self._path}: {error}"
+                outage.failed(began, why)
+                raise LedgerUnavailable(why) from None
 
     def _open(self, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
         known = self.connection
@@ -166,7 +183,7 @@ class SqliteFile:
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: there is no folder {folder}")
             if os.path.isdir(self._path):
                 raise LedgerUnavailable(f"sqlite ledger {self._path}: is a folder; name a file")
-        db = connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        db = connect(self._path, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)
             db.execute("PRAGMA busy_timeout = 0")  # from here on the patience is ours

@@ -8,8 +8,8 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.history import State
 from handler.ledger import Ledger, open_ledger
 from handler.ledger.connections import KEPT_SECONDS
+from handler.ledger.outage import LONG, SECONDS
 from handler.ledger.redis import RedisLedger
 from handler.outcomes import Outcome, Record
 from harness.redis_server import MISSING, RedisServer
@@ -568,3 +569,100 @@ def test_a_connection_that_was_long_unused_is_not_used_again(
         assert len(relay.received) == 2
         assert relay.received[0] == asked
         ledger.close()
+
+
+@contextmanager
+def nobody_can_write(url: str) -> Iterator[Callable[[], Any]]:
+    """Whoever wants to, waits; until what is given here is called, from whatever thread."""
+    if url.startswith("redis"):
+        import redis
+
+        with redis.Redis.from_url(url) as client:
+            client.client_pause(100_000, all=False)
+            try:
+                yield client.client_unpause
+            finally:
+                client.client_unpause()
+        return
+    with closing(
+        sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
+    ) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield partial(other.execute, "COMMIT")
+
+
+def test_what_one_waited_for_in_vain_the_next_need_not(url: str, mocker: MockerFixture) -> None:
+    """They are told the same at once; when the store is well again, it is used again."""
+    mocker.patch("handler.ledger.sqlite_file.BUSY_SECONDS", 2 * LONG)
+    ledger = open_ledger(url)
+    assert ledger.claim("before", NOW, 1)
+    with nobody_can_write(url) as let_go:
+        with pytest.raises(LedgerUnavailable) as first:
+            ledger.claim("meanwhile", NOW, 1)
+        began = time.monotonic()
+        for _ in range(5):
+            with pytest.raises(LedgerUnavailable) as second:
+                ledger.claim("meanwhile", NOW, 1)
+            assert str(second.value) == str(first.value)
+        assert time.monotonic() - began < 5 * LONG
+        let_go()
+        began = time.monotonic()
+        while not _claims(ledger):
+            assert time.monotonic() - began < 10 * SECONDS
+            time.sleep(0.05)
+    ledger.close()
+
+
+def _claims(ledger: Ledger) -> bool:
+    try:
+        return ledger.claim("after", NOW, 1)
+    except LedgerUnavailable:
+        return False
+
+
+def test_what_was_sent_is_written_down_though_others_waited_in_vain(url: str, mocker: MockerFixture) -> None:
+    """Settling waits for itself: a store that hung for a moment leaves nothing in doubt that could be written down."""
+    mocker.patch("handler.ledger.sqlite_file.BUSY_SECONDS", 1.5)
+    mocker.patch("handler.ledger.redis.TIMEOUT", 1.5)
+    ledger = open_ledger(url)
+    operation = an_operation("op-1")
+    assert ledger.arm(operation, 0)
+    with nobody_can_write(url) as let_go:
+        with pytest.raises(LedgerUnavailable):
+            ledger.claim("meanwhile", NOW, 1)
+        release = threading.Timer(0.1, let_go)
+        release.start()
+        assert ledger.settle(operation.moved(State.ACCEPTED, NOW), State.SENDING)
+        release.join()
+        assert ledger.claim("after", NOW, 1)  # by which it is known to be well
+    ledger.close()
+
+
+def test_a_connection_that_comes_too_late_is_let_go(mocker: MockerFixture) -> None:
+    """Nobody waits for the look-up of a name any longer, and nobody uses what comes of it."""
+    mocker.patch("handler.ledger.connections.CONNECT_SECONDS", 0.1)
+    look_up, given_up = socket.getaddrinfo, threading.Event()
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        given_up.wait(20)
+        return look_up(*args, **kwargs)
+
+    mocker.patch("socket.getaddrinfo", late)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ledger = open_ledger(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+        with pytest.raises(LedgerUnavailable, match="Timeout connecting"):
+            ledger.claim("x", NOW, 1)
+        given_up.set()
+        listener.settimeout(20)
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(20)
+            assert connection.recv(100) == b""
+        ledger.close()
+
+
+def test_without_a_thread_to_connect_in_the_ledger_cannot_be_used(mocker: MockerFixture) -> None:
+    """A machine that gives no more of them is no fault of the function's."""
+    mocker.patch("handler.flight.begin", side_effect=RuntimeError("can't start new thread"))
+    with pytest.raises(LedgerUnavailable, match="no thread"):
+        open_ledger("redis://127.0.0.1:9/0").claim("x", NOW, 1)

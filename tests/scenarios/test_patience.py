@@ -1,17 +1,26 @@
-"""By the machine's own clock: an HTTP sender is answered within its patience, whatever hangs."""
+"""By the machine's own clock: an HTTP sender is answered within its patience, whatever hangs: the API, or the ledger."""
 
 from __future__ import annotations
 
 import json
+import socket
+import sqlite3
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from handler.clock import SystemClock
-from handler.configuration import AlarmSettings, Chat, Config
+from handler.configuration import AlarmSettings, Caller, Chat, Config, Webhook
+from handler.ledger import open_ledger
 from handler.settings import Settings
+from harness import needs
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.faults import Fault, Kind
 from harness.cloud.server import CloudServer
@@ -32,8 +41,12 @@ def _loaded() -> None:
 
 def answered(world: World, name: str) -> tuple[float, dict[str, Any]]:
     """Seconds until an alert or a call is answered, and the answer."""
+    return posted(world, restamp(sample(name), time.time()))
+
+
+def posted(world: World, body: Any) -> tuple[float, dict[str, Any]]:
+    """Seconds until a body is answered, and the answer."""
     headers = {"Authorization": f"Bearer {world.env['STEWARD_SECRET_DEPLOY']}"}
-    body = restamp(sample(name), time.time())
     event = function_url_event("POST", "/", headers, json.dumps(body).encode())
     began = time.monotonic()
     answer = world.function.handle(event, context(time_limit_ms=60_000, request_id="r"))
@@ -66,3 +79,60 @@ def test_whatever_hangs_the_sender_is_answered(
         seconds, answer = answered(world, name)
     assert seconds < 2 * patience
     assert answer["statusCode"] == status, answer["body"]
+
+
+@contextmanager
+def a_locked_file(tmp_path: Path, mocker: MockerFixture) -> Iterator[str]:
+    """Another has its write lock, and keeps it."""
+    path = tmp_path / "ledger.db"
+    first = open_ledger(f"sqlite:///{path}")
+    first.quarantined(0)
+    first.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield f"sqlite:///{path}"
+
+
+@contextmanager
+def a_mute_redis(tmp_path: Path, mocker: MockerFixture) -> Iterator[str]:
+    """It takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1000) as listener:
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+
+
+@contextmanager
+def a_look_up_that_hangs(tmp_path: Path, mocker: MockerFixture) -> Iterator[str]:
+    """Nobody says where that Redis is."""
+    look_up, ended = socket.getaddrinfo, threading.Event()
+
+    def hang(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host != "redis.example":
+            return look_up(host, *args, **kwargs)
+        ended.wait(30)
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    mocker.patch("socket.getaddrinfo", hang)
+    yield "redis://redis.example/0"
+    ended.set()
+
+
+@pytest.mark.parametrize("status", ["firing", "resolved"])
+@pytest.mark.parametrize("broken", [a_locked_file, a_mute_redis, a_look_up_that_hangs])
+def test_whatever_ledger_hangs_the_sender_is_answered(
+    tmp_path: Path, mocker: MockerFixture, broken: Callable[..., Any], status: str
+) -> None:
+    """A payload about many clusters too: they do not wait one after the other for what one of them waited for already."""
+    clusters = needs.clusters(10 * needs.NODES)
+    webhook = Webhook((Caller("deploy", "STEWARD_SECRET_DEPLOY"),))
+    config = replace(needs.restarting(clusters, limits={}), webhook=webhook)
+    began = time.time()
+    bodies = [needs.alertmanager(cluster, ips[0], began) for cluster, ips in clusters.items()]
+    alerts = [{**alert, "status": status} for body in bodies for alert in body["alerts"]]
+    with broken(tmp_path, mocker) as url:
+        world = private_world(config, ledger=open_ledger(url))
+        seconds, answer = posted(world, {**bodies[0], "alerts": alerts})
+        world.function.ledger.close()
+    assert seconds < webhook.patience
+    assert answer["statusCode"] == 503, answer["body"]
+    assert [line["code"] for line in world.outcomes()] == ["ledger.unavailable"] * 10
+    assert [line["code"] for line in world.lines if line["event"] == "steward.alarm"] == ["ledger.unavailable"]
