@@ -414,6 +414,13 @@ ON_REDIS = (
         ("tests/contract/test_ledger_faults.py",),
     ),
     Mutation(
+        "Redis goes on in a ledger that was emptied",
+        SCRIPTS,
+        "if redis.call('GET', S .. 'schema') ~= '{SCHEMA_VERSION}' then",
+        "if false then",
+        ("tests/contract/test_ledger_faults.py",),
+    ),
+    Mutation(
         "Redis stays with the server that refuses to write",
         REDIS,
         "if client is not None and isinstance(error, redis.exceptions.ResponseError):",

@@ -93,13 +93,8 @@ class RedisLedger:
         return Entry(pasts, frozenset(ended), count, float(opened_at) if opened_at else None)
 
     def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
-        over = dict.fromkeys(origins, now)
-        if over:
-            self._ask(
-                lambda client: (
-                    client.pipeline().sadd(_KEY + "clusters", cluster).zadd(f"{_KEY}ended:{cluster}", over).execute()
-                )
-            )
+        if over := list(origins):
+            self._run(scripts.END, cluster, now, *over)
 
     # -- history, arm, settle
 
@@ -422,8 +417,8 @@ class RedisLedger:
     def _leave(self, client: Any) -> None:
         """Connect anew for the next question: whoever refuses one may not be the server that is to be asked by now.
 
-        After a fail-over the old master is a replica that keeps its connections, and refuses to write for ever. What others ask it at
-        this moment is left to be answered.
+        After a fail-over the old master is a replica that keeps its connections, and refuses to write for ever. And a ledger without its
+        mark is looked at when it is connected to. What others ask at this moment is left to be answered.
         """
         with self._lock:
             if self._client is client:

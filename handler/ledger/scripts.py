@@ -8,9 +8,24 @@ from __future__ import annotations
 
 from typing import Final
 
+from handler.ledger.rows import SCHEMA_VERSION
+
+_KEYS: Final = "local S = '{steward}:'\n"
+#: Before all that reads or writes: who asks looked at the mark when it connected, and since then the database may have been emptied, or taken
+#: over by another version. What is written without the mark would make a ledger that nobody opens any more.
+_MARKED: Final = (
+    _KEYS
+    + f"""
+if redis.call('GET', S .. 'schema') ~= '{SCHEMA_VERSION}' then
+  return redis.error_reply('UNMARKED it does not bear version {SCHEMA_VERSION} any more: was it emptied?')
+end
+"""
+)
+
 #: Texts that the scripts share. A *past* is a JSON array whose first items are the state and the owner.
-_SHARED: Final = """
-local S = '{steward}:'
+_SHARED: Final = (
+    _MARKED
+    + """
 local function state_of(past) return past and string.match(past, '^%["([A-Z_]+)"') end
 local function is_open(past) local s = state_of(past); return s == 'SENDING' or s == 'ACCEPTED' or s == 'IN_DOUBT' end
 local function past_of(id) return id and redis.call('HGET', S .. 'pasts', id) end
@@ -25,10 +40,11 @@ local function leaves_open(past, since)
 end
 local function changed(cluster) redis.call('HINCRBY', S .. 'versions', cluster, 1) end
 """
+)
 
 #: version → the version of what is there, which is this one where there was nothing; nothing where what is there bears none
 OPEN: Final = (
-    _SHARED
+    _KEYS
     + """
 local keys = {}
 for _, name in ipairs({'clusters', 'versions', 'operations', 'records', 'claims', 'buckets'}) do keys[#keys + 1] = S .. name end
@@ -78,6 +94,15 @@ if #asking > 0 then
   end
 end
 return {count, opened_at or '', known, ended}
+"""
+)
+
+#: cluster, now, origins…
+END: Final = (
+    _MARKED
+    + """
+redis.call('SADD', S .. 'clusters', ARGV[1])
+for i = 3, #ARGV do redis.call('ZADD', S .. 'ended:' .. ARGV[1], ARGV[2], ARGV[i]) end
 """
 )
 
@@ -212,8 +237,9 @@ return 1
 )
 
 #: What the scripts about alarms share: a sorted set of them by time, their texts, and until when each is somebody's to send.
-_UNSENT: Final = """
-local S = '{steward}:'
+_UNSENT: Final = (
+    _MARKED
+    + """
 local function drop(ids)
   for _, id in ipairs(ids) do
     redis.call('ZREM', S .. 'unsent', id)
@@ -222,6 +248,7 @@ local function drop(ids)
   end
 end
 """
+)
 
 #: until, most, (id, at, text)…
 KEEP_UNSENT: Final = (

@@ -19,11 +19,12 @@ from pytest_mock import MockerFixture
 
 from handler.configuration import Breaker
 from handler.errors import ConfigurationError, LedgerUnavailable
-from handler.history import State
+from handler.history import State, Unsent
 from handler.ledger import Ledger, open_ledger
 from handler.ledger.connections import KEPT_SECONDS
 from handler.ledger.outage import LONG, SECONDS
 from handler.ledger.redis import RedisLedger
+from handler.ledger.rows import SCHEMA_VERSION
 from handler.outcomes import Outcome, Record
 from harness.redis_server import MISSING, RedisServer
 from tests.operations import an_operation, written
@@ -666,3 +667,40 @@ def test_without_a_thread_to_connect_in_the_ledger_cannot_be_used(mocker: Mocker
     mocker.patch("handler.flight.begin", side_effect=RuntimeError("can't start new thread"))
     with pytest.raises(LedgerUnavailable, match="no thread"):
         open_ledger("redis://127.0.0.1:9/0").claim("x", NOW, 1)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ledger: ledger.arm(an_operation("op-2", targets=("a/b/c",)), 0),
+        lambda ledger: ledger.enter(CLUSTER, {"a": "b"}, NOW, Breaker(1, 10, 10)),
+        lambda ledger: ledger.history(CLUSTER, NOW, quarantine_within=1),
+        lambda ledger: ledger.end(CLUSTER, ["origin"], NOW),
+        lambda ledger: ledger.claim("x", NOW, 1),
+        lambda ledger: ledger.take("bucket", NOW, rate=1, burst=1, most_wait=1),
+        lambda ledger: ledger.keep_unsent([Unsent("a", NOW, "text")], NOW, 9),
+        lambda ledger: ledger.quarantine(CLUSTER, "a/b/c", NOW, NOW + 9),
+        lambda ledger: written(ledger, [Record(NOW, "event", "timer", "t", CLUSTER, Outcome.done("fine"))]),
+    ],
+    ids=["arm", "enter", "history", "end", "claim", "take", "keep_unsent", "quarantine", "record"],
+)
+def test_a_redis_that_was_emptied_is_begun_anew(redis_server: RedisServer, ask: Callable[[Ledger], Any]) -> None:
+    """Nothing is written without the mark by which those who come later know the ledger: warm ones and new ones go on side by side."""
+    import redis
+
+    url = redis_server.url()
+    warm = open_ledger(url)
+    assert warm.arm(an_operation("op-1"), 0)
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+        with pytest.raises(LedgerUnavailable, match="was it emptied"):
+            ask(warm)
+        assert client.keys() == []
+        new = open_ledger(url)
+        ask(warm)
+        ask(new)
+        assert new.arm(an_operation("op-3"), new.history(CLUSTER, NOW, quarantine_within=1).version)
+        assert warm.open_operations() == new.open_operations() != []
+        assert client.get("{steward}:schema") == str(SCHEMA_VERSION).encode()
+    warm.close()
+    new.close()
