@@ -44,13 +44,16 @@ TIMEOUT: Final = 0.5
 #: How many records are read, and operations forgotten, at a time.
 PAGE: Final = 500
 _KEY: Final = "{steward}:"
+#: What a person may say in the URL's query, besides all about TLS. What is said there overrides what is said here, so that anything else could
+#: make the client wait for longer, send again, or answer in another form; and a password there would not be known for one.
+_OPTIONS: Final = frozenset({"client_name", "db", "health_check_interval", "socket_keepalive", "username"})
 
 
 class RedisLedger:
     """The ledger at ``url`` (``redis://`` or ``rediss://``). Connected when first used, and again in a forked process."""
 
     def __init__(self, url: str) -> None:
-        from urllib.parse import urlsplit
+        from urllib.parse import parse_qs, urlsplit
 
         try:
             parts = urlsplit(url)
@@ -60,6 +63,19 @@ class RedisLedger:
             raise ConfigurationError("has a port that is none", where="STEWARD_LEDGER") from None
         if not parts.hostname:
             raise ConfigurationError("names no host", where="STEWARD_LEDGER", hint="redis://HOST:PORT/0")
+        if "@" in parts.query + parts.fragment:  # and what is said of these below would be half a password
+            raise ConfigurationError(
+                "has an @ after a ? or a #",
+                where="STEWARD_LEDGER",
+                hint="in a password, percent-encode them: %40, %3F, %23",
+            )
+        options = parse_qs(parts.query, keep_blank_values=True)
+        if refused := sorted(name for name in options if name not in _OPTIONS and not name.startswith("ssl_")):
+            raise ConfigurationError(
+                f"has options that are not for its URL: {', '.join(refused)}",
+                where="STEWARD_LEDGER",
+                hint=f"only ssl_… and {', '.join(sorted(_OPTIONS))} are; the password stands before the host",
+            )
         self._url = url
         self._scripts: dict[str, Any] = {}
         self._outage, self._of_settling = Outage(), Outage()

@@ -704,3 +704,44 @@ def test_a_redis_that_was_emptied_is_begun_anew(redis_server: RedisServer, ask: 
         assert client.get("{steward}:schema") == str(SCHEMA_VERSION).encode()
     warm.close()
     new.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("socket_timeout=30", "socket_timeout"),
+        ("db=1&socket_connect_timeout=30&ssl_cert_reqs=none", "socket_connect_timeout"),
+        ("retry_on_timeout=yes&retry_on_error=1", "retry_on_error, retry_on_timeout"),
+        ("protocol=3", "protocol"),
+        ("decode_responses=", "decode_responses"),
+        ("max_connections=1", "max_connections"),
+        (f"password={SECRET}", "password"),
+        ("timout=3", "timout"),
+    ],
+)
+def test_an_option_that_would_undo_ours_is_refused(query: str, named: str) -> None:
+    """Whatever the client takes from the URL wins: nothing there may make it wait longer, send again or answer otherwise."""
+    with pytest.raises(ConfigurationError, match=f"STEWARD_LEDGER: .*not for its URL: {named} ") as refused:
+        open_ledger(f"redis://127.0.0.1:6379/0?{query}")
+    assert SECRET not in str(refused.value)
+
+
+def test_a_password_that_is_no_part_of_a_url_is_not_said() -> None:
+    """With a question mark or a hash in it the rest is read as something else, and must not be quoted."""
+    for mark in "?#":
+        with pytest.raises(ConfigurationError, match="percent") as refused:
+            open_ledger(f"redis://user:1{mark}{SECRET}=x@127.0.0.1:6379/0")
+        assert SECRET not in str(refused.value)
+
+
+def test_options_of_the_way_there_are_the_persons(redis_server: RedisServer) -> None:
+    """Of TLS, of what the connection is called, and the database."""
+    url = redis_server.url()
+    place, _, database = url.rpartition("/")
+    ledger = open_ledger(f"{place}?db={database}&client_name=steward&socket_keepalive=no")
+    assert ledger.arm(an_operation("op-1"), 0)
+    other = open_ledger(url)
+    assert other.get("op-1") == an_operation("op-1")
+    other.close()
+    ledger.close()
+    open_ledger("rediss://127.0.0.1:6379/0?ssl_ca_certs=/etc/ca.pem&ssl_check_hostname=no")
