@@ -20,7 +20,6 @@ from handler.intents import ORDER_LIMITS, Intent
 from handler.outcomes import URGENCY, Outcome, Record
 from handler.run import Run
 from handler.serving import serve
-from handler.sources.request import unnamed
 from handler.templates import TemplateError
 
 if TYPE_CHECKING:
@@ -150,6 +149,8 @@ class Pipeline:
 
     def _cases(self, event: Event) -> tuple[list[Case], Outcome | None]:
         if event.request is not None:
+            from handler.sources.request import unnamed  # with its shapes, which other events do not pay for
+
             request = event.request
             intent = Intent(
                 cluster=request.instance_id,
