@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import ConfigurationError, InvalidInput
 from handler.sources.json_text import parse
+from handler.sources.moments import CHINA, counted, moment
+from handler.utc import utc_text
 
 if TYPE_CHECKING:
     from handler.clock import Clock
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 #: An asynchronous invocation that raises is tried so often more, a minute apart.
 RETRIES: Final = 2
 RETRY_SECONDS: Final = 60.0
-CHINA: Final = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True)
@@ -98,28 +98,34 @@ def function_url_event(
 
 def timer_event(name: str, message: str, now: float) -> dict[str, Any]:
     """A timer's event."""
-    return {"Type": "Timer", "TriggerName": name, "Time": _utc(now), "Message": message}
+    return {"Type": "Timer", "TriggerName": name, "Time": utc_text(now), "Message": message}
 
 
 def restamp(event: Any, now: float) -> Any:
-    """The event as if it had happened now: samples bear old times, and what is old is not acted upon."""
+    """The event as if it had happened now: samples bear old times, and what is old is not acted upon.
+
+    Only what its sender's reader takes for a time is written anew. Whatever is malformed stays so, and is refused as in production.
+    """
     if isinstance(event, list):
         return [restamp(item, now) for item in event]
     if not isinstance(event, dict):
         return event
     stamped = {key: _stamped(key, value, now) for key, value in event.items()}
     if isinstance(stamped.get("body"), str):
-        stamped["body"] = _restamp_text(stamped["body"], now, is_base64=bool(stamped.get("isBase64Encoded")))
+        is_base64 = event.get("isBase64Encoded") in (True, "true")
+        stamped["body"] = _restamp_text(stamped["body"], now, is_base64=is_base64)
     return stamped
 
 
 def _stamped(key: str, value: Any, now: float) -> Any:
-    if key in ("Time", "startsAt") and isinstance(value, str) and value:
-        return _utc(now)
-    if key == "firstOccurTime" and isinstance(value, str) and len(value) > 1:
+    if key in ("Time", "startsAt") and isinstance(value, str) and moment(value) is not None:
+        return utc_text(now)
+    if key == "firstOccurTime" and isinstance(value, str) and moment(value, CHINA) is not None:
         return datetime.fromtimestamp(now, CHINA).strftime("%Y-%m-%d %H:%M:%S")
-    if key == "time" and str(value).isdigit():
+    if key == "time" and counted(value) is not None:
         return type(value)(int(now * 1000))
+    if key == "time" and isinstance(value, str) and moment(value) is not None:
+        return utc_text(now)
     if key == "msgBody" and isinstance(value, str):
         return _restamp_text(value, now, is_base64=False)
     return restamp(value, now)
@@ -127,15 +133,14 @@ def _stamped(key: str, value: Any, now: float) -> Any:
 
 def _restamp_text(text: str, now: float, *, is_base64: bool) -> str:
     try:
-        value = parse(base64.b64decode(text) if is_base64 else text, "")
+        value = parse(base64.b64decode("".join(text.split()), validate=True) if is_base64 else text, "")
     except (ValueError, InvalidInput):
         return text  # what is no strict JSON is delivered as it is: writing it anew would mend it
-    stamped = json.dumps(restamp(value, now), ensure_ascii=False)
-    return base64.b64encode(stamped.encode()).decode() if is_base64 else stamped
-
-
-def _utc(now: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    stamped = restamp(value, now)
+    if stamped == value:
+        return text
+    written = json.dumps(stamped)
+    return base64.b64encode(written.encode()).decode() if is_base64 else written
 
 
 Deliver = Callable[[Any], Invocation]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler.clock import Clock, SystemClock
 from handler.entrypoint import Function
+from handler.errors import InvalidInput
 from handler.events import Event, Unreadable
 from handler.ledger import Ledger, open_ledger
 from handler.settings import Endpoint, Settings
@@ -87,12 +88,12 @@ def events_of(event: Any) -> list[Event]:
 
 
 def received_of(event: Any) -> list[Event | Unreadable]:
-    """An event as the function reads it, whatever envelope it is in; nothing where an HTTP call's body cannot be opened."""
+    """An event as the function reads it, whatever envelope it is in; an HTTP call's body that cannot be opened is one Unreadable."""
     envelope = open_envelope(event)
     try:
         payload = envelope.payload() if isinstance(envelope, HttpCall) else event
-    except Exception:
-        return []
+    except InvalidInput as error:
+        return [Unreadable("the HTTP call", "unknown", error)]
     return read(payload)
 
 

@@ -90,7 +90,7 @@ def explain(
                 say(console, f"  yes  {row['rule']}: {row['asks']}", "green")
     if all(isinstance(one, Unreadable) for one in received):
         if not as_json:
-            say(console, "Nothing in it can be read as an event; `steward run` says why.", "red")
+            say(console, "Nothing in it can be read as an event.", "red")
         raise typer.Exit(1)
 
 

@@ -234,6 +234,11 @@ def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode:
     assert done.returncode == 0
 
 
+MALFORMED = json.dumps(
+    {"version": "4", "alerts": [{"status": "firing", "labels": {"alertname": "a"}, "startsAt": "yesterday"}]}
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code", "says"),
     [
@@ -258,7 +263,15 @@ def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode:
         (("explain", DOWN), "", 0, "nightly-stop: source is"),
         (("explain", "no-such-event"), "", 1, "knows no event"),
         (("explain", str(EVENTS / "request-restart-hive.json")), "", 0, "direct request"),
-        (("explain", str(EVENTS / "bad-number.json")), "", 1, "Nothing in it"),
+        (("explain", str(EVENTS / "bad-number.json")), "", 1, "Nothing in it can be read as an event.\n"),
+        (
+            ("explain", str(EVENTS / "bad-function-url-nan.json")),
+            "",
+            1,
+            "unreadable: body: holds NaN, which is no JSON",
+        ),
+        (("run", "-"), MALFORMED, 1, "outcome refused: alerts[0].startsAt: is no RFC 3339 time"),
+        (("run", "-", "--as-it-is"), MALFORMED, 1, "outcome refused: alerts[0].startsAt: is no RFC 3339 time"),
         (("release",), "", 0, "Nothing is in quarantine."),
         (("release", "HDFS/datanode/172.16.0.5"), "", 1, "is not in quarantine; `steward release` lists what is"),
         (("release", "DataNode@172.16.0.5"), "", 2, "is no SERVICE/component/ADDRESS"),
