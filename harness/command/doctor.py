@@ -15,7 +15,7 @@ from handler.clock import Deadline, SystemClock
 from handler.doctor import exit_code
 from handler.examination import Examination, Setup
 from handler.findings import Finding
-from harness.command.surroundings import ConfigOption, JsonOption, example_or, user_ledger_url
+from harness.command.surroundings import ConfigOption, JsonOption, example_or, make_room_for, user_ledger_url
 from harness.narration import say, screen
 
 #: Seconds that an examination may take.
@@ -45,7 +45,9 @@ def doctor(
     Example: steward doctor --json
     """
     clock = SystemClock()
-    setup = Setup.read(os.environ, config_path=str(config or example_or(None)), ledger_url=user_ledger_url(fake=False))
+    ledger_url = user_ledger_url(fake=False)
+    make_room_for(ledger_url)  # it is tried: written and read back
+    setup = Setup.read(os.environ, config_path=str(config or example_or(None)), ledger_url=ledger_url)
     examination = Examination(setup, clock=clock, deadline=Deadline(clock, SECONDS))
     findings = examination.findings(send_test_alarm=send_test_alarm)
     if as_json:

@@ -17,7 +17,7 @@ from handler.entrypoint import Function
 from handler.follow_up import MESSAGE
 from handler.history import State
 from handler.settings import Settings
-from harness.command.surroundings import ConfigOption, JsonOption, load_config, on_a_fake, user_ledger
+from harness.command.surroundings import ConfigOption, JsonOption, known_ledger, load_config, on_a_fake
 from harness.emulator import context, timer_event
 from harness.narration import Narrator, say, screen
 
@@ -55,7 +55,7 @@ def follow_up(
     Example: steward follow-up --json
     """
     fake = on_a_fake()
-    ledger = user_ledger()
+    ledger, name = known_ledger()
     before = ledger.open_operations()
     # Without clusters nothing is looked at: that of a fake is gone, and a real one of the same id is another.
     loaded = Config() if fake else load_config(config)
@@ -85,7 +85,7 @@ def follow_up(
         json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
         sys.stdout.write("\n")
     elif not before:
-        say(console, "No operation is open.")
+        say(console, f"No operation is open in {name}.")
     else:
         for was, now in pairs:
             _tell(console, was, now, problems.get(now.cluster, ""), fake=fake)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from handler.configuration_file import duration
-from handler.errors import InvalidInput, LedgerUnavailable
+from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.operations import Target
 from handler.rules import is_address
 from handler.templates import TemplateError
-from harness.command.surroundings import ConfigOption, JsonOption, load_config, read_event, user_ledger
+from harness.command.surroundings import ConfigOption, JsonOption, known_ledger, load_config, read_event
 from harness.configuration_reference import reference
 from harness.configuration_schema import json_schema
 from harness.narration import say, screen
@@ -127,7 +127,10 @@ def _status(event: Event) -> str:
 
 def _explain_past(event: str, *, as_json: bool) -> None:
     console = screen()
-    ledger = user_ledger()
+    try:
+        ledger, name = known_ledger()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"is no file; nor can it be an event's id: {error}", where=event) from None
     lost = _Lost([], [])
     records = ledger.records(event=event, unreadable=lost.events)
     operations = _operations_of(records, ledger, lost.operations)
@@ -142,16 +145,16 @@ def _explain_past(event: str, *, as_json: bool) -> None:
     elif not records and not lost.events:
         say(
             console,
-            f"There is no file {event}, and the ledger knows no event of this id; `steward history` lists those that it knows.",
+            f"There is no file {event}, and {name} knows no event of this id; `steward history` lists those that it knows.",
             "red",
         )
     for record in () if as_json else records:
         say(console, f"{_when(record.at)}  {record.outcome.status}: {record.outcome.reason}")
         for key, value in _facts(record).items():
             say(console, f"  {key}: {value}")
-        for name in record.operations:
-            if name in operations:
-                say(console, f"  {_one_line(operations[name])}")
+        for its in record.operations:
+            if its in operations:
+                say(console, f"  {_one_line(operations[its])}")
     if not as_json:
         lost.told(console)
     if not records:
@@ -200,7 +203,7 @@ def history(
     seconds = duration(since)
     if seconds is None:
         raise typer.BadParameter(f"{since!r} is no duration such as 90s, 15m, 2h or 7d", param_hint="--since")
-    ledger = user_ledger()
+    ledger, name = known_ledger()
     begin = time.time() - seconds
     lost = _Lost([], [])
     operations = ledger.operations(cluster=cluster, since=begin, most=most + 1, unreadable=lost.operations)
@@ -219,7 +222,7 @@ def history(
         return
     console = screen()
     if not operations and not records and not any(lost):
-        say(console, f"The ledger knows nothing{f' of {cluster}' if cluster else ''} in the last {since}.")
+        say(console, f"{name} knows nothing{f' of {cluster}' if cluster else ''} in the last {since}.")
         return
     # Lines, not tables: a table that is too narrow cuts the ids off that `steward explain` asks for.
     say(console, "Operations", "bold")
@@ -257,23 +260,28 @@ def release(
 
     Example: steward release HDFS/datanode/172.16.0.5
     """
-    ledger, now = user_ledger(), time.time()
-    if target is None:
+    asked = None if target is None else _target(target)
+    (ledger, name), now = known_ledger(), time.time()
+    if asked is None:
         held = [row for row in ledger.quarantined(now) if cluster in (None, row[0])]
         for where, key, until in sorted(held):
             typer.echo(f"{where}  {key}  until {_when(until)}")
         if not held:
-            typer.echo("Nothing is in quarantine.")
+            typer.echo(f"{name} knows of nothing in quarantine.")
         return
-    parts = target.split("/")
-    if len(parts) != len(Target._fields) or not all(parts) or not is_address(parts[-1]):
-        raise typer.BadParameter(f"{target!r} is no SERVICE/component/ADDRESS, such as HDFS/datanode/172.16.0.5")
-    target = Target(*parts).key  # however the alert or the console spells it
-    clusters = ledger.release(target, now, cluster)
+    clusters = ledger.release(asked.key, now, cluster)
     if not clusters:
-        typer.echo(f"{target} is not in quarantine; `steward release` lists what is", err=True)
+        typer.echo(f"{asked.key} is not in quarantine; `steward release` lists what is", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{target} is released in {', '.join(clusters)}")
+    typer.echo(f"{asked.key} is released in {', '.join(clusters)}")
+
+
+def _target(written: str) -> Target:
+    """A process however the alert or the console spells it."""
+    parts = written.split("/")
+    if len(parts) != len(Target._fields) or not all(parts) or not is_address(parts[-1]):
+        raise typer.BadParameter(f"{written!r} is no SERVICE/component/ADDRESS, such as HDFS/datanode/172.16.0.5")
+    return Target(*parts)
 
 
 class _Lost(NamedTuple):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from handler.configuration import Config
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+#: In the current folder: what the command remembers where STEWARD_LEDGER names no other place.
+_FOLDER: Final = ".steward"
 _CONFIG: Final = "The configuration; else STEWARD_CONFIG, ./steward.yml, or the example."
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help=_CONFIG)]
 ConfigArgument = Annotated[Path | None, typer.Argument(metavar="FILE", help=_CONFIG)]
@@ -46,21 +48,43 @@ def on_a_fake() -> bool:
 
 
 def user_ledger(*, fake: bool | None = None) -> Ledger:
-    """The ledger where the user sees it."""
-    return open_ledger(user_ledger_url(fake=on_a_fake() if fake is None else fake))
+    """The ledger where the user sees it, for what is done; made where there is none."""
+    url = user_ledger_url(fake=on_a_fake() if fake is None else fake)
+    make_room_for(url)
+    return open_ledger(url)
+
+
+def known_ledger() -> tuple[Ledger, str]:
+    """The ledger that commands look into, and its name for people. Raises ConfigurationError where there is none: looking makes none."""
+    url = user_ledger_url(fake=on_a_fake())
+    name = ledger_name(url)
+    if url.startswith("sqlite:///") and name != ":memory:" and not Path(name).exists():
+        is_named = "STEWARD_LEDGER" in os.environ
+        hint = "STEWARD_LEDGER" if is_named else "`steward run` makes it; STEWARD_LEDGER names another"
+        raise ConfigurationError("there is no ledger there yet", where=name, hint=hint)
+    return open_ledger(url), name
 
 
 def user_ledger_url(*, fake: bool) -> str:
-    """STEWARD_LEDGER, else a file in ``.steward`` in this folder, which is made: ``ledger.db`` for the cloud itself.
+    """STEWARD_LEDGER, else a file in ``.steward`` in this folder: ``ledger.db`` for the cloud itself.
 
     What happened on a fake cluster proves nothing of a real one, and must hold nothing back there. So the private fake has a file of its
     own, and so has each endpoint that is not the cloud's, named by its host and port.
     """
     url = os.environ.get("STEWARD_LEDGER")
-    if url is None:
-        Path(".steward").mkdir(exist_ok=True)
-        url = f"sqlite:///.steward/{'fake' if fake else _elsewhere() or 'ledger'}.db"
-    return url
+    return f"sqlite:///{_FOLDER}/{'fake' if fake else _elsewhere() or 'ledger'}.db" if url is None else url
+
+
+def ledger_name(url: str) -> str:
+    """The ledger at ``url`` as it may be shown: a file's path, or a store's address without user and password."""
+    kind, _, place = url.partition("://")
+    return place[1:] if kind == "sqlite" else f"{kind}://{place.rpartition('@')[2]}"
+
+
+def make_room_for(url: str) -> None:
+    """The folder of the ledger at ``url``, where it is ours; a folder that the user names is the user's to make."""
+    if url.startswith(f"sqlite:///{_FOLDER}/"):
+        Path(_FOLDER).mkdir(exist_ok=True)
 
 
 def _elsewhere() -> str:

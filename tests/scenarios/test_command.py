@@ -42,6 +42,7 @@ def steward(*arguments: str, cwd: Path, stdin: str = "", **env: str) -> subproce
 
 EVENTS = ROOT / "events"
 DOWN = str(EVENTS / "alertmanager-datanode-down.json")
+PROCESS = "HDFS/datanode/172.16.0.5"
 
 
 def test_the_demo_verifies_everything(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_what_a_private_fake_is_still_at_is_finished_when_it_ends(tmp_path: Path
     assert re.search(r"^  outcome unverified: ", done.stdout, re.MULTILINE), done.stdout
     assert re.search(r"^  later   op-[0-9a-f]{16} is VERIFIED: ", done.stdout, re.MULTILINE)
     assert done.returncode == 0
-    assert steward("follow-up", cwd=tmp_path).stdout == "No operation is open.\n"
+    assert steward("follow-up", cwd=tmp_path).stdout == "No operation is open in .steward/fake.db.\n"
 
 
 def test_follow_up_says_what_became_of_what_is_open(tmp_path: Path) -> None:
@@ -261,7 +262,6 @@ MALFORMED = json.dumps(
         (("check", "serverless.yml"), "", 2, "serverless.yml: no such file"),
         (("explain", DOWN), "", 0, "yes  restart-dead-process"),
         (("explain", DOWN), "", 0, "nightly-stop: source is"),
-        (("explain", "no-such-event"), "", 1, "knows no event"),
         (("explain", str(EVENTS / "request-restart-hive.json")), "", 0, "direct request"),
         (("explain", str(EVENTS / "bad-number.json")), "", 1, "Nothing in it can be read as an event.\n"),
         (
@@ -272,8 +272,6 @@ MALFORMED = json.dumps(
         ),
         (("run", "-"), MALFORMED, 1, "outcome refused: alerts[0].startsAt: is no RFC 3339 time"),
         (("run", "-", "--as-it-is"), MALFORMED, 1, "outcome refused: alerts[0].startsAt: is no RFC 3339 time"),
-        (("release",), "", 0, "Nothing is in quarantine."),
-        (("release", "HDFS/datanode/172.16.0.5"), "", 1, "is not in quarantine; `steward release` lists what is"),
         (("release", "DataNode@172.16.0.5"), "", 2, "is no SERVICE/component/ADDRESS"),
         (("release", "HDFS/datanode/172.16.0"), "", 2, "is no SERVICE/component/ADDRESS"),
         (("explain", str(EVENTS / "bad-tcop-status.json")), "", 1, "unreadable: alarmStatus: "),
@@ -294,6 +292,44 @@ def test_what_it_says_and_how_it_ends(
     assert done.returncode == code, done.stdout + done.stderr
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+LOOKING = [("history",), ("history", "--json"), ("explain", "op"), ("release",), ("release", PROCESS), ("follow-up",)]
+
+
+@pytest.mark.parametrize("arguments", LOOKING, ids=" ".join)
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({}, ".steward/fake.db: there is no ledger there yet (`steward run` makes it; STEWARD_LEDGER names another)\n"),
+        ({"STEWARD_LEDGER": "sqlite:///typo.db"}, "typo.db: there is no ledger there yet (STEWARD_LEDGER)\n"),
+        ({"STEWARD_LEDGER": "sqlite:////no/such.db"}, "/no/such.db: there is no ledger there yet (STEWARD_LEDGER)\n"),
+    ],
+)
+def test_looking_makes_no_ledger(tmp_path: Path, arguments: tuple[str, ...], env: dict[str, str], says: str) -> None:
+    """A misspelt one is not read as one in which nothing happened, and nothing is left behind."""
+    done = steward(*arguments, cwd=tmp_path, **env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(says)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ledger_that_knows_nothing_is_named(tmp_path: Path) -> None:
+    """By its file, so that another than the one that was meant is noticed."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/mine.db")
+    assert ledger.records() == []
+    ledger.close()
+    where = {"STEWARD_LEDGER": "sqlite:///mine.db"}
+    for arguments, code, says in (
+        (("history",), 0, "mine.db knows nothing in the last 24h.\n"),
+        (("explain", "no-such-event"), 1, "There is no file no-such-event, and mine.db knows no event of this id; "),
+        (("release",), 0, "mine.db knows of nothing in quarantine.\n"),
+        (("release", PROCESS), 1, "is not in quarantine; `steward release` lists what is"),
+        (("follow-up",), 0, "No operation is open in mine.db.\n"),
+    ):
+        done = steward(*arguments, cwd=tmp_path, **where)
+        assert done.returncode == code
+        assert says in done.stdout + done.stderr
 
 
 def test_a_resolved_alert_is_explained_as_what_it_is(tmp_path: Path) -> None:
@@ -379,7 +415,7 @@ def test_what_is_copied_from_a_narrow_screen_is_whole(tmp_path: Path) -> None:
     explained = steward("explain", DOWN, cwd=tmp_path, COLUMNS="40").stdout
     assert "  yes  restart-dead-process: RestartService HDFS/DataNode on 172.16.0.5 on emr-4zvc5mul\n" in explained
     nothing = steward("history", "--cluster", "emr-none", cwd=tmp_path)
-    assert nothing.stdout == "The ledger knows nothing of emr-none in the last 24h.\n"
+    assert nothing.stdout == ".steward/fake.db knows nothing of emr-none in the last 24h.\n"
 
 
 def test_history_tells_everything_and_where_it_is_cut(tmp_path: Path) -> None:
