@@ -1,16 +1,26 @@
-"""The ``steward`` command. Exit codes: 0 fine, 1 an operation failed, was refused or is in doubt, 2 usage or configuration."""
+"""The ``steward`` command, and what its exit codes mean."""
 
 from __future__ import annotations
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from handler.configuration_file import InvalidConfiguration
 from handler.errors import ConfigurationError, LedgerUnavailable
 from harness.command import access, check, deliver, doctor, follow_up, look, serve
+
+#: What each exit code says, as the README's table and ``steward --help`` have it.
+EXIT_CODES: Final = {
+    0: "all is well; what was skipped, or deferred to a later event, is well too",
+    1: "`run`: an event was refused, failed, is in doubt, or its sender is asked to repeat it. `follow-up`: an operation failed, timed out, "
+    "is in doubt, or cannot be looked at. `explain`: nothing in the file can be read, or the event is not known. `release`: the process is "
+    "not in quarantine. `doctor`: something fails. `demo`: something was not verified",
+    2: "usage, settings, configuration (`check`: any fault of it), or a ledger that is not there or cannot be read",
+    130: "interrupted",
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain text: paragraphs that wrap, and no boxes
     help="Start, stop and restart EMR services: once, not too much, and verified. Everything runs against a fake cluster "
     "on this machine unless STEWARD_EMR_ENDPOINT is set; `doctor` alone looks at the real one, and only looks.",
+    epilog="\n\n".join(["Exit codes:", *(f"{code}: {when}." for code, when in EXIT_CODES.items())]),
 )
 deliver.add_to(app)
 follow_up.add_to(app)

@@ -332,6 +332,40 @@ def test_a_ledger_that_knows_nothing_is_named(tmp_path: Path) -> None:
         assert says in done.stdout + done.stderr
 
 
+def test_the_exit_codes_are_those_of_the_table(tmp_path: Path) -> None:
+    """What the README and ``steward --help`` say of each; a failed follow-up and an interruption have tests of their own."""
+    nowhere = {
+        "STEWARD_EMR_ENDPOINT": "http://127.0.0.1:9",
+        "TENCENTCLOUD_SECRET_ID": "a",
+        "TENCENTCLOUD_SECRET_KEY": "b",
+    }
+    storm, unreadable = str(EVENTS / "storm-1000.json"), str(EVENTS / "bad-number.json")
+    cases: list[tuple[int, str, tuple[str, ...], dict[str, str]]] = [
+        (0, "done: ", ("run", DOWN), {}),
+        (0, "skipped: ", ("run", str(EVENTS / "alertmanager-resolved.json")), {}),
+        (0, "a later event may", ("run", storm), {}),
+        (1, "refused: ", ("run", unreadable), {}),
+        (1, "the sender is asked to repeat it", ("run", DOWN), nowhere),
+        (0, "", ("history",), {}),
+        (0, "", ("explain", DOWN), {}),
+        (1, "Nothing in it can be read", ("explain", unreadable), {}),
+        (1, "knows no event of this id", ("explain", "none"), {}),
+        (0, "nothing in quarantine", ("release",), {}),
+        (1, "is not in quarantine", ("release", PROCESS), {}),
+        (1, "fail ", ("doctor",), nowhere),
+        (2, "is set but empty", ("doctor",), {"STEWARD_MODE": ""}),
+        (2, "is set but empty", ("run", DOWN), {"STEWARD_MODE": ""}),
+        (2, "no such file", ("check", "none.yml"), {}),
+        (2, "No such command", ("restart",), {}),
+        (2, "there is no ledger there yet", ("history",), {"STEWARD_LEDGER": "sqlite:///none.db"}),
+        (2, "redis ledger 127.0.0.1:9", ("history",), {"STEWARD_LEDGER": "redis://127.0.0.1:9/0"}),
+    ]
+    for code, says, arguments, env in cases:
+        done = steward(*arguments, cwd=tmp_path, **env)
+        assert done.returncode == code, (arguments, done.stdout + done.stderr)
+        assert says in done.stdout + done.stderr
+
+
 def test_a_resolved_alert_is_explained_as_what_it_is(tmp_path: Path) -> None:
     """A rule for any status matches it, and yet nothing is done."""
     config = """

@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from harness.command import app
+from harness.command import EXIT_CODES, app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (
@@ -85,6 +85,17 @@ def test_every_command_is_in_the_readme_and_says_how_to_use_it() -> None:
         assert "<bool>" not in shown.stdout
         if "--config" in shown.stdout:
             assert "STEWARD_CONFIG" in shown.stdout, command
+
+
+def test_the_exit_codes_are_told_alike() -> None:
+    """In the README's table and in ``steward --help``; tests/scenarios/test_command.py holds the command to them."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
+    for code, when in EXIT_CODES.items():
+        assert f"\n| {code} | {when} |\n" in readme
+        assert f" {code}: {when}." in shown
+    named = set(re.findall(r"`([a-z-]+)`", " ".join(EXIT_CODES.values())))
+    assert named <= COMMANDS
 
 
 def test_a_reader_finds_every_file_of_the_function_in_the_architecture() -> None:
