@@ -142,7 +142,7 @@ def _escalate(run: Run, one: Asked, outcome: Outcome) -> None:
     now = run.clock.now()
     if outcome.code == "guard.quarantine":
         until = run.ledger.quarantine(run.cluster.id, one.key, now, now + run.config.safety.quarantine.release_after)
-        run.alarm(outcome, one.key, occasion=repr(until))
+        run.alarm(outcome, str(one.reading.target), occasion=repr(until))
     elif outcome.code == "guard.max_share" and not one.is_order:
         # More need help than may be helped at once: one escalation for the component.
         run.alarm(outcome, f"{one.reading.target.service}/{one.reading.target.component}")

@@ -146,10 +146,10 @@ class FollowUp:
             self._tell_progress(operation, verdict)
         state, why = conclude(operation, verdict, seen, now)
         if state is operation.state:
-            if verdict is not None and verdict.describe() != operation.observed:
-                self.ledger.settle(operation.moved(state, now, observed=verdict.describe()), state)
+            if verdict is not None and verdict.describe(operation.name_of) != operation.observed:
+                self.ledger.settle(operation.moved(state, now, observed=verdict.describe(operation.name_of)), state)
             return state
-        observed = verdict.describe() if verdict is not None else ""
+        observed = verdict.describe(operation.name_of) if verdict is not None else ""
         if end := _ENDS.get((operation.state, state)):
             self.say(
                 Alarm(
@@ -176,7 +176,7 @@ class FollowUp:
             verified=len(verdict.kept),
             of=verdict.total,
             batches=operation.batches,
-            seen=verdict.describe(),
+            seen=verdict.describe(operation.name_of),
         )
 
     def _tell_end(self, operation: Operation, state: State, why: str, observed: str) -> None:
@@ -249,4 +249,9 @@ def _readings(operation: Operation, seen: Observation | None) -> str:
     if seen is None:
         return "not seen"
     now = read(seen.services, operation.before)
-    return some_of([f"{key} {now[key].describe() if key in now else 'is not listed'}" for key in operation.before])
+    return some_of(
+        [
+            f"{operation.name_of(key)} {now[key].describe() if key in now else 'is not listed'}"
+            for key in operation.before
+        ]
+    )

@@ -295,9 +295,9 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
         why = f"{count} restarts within {_span(view.safety.quarantine.within)} did not keep it healthy"
     return Outcome.refused(
         "guard.quarantine",
-        f"{asked.reading.target} is in quarantine: {why}; `steward release {asked.key}` lets it out",
+        f"{asked.reading.target} is in quarantine: {why}; `steward release {asked.reading.target}` lets it out",
         guard="quarantine",
-        target=asked.key,
+        target=str(asked.reading.target),
         restarts=count,
     )
 

@@ -180,13 +180,29 @@ class Operation:
         return OpScope.union_of(parts)
 
     def in_words(self) -> str:
-        """The request, for a person: ``RestartService of HDFS/DataNode on 10.0.0.1 in emr-…, begun at 2026-01-31T12:00:00Z, RequestId …``."""
+        """The request, for a person: ``RestartService of HDFS/DataNode/10.0.0.1 in emr-…, begun at 2026-01-31T12:00:00Z, RequestId …``."""
         known = f", RequestId {self.request_id}" if self.request_id else ""
         return f"{self.op_type} of {self.scope} in {self.cluster}, begun at {utc_text(self.armed_at)}{known}"
 
     def before_in_words(self) -> str:
         """The readings from before."""
-        return some_of([f"{key} last restarted {last or 'never seen'}" for key, last in self.before.items()])
+        return some_of(
+            [f"{self.name_of(key)} last restarted {last or 'never seen'}" for key, last in self.before.items()]
+        )
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """By the beginning of a Target.key: that of its name, for each component that the request names."""
+        return {f"{service}/{name.lower()}/": f"{service}/{name}/" for service, name, _ in self.scope if name}
+
+    def name_of(self, key: str) -> str:
+        """One of its processes (Target.key) as the cluster spells it, where that is known."""
+        begin, slash, ip = key.rpartition("/")
+        if known := self._names.get(begin + slash):
+            return known + ip
+        from handler.sources.processes import spelled  # with names of which hardly any event needs one
+
+        return spelled(key)
 
     def moved(
         self,

@@ -42,7 +42,7 @@ class Target(NamedTuple):
         return _key_begin(self.service, self.component) + self.ip
 
     def __str__(self) -> str:
-        return f"{self.service}/{self.component}@{self.ip}"
+        return f"{self.service}/{self.component}/{self.ip}"
 
 
 @lru_cache(maxsize=512)
@@ -278,8 +278,10 @@ class OpScope:
                 parts.append(f"{service} (all)")
                 continue
             for name, ips in components.values():
-                nodes = "all nodes" if ips is ALL else _few(sorted(ips))
-                parts.append(f"{service}/{name} on {nodes}")
+                if ips is not ALL and len(ips) == 1:
+                    parts += [str(Target(service, name, ip)) for ip in ips]
+                else:
+                    parts.append(f"{service}/{name} on {'all nodes' if ips is ALL else _few(sorted(ips))}")
         return "; ".join(parts) or "nothing"
 
     def __repr__(self) -> str:

@@ -135,12 +135,14 @@ def _settle(run: Run, operation: Operation) -> None:
 
 def _verified(run: Run, operation: Operation, doubt: ApiError | None, facts: dict[str, Any]) -> Outcome:
     verdict = verify(run, operation)
-    seen = verdict.describe() if verdict else "not looked at yet"
+    seen = verdict.describe(operation.name_of) if verdict else "not looked at yet"
     if verdict is not None and verdict.all_kept:
         return Outcome.done(f"{operation.op_type} verified on {_processes(verdict.total)}", verified=seen, **facts)
     if doubt is not None:
         run.alarms.append(
-            alarm_of(operation, f"its answer is not known ({doubt})", verdict.describe() if verdict else "")
+            alarm_of(
+                operation, f"its answer is not known ({doubt})", verdict.describe(operation.name_of) if verdict else ""
+            )
         )
         return Outcome.in_doubt(
             "operation.in_doubt",

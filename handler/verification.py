@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from handler.operations import OpType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from handler.observation import Reading
     from handler.operations import Manner
@@ -83,13 +83,13 @@ class Verdict:
     def total(self) -> int:
         return len(self.kept) + len(self.carried_out) + len(self.untouched)
 
-    def describe(self) -> str:
-        """``3 of 5 verified; not yet: HDFS/datanode/172.16.0.5, …``."""
+    def describe(self, name_of: Callable[[str], str] = str) -> str:
+        """``3 of 5 verified; not yet: HDFS/DataNode/172.16.0.5, …``; ``name_of`` a process is what people call it."""
         waiting = [*self.carried_out, *self.untouched]
         text = f"{len(self.kept)} of {self.total} verified"
         if waiting:
             more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
-            text += f"; not yet: {', '.join(waiting[:3])}{more}"
+            text += f"; not yet: {', '.join(map(name_of, waiting[:3]))}{more}"
         return text
 
 

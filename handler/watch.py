@@ -95,11 +95,13 @@ def verify(run: Run, operation: Operation) -> Verdict | None:
             cluster=operation.cluster,
             verified=len(verdict.kept),
             of=verdict.total,
-            seen=verdict.describe(),
+            seen=verdict.describe(operation.name_of),
         )
         if verdict.all_kept:
             try:
-                verified = operation.moved(State.VERIFIED, run.clock.now(), observed=verdict.describe())
+                verified = operation.moved(
+                    State.VERIFIED, run.clock.now(), observed=verdict.describe(operation.name_of)
+                )
                 run.ledger.settle(verified, operation.state)
             except LedgerUnavailable as error:
                 # Seen is seen; the follow-up will see it too.

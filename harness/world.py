@@ -12,6 +12,7 @@ from handler.entrypoint import Function
 from handler.errors import InvalidInput
 from handler.events import Event, Unreadable
 from handler.ledger import Ledger, open_ledger
+from handler.operations import Target
 from handler.settings import Endpoint, Settings
 from handler.sources import read
 from handler.sources.envelopes import HttpCall, open_envelope
@@ -63,10 +64,11 @@ class World:
                 continue
             known.add(alert.id)
             try:
-                self.cloud.process(alert.cluster, alert.component, alert.ip).kill()
+                process = self.cloud.process(alert.cluster, alert.component, alert.ip)
             except KeyError:
                 continue  # no such process here: the function will say so
-            killed.append(f"{alert.component}@{alert.ip}")
+            process.kill()
+            killed.append(str(Target(process.service, process.component, process.ip)))
         return list(dict.fromkeys(killed))
 
     def _signed(self, event: Any) -> Any:

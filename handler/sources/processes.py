@@ -106,6 +106,14 @@ def process_named(name: str, service: str = "") -> Process | None:
     return found if found and found.service == service_named(service) else None
 
 
+def spelled(key: str) -> str:
+    """``HDFS/DataNode/172.16.0.5`` for the key ``HDFS/datanode/172.16.0.5``: by EMR's name where it differs in case only."""
+    service, _, rest = key.partition("/")
+    component, slash, ip = rest.partition("/")
+    name = next((name for name in COMPONENTS.get(service, ()) if name.lower() == component), component)
+    return f"{service}/{name}/{ip}" if slash else key
+
+
 def process_of_policy(policy_type: str, namespace: str) -> Process:
     """What a Cloud Monitor policy type (``new_hdfs_datanode_dim``) and namespace (``QCE/TXMR_HDFS``) say of a process.
 

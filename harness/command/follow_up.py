@@ -94,7 +94,7 @@ def follow_up(
 
 
 def _tell(console: Console, was: Operation, now: Operation, problem: str, *, fake: bool) -> None:
-    first, *others = was.before
+    first, *others = map(was.name_of, was.before)
     more = f" and {len(others)} more" if others else ""
     say(console, f"{now.id}  {now.cluster}: {now.op_type} on {first}{more}, sent {_when(now.armed_at)}", "bold")
     if not now.is_open:

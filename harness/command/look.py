@@ -15,6 +15,7 @@ from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.operations import Target
 from handler.rules import is_address
+from handler.sources.processes import spelled
 from handler.templates import TemplateError
 from harness.command.surroundings import ConfigOption, JsonOption, known_ledger, load_config, read_event
 from harness.configuration_reference import reference
@@ -227,7 +228,7 @@ def history(
     # Lines, not tables: a table that is too narrow cuts the ids off that `steward explain` asks for.
     say(console, "Operations", "bold")
     for operation in operations:
-        targets = list(operation.before)
+        targets = list(map(operation.name_of, operation.before))
         more = f" and {len(targets) - 1} more" if len(targets) > 1 else ""
         what = f"{operation.op_type} on {targets[0]}{more}" if targets else str(operation.op_type)
         asked = f", RequestId {operation.request_id}" if operation.request_id else ""
@@ -252,35 +253,35 @@ def history(
 
 def release(
     target: Annotated[
-        str | None, typer.Argument(metavar="SERVICE/component/ADDRESS", help="As the outcome that names it says.")
+        str | None, typer.Argument(metavar="SERVICE/COMPONENT/ADDRESS", help="As the outcome that names it says.")
     ] = None,
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only in this cluster.")] = None,
 ) -> None:
     """Let a process out of quarantine; without one, what is in quarantine, and until when.
 
-    Example: steward release HDFS/datanode/172.16.0.5
+    Example: steward release HDFS/DataNode/172.16.0.5
     """
     asked = None if target is None else _target(target)
     (ledger, name), now = known_ledger(), time.time()
     if asked is None:
         held = [row for row in ledger.quarantined(now) if cluster in (None, row[0])]
         for where, key, until in sorted(held):
-            typer.echo(f"{where}  {key}  until {_when(until)}")
+            typer.echo(f"{where}  {spelled(key)}  until {_when(until)}")
         if not held:
             typer.echo(f"{name} knows of nothing in quarantine.")
         return
     clusters = ledger.release(asked.key, now, cluster)
     if not clusters:
-        typer.echo(f"{asked.key} is not in quarantine; `steward release` lists what is", err=True)
+        typer.echo(f"{spelled(asked.key)} is not in quarantine; `steward release` lists what is", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{asked.key} is released in {', '.join(clusters)}")
+    typer.echo(f"{spelled(asked.key)} is released in {', '.join(clusters)}")
 
 
 def _target(written: str) -> Target:
     """A process however the alert or the console spells it."""
-    parts = written.split("/")
+    parts = written.replace("@", "/").split("/")
     if len(parts) != len(Target._fields) or not all(parts) or not is_address(parts[-1]):
-        raise typer.BadParameter(f"{written!r} is no SERVICE/component/ADDRESS, such as HDFS/datanode/172.16.0.5")
+        raise typer.BadParameter(f"{written!r} is no SERVICE/COMPONENT/ADDRESS, such as HDFS/DataNode/172.16.0.5")
     return Target(*parts)
 
 

@@ -55,7 +55,13 @@ def test_the_demo_verifies_everything(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spelling", ["HDFS/datanode/172.16.0.5", "HDFS/DataNode/172.16.0.5", "hdfs/DATANODE/172.16.0.5"]
+    "spelling",
+    [
+        "HDFS/datanode/172.16.0.5",
+        "HDFS/DataNode/172.16.0.5",
+        "hdfs/DATANODE/172.16.0.5",
+        "HDFS/DataNode@172.16.0.5",
+    ],
 )
 def test_release_takes_any_spelling(tmp_path: Path, spelling: str) -> None:
     """As the outcome, the alert or the console has it; it says in which cluster, and only there where one is named."""
@@ -66,11 +72,11 @@ def test_release_takes_any_spelling(tmp_path: Path, spelling: str) -> None:
     where = {"STEWARD_LEDGER": f"sqlite:///{tmp_path}/ledger.db"}
     listed = steward("release", cwd=tmp_path, **where).stdout.splitlines()
     assert [line.partition("  until ")[0] for line in listed] == [
-        "emr-4zvc5mul  HDFS/datanode/172.16.0.5",
-        "emr-8kd2m1qp  HDFS/datanode/172.16.0.5",
+        "emr-4zvc5mul  HDFS/DataNode/172.16.0.5",
+        "emr-8kd2m1qp  HDFS/DataNode/172.16.0.5",
     ]
     done = steward("release", spelling, "--cluster", "emr-8kd2m1qp", cwd=tmp_path, **where)
-    assert (done.returncode, done.stdout) == (0, "HDFS/datanode/172.16.0.5 is released in emr-8kd2m1qp\n")
+    assert (done.returncode, done.stdout) == (0, "HDFS/DataNode/172.16.0.5 is released in emr-8kd2m1qp\n")
     assert [cluster for cluster, _, _ in ledger.quarantined(time.time())] == ["emr-4zvc5mul"]
     ledger.close()
 
@@ -135,7 +141,7 @@ def test_explain_speaks_json(tmp_path: Path) -> None:
     assert (event["source"], event["component"]) == ("alertmanager", "DataNode")
     by_name = {row["rule"]: row for row in event["rules"]}
     asked = by_name["restart-dead-process"]
-    assert (asked["matches"], asked["asks"]) == (True, "RestartService HDFS/DataNode on 172.16.0.5 on emr-4zvc5mul")
+    assert (asked["matches"], asked["asks"]) == (True, "RestartService HDFS/DataNode/172.16.0.5 on emr-4zvc5mul")
     assert by_name["nightly-stop"]["mismatches"][0]["path"] == "source"
     (direct,) = json.loads(steward("explain", RESTART_HIVE, "--json", cwd=tmp_path).stdout)["events"]
     assert direct["request"]["OpType"] == "RestartService"
@@ -272,8 +278,8 @@ MALFORMED = json.dumps(
         ),
         (("run", "-"), MALFORMED, 1, "outcome refused: alerts[0].startsAt: is no RFC 3339 time"),
         (("run", "-", "--as-it-is"), MALFORMED, 1, "outcome refused: alerts[0].startsAt: is no RFC 3339 time"),
-        (("release", "DataNode@172.16.0.5"), "", 2, "is no SERVICE/component/ADDRESS"),
-        (("release", "HDFS/datanode/172.16.0"), "", 2, "is no SERVICE/component/ADDRESS"),
+        (("release", "DataNode@172.16.0.5"), "", 2, "is no SERVICE/COMPONENT/ADDRESS"),
+        (("release", "HDFS/datanode/172.16.0"), "", 2, "is no SERVICE/COMPONENT/ADDRESS"),
         (("explain", str(EVENTS / "bad-tcop-status.json")), "", 1, "unreadable: alarmStatus: "),
         (("explain", str(EVENTS / "alertmanager-one-bad.json")), "", 0, "unreadable: alerts["),
         (("explain", str(EVENTS / "alertmanager-one-bad.json")), "", 0, "yes  restart-dead-process"),
@@ -439,6 +445,17 @@ def test_a_misspelt_variable_is_told_before_anything_is_done(tmp_path: Path) -> 
     assert done.stdout.index("warning") < done.stdout.index("request")
 
 
+def test_a_process_has_one_name_wherever_it_is_told(tmp_path: Path) -> None:
+    """As the cluster spells it: by run, by explain and by history."""
+    said = steward("run", DOWN, cwd=tmp_path).stdout
+    said += steward("explain", DOWN, cwd=tmp_path).stdout + steward("history", cwd=tmp_path).stdout
+    for step in ("given ", "rule ", "plan ", "request ", "verify  0 of 1", "yes ", " op-"):
+        lines = [line for line in said.splitlines() if re.search(rf"^ .*{step}", line)]
+        assert lines
+        assert "HDFS/DataNode/172.16.0.5" in lines[0], step
+    assert set(re.findall(r"(\S*datanode\S*)172", said, re.IGNORECASE)) == {"HDFS/DataNode/"}
+
+
 def test_what_is_copied_from_a_narrow_screen_is_whole(tmp_path: Path) -> None:
     """The ids that explain asks for are neither cut nor broken, and no line of a rule is."""
     told = json.loads(steward("run", DOWN, "--json", cwd=tmp_path).stdout)
@@ -447,7 +464,7 @@ def test_what_is_copied_from_a_narrow_screen_is_whole(tmp_path: Path) -> None:
     assert re.search(rf"^  .* done +{outcome['event_id']}  restart-dead-process: ", history, re.MULTILINE)
     assert re.search(r"^  .* VERIFIED +op-[0-9a-f]{16}  emr-4zvc5mul: RestartService on ", history, re.MULTILINE)
     explained = steward("explain", DOWN, cwd=tmp_path, COLUMNS="40").stdout
-    assert "  yes  restart-dead-process: RestartService HDFS/DataNode on 172.16.0.5 on emr-4zvc5mul\n" in explained
+    assert "  yes  restart-dead-process: RestartService HDFS/DataNode/172.16.0.5 on emr-4zvc5mul\n" in explained
     nothing = steward("history", "--cluster", "emr-none", cwd=tmp_path)
     assert nothing.stdout == ".steward/fake.db knows nothing of emr-none in the last 24h.\n"
 
@@ -710,7 +727,7 @@ def test_an_alert_is_made_true_where_it_is_served(tmp_path: Path) -> None:
             server.terminate()
             server.wait(10)
         said = server.stdout.read()
-    assert said.count("  given   DataNode@172.16.0.5 died on the fake cluster") == 1
+    assert said.count("  given   HDFS/DataNode/172.16.0.5 died on the fake cluster") == 1
     assert said.index("  refused ") < said.index("  given ")
     assert said.count("  request ") == 1
 

@@ -90,7 +90,7 @@ def test_what_holds_of_several_processes_says_of_how_many(world: World) -> None:
     """One is named; the others are counted, so that it is not taken for the only one."""
     world.deliver(sample("timer-morning-start"))
     (line,) = world.outcomes()
-    assert line["reason"].startswith("HBASE/HMaster@172.17.0.2 is already as asked (")
+    assert line["reason"].startswith("HBASE/HMaster/172.17.0.2 is already as asked (")
     assert line["reason"].endswith("; and 4 more likewise")
 
 
@@ -207,7 +207,7 @@ def test_a_thousand_alerts_are_one_request(make_world: MakeWorld) -> None:
     assert len(set(sent)) == 1000
     world.deliver(event)
     (request,) = [operation.params for operation in world.cloud.operations]
-    ips = sorted({name.partition("@")[2] for name in killed})
+    ips = sorted({name.rpartition("/")[2] for name in killed})
     assert len(ips) == 5
     assert request == {
         "InstanceId": "emr-4zvc5mul",

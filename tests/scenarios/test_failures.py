@@ -620,13 +620,13 @@ def test_a_start_in_doubt_that_ended_in_a_crash_is_not_taken_for_unsent(world: W
     first, last = [line for line in world.lines if line["event"] == "steward.alarm"]
     assert (first["code"], last["code"]) == ("operation.in_doubt", "operation.timed_out")
     begun = f"StartService of HBASE (all) in emr-8kd2m1qp, begun at {utc_text(operation.armed_at)}: "
-    before = "before: HBASE/hmaster/172.17.0.2 last restarted 2"
+    before = "before: HBASE/HMaster/172.17.0.2 last restarted 2"
     assert first["reason"].startswith(f"{begun}its answer is not known (")
-    assert "0 of 5 verified; not yet: HBASE/hmaster/172.17.0.2, HBASE/hmaster/172.17.0.3, " in first["reason"]
+    assert "0 of 5 verified; not yet: HBASE/HMaster/172.17.0.2, HBASE/HMaster/172.17.0.3, " in first["reason"]
     assert before in first["reason"]
     assert last["reason"].startswith(f"{begun}it is in doubt, and could not be settled. Its deadline passed")
     assert before in last["reason"]
-    assert "now: HBASE/hmaster/172.17.0.2 started, health unavailable, last restart 2" in last["reason"]
+    assert "now: HBASE/HMaster/172.17.0.2 started, health unavailable, last restart 2" in last["reason"]
 
 
 def test_a_redelivery_puts_in_doubt_what_no_worker_is_at_any_more(make_world: MakeWorld, url: str) -> None:
@@ -684,7 +684,7 @@ def test_a_worker_that_was_lost_is_told_of_once(world: World) -> None:
         )
     (alarm,) = [line for line in world.lines if line["event"] == "steward.alarm"]
     assert (alarm["code"], alarm["about"], alarm["api_code"]) == ("operation.in_doubt", "op-lost", "worker_lost")
-    assert "its worker never said what became of it. Now: HDFS/datanode/172.16.0.5 started, health " in alarm["reason"]
+    assert "its worker never said what became of it. Now: HDFS/DataNode/172.16.0.5 started, health " in alarm["reason"]
 
 
 @pytest.mark.parametrize(("looks_fail", "state"), [(1, State.VERIFIED), (30, State.TIMED_OUT)])

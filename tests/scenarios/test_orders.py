@@ -107,7 +107,7 @@ def test_an_order_says_what_it_left_out(world: World) -> None:
     answer = json.loads(post(world, call)["body"])
     (outcome,) = answer["outcomes"]
     assert outcome["outcome"] == "done"
-    assert "in part: HDFS/DataNode@172.16.0.5 is in maintenance" in outcome["reason"]
+    assert "in part: HDFS/DataNode/172.16.0.5 is in maintenance" in outcome["reason"]
 
 
 def test_calls_without_a_name_that_ask_for_different_things_hold_nothing_back(world: World) -> None:

@@ -83,7 +83,7 @@ def test_a_scope_reads_well() -> None:
     assert "HIVE" in repr(scope)
     assert not OpScope.of_component("HDFS", "DataNode", [])
     assert repr(ALL) == "ALL"
-    assert str(UNIVERSE[0]) == "HDFS/DataNode@10.0.0.1"
+    assert str(UNIVERSE[0]) == str(OpScope.of_target(UNIVERSE[0])) == "HDFS/DataNode/10.0.0.1"
 
 
 @pytest.mark.parametrize(

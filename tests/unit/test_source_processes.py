@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.sources.processes import COMPONENTS, Process, process_named, process_of_policy, service_named
+from handler.sources.processes import COMPONENTS, Process, process_named, process_of_policy, service_named, spelled
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,18 @@ def test_no_name_is_too_odd(name: str, service: str) -> None:
     found = process_named(name, service)
     assert found is None or found.component in COMPONENTS[found.service]
     assert process_of_policy(name, service).service in {"", *COMPONENTS}
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("HDFS/datanode/172.16.0.5", "HDFS/DataNode/172.16.0.5"),
+        ("IMPALA/impala-daemon/fd00::5", "IMPALA/Impala-Daemon/fd00::5"),
+        ("HDFS/zkfc/172.16.0.5", "HDFS/zkfc/172.16.0.5"),  # a name of its own, by which it is found again
+        ("CUSTOM/thing/172.16.0.5", "CUSTOM/thing/172.16.0.5"),
+        ("no key", "no key"),
+    ],
+)
+def test_a_process_is_spelled_as_emr_spells_it(key: str, name: str) -> None:
+    """Where EMR's name differs in case only, so that the name is still the process's."""
+    assert spelled(key) == name

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.observation import Reading
-from handler.operations import Manner, OpType, StopParams, StrategyConfig, Target
+from handler.operations import Manner, OpScope, OpType, StopParams, StrategyConfig, Target
 from handler.verification import is_satisfied, judge, keeps_promise, patience, was_carried_out
+from tests.operations import an_operation
 
 BEFORE, AFTER = "2024-08-16 14:13:32", "2024-08-16 15:00:00"
 START, STOP, RESTART = OpType.START_SERVICE, OpType.STOP_SERVICE, OpType.RESTART_SERVICE
@@ -116,6 +119,15 @@ def test_a_verdict_reads_well(waiting: int, text: str) -> None:
     """What is verified, and the first of what is not."""
     before = {f"p{n}": BEFORE for n in range(waiting)} | {"q": BEFORE}
     assert judge(STOP, before, {"q": reading(status=2)}).describe() == text
+
+
+def test_a_process_is_called_as_the_request_calls_it() -> None:
+    """Which is in the cluster's spelling; where it names none, by EMR's name."""
+    keys = {"HUE/hueserver/10.0.0.1": BEFORE, "HDFS/datanode/10.0.0.1": BEFORE}
+    scope = OpScope.of_component("HUE", "HueServer")
+    operation = replace(an_operation("op-1"), before=keys, request={"OpScope": scope.to_wire()})
+    said = judge(RESTART, operation.before, {}).describe(operation.name_of)
+    assert said == "0 of 2 verified; not yet: HDFS/DataNode/10.0.0.1, HUE/HueServer/10.0.0.1"
 
 
 @pytest.mark.parametrize(
