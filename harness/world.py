@@ -55,7 +55,8 @@ class World:
     def kill_what_fires(self, event: Any, known: set[str] | None = None) -> list[str]:
         """Make the alerts of ``event`` true: the processes that they name die. The names of those.
 
-        Alerts whose id is in ``known`` were made true before; the others are added.
+        Alerts whose id is in ``known`` were made true before; the others are added. What a rule restarts ``even_if_healthy`` stays up: the
+        alert is about one that answers.
         """
         killed = []
         known = set() if known is None else known
@@ -63,6 +64,9 @@ class World:
             if alert.status != "firing" or not (alert.component and alert.ip) or alert.id in known:
                 continue
             known.add(alert.id)
+            view = alert.view()
+            if any(rule.even_if_healthy and rule.matches(view) for rule in self.function.config.rules):
+                continue
             try:
                 process = self.cloud.process(alert.cluster, alert.component, alert.ip)
             except KeyError:

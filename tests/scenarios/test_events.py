@@ -52,6 +52,18 @@ def test_every_sample_ends_in_outcomes_and_never_raises(world: World, name: str)
     assert world.requests() <= len(world.outcomes())
 
 
+def test_a_rule_for_healthy_processes_is_tried_on_a_healthy_one(world: World) -> None:
+    """What its alert names does not die on the fake cluster: the rule is there because it still answers, and it is restarted all the same."""
+    event = sample("tcop-metric-hiveserver2-heap")
+    assert world.kill_what_fires(event) == []
+    process = world.cloud.process("emr-4zvc5mul", "HiveServer2", "172.16.0.2")
+    before = process.health, process.restarts
+    world.deliver(event)
+    assert (before, (process.health, process.restarts)) == ((1, 0), (1, 1))
+    (line,) = world.outcomes()
+    assert (line["outcome"], line["rules"]) == ("done", "restart-full-heap")
+
+
 @pytest.mark.parametrize(
     ("name", "expected", "requests"),
     [
