@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -17,6 +16,7 @@ from handler.entrypoint import Function
 from handler.follow_up import MESSAGE
 from handler.history import State
 from handler.settings import Settings
+from handler.utc import utc_text
 from harness.command.surroundings import ConfigOption, JsonOption, known_ledger, load_config, on_a_fake
 from harness.emulator import context, timer_event
 from harness.narration import Narrator, say, screen
@@ -96,18 +96,22 @@ def follow_up(
 def _tell(console: Console, was: Operation, now: Operation, problem: str, *, fake: bool) -> None:
     first, *others = map(was.name_of, was.before)
     more = f" and {len(others)} more" if others else ""
-    say(console, f"{now.id}  {now.cluster}: {now.op_type} on {first}{more}, sent {_when(now.armed_at)}", "bold")
+    say(console, f"{now.id}  {now.cluster}: {now.op_type} on {first}{more}, sent {utc_text(now.armed_at)}", "bold")
     if not now.is_open:
         said = DROPPED if fake else f"{now.state}: {now.observed or now.code}"
         say(console, f"  {said}", "" if fake else COLOURS.get(now.state, ""))
     elif fake:
         say(
             console,
-            f"  {now.state}, on a fake cluster: `steward serve` looks at its own; dropped {_when(now.deadline)}",
+            f"  {now.state}, on a fake cluster: `steward serve` looks at its own; dropped {utc_text(now.deadline)}",
         )
     else:
         seen = f"cannot be looked at: {problem}" if problem else now.observed or "nothing is seen of it yet"
-        say(console, f"  still {now.state}: {seen}; looked at until {_when(now.deadline)}", COLOURS.get(now.state, ""))
+        say(
+            console,
+            f"  still {now.state}: {seen}; looked at until {utc_text(now.deadline)}",
+            COLOURS.get(now.state, ""),
+        )
 
 
 def _row(was: Operation, now: Operation) -> dict[str, Any]:
@@ -120,10 +124,6 @@ def _row(was: Operation, now: Operation) -> dict[str, Any]:
         "until": now.deadline,
         "targets": list(now.before),
     }
-
-
-def _when(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(at))
 
 
 # -- the end of a command

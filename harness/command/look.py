@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -17,6 +17,7 @@ from handler.operations import Target
 from handler.rules import is_address
 from handler.sources.processes import spelled
 from handler.templates import TemplateError
+from handler.utc import utc_text
 from harness.command.surroundings import ConfigOption, JsonOption, known_ledger, load_config, read_event
 from harness.configuration_reference import reference
 from harness.configuration_schema import json_schema
@@ -33,6 +34,20 @@ if TYPE_CHECKING:
     from handler.ledger import Ledger
     from handler.outcomes import Record
     from handler.rules import Rule
+
+
+#: What people are told of an outcome's facts beyond its reason, in this order. Whatever guards weighed is in the reason; ``--json`` has all.
+FACTS: Final = {
+    "caller": "called by",
+    "scope": "scope",
+    "intents_in_window": "intents in the breaker's window",
+    "attempts": "times sent",
+    "api_code": "the API's code",
+    "api_request_id": "RequestId",
+    "retry": "the sender was asked to",
+    "shortened": "cut in the log",
+    "request_id": "invocation",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -149,13 +164,23 @@ def _explain_past(event: str, *, as_json: bool) -> None:
             f"There is no file {event}, and {name} knows no event of this id; `steward history` lists those that it knows.",
             "red",
         )
+    header = ""
     for record in () if as_json else records:
-        say(console, f"{_when(record.at)}  {record.outcome.status}: {record.outcome.reason}")
-        for key, value in _facts(record).items():
-            say(console, f"  {key}: {value}")
-        for its in record.operations:
-            if its in operations:
-                say(console, f"  {_one_line(operations[its])}")
+        is_new = header != (
+            header := " ".join(part for part in (f"{record.source}:", record.name, record.event) if part)
+        )
+        if is_new:
+            say(console, header, "bold")
+        say(console, f"  {utc_text(record.at)}  {record.outcome.status}: {record.outcome.reason}")
+        known = [operations[name] for name in record.operations if name in operations]
+        if record.cluster:
+            say(console, f"    cluster: {record.cluster}")
+        if record.rules:
+            say(console, f"    rule: {', '.join(record.rules)}")
+        for label, value in _told_facts(record, known):
+            say(console, f"    {label}: {value}")
+        for operation in known:
+            say(console, f"    {_one_line(operation)}")
     if not as_json:
         lost.told(console)
     if not records:
@@ -234,18 +259,20 @@ def history(
         asked = f", RequestId {operation.request_id}" if operation.request_id else ""
         say(
             console,
-            f"  {_when(operation.armed_at)}  {operation.state:<9} {operation.id}  {operation.cluster}: {what}{asked}",
+            f"  {utc_text(operation.armed_at)}  {operation.state:<9} {operation.id}  {operation.cluster}: {what}{asked}",
         )
         if seen := _fate(operation):
             say(console, f"    {seen}")
     say(console, "Events", "bold")
+    by_id = {operation.id: operation for operation in operations}
     for record in records:
         rules = f"{', '.join(record.rules)}: " if record.rules else ""
         say(
-            console, f"  {_when(record.at)}  {record.outcome.status:<10} {record.event}  {rules}{record.outcome.reason}"
+            console,
+            f"  {utc_text(record.at)}  {record.outcome.status:<10} {record.event}  {rules}{record.outcome.reason}",
         )
-        if facts := _facts(record):
-            say(console, f"    {', '.join(f'{key} {value}' for key, value in facts.items())}")
+        if facts := _told_facts(record, [by_id[name] for name in record.operations if name in by_id]):
+            say(console, f"    {', '.join(f'{label} {value}' for label, value in facts)}")
     lost.told(console)
     if cut:
         say(console, f"Cut: only the newest {most} {' and '.join(cut)} are shown; --most N shows more.", "yellow")
@@ -266,7 +293,7 @@ def release(
     if asked is None:
         held = [row for row in ledger.quarantined(now) if cluster in (None, row[0])]
         for where, key, until in sorted(held):
-            typer.echo(f"{where}  {spelled(key)}  until {_when(until)}")
+            typer.echo(f"{where}  {spelled(key)}  until {utc_text(until)}")
         if not held:
             typer.echo(f"{name} knows of nothing in quarantine.")
         return
@@ -339,6 +366,16 @@ def _facts(record: Record) -> dict[str, Any]:
     return {key: value for key, value in record.outcome.facts.items() if value not in ("", None)}
 
 
+def _told_facts(record: Record, operations: Iterable[Operation]) -> list[tuple[str, str]]:
+    """For people: the facts of FACTS, each with its label, but for what the outcome's reason or its operations say."""
+    said = " ".join([record.outcome.reason, *map(_one_line, operations)])
+    facts = {key: str(value) for key, value in _facts(record).items()}
+    if facts.get("attempts") == "1":
+        del facts["attempts"]
+    facts |= {"retry": "repeat it"} if "retry" in facts else {}
+    return [(label, facts[key]) for key, label in FACTS.items() if key in facts and facts[key] not in said]
+
+
 def _one_line(operation: Operation) -> str:
     return f"{operation.id}: {operation.op_type} {operation.state}, RequestId {operation.request_id or 'none'}; {_fate(operation)}"
 
@@ -346,7 +383,3 @@ def _one_line(operation: Operation) -> str:
 def _fate(operation: Operation) -> str:
     """What is known besides the state: the API's code, why, and what was seen."""
     return "; ".join(text for text in (operation.code, operation.reason, operation.observed) if text)
-
-
-def _when(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(at))

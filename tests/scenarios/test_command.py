@@ -99,7 +99,16 @@ def test_run_explain_history(tmp_path: Path) -> None:
     row = json.loads(steward("explain", outcome["event_id"], "--json", cwd=tmp_path).stdout)
     assert [one["outcome"] for one in row["events"]][-1] == "done"
     assert [one["state"] for one in row["operations"]] == ["VERIFIED"]
-    assert "RestartService VERIFIED" in past.stdout
+    header, when, *facts, operation = past.stdout.splitlines()
+    assert header == f"alertmanager: DataNodeDown {outcome['event_id']}"
+    assert re.fullmatch(r"  \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  done: RestartService verified on 1 process", when)
+    assert facts == [
+        "    cluster: emr-4zvc5mul",
+        "    rule: restart-dead-process",
+        "    scope: HDFS/DataNode/172.16.0.5",
+        "    invocation: local-1",
+    ]
+    assert re.fullmatch(r"    op-[0-9a-f]{16}: RestartService VERIFIED, RequestId \S+; 1 of 1 verified", operation)
     assert steward("release", "HDFS/datanode/172.16.0.5", cwd=tmp_path).returncode == 1
 
 
@@ -470,12 +479,17 @@ def test_what_is_copied_from_a_narrow_screen_is_whole(tmp_path: Path) -> None:
 
 
 def test_history_tells_everything_and_where_it_is_cut(tmp_path: Path) -> None:
-    """What the guard weighed and what verification saw in the lines; every field of an operation in the document; and whether there is more."""
+    """What the guard weighed and what verification saw in the lines, in words; every field of an operation in the document; and whether there is more."""
     for _ in range(3):
         steward("run", DOWN, cwd=tmp_path)
     text = steward("history", cwd=tmp_path).stdout
     assert re.search(r"^    1 of 1 verified$", text, re.MULTILINE)
-    assert re.search(r"^    .*guard cooldown, .*cooldown_s 900", text, re.MULTILINE)
+    assert re.search(
+        r" restart-dead-process: HDFS/DataNode/\S+ had operation .*; its cooldown of 15 min ends in ", text
+    )
+    assert re.search(r"^    scope HDFS/DataNode/172.16.0.5, invocation local-1$", text, re.MULTILINE)
+    for raw in ("cooldown_s", "guard cooldown", "attempts", "mode act", "processes 1"):
+        assert raw not in text
     assert "Cut:" not in text
     cut = steward("history", "--most", "2", cwd=tmp_path).stdout
     assert cut.endswith("Cut: only the newest 2 events are shown; --most N shows more.\n")
