@@ -26,9 +26,11 @@ from harness.command.surroundings import (
     ROOT,
     ConfigOption,
     JsonOption,
+    example_or,
     load_config,
     on_a_fake,
     read_event,
+    tell_config,
     user_ledger,
     warn_of_a_named_ledger,
 )
@@ -135,7 +137,10 @@ def run(
         raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")
     events = [(str(path), read_event(path)) for path in event]
     loaded = load_config(config)
-    narrator = Narrator(None if as_json else screen())
+    console = None if as_json else screen()
+    narrator = Narrator(console)
+    if console is not None:
+        tell_config(console, config)
     settings = Settings.from_env(os.environ)
     chosen: Mode = settings.mode if mode is None else "observe" if mode == "observe" else "act"
     settings = replace(settings, mode=chosen, log_level="DEBUG")
@@ -158,7 +163,13 @@ def run(
     if as_json:
         sent = [dict(operation.params) for operation in world.cloud.operations] if fake_clock is not None else None
         fates = list(map(follow_up.row_of, operations))
-        document = {"outcomes": outcomes, "operations": fates, "requests": sent, "errors": errors}
+        document = {
+            "config": str(example_or(config)),
+            "outcomes": outcomes,
+            "operations": fates,
+            "requests": sent,
+            "errors": errors,
+        }
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
     if errors or any(operation.state is State.FAILED for operation in operations):

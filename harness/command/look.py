@@ -18,7 +18,15 @@ from handler.rules import is_address
 from handler.sources.processes import spelled
 from handler.templates import TemplateError
 from handler.utc import utc_text
-from harness.command.surroundings import ConfigOption, JsonOption, known_ledger, load_config, read_event
+from harness.command.surroundings import (
+    ConfigOption,
+    JsonOption,
+    example_or,
+    known_ledger,
+    load_config,
+    read_event,
+    tell_config,
+)
 from harness.configuration_reference import reference
 from harness.configuration_schema import json_schema
 from harness.narration import say, screen
@@ -72,42 +80,43 @@ def explain(
     if event != "-" and not Path(event).exists() and not event.endswith(".json"):
         _explain_past(event, as_json=as_json)
         return
-    console = screen()
     loaded = load_config(config)
     received = received_of(read_event(Path(event)))
     if as_json:
         rows = [{**_event_row(one), "rules": _weighed(one, loaded.rules)} for one in received]
-        json.dump({"events": rows}, sys.stdout, indent=1, ensure_ascii=False)
+        json.dump({"config": str(example_or(config)), "events": rows}, sys.stdout, indent=1, ensure_ascii=False)
         sys.stdout.write("\n")
-    for one in () if as_json else received:
-        if isinstance(one, Unreadable):
-            say(console, f"\n{one.source}: {one.id}", "bold")
-            say(console, f"  unreadable: {one.error}", "red")
-            continue
-        say(
-            console,
-            "\n" + " ".join(part for part in (f"{one.source}:", one.name, _status(one), one.id) if part),
-            "bold",
-        )
-        if one.request is not None:
-            say(console, f"  a direct request: rules are not asked. {one.request.op_type} {one.request.scope}")
-        for row in _weighed(one, loaded.rules):
-            if mismatches := row["mismatches"]:
-                why = "; ".join(f"{m['path']} is {m['found']}, wanted {m['wanted']}" for m in mismatches)
-                say(console, f"  no   {row['rule']}: {why}")
-            elif row["problem"]:
-                say(console, f"  yes  {row['rule']}, but: {row['problem']}", "red")
-            elif one.status == "resolved":
-                say(
-                    console,
-                    f"  skip {row['rule']}: {row['asks']}; but the alert is resolved, and nothing is done for it",
-                )
-            else:
-                say(console, f"  yes  {row['rule']}: {row['asks']}", "green")
+    else:
+        console = screen()
+        tell_config(console, config)
+        for one in received:
+            _tell_event(console, one, loaded.rules)
     if all(isinstance(one, Unreadable) for one in received):
         if not as_json:
             say(console, "Nothing in it can be read as an event.", "red")
         raise typer.Exit(1)
+
+
+def _tell_event(console: Console, event: Event | Unreadable, rules: Iterable[Rule]) -> None:
+    if isinstance(event, Unreadable):
+        say(console, f"\n{event.source}: {event.id}", "bold")
+        say(console, f"  unreadable: {event.error}", "red")
+        return
+    header = " ".join(part for part in (f"{event.source}:", event.name, _status(event), event.id) if part)
+    say(console, f"\n{header}", "bold")
+    if event.request is not None:
+        say(console, f"  a direct request: rules are not asked. {event.request.op_type} {event.request.scope}")
+    for row in _weighed(event, rules):
+        if mismatches := row["mismatches"]:
+            why = "; ".join(f"{m['path']} is {m['found']}, wanted {m['wanted']}" for m in mismatches)
+            say(console, f"  no   {row['rule']}: {why}")
+        elif row["problem"]:
+            say(console, f"  yes  {row['rule']}, but: {row['problem']}", "red")
+        elif event.status == "resolved":
+            resolved = "but the alert is resolved, and nothing is done for it"
+            say(console, f"  skip {row['rule']}: {row['asks']}; {resolved}")
+        else:
+            say(console, f"  yes  {row['rule']}: {row['asks']}", "green")
 
 
 def _event_row(event: Event | Unreadable) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from harness.command.surroundings import (
     example_or,
     load_config,
     on_a_fake,
+    tell_config,
     user_ledger,
     warn_of_a_named_ledger,
 )
@@ -81,6 +82,7 @@ def serve(
     console = screen()
     narrator = Narrator(console)
     loaded = load_config(config)
+    tell_config(console, config)
     clock = SystemClock()
     from harness.cloud.server import CloudServer  # with pydantic, which the other commands do without
 

@@ -15,8 +15,11 @@ from handler.errors import ConfigurationError
 from handler.ledger import Ledger, open_ledger
 from handler.settings import Endpoint
 from handler.steward_file import load
+from harness.narration import say
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from handler.configuration import Config
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -40,6 +43,18 @@ def example_or(config: Path | None) -> Path:
 def load_config(named: Path | None) -> Config:
     """What :func:`example_or` finds, read. Raises ConfigurationError, with every problem of it."""
     return load(str(example_or(named)))
+
+
+def tell_config(console: Console, named: Path | None) -> None:
+    """The first line of what depends on it: which configuration :func:`example_or` finds, and why where that may not be expected."""
+    path = example_or(named)
+    if named is not None or path == Path("steward.yml"):
+        found = str(path)
+    elif os.environ.get("STEWARD_CONFIG"):
+        found = f"{path} (STEWARD_CONFIG)"
+    else:
+        found = "the example (there is no steward.yml here)"
+    say(console, f"config   {found}", "dim")
 
 
 def on_a_fake() -> bool:

@@ -454,6 +454,25 @@ def test_a_misspelt_variable_is_told_before_anything_is_done(tmp_path: Path) -> 
     assert done.stdout.index("warning") < done.stdout.index("request")
 
 
+def test_it_says_which_configuration_it_used(tmp_path: Path) -> None:
+    """First of all; that of the checkout stands in without being taken for one's own."""
+    (tmp_path / "empty").mkdir()
+    mine = tmp_path / "steward.yml"
+    mine.write_text("clusters: {}\n", encoding="utf-8")
+    cases: list[tuple[str, tuple[str, ...], dict[str, str], str, Path]] = [
+        ("empty", (), {}, "the example (there is no steward.yml here)", ROOT / "steward.yml"),
+        (".", (), {}, "steward.yml", Path("steward.yml")),
+        ("empty", ("--config", str(mine)), {}, str(mine), mine),
+        ("empty", (), {"STEWARD_CONFIG": str(mine)}, f"{mine} (STEWARD_CONFIG)", mine),
+    ]
+    for folder, options, env, says, file in cases:
+        for command in ("run", "explain"):
+            arguments = command, str(EVENTS / "alertmanager-resolved.json"), *options
+            assert steward(*arguments, cwd=tmp_path / folder, **env).stdout.startswith(f"config   {says}\n\n")
+        document = json.loads(steward(*arguments, "--json", cwd=tmp_path / folder, **env).stdout)
+        assert document["config"] == str(file)
+
+
 def test_a_process_has_one_name_wherever_it_is_told(tmp_path: Path) -> None:
     """As the cluster spells it: by run, by explain and by history."""
     said = steward("run", DOWN, cwd=tmp_path).stdout
@@ -683,6 +702,7 @@ def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
     ) as server:
         try:
             assert server.stdout is not None
+            assert server.stdout.readline() == "config   the example (there is no steward.yml here)\n"
             found = re.search(r"listens on (http://127\.0\.0\.1:\d+), a fake", server.stdout.readline())
             assert found is not None
             offered = next(line for line in server.stdout if line.startswith("  deploy: curl "))
@@ -758,12 +778,13 @@ def test_a_url_that_lets_nobody_in_says_what_is_missing(tmp_path: Path) -> None:
     ) as server:
         try:
             assert server.stdout is not None
-            said = [server.stdout.readline() for _ in range(4)]
+            said = [server.stdout.readline() for _ in range(5)]
         finally:
             server.terminate()
             server.wait(10)
-    assert said[2] == "Every call is refused: steward.yml names no webhook.callers. Such as:\n"
-    assert "bearer_env" in said[3]
+    assert said[0] == "config   steward.yml\n"
+    assert said[3] == "Every call is refused: steward.yml names no webhook.callers. Such as:\n"
+    assert "bearer_env" in said[4]
 
 
 @pytest.mark.parametrize("command", ["serve", "cloud"])
