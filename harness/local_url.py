@@ -5,6 +5,7 @@ from __future__ import annotations
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
+from handler.sources import text
 from harness.emulator import function_url_event
 
 if TYPE_CHECKING:
@@ -14,12 +15,15 @@ MOST_BYTES: Final = 6 * 1024 * 1024  # of a synchronous request (583/11637)
 
 
 class LocalUrl(ThreadingHTTPServer):
-    """Serves ``handle(event) -> response`` on ``port`` of this machine."""
+    """Serves ``handle(event) -> response`` on ``port`` of this machine; ``refused(method, path, status)`` hears of calls that are too large."""
 
     daemon_threads = True
 
-    def __init__(self, handle: Callable[[Any], Any], port: int) -> None:
+    def __init__(
+        self, handle: Callable[[Any], Any], port: int, refused: Callable[[str, str, int], None] = lambda *_: None
+    ) -> None:
         self.handle_event = handle
+        self.refused = refused
         super().__init__(("127.0.0.1", port), _Call)
 
     @property
@@ -35,6 +39,7 @@ class _Call(BaseHTTPRequestHandler):
         size = int(length) if length.isdigit() else -1
         if not 0 <= size <= MOST_BYTES:
             self.close_connection = True
+            self.server.refused(self.command, text.plain(self.path, 1024), 413)
             self._answer(413, {}, b"")
             return
         event = function_url_event(

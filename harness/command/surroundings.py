@@ -90,6 +90,16 @@ def user_ledger_url(*, fake: bool) -> str:
     return f"sqlite:///{_FOLDER}/{'fake' if fake else _elsewhere() or 'ledger'}.db" if url is None else url
 
 
+def fresh_ledger_url(name: str) -> str:
+    """STEWARD_LEDGER, else a file of this name in ``.steward`` that begins anew, for a cluster that does."""
+    if url := os.environ.get("STEWARD_LEDGER"):
+        return url
+    Path(_FOLDER).mkdir(exist_ok=True)
+    for file in Path(_FOLDER).glob(f"{name}.db*"):
+        file.unlink()
+    return f"sqlite:///{_FOLDER}/{name}.db"
+
+
 def ledger_name(url: str) -> str:
     """The ledger at ``url`` as it may be shown: a file's path, or a store's address without user and password."""
     kind, _, place = url.partition("://")

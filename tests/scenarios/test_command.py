@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import signal
@@ -778,13 +779,67 @@ def test_a_url_that_lets_nobody_in_says_what_is_missing(tmp_path: Path) -> None:
     ) as server:
         try:
             assert server.stdout is not None
-            said = [server.stdout.readline() for _ in range(5)]
+            said = [server.stdout.readline() for _ in range(7)]
         finally:
             server.terminate()
             server.wait(10)
     assert said[0] == "config   steward.yml\n"
-    assert said[3] == "Every call is refused: steward.yml names no webhook.callers. Such as:\n"
-    assert "bearer_env" in said[4]
+    assert said[5] == "Every call is refused: steward.yml names no webhook.callers. Such as:\n"
+    assert "bearer_env" in said[6]
+
+
+def test_each_delivery_is_told_under_its_heading_and_each_start_begins_anew(tmp_path: Path) -> None:
+    """Time, method, path, caller and status, of those too that come no further than the door; what an earlier cluster was told is forgotten."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    said = ""
+    for _ in range(2):
+        with subprocess.Popen(
+            [sys.executable, "-u", "-m", "harness.command", "serve", "--port", str(port)],
+            cwd=tmp_path,
+            env={
+                "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": str(ROOT),
+                "STEWARD_SECRET_DEPLOY": "deploy-secret-for-the-test",
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as server:
+            try:
+                assert server.stdout is not None
+                assert any(line.startswith("  deploy: curl ") for line in server.stdout)
+
+                def call(method: str, path: str = "/", size: int | None = None, *, is_known: bool = True) -> int:
+                    headers = {"Authorization": "Bearer deploy-secret-for-the-test"} if is_known else {}
+                    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+                    body = Path(RESTART_HIVE).read_bytes() if size is None else None
+                    if size is not None:
+                        headers["Content-Length"] = str(size)
+                    connection.request(method, path, body, headers)
+                    status = connection.getresponse().status
+                    connection.close()
+                    return status
+
+                assert call("POST") in (200, 202)
+                assert call("POST", "/x", is_known=False) == 401
+                assert call("GET") == 405
+                assert call("POST", size=7_000_000) == 413
+            finally:
+                server.terminate()
+                server.wait(10)
+            said += server.stdout.read()
+    headings = re.findall(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  (.*)$", said, re.MULTILINE)
+    told = [re.sub("202", "200", heading) for heading in headings]
+    assert told == 2 * [
+        "POST / by deploy → 200",
+        "POST /x by an unknown caller → 401",
+        "GET / by deploy → 405",
+        "POST / by an unknown caller → 413",
+    ]
+    assert said.count("\n  request ") == 2
+    assert [file.name for file in (tmp_path / ".steward").glob("*.db")] == [f"serve-{port}.db"]
+    history = steward("history", cwd=tmp_path, STEWARD_LEDGER=f"sqlite:///.steward/serve-{port}.db")
+    assert history.stdout.count(" op-") == 1
 
 
 @pytest.mark.parametrize("command", ["serve", "cloud"])
