@@ -1,10 +1,10 @@
-"""A private world: a fake cloud, the function wired to it, and a door key that was made for the occasion."""
+"""The function, wired for one occasion: to a fake cloud of its own, or to the endpoint that was named; and door keys that were made for it."""
 
 from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from handler.clock import Clock, SystemClock
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class World:
-    """Given this cluster, when this event arrives, then these processes run and this many requests were made."""
+class Wired:
+    """The function as it is wired to some cloud: what it is given, and what it says."""
 
-    cloud: Cloud
     function: Function
     clock: Clock
     env: dict[str, str]
@@ -47,6 +46,25 @@ class World:
     def outcomes(self) -> list[dict[str, Any]]:
         """The canonical lines so far."""
         return [line for line in self.lines if line["event"] == "steward.outcome"]
+
+    def _signed(self, event: Any) -> Any:
+        if not isinstance(open_envelope(event), HttpCall) or not self.function.config.webhook.callers:
+            return event
+        bearer = next((one for one in self.function.config.webhook.callers if not one.user), None)
+        # What a sample says of who calls is not known here: the call is made by the first caller with a token.
+        headers = {
+            name: value for name, value in dict(event.get("headers") or {}).items() if name.lower() != "authorization"
+        }
+        if bearer is not None:
+            headers["authorization"] = f"Bearer {self.env[bearer.secret_env]}"
+        return {**event, "headers": headers}
+
+
+@dataclass(kw_only=True)
+class World(Wired):
+    """Given this cluster, when this event arrives, then these processes run and this many requests were made."""
+
+    cloud: Cloud
 
     def requests(self) -> int:
         """How many operations were carried out by the cloud."""
@@ -75,18 +93,6 @@ class World:
             killed.append(str(Target(process.service, process.component, process.ip)))
         return list(dict.fromkeys(killed))
 
-    def _signed(self, event: Any) -> Any:
-        if not isinstance(open_envelope(event), HttpCall) or not self.function.config.webhook.callers:
-            return event
-        bearer = next((one for one in self.function.config.webhook.callers if not one.user), None)
-        # What a sample says of who calls is not known here: the call is made by the first caller with a token.
-        headers = {
-            name: value for name, value in dict(event.get("headers") or {}).items() if name.lower() != "authorization"
-        }
-        if bearer is not None:
-            headers["authorization"] = f"Bearer {self.env[bearer.secret_env]}"
-        return {**event, "headers": headers}
-
 
 def events_of(event: Any) -> list[Event]:
     """What can be read of an event, whatever envelope it is in."""
@@ -103,6 +109,21 @@ def received_of(event: Any) -> list[Event | Unreadable]:
     return read(payload)
 
 
+def real_world(
+    config: Config,
+    *,
+    settings: Settings,
+    ledger: Ledger,
+    env: Mapping[str, str],
+    on_line: Callable[[dict[str, Any]], None] | None = None,
+) -> Wired:
+    """The clusters at the endpoint of ``settings``, with the credentials of ``env``: what is decided here is done there."""
+    clock, lines = SystemClock(), _Lines(on_line)
+    full_env = {**_door_keys(config), **env}
+    function = Function(settings, config, env=full_env, clock=clock, ledger=ledger, write=lines.write)
+    return Wired(function, clock, full_env, lines.rows)
+
+
 def private_world(
     config: Config,
     *,
@@ -115,45 +136,44 @@ def private_world(
     on_line: Callable[[dict[str, Any]], None] | None = None,
 ) -> World:
     """The demo clusters, or those of ``cloud``; in process where no ``endpoint`` of a fake is given. The real SDK either way."""
-    clock = clock or SystemClock()
+    clock, lines = clock or SystemClock(), _Lines(on_line)
     cloud = cloud or demo_cloud(clock, transition_seconds=1.0)
     for cluster in config.clusters.values():
         if cluster.id not in {one.id for one in cloud.clusters()}:
             cloud.add_cluster(cluster.id, _like_the_demo(cloud), name=cluster.name, region=cluster.region)
-    secrets_made = {one.secret_env: secrets.token_urlsafe(24) for one in config.webhook.callers}
-    full_env = {
-        **secrets_made,
-        **(env or {}),
-        "TENCENTCLOUD_SECRET_ID": SECRET_ID,
-        "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
-    }
+    fake_credentials = {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
+    full_env = {**_door_keys(config), **(env or {}), **fake_credentials}
     settings = settings or Settings(log_level="DEBUG")
-    lines: list[dict[str, Any]] = []
-
-    def write(text: str) -> None:
-        for line in text.splitlines():
-            row = json.loads(line)
-            lines.append(row)
-            if on_line is not None:
-                on_line(row)
-
-    shown = Settings(
-        settings.config,
-        Endpoint.parse(endpoint) if endpoint else settings.endpoint,
-        settings.mode,
-        settings.log_level,
-        settings.ledger,
-    )
     function = Function(
-        shown,
+        replace(settings, endpoint=Endpoint.parse(endpoint)) if endpoint else settings,
         config,
         env=full_env,
         clock=clock,
         ledger=ledger or open_ledger("sqlite:///:memory:"),
         transport=None if endpoint else lambda: _adapter(cloud),
-        write=write,
+        write=lines.write,
     )
-    return World(cloud, function, clock, full_env, lines)
+    return World(function, clock, full_env, lines.rows, cloud=cloud)
+
+
+def _door_keys(config: Config) -> dict[str, str]:
+    """A secret for each caller, for those that the environment has none of."""
+    return {one.secret_env: secrets.token_urlsafe(24) for one in config.webhook.callers}
+
+
+class _Lines:
+    """The function's log lines, kept as ``rows`` and passed on as they come."""
+
+    def __init__(self, on_line: Callable[[dict[str, Any]], None] | None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._on_line = on_line
+
+    def write(self, text: str) -> None:
+        for line in text.splitlines():
+            row = json.loads(line)
+            self.rows.append(row)
+            if self._on_line is not None:
+                self._on_line(row)
 
 
 def _adapter(cloud: Cloud) -> Any:

@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 
 from handler.clock import SystemClock
-from handler.entrypoint import Function, RetryLater
+from handler.entrypoint import RetryLater
 from handler.history import State
 from handler.settings import Mode, Settings
 from handler.steward_file import load
@@ -36,7 +36,7 @@ from harness.command.surroundings import (
 )
 from harness.emulator import Invocation, function_url_event, timer_event
 from harness.narration import Narrator, screen
-from harness.world import World, private_world
+from harness.world import Wired, World, private_world, real_world
 
 if TYPE_CHECKING:
     from handler.configuration import Config
@@ -125,11 +125,10 @@ def run(
 ) -> None:
     """Deliver events to the function, as the platform would.
 
-    Against a private fake cluster, on which the processes that an alert names are killed first, unless a rule is to restart them even if
-    they are healthy; against the API at
-    STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is remembered in .steward, in a file
-    for the private fake, one for the cloud, and one for each other endpoint, so that a second delivery finds the first; remove the
-    file to begin anew.
+    Against a private fake cluster, on which the processes that an alert names are killed first, unless a rule restarts them even if they
+    are healthy; against the API at STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is
+    remembered in .steward, in a file for the private fake, one for the cloud, and one for each other endpoint, so that a second
+    delivery finds the first; remove the file to begin anew.
 
     Example: steward run events/alertmanager-datanode-down.json --mode observe
     """
@@ -161,7 +160,7 @@ def run(
     outcomes = [line for one in told for line in one["outcomes"]]
     errors = [error for one in told for error in one["errors"]]
     if as_json:
-        sent = [dict(operation.params) for operation in world.cloud.operations] if fake_clock is not None else None
+        sent = [dict(one.params) for one in world.cloud.operations] if isinstance(world, World) else None
         fates = list(map(follow_up.row_of, operations))
         document = {
             "config": str(example_or(config)),
@@ -177,12 +176,12 @@ def run(
 
 
 def _delivered(
-    world: World, name: str, content: Any, narrator: Narrator, fake_clock: AheadClock | None, *, now: bool
+    world: Wired, name: str, content: Any, narrator: Narrator, fake_clock: AheadClock | None, *, now: bool
 ) -> dict[str, Any]:
     """Deliver one file's event, and tell it: its ``outcomes``, and its ``errors``, each with the file."""
     before = len(world.outcomes())
     narrator.heading(name)
-    killed = world.kill_what_fires(content) if fake_clock is not None else []
+    killed = world.kill_what_fires(content) if isinstance(world, World) else []
     if killed:
         narrator.also("given", f"{', '.join(killed)} died on the fake cluster")
     invocation = world.deliver(content, fresh=now, retries=0)
@@ -195,7 +194,7 @@ def _delivered(
     return {"outcomes": outcomes, "errors": errors}
 
 
-def _interrupted(world: World, *, is_private: bool) -> None:
+def _interrupted(world: Wired, *, is_private: bool) -> None:
     """Say what an interruption left open. What was sent goes on, but on a fake cluster that ends with the command."""
     ledger = world.function.ledger
     operations = follow_up.still_open(world, ledger)
@@ -213,43 +212,28 @@ def _interrupted(world: World, *, is_private: bool) -> None:
         sys.stderr.write("Interrupted; nothing is under way.\n")
 
 
-def _world(stack: ExitStack, config: Config, settings: Settings, narrator: Narrator) -> tuple[World, AheadClock | None]:
-    """The world to deliver to, and the clock of its cluster where it is a private one."""
-
-    on_line = narrator.tell
-    cluster_clock = AheadClock()
-    from harness.cloud.server import CloudServer
-
-    cloud = demo_cloud(cluster_clock, transition_seconds=1.0)
+def _world(
+    stack: ExitStack, config: Config, settings: Settings, narrator: Narrator
+) -> tuple[Wired, None] | tuple[World, AheadClock]:
+    """What to deliver to, and the clock of its cluster where that is a private one."""
     warn_of_a_named_ledger(fake=on_a_fake())
+    ledger, env = user_ledger(), dict(os.environ)
     if not on_a_fake():
-        world = private_world(config, settings=settings, cloud=cloud, ledger=user_ledger(), on_line=on_line)
-        env = {**world.env, **os.environ}
-        lines = world.lines
+        return real_world(config, settings=settings, ledger=ledger, env=env, on_line=narrator.tell), None
+    from harness.cloud.server import CloudServer  # with pydantic, which the real cloud does without
 
-        def write(text: str) -> None:
-            for line in text.splitlines():
-                row = json.loads(line)
-                lines.append(row)
-                on_line(row)
-
-        for made in ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"):
-            if made not in os.environ:
-                env.pop(made, None)
-        world.env = env
-        world.function = Function(settings, config, env=env, clock=world.clock, ledger=user_ledger(), write=write)
-        return world, None
-    server = stack.enter_context(CloudServer(cloud))
+    clock = AheadClock()
+    server = stack.enter_context(CloudServer(demo_cloud(clock, transition_seconds=1.0)))
     world = private_world(
         config,
         settings=settings,
-        cloud=cloud,
+        cloud=server.cloud,
         endpoint=server.url,
-        ledger=user_ledger(),
-        env=dict(os.environ),
-        on_line=on_line,
+        ledger=ledger,
+        env=env,
+        on_line=narrator.tell,
     )
-    return world, cluster_clock
+    return world, clock
 
 
 def _told(narrator: Narrator, invocation: Invocation) -> str:

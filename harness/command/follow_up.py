@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from handler.history import Operation
     from handler.ledger import Ledger
     from harness.clock import AheadClock
-    from harness.world import World
+    from harness.world import Wired
 
 #: Seconds that one round may take.
 SECONDS: Final = 60.0
@@ -129,14 +129,14 @@ def _row(was: Operation, now: Operation) -> dict[str, Any]:
 # -- the end of a command
 
 
-def armed_by(world: World, ledger: Ledger) -> list[Operation]:
+def armed_by(world: Wired, ledger: Ledger) -> list[Operation]:
     """The operations that this command armed, as they are now."""
     sent = [line["operation"] for line in world.lines if line["event"] == "steward.request"]
     found = [ledger.get(name) for name in dict.fromkeys(sent)]
     return [operation for operation in found if operation is not None]
 
 
-def still_open(world: World, ledger: Ledger) -> list[Operation]:
+def still_open(world: Wired, ledger: Ledger) -> list[Operation]:
     """Those of them that are not finished."""
     return [operation for operation in armed_by(world, ledger) if operation.is_open]
 
@@ -152,7 +152,7 @@ def row_of(operation: Operation) -> dict[str, str]:
     }
 
 
-def see_to_the_end(world: World, ledger: Ledger, clock: AheadClock) -> None:
+def see_to_the_end(world: Wired, ledger: Ledger, clock: AheadClock) -> None:
     """Finish what a private fake cluster is still at, by its clock; what even that does not finish is dropped, since nobody can look later."""
     if not still_open(world, ledger):
         return
