@@ -25,10 +25,14 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
     """``(step, text, colour)`` of a log line; None for those that are no step."""
     event = row["event"]
     if event == "steward.event":
-        about = row.get("problem") or " ".join(
-            str(row[key])
-            for key in ("name", "status", "cluster", "service", "component", "ip")
-            if row.get(key) and (key, row[key]) != ("status", "none")
+        about = (
+            "unreadable"
+            if row.get("problem")
+            else " ".join(
+                str(row[key])
+                for key in ("name", "status", "cluster", "service", "component", "ip")
+                if row.get(key) and (key, row[key]) != ("status", "none")
+            )
         )
         is_told = row["source"] == "timer" and row.get("message", "") not in ("", row.get("name"))
         message = f" “{row['message']}”" if is_told else ""
@@ -39,6 +43,8 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
     if event == "steward.plan":
         return "plan", f"{row['cluster']}: {row['op_type']} of {row['scope']} ({row['intents']} asking)", ""
     if event == "steward.guards":
+        if not row["proceed"] + row["held"]:
+            return None
         reason = f", {row['held']} held: {row['reason']}" if row.get("held") else ""
         return "guards", f"{row['proceed']} of {row['proceed'] + row['held']} processes may proceed{reason}", ""
     if event == "steward.request":
@@ -66,9 +72,10 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
 def _trouble(event: str, row: dict[str, Any]) -> tuple[str, str, str] | None:
     """What goes wrong beside the steps."""
     if event == "steward.alarm":
-        return "alarm", f"{row['code']}: {row['reason']}", "red"
+        reason = row["reason"]
+        return "alarm", f"{row['code']}: {reason}" if reason else f"raised for this outcome ({row['code']})", "red"
     if event == "steward.alarm.repeated":
-        return "alarm", f"{row['code']} (already raised, not long ago)", "dim"
+        return "alarm", f"already raised, not long ago ({row['code']})", "dim"
     if event == "steward.settings.unknown":
         return "warning", f"{row['variable']}: {row['reason']}", "yellow"
     if event in ("steward.input.refused", "steward.door.refused", "steward.fault"):
@@ -102,7 +109,7 @@ class Narrator:
     def tell(self, row: dict[str, Any]) -> None:
         """Print one log line as a step."""
         if row["event"] == "steward.alarm" and row["reason"] == self._reason:
-            row = {**row, "reason": "of this outcome"}
+            row = {**row, "reason": ""}
         elif row["event"] == "steward.outcome":
             self._reason = row["reason"]
         told = step(row)

@@ -17,6 +17,7 @@ from handler.clock import SystemClock
 from handler.entrypoint import RetryLater
 from handler.history import State
 from handler.settings import Mode, Settings
+from handler.sources import text
 from handler.steward_file import load
 from harness.clock import AheadClock
 from harness.cloud.demo_clusters import demo_cloud
@@ -236,6 +237,15 @@ def _world(
     return world, clock
 
 
+def _in_short(status: int, body: str) -> str:
+    """An HTTP answer; of a problem what no outcome's line has told."""
+    if status < 400:
+        return f"{status} {text.cut(body, 200)}"
+    problem = json.loads(body)
+    is_told = problem["detail"] in [outcome["reason"] for outcome in problem.get("outcomes", ())]
+    return f"{status} {problem['title']}" + ("" if is_told else f": {text.cut(problem['detail'], 200)}")
+
+
 def _told(narrator: Narrator, invocation: Invocation) -> str:
     """What the platform or the HTTP caller got that no line has told; the error where it is one."""
     answer = invocation.answer
@@ -246,7 +256,7 @@ def _told(narrator: Narrator, invocation: Invocation) -> str:
         narrator.also("retry", "the platform would deliver it again in a minute, twice at most")
         return invocation.error
     if isinstance(answer, dict) and "statusCode" in answer:
-        narrator.also("HTTP", f"{answer['statusCode']} {answer['body'][:300]}")
+        narrator.also("HTTP", _in_short(answer["statusCode"], answer["body"]))
     if isinstance(answer, dict) and answer.get("statusCode", 200) >= 400:
         return f"HTTP {answer['statusCode']}: {answer['body']}"
     return ""

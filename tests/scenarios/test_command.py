@@ -435,9 +435,9 @@ def test_a_ledger_out_of_reach_is_told_once(tmp_path: Path) -> None:
     assert "RetryLater" not in done.stdout
     first, second = done.stdout.split(DOWN)[1:]
     assert len(re.findall("the ledger cannot be used", first)) == 1
-    assert "  alarm   ledger.unavailable: of this outcome\n" in first
+    assert "  alarm   raised for this outcome (ledger.unavailable)\n" in first
     assert "  retry   the platform would deliver it again in a minute" in first
-    assert "  alarm   ledger.unavailable (already raised, not long ago)\n" in second
+    assert "  alarm   already raised, not long ago (ledger.unavailable)\n" in second
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
@@ -453,6 +453,22 @@ def test_a_misspelt_variable_is_told_before_anything_is_done(tmp_path: Path) -> 
     done = steward("run", DOWN, cwd=tmp_path, STEWARD_MDOE="observe")
     assert "  warning STEWARD_MDOE: nothing reads it; did you mean STEWARD_MODE?\n" in done.stdout
     assert done.stdout.index("warning") < done.stdout.index("request")
+
+
+def test_what_is_wrong_is_told_once_and_a_long_answer_is_cut(tmp_path: Path) -> None:
+    """Not by the event, the outcome and the HTTP answer again; where an answer is not whole, an ellipsis says so."""
+    alert = {"status": "firing", "labels": {"alertname": "a"}, "startsAt": "2026-11-23T21:34:02Z"}
+    for alerts, says in (
+        ([{**alert, "startsAt": "soon"}], r"400 Bad Request: nothing in the body can be served"),
+        ([{**alert, "fingerprint": str(number)} for number in range(9)], r'200 \{"outcomes":.{180,}…'),
+    ):
+        body = json.dumps({"version": "4", "alerts": alerts})
+        done = steward("run", "-", cwd=tmp_path, stdin=json.dumps({"httpMethod": "POST", "headers": {}, "body": body}))
+        assert re.search(rf"^  HTTP    {says}$", done.stdout, re.MULTILINE), done.stdout
+        assert done.stdout.count("is no RFC 3339 time") == (len(alerts) == 1)
+    for name in ("bad-function-url-nan", "bad-tcop-status", "bad-number"):
+        problem = "NaN|neither 1|is a number"
+        assert len(re.findall(problem, steward("run", str(EVENTS / f"{name}.json"), cwd=tmp_path).stdout)) == 1
 
 
 def test_it_says_which_configuration_it_used(tmp_path: Path) -> None:

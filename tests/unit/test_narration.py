@@ -54,7 +54,23 @@ def test_deferred_says_whether_anybody_tries_again(
 def test_an_alarm_for_what_was_just_said_refers_to_it(capsys: pytest.CaptureFixture[str]) -> None:
     """And one that was raised before is not taken for one that is missing."""
     alarm = {"event": "steward.alarm", "code": "x.y", "reason": "why"}
-    assert told(capsys, outcome("failed", "why"), alarm)[1] == "  alarm   x.y: of this outcome"
+    assert told(capsys, outcome("failed", "why"), alarm)[1] == "  alarm   raised for this outcome (x.y)"
     assert told(capsys, alarm) == ["  alarm   x.y: why"]
     repeated = {"event": "steward.alarm.repeated", "code": "x.y", "cluster": "", "about": ""}
-    assert told(capsys, repeated) == ["  alarm   x.y (already raised, not long ago)"]
+    assert told(capsys, repeated) == ["  alarm   already raised, not long ago (x.y)"]
+
+
+def test_what_is_wrong_with_an_event_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """By its outcome."""
+    rows = [
+        {"event": "steward.event", "source": "tcop", "problem": "alarmStatus: is neither 1 nor 0"},
+        outcome("refused", "alarmStatus: is neither 1 nor 0"),
+    ]
+    assert told(capsys, *rows) == ["  event   tcop: unreadable", "  outcome refused: alarmStatus: is neither 1 nor 0"]
+
+
+def test_guards_that_weighed_nothing_are_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """They say something of processes, and there was none."""
+    guards = {"event": "steward.guards", "proceed": 0, "held": 0}
+    assert told(capsys, guards) == []
+    assert told(capsys, {**guards, "proceed": 1}) == ["  guards  1 of 1 processes may proceed"]
