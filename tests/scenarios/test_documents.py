@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from handler.webhook.answers import REFUSALS, REPLAYS, TITLES
 from harness.command import EXIT_CODES, app
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +97,14 @@ def test_the_exit_codes_are_told_alike() -> None:
         assert f" {code}: {when}." in shown
     named = set(re.findall(r"`([a-z-]+)`", " ".join(EXIT_CODES.values())))
     assert named <= COMMANDS
+
+
+def test_every_http_status_is_in_the_readme() -> None:
+    """Those that the function answers with, and no others."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("| HTTP status | when |\n|---|---|\n")[2].partition("\n\n")[0]
+    named = [int(status) for row in table.splitlines() for status in row.split("|")[1].split(",")]
+    assert sorted(named) == sorted({200, 202, *TITLES, *REPLAYS.values(), *(status for _, status in REFUSALS)})
 
 
 def test_a_reader_finds_every_file_of_the_function_in_the_architecture() -> None:
