@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.configuration_shape import (
     AlarmsShape,
@@ -26,12 +26,12 @@ from handler.configuration_shape import (
     WebhookShape,
 )
 from handler.nearest import nearest
-from handler.validation import UNKNOWN
+from handler.validation import MISSING, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from handler.errors import Fault
+    from handler.validation import Steps
 
 #: What a YAML file calls it, and how to mend it.
 YAML: Final = {
@@ -40,27 +40,63 @@ YAML: Final = {
 }
 SCALARS: Final = ("must be a whole number", "must be a number", "must be true or false")
 ALL: Final = "must be `all`"
+NO_SUCH_KEY: Final = "no such key"
 
 
-def in_words(faults: Iterable[Fault], raw: object) -> list[tuple[str, str, str]]:
-    """``(path, problem, hint)`` of each; what is wrong whichever of two forms is meant is said once. No value is repeated."""
-    told: dict[str, list[tuple[str, str]]] = {}
-    for fault in faults:
-        path = plain(fault.field)
-        told.setdefault(path, []).append(_words(path, fault.problem, _value_at(raw, path)))
-    lines = []
-    for path, said in told.items():
-        problems = list(dict.fromkeys(problem for problem, _ in said))
-        if problems == [ALL] and any(other.startswith((f"{path}.", f"{path}[")) for other in told):
+class ShapeFault(NamedTuple):
+    """One thing wrong with the shape of a file: the steps to it, what is wrong, and how to mend it.
+
+    ``meant`` is where a key that may not stand there was probably meant to be; None where that cannot be told.
+    """
+
+    steps: Steps
+    problem: str
+    hint: str = ""
+    meant: Steps | None = None
+
+
+def in_words(faults: Iterable[tuple[Steps, str]], raw: object) -> list[ShapeFault]:
+    """The shape's faults (:meth:`Shape.faults`) in the words of the file. No value is repeated.
+
+    What is wrong whichever of two forms is meant is said once, and a key that is missing since it is misspelt only as that.
+    """
+    told: dict[Steps, list[ShapeFault]] = {}
+    for steps, problem in faults:
+        fault = _fault(steps, problem, raw)
+        told.setdefault(fault.steps, []).append(fault)
+    around = {steps[:length] for steps in told for length in range(len(steps))}
+    misspelt = {fault.meant for said in told.values() for fault in said}
+    found = []
+    for steps, said in told.items():
+        problems = list(dict.fromkeys(fault.problem for fault in said))
+        if problems == [ALL] and steps in around:
             continue  # the other form was meant: what is wrong within it is said
+        if problems == [MISSING] and steps in misspelt:
+            continue
         problem = problems[0] + "".join(f", or {more.removeprefix('must be ')}" for more in problems[1:])
-        lines.append((path, problem, next((hint for _, hint in said if hint), "")))
-    return lines
+        found.append(said[0]._replace(problem=problem, hint=next((fault.hint for fault in said if fault.hint), "")))
+    return found
 
 
-def plain(field: str) -> str:
-    """The key's path without pydantic's names of union members, which no file holds."""
-    return re.sub(r"\.(literal\['all'\]|dict\[[^\n]*?\]+|list\[str\]|str|int|float)(?=\.|\[|$)", "", field)
+def readable(raw: Any, faults: Iterable[ShapeFault]) -> Any:
+    """A copy of ``raw`` that can be read as the shape: None stands for every part that cannot be, and keys that are unknown are left out."""
+    copy = _copied(raw)
+    for fault in faults:
+        if not fault.steps:
+            return None
+        *way, last = fault.steps
+        holder: Any = _at(copy, way)
+        if fault.problem == NO_SUCH_KEY:
+            holder.pop(last, None)
+        elif holder is not None:
+            holder[last] = None
+    for fault in faults:
+        if fault.meant:
+            *way, last = fault.meant
+            holder = _at(copy, way)
+            if isinstance(holder, dict):
+                holder.setdefault(last, None)
+    return copy
 
 
 def meant(word: str, words: list[str]) -> str:
@@ -70,33 +106,62 @@ def meant(word: str, words: list[str]) -> str:
     return f"there is {', '.join(words[:20])}" if words else ""
 
 
-def _words(path: str, fault: str, value: object) -> tuple[str, str]:
-    problem, _, mend = fault.partition("; ")
-    if problem == UNKNOWN:
-        return "no such key", _nearest_key(path)
-    if problem == "must be a text" and value is not None:
-        return problem, 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it"
-    if problem in SCALARS and isinstance(value, str) and re.fullmatch(r"\d+|true|false", value):
-        return problem, "without quotes"
-    return YAML.get(problem, (problem, mend))
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
-def _value_at(raw: Any, path: str) -> object:
-    """What stands at ``path``; None where that cannot be told."""
-    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+def _at(value: Any, steps: Iterable[int | str]) -> Any:
+    """What stands there; None where that cannot be told."""
+    for step in steps:
         try:
-            raw = raw[int(index)] if index else raw[key]
+            value = value[step]
         except (KeyError, IndexError, TypeError):
             return None
-    return raw
+    return value
 
 
-def _nearest_key(path: str) -> str:
-    above, _, key = path.rpartition(".")
-    level = re.sub(r"\[\d+\]$", "[]", above.rpartition(".")[2])
-    if re.fullmatch(r"clusters\.[^.]+", above):
-        level = "clusters.*"
-    return meant(key, _keys().get(level, []))
+def _fault(steps: Steps, said: str, raw: object) -> ShapeFault:
+    problem, _, mend = said.partition("; ")
+    here, value = _in_file(steps, raw)
+    if problem == MISSING:
+        return ShapeFault((*here, steps[-1]), problem)
+    if problem == UNKNOWN:
+        return ShapeFault(here, NO_SUCH_KEY, *_nearest_key(here))
+    if problem == "must be a text" and value is not None:
+        return ShapeFault(here, problem, 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it")
+    if problem in SCALARS and isinstance(value, str) and re.fullmatch(r"\d+|true|false", value):
+        return ShapeFault(here, problem, "without quotes")
+    return ShapeFault(here, *YAML.get(problem, (problem, mend)))
+
+
+def _in_file(steps: Steps, raw: Any) -> tuple[Steps, object]:
+    """The steps without pydantic's names of the forms that a value may have, which no file holds; and the value there."""
+    kept: list[int | str] = []
+    for step in steps:
+        is_there = step in raw if isinstance(raw, dict) else isinstance(raw, list) and isinstance(step, int)
+        if is_there:
+            raw = raw[step]
+            kept.append(step)
+    return tuple(kept), raw
+
+
+def _nearest_key(steps: Steps) -> tuple[str, Steps | None]:
+    """What is said of an unknown key, and where it was probably meant to be."""
+    *above, key = steps
+    words = _keys().get(_level(above), [])
+    near = nearest(str(key), words)
+    return meant(str(key), words), (*above, near) if near else None
+
+
+def _level(steps: list[int | str]) -> str:
+    """The name in :func:`_keys` of the mapping at ``steps``."""
+    if len(steps) == 2 and steps[0] == "clusters":
+        return "clusters.*"
+    if not steps:
+        return ""
+    return f"{steps[-2]}[]" if isinstance(steps[-1], int) else steps[-1]
 
 
 def _keys() -> dict[str, list[str]]:

@@ -1,9 +1,13 @@
-"""From steward.yml's content to the values that the function works with: every fault of it, with its key's path and the nearest right word."""
+"""From steward.yml's content to the values that the function works with: every fault of it, with its key's path and the nearest right word.
+
+Where the shape of the file is wrong, the rest of it is read all the same, so that all faults are told at once. A part that cannot be read is
+None then: its fault is told already, and nothing that follows from it is said.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from handler.configuration import (
     DAYS,
@@ -21,18 +25,21 @@ from handler.configuration import (
     Safety,
     Webhook,
 )
-from handler.configuration_faults import in_words, meant
 from handler.configuration_shape import CONFIG
-from handler.errors import ConfigurationError, InvalidInput
+from handler.errors import ConfigurationError
 from handler.intents import ORDER_LIMITS, Limits
 from handler.operations import ALL, Manner, OpType, StopParams, StrategyConfig
 from handler.patterns import PatternError, compile_pattern
 from handler.rules import CLUSTER_ID, PROCESS_NAME, ComponentScope, Rule, ServiceScope, is_address
 from handler.templates import Template, TemplateError, compile_template
 from handler.unmatchable import LABEL_OF_TIMERS, NOT_OF_TIMERS, only_timers, unmatchable
+from handler.validation import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from handler.patterns import Pattern
+    from handler.validation import Steps
 
 #: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for another part.
 ROLE_ARN = re.compile(r"qcs::cam::uin/[0-9]{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
@@ -60,47 +67,58 @@ def read_config(raw: object, locate: Callable[[str], str] = lambda path: "") -> 
 class _Reader:
     def __init__(self, locate: Callable[[str], str]) -> None:
         self._locate = locate
-        self._problems: list[ConfigurationError] = []
+        #: By their texts, in which they stand in the order in which they were found.
+        self._problems: dict[str, ConfigurationError] = {}
+        #: Paths of durations that could not be read.
+        self._unread: set[str] = set()
+        #: Seconds for which something is counted, and what.
+        self._counted: list[tuple[float, str]] = []
 
     def read(self, raw: object) -> Config:
-        try:
-            shape: Any = CONFIG.read(raw)
-        except InvalidInput as error:
-            for path, problem, hint in in_words(error.faults, raw):
-                self._problem(path, problem, hint)
-            raise InvalidConfiguration(tuple(self._problems)) from None
-        clusters = {key: self._cluster(key, value) for key, value in shape["clusters"].items()}
+        """Raises InvalidConfiguration with every problem, in the order of their lines."""
+        shape: Any = raw
+        if faults := CONFIG.faults(raw):
+            shape = self._readable(faults, raw)
+        if shape is None:
+            raise InvalidConfiguration(tuple(self._problems.values()))
+        clusters = self._clusters(shape["clusters"])
         config = Config(
-            clusters=clusters,
-            rules=self._rules(shape.get("rules") or [], shape.get("limits") or {}, clusters),
-            webhook=self._webhook(shape.get("webhook") or {}),
-            safety=self._safety(shape.get("safety") or {}, clusters),
-            alarms=self._alarms(shape.get("alarms") or {}),
+            clusters=clusters or {},
+            rules=self._rules(shape.get("rules"), shape.get("limits"), clusters),
+            webhook=self._webhook(shape.get("webhook")),
+            safety=self._safety(shape.get("safety", {}), clusters),
+            alarms=self._alarms(shape.get("alarms")),
         )
-        self._remembered(config)
+        self._remembered(config.safety)
         if self._problems:
-            raise InvalidConfiguration(tuple(self._problems))
+            raise InvalidConfiguration(tuple(sorted(self._problems.values(), key=_line)))
         return config
 
-    def _remembered(self, config: Config) -> None:
+    def _readable(self, faults: list[tuple[Steps, str]], raw: object) -> Any:
+        """The file without what is wrong with its shape, which is told."""
+        from handler.configuration_faults import in_words, readable
+
+        told = in_words(faults, raw)
+        for fault in told:
+            self._problem(dotted("", fault.steps), fault.problem, fault.hint)
+        return readable(raw, told)
+
+    def _remembered(self, safety: Safety) -> None:
         """What is forgotten protects nothing: the ledger has to remember for as long as anything is counted."""
-        spans = [(config.safety.quarantine.within, "safety.quarantine.within")]
-        for rule in config.rules:
-            for limits in (rule.limits, rule.order_limits):
-                spans.append((limits.cooldown, f"the cooldown of rule {rule.name}"))
-                spans.append((limits.max_event_age, f"the max_event_age of rule {rule.name}"))
-        seconds, longest = max(spans)
-        if seconds > config.safety.keep_records:
+        seconds, longest = max([*self._counted, (safety.quarantine.within, "safety.quarantine.within")])
+        if seconds > safety.keep_records and "safety.keep_records" not in self._unread:
             hint = f"at least {span(seconds)}, or a shorter span there"
             self._problem("safety.keep_records", f"is shorter than {longest}, which would be forgotten", hint)
 
     def _problem(self, path: str, problem: str, hint: str = "") -> None:
-        found = ConfigurationError(problem, path=path, where=self._locate(path), hint=hint)
         # Limits are read twice, for alerts and for orders: what is wrong with them is wrong once.
-        if str(found) not in map(str, self._problems):
-            self._problems.append(found)
+        found = ConfigurationError(problem, path=path, where=self._locate(path), hint=hint)
+        self._problems.setdefault(str(found), found)
 
     # -- clusters
+
+    def _clusters(self, shapes: Mapping[str, Any] | None) -> dict[str, Cluster] | None:
+        return None if shapes is None else {key: self._cluster(key, shape) for key, shape in shapes.items()}
 
     def _cluster(self, key: str, shape: Any) -> Cluster:
         path = f"clusters.{key}"
@@ -110,70 +128,85 @@ class _Reader:
                 "is no cluster id",
                 "emr- and eight or more lower-case letters and digits, as the console shows it",
             )
-        if not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", shape["region"]):
+        shape = shape or {"region": None, "allow": None}
+        region, allow, role_arn = shape["region"], shape["allow"], shape.get("role_arn", "")
+        if region is not None and not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", region):
             self._problem(f"{path}.region", "is no region", "such as ap-guangzhou")
-        role_arn = shape.get("role_arn", "")
-        if "role_arn" in shape and not ROLE_ARN.fullmatch(role_arn):
+        if role_arn is not None and "role_arn" in shape and not ROLE_ARN.fullmatch(role_arn):
             self._problem(
                 f"{path}.role_arn",
                 "is no role",
                 "qcs::cam::uin/100000000001:roleName/steward, as the CAM console shows it",
             )
+        # What could not be read may be any: no rule is refused for it.
+        names = list(OpType) if allow is None or None in allow else allow
         return Cluster(
             id=key,
             name=shape.get("name", key),
-            region=shape["region"],
-            allow=frozenset(OpType(name) for name in shape["allow"]),
+            region=region,
+            allow=frozenset(OpType(name) for name in names),
             operations_per_hour=shape.get("operations_per_hour", 12),
             role_arn=role_arn,
         )
 
     # -- rules
 
-    def _rules(self, shapes: list[Any], defaults: Any, clusters: Mapping[str, Cluster]) -> tuple[Rule, ...]:
-        base = self._limits("limits", defaults, Limits())
-        order_base = self._limits("limits", defaults, ORDER_LIMITS)
+    def _rules(
+        self, shapes: list[Any] | None, defaults: Any, clusters: Mapping[str, Cluster] | None
+    ) -> tuple[Rule, ...]:
+        base = self._limits("limits", defaults or {}, Limits())
+        order_base = self._limits("limits", defaults or {}, ORDER_LIMITS)
         rules: list[Rule] = []
         names: set[str] = set()
-        for index, shape in enumerate(shapes):
-            path = f"rules[{index}]"
-            if shape["name"] in names:
-                self._problem(f"{path}.name", f"{shape['name']!r} stands twice", "names are unique")
-            names.add(shape["name"])
+        for path, shape in _each("rules", shapes):
+            name = shape["name"]
+            if name is not None and name in names:
+                self._problem(f"{path}.name", f"{name!r} stands twice", "names are unique")
+            names.add(name)
             rule = self._rule(path, shape, base, order_base, clusters)
             if rule is not None:
                 rules.append(rule)
         return tuple(rules)
 
     def _rule(
-        self, path: str, shape: Any, base: Limits, order_base: Limits, clusters: Mapping[str, Cluster]
+        self, path: str, shape: Any, base: Limits, order_base: Limits, clusters: Mapping[str, Cluster] | None
     ) -> Rule | None:
-        before = len(self._problems)
-        pattern = None
-        try:
-            pattern = compile_pattern(shape["when"], f"{path}.when")
-            faults = list(unmatchable(shape["when"], f"{path}.when"))
-        except PatternError as error:
-            faults = [error]
-        for fault in faults:
-            self._problem(fault.path, fault.problem, fault.hint)
-        do = shape["do"]
+        when, do, raw_limits = shape["when"], shape["do"] or _NOTHING_TO_DO, shape.get("limits") or {}
+        pattern = self._pattern(when, f"{path}.when")
         manner = self._manner(f"{path}.do", do)
         cluster = self._template(do["cluster"], f"{path}.do.cluster")
         scope = self._scope(do["scope"], f"{path}.do.scope")
-        if only_timers(shape["when"]):
+        if pattern is not None and only_timers(when):
             self._timers_lack(path, cluster, scope)
         even_if_healthy = do.get("even_if_healthy", False)
-        if even_if_healthy and manner.op_type is not OpType.RESTART_SERVICE:
+        if even_if_healthy and manner is not None and manner.op_type is not OpType.RESTART_SERVICE:
             self._problem(f"{path}.do.even_if_healthy", f"only RestartService takes it, not {manner.op_type}")
-        if cluster is not None and not cluster.names:
-            self._literal_cluster(f"{path}.do", do["cluster"], manner.op_type, clusters)
-        limits = shape.get("limits") or {}
-        order_limits = self._limits(f"{path}.limits", limits, order_base)
-        limits = self._limits(f"{path}.limits", limits, base)
-        if len(self._problems) > before or pattern is None or cluster is None:
+        if cluster is not None and not cluster.names and clusters is not None:
+            self._literal_cluster(f"{path}.do", do["cluster"], manner, clusters)
+        order_limits = self._limits(f"{path}.limits", raw_limits, order_base)
+        limits = self._limits(f"{path}.limits", raw_limits, base)
+        for held in (limits, order_limits):
+            name = f"rule {shape['name']}" if shape["name"] is not None else path
+            self._counted.append((held.cooldown, f"the cooldown of {name}"))
+            self._counted.append((held.max_event_age, f"the max_event_age of {name}"))
+        if pattern is None or manner is None or cluster is None:
             return None
         return Rule(shape["name"], pattern, manner, cluster, scope, limits, order_limits, even_if_healthy)
+
+    def _pattern(self, raw: Mapping[str, Any] | None, path: str) -> Pattern | None:
+        """None where it cannot be read; the first fault of each of its fields is told then."""
+        if raw is None:
+            return None
+        try:
+            pattern = compile_pattern(raw, path)
+        except PatternError as error:
+            faults = list(_of_each_field(raw, path)) or [error]
+            pattern = None
+        else:
+            faults = list(unmatchable(raw, path))
+        for fault in faults:
+            self._problem(fault.path, fault.problem, fault.hint)
+        return pattern
 
     def _timers_lack(self, path: str, cluster: Template | None, scope: tuple[ServiceScope, ...]) -> None:
         """What a template names and no timer has would be found missing first when the timer fires."""
@@ -188,19 +221,27 @@ class _Reader:
             if field in NOT_OF_TIMERS or (label and label != LABEL_OF_TIMERS):
                 self._problem(f"{path}.do", f"{{{name}}} is nothing that a timer has", "write out what is meant")
 
-    def _literal_cluster(self, path: str, cluster: str, op_type: OpType, clusters: Mapping[str, Cluster]) -> None:
+    def _literal_cluster(self, path: str, cluster: str, manner: Manner | None, clusters: Mapping[str, Cluster]) -> None:
         known = clusters.get(cluster)
         if known is None:
-            self._problem(f"{path}.cluster", f"{cluster} is not listed under clusters", meant(cluster, list(clusters)))
-        elif op_type not in known.allow:
+            self._unlisted(f"{path}.cluster", cluster, clusters)
+        elif manner is not None and manner.op_type not in known.allow:
             self._problem(
-                f"{path}.operation", f"{op_type} is not in `allow` of {cluster}", f"add it to clusters.{cluster}.allow"
+                f"{path}.operation",
+                f"{manner.op_type} is not in `allow` of {cluster}",
+                f"add it to clusters.{cluster}.allow",
             )
 
-    def _manner(self, path: str, do: Any) -> Manner:
+    def _unlisted(self, path: str, cluster: str, clusters: Mapping[str, Cluster]) -> None:
+        from handler.configuration_faults import meant
+
+        self._problem(path, f"{cluster} is not listed under clusters", meant(cluster, list(clusters)))
+
+    def _manner(self, path: str, do: Any) -> Manner | None:
+        if do["operation"] is None:
+            return None
         op_type = OpType(do["operation"])
-        strategy = do.get("strategy")
-        stop = do.get("stop_params")
+        strategy, stop = do.get("strategy"), do.get("stop_params")
         manner = Manner(
             op_type,
             None
@@ -210,14 +251,14 @@ class _Reader:
                 batch_size=strategy.get("batch_size", 1),
                 time_wait=strategy.get("wait_seconds", 30),
                 skip_failed=strategy.get("on_failure", "block") == "skip",
-                args=tuple((key, tuple(values)) for key, values in strategy.get("args", {}).items()),
+                args=tuple((key, tuple(values or ())) for key, values in (strategy.get("args") or {}).items()),
             ),
             None
             if stop is None
             else StopParams(stop.get("policy"), stop.get("thread_count"), stop.get("grace_seconds")),
             do.get("keep_monitor"),
         )
-        if op_type is OpType.RESTART_SERVICE and strategy is None:
+        if op_type is OpType.RESTART_SERVICE and "strategy" not in do:
             self._problem(
                 path, "RestartService needs a strategy", "strategy: {rolling: true, batch_size: 1, wait_seconds: 30}"
             )
@@ -229,13 +270,13 @@ class _Reader:
             self._problem(f"{path}.keep_monitor", f"only StopMonitor takes it, not {op_type}", "leave it out")
         return manner
 
-    def _scope(self, raw: Mapping[str, Any], path: str) -> tuple[ServiceScope, ...]:
+    def _scope(self, raw: Mapping[str, Any] | None, path: str) -> tuple[ServiceScope, ...]:
         scope: list[ServiceScope] = []
-        if not raw:
+        if raw == {}:
             self._problem(path, "is empty", "name a service: {HDFS: all}")
-        for service, components in raw.items():
+        for service, components in (raw or {}).items():
             service_template = self._name(service, path, "service")
-            if service_template is None:
+            if service_template is None or components is None:
                 continue
             if components == "all":
                 scope.append((service_template, ALL))
@@ -249,7 +290,7 @@ class _Reader:
         components: list[ComponentScope] = []
         for component, ips in raw.items():
             template = self._name(component, path, "component")
-            if template is None:
+            if template is None or ips is None:
                 continue
             if ips == "all":
                 components.append((template, ALL))
@@ -267,13 +308,15 @@ class _Reader:
             self._problem(path, f"{raw!r} is no {what} name", "letters and digits, as the console shows it")
         return template
 
-    def _address(self, raw: str, path: str) -> Template | None:
+    def _address(self, raw: str | None, path: str) -> Template | None:
         template = self._template(raw, path)
         if template is not None and template.constant is not None and not is_address(template.constant):
             self._problem(path, f"{raw!r} is no address", "such as 172.16.0.5, or a template such as {ip}")
         return template
 
-    def _template(self, raw: str, path: str) -> Template | None:
+    def _template(self, raw: str | None, path: str) -> Template | None:
+        if raw is None:
+            return None
         try:
             return compile_template(raw, path)
         except TemplateError as error:
@@ -284,13 +327,11 @@ class _Reader:
             return None
 
     def _limits(self, path: str, raw: Mapping[str, Any], base: Limits) -> Limits:
-        share = base.max_share
-        if "max_share" in raw:
-            share = self._share(f"{path}.max_share", raw["max_share"])
+        share = raw.get("max_share")
         return Limits(
             cooldown=self._duration(path, raw, "cooldown", base.cooldown),
-            max_nodes=raw.get("max_nodes", base.max_nodes),
-            max_share=share,
+            max_nodes=raw.get("max_nodes") or base.max_nodes,
+            max_share=base.max_share if share is None else self._share(f"{path}.max_share", share),
             max_event_age=self._duration(path, raw, "max_event_age", base.max_event_age, least=1),
         )
 
@@ -313,55 +354,67 @@ class _Reader:
         least: float = 0,
         most: float = 3660 * 86400,
     ) -> float:
+        """In seconds; the default where there is none, or none that could be read."""
         if key not in raw:
             return default
-        seconds = duration(raw[key])
-        if seconds is None:
-            self._problem(f"{path}.{key}", f"{raw[key]!r} is no duration", "90s, 15m, 2h, 7d, or a number of seconds")
-            return default
-        if not least <= seconds <= most:
+        seconds = None if raw[key] is None else duration(raw[key])
+        if seconds is not None and least <= seconds <= most:
+            return seconds
+        self._unread.add(f"{path}.{key}")
+        if seconds is not None:
             self._problem(f"{path}.{key}", f"{raw[key]!r} is out of bounds", f"from {span(least)} to {span(most)}")
-        return seconds
+        elif raw[key] is not None:
+            self._problem(f"{path}.{key}", f"{raw[key]!r} is no duration", "90s, 15m, 2h, 7d, or a number of seconds")
+        return default
 
     # -- the door, safety, alarms
 
     def _env(
-        self, path: str, name: str, hint: str = "secrets are set in the environment, and named here: STEWARD_SECRET_…"
+        self,
+        path: str,
+        name: str | None,
+        hint: str = "secrets are set in the environment, and named here: STEWARD_SECRET_…",
     ) -> str:
-        if not VARIABLE.fullmatch(name):
+        if name is not None and not VARIABLE.fullmatch(name):
             # The value itself is never repeated: somebody may have written the secret here.
             self._problem(path, "is no environment variable's name", hint)
-        return name
+        return name or ""
 
     def _webhook(self, shape: Any) -> Webhook:
+        shape = shape or {}
         callers: list[Caller] = []
-        for index, one in enumerate(shape.get("callers") or []):
-            path = f"webhook.callers[{index}]"
-            if any(caller.name == one["name"] for caller in callers):
-                self._problem(f"{path}.name", f"{one['name']!r} stands twice", "names are unique")
-            before = {caller.secret_env: caller.name for caller in callers}
-            basic, bearer = one.get("basic"), one.get("bearer_env")
-            if (basic is None) == (bearer is None):
+        names: set[str] = set()
+        users_of_secret: dict[str, str] = {}
+        for path, one in _each("webhook.callers", shape.get("callers")):
+            name = one["name"]
+            if name is not None and name in names:
+                self._problem(f"{path}.name", f"{name!r} stands twice", "names are unique")
+            names.add(name)
+            if ("basic" in one) == ("bearer_env" in one):
                 self._problem(path, "needs either basic or bearer_env", "exactly one of them")
                 continue
-            if basic is not None:
-                if ":" in basic["user"]:
-                    self._problem(f"{path}.basic.user", "holds a colon", "basic credentials end the user name with one")
-                callers.append(
-                    Caller(one["name"], self._env(f"{path}.basic.password_env", basic["password_env"]), basic["user"])
-                )
+            basic = one.get("basic") or {"user": None, "password_env": None}
+            if ":" in (basic["user"] or ""):
+                self._problem(f"{path}.basic.user", "holds a colon", "basic credentials end the user name with one")
+            if "basic" in one:
+                secret = self._env(f"{path}.basic.password_env", basic["password_env"])
             else:
-                callers.append(Caller(one["name"], self._env(f"{path}.bearer_env", str(bearer))))
-            if other := before.get(callers[-1].secret_env):
+                secret = self._env(f"{path}.bearer_env", one["bearer_env"])
+            callers.append(Caller(name, secret, basic["user"] or ""))
+            if secret in users_of_secret:
                 # One could call as the other, and neither could be locked out alone.
+                other = users_of_secret[secret]
                 self._problem(path, f"has the secret of {other!r}", "each caller needs a variable of its own")
+            elif secret:
+                users_of_secret[secret] = name or path
         # With less than SECONDS_TO_ACT and the time of a look nothing could ever be sent for a call.
         return Webhook(tuple(callers), self._duration("webhook", shape, "patience", 4.0, least=2, most=25))
 
-    def _safety(self, shape: Any, clusters: Mapping[str, Cluster]) -> Safety:
+    def _safety(self, shape: Any, clusters: Mapping[str, Cluster] | None) -> Safety:
+        shape = {"keep_records": None} if shape is None else shape
         breaker, quarantine = shape.get("breaker") or {}, shape.get("quarantine") or {}
         return Safety(
-            quorum_roles=tuple(shape.get("quorum_roles", QUORUM_ROLES)),
+            quorum_roles=tuple(shape.get("quorum_roles") or QUORUM_ROLES),
             breaker=Breaker(
                 breaker.get("intents", 100),
                 self._duration("safety.breaker", breaker, "window", 300.0, least=1),
@@ -373,86 +426,91 @@ class _Reader:
                 self._duration("safety.quarantine", quarantine, "release_after", 86400.0, least=1),
             ),
             freezes=tuple(
-                self._freeze(f"safety.freezes[{index}]", one, clusters)
-                for index, one in enumerate(shape.get("freezes") or [])
+                self._freeze(path, one, clusters) for path, one in _each("safety.freezes", shape.get("freezes"))
             ),
             maintenance_windows=tuple(
-                self._window(f"safety.maintenance_windows[{index}]", one, clusters)
-                for index, one in enumerate(shape.get("maintenance_windows") or [])
+                self._window(path, one, clusters)
+                for path, one in _each("safety.maintenance_windows", shape.get("maintenance_windows"))
             ),
             keep_records=self._duration("safety", shape, "keep_records", 30 * 86400.0, least=86400),
         )
 
-    def _named(self, path: str, shape: Any, clusters: Mapping[str, Cluster]) -> frozenset[str]:
-        for index, name in enumerate(shape.get("clusters") or []):
-            if name not in clusters:
-                self._problem(
-                    f"{path}.clusters[{index}]", f"{name} is not listed under clusters", meant(name, list(clusters))
-                )
-        return frozenset(shape.get("clusters") or [])
+    def _named(self, path: str, shape: Any, clusters: Mapping[str, Cluster] | None) -> frozenset[str]:
+        named = dict(_each(f"{path}.clusters", shape.get("clusters")))
+        for at, name in named.items():
+            if clusters is not None and name not in clusters:
+                self._unlisted(at, name, clusters)
+        return frozenset(named.values())
 
-    def _freeze(self, path: str, shape: Any, clusters: Mapping[str, Cluster]) -> Freeze:
-        zone = shape.get("time_zone")
+    def _freeze(self, path: str, shape: Any, clusters: Mapping[str, Cluster] | None) -> Freeze:
+        zone = shape.get("time_zone", "")
         start = self._moment(f"{path}.from", shape["from"], zone, min)
         end = self._moment(f"{path}.to", shape["to"], zone, max)
-        if start >= end > 0:
+        if start is not None and end is not None and start >= end:
             self._problem(path, "ends before it begins", "`to` is later than `from`")
-        return Freeze(start, end, shape["reason"], self._named(path, shape, clusters))
+        return Freeze(start or 0.0, end or 0.0, shape["reason"], self._named(path, shape, clusters))
 
-    def _moment(self, path: str, text: str, zone: str | None, which: Callable[..., float]) -> float:
-        """Seconds since the epoch; where clocks are changed an hour is twice or never: ``which`` (min, max) of the two that may be meant."""
+    def _moment(self, path: str, text: str | None, zone: str | None, which: Callable[..., float]) -> float | None:
+        """Seconds since the epoch, None where it cannot be read; where clocks are changed an hour is twice or never: ``which`` (min, max)
+        of the two that may be meant. ``zone`` is empty where there is none."""
         import datetime
 
+        if text is None:
+            return None
         try:
             moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
         except ValueError:
             self._problem(path, f"{text!r} is no date and time", "2026-12-24T18:00:00+08:00")
-            return 0.0
+            return None
         if moment.tzinfo is None:
-            if zone is None:
+            if zone == "":
                 self._problem(path, f"{text!r} names no time zone", "add +08:00, or time_zone: Asia/Shanghai")
-                return 0.0
-            moment = moment.replace(tzinfo=self._zone(path.rpartition(".")[0] + ".time_zone", zone))
+                return None
+            named = self._zone(path.rpartition(".")[0] + ".time_zone", zone)
+            if named is None:
+                return None
+            moment = moment.replace(tzinfo=named)
         return which(moment.replace(fold=0).timestamp(), moment.replace(fold=1).timestamp())
 
-    def _zone(self, path: str, name: str) -> Any:
-        import datetime
+    def _zone(self, path: str, name: str | None) -> Any:
         import zoneinfo
 
         try:
-            return zoneinfo.ZoneInfo(name)
+            return None if name is None else zoneinfo.ZoneInfo(name)
         except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
             self._problem(path, f"{name!r} is no time zone", "an IANA name such as Asia/Shanghai")
-            return datetime.timezone.utc
+            return None
 
-    def _window(self, path: str, shape: Any, clusters: Mapping[str, Cluster]) -> MaintenanceWindow:
+    def _window(self, path: str, shape: Any, clusters: Mapping[str, Cluster] | None) -> MaintenanceWindow:
         self._zone(f"{path}.time_zone", shape["time_zone"])
         start, end = self._minute(f"{path}.start", shape["start"]), self._minute(f"{path}.end", shape["end"])
-        if start == end:
+        if start == end and start is not None:
             self._problem(path, "ends when it begins", "a whole day is 00:00 to 24:00")
         days = shape.get("days") or list(DAYS)
         return MaintenanceWindow(
-            frozenset(DAYS.index(day) for day in days),
-            start,
-            end,
+            frozenset(DAYS.index(day) for day in days if day is not None),
+            start or 0,
+            end or 0,
             shape["time_zone"],
             shape["reason"],
             self._named(path, shape, clusters),
         )
 
-    def _minute(self, path: str, text: str) -> int:
-        if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", text):
+    def _minute(self, path: str, text: str | None) -> int | None:
+        if text is not None and re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", text):
+            return int(text[:2]) * 60 + int(text[3:])
+        if text is not None:
             self._problem(path, f"{text!r} is no time of day", "HH:MM, quoted")
-            return 0
-        return int(text[:2]) * 60 + int(text[3:])
+        return None
 
     def _alarms(self, shape: Any) -> AlarmSettings:
+        shape = shape or {}
         chat = tuple(
-            Chat(self._env(f"alarms.chat[{index}].url_env", one["url_env"], CHAT_HINT))
-            for index, one in enumerate(shape.get("chat") or [])
+            Chat(self._env(f"{path}.url_env", one["url_env"], CHAT_HINT))
+            for path, one in _each("alarms.chat", shape.get("chat"))
         )
         bus = shape.get("event_bus")
-        if bus is not None and not bus["id"].startswith("eb-"):
+        if bus is not None and bus["id"] is not None and not bus["id"].startswith("eb-"):
             self._problem(
                 "alarms.event_bus.id", f"{bus['id']!r} is no event bus", "eb- and its name, as the console shows it"
             )
@@ -461,6 +519,34 @@ class _Reader:
             None if bus is None else EventBus(bus["id"], bus["region"]),
             self._duration("alarms", shape, "group_within", 600.0),
         )
+
+
+#: A rule's ``do`` that could not be read.
+_NOTHING_TO_DO: Final[dict[str, Any]] = {"operation": None, "cluster": None, "scope": None}
+
+
+def _each(path: str, shapes: list[Any] | None) -> Iterator[tuple[str, Any]]:
+    """What could be read of a list, each with its path."""
+    return ((f"{path}[{index}]", shape) for index, shape in enumerate(shapes or ()) if shape is not None)
+
+
+def _line(problem: ConfigurationError) -> int:
+    """Of its place in the file; 0 where that has no lines."""
+    line = problem.where.rpartition(":")[2]
+    return int(line) if line.isdigit() else 0
+
+
+def _of_each_field(pattern: Mapping[str, Any], path: str) -> Iterator[PatternError]:
+    """Of a pattern that does not compile: the first fault of each field, and what no event can match in the others."""
+    sound = {}
+    for key, value in pattern.items():
+        try:
+            compile_pattern({key: value}, path)
+        except PatternError as error:
+            yield error
+        else:
+            sound[key] = value
+    yield from unmatchable(sound, path)
 
 
 def duration(raw: object) -> float | None:

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator
 
 T = TypeVar("T")
+#: The way from a payload to one of its values: keys and indexes.
+Steps = tuple[int | str, ...]
 
 #: What is said of a key that may not stand there. Which ones may is known to whoever asked.
 UNKNOWN: Final = "unknown"
+MISSING: Final = "is missing"
 #: By pydantic's type of error: what is wrong, in the words of JSON.
 WORDS: Final = {
-    "missing": "is missing",
+    "missing": MISSING,
     "extra_forbidden": UNKNOWN,
     "dict_type": "must be an object",
     "list_type": "must be a list",
@@ -39,6 +42,8 @@ WORDS: Final = {
     "string_too_short": "is shorter than {min_length} characters",
     "string_too_long": "is longer than {max_length} characters",
 }
+#: Faults of one payload that its sender is told.
+MOST_FAULTS: Final = 10
 #: Characters of a value that are looked at for the word that was meant.
 MOST_IN_WORD: Final = 80
 
@@ -70,11 +75,23 @@ class Shape(Generic[T]):
 
         Raises InvalidInput, naming each field that is wrong (the first ten).
         """
-        validator = self._validator or self._make()
         try:
-            return cast("T", validator.validate_python(raw, strict=self._is_strict or None))
+            return self._validated(raw)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput(*_faults(error, at)) from None
+            told = [Fault(dotted(at, steps), problem) for steps, problem in _faults(error)[:MOST_FAULTS]]
+            raise InvalidInput(*told) from None
+
+    def faults(self, raw: object) -> list[tuple[Steps, str]]:
+        """All that is wrong with ``raw``, each with the steps that lead to it; nothing where it is valid."""
+        try:
+            self._validated(raw)
+        except (ValueError, RecursionError) as error:
+            return _faults(error)
+        return []
+
+    def _validated(self, raw: object) -> T:
+        validator = self._validator or self._make()
+        return cast("T", validator.validate_python(raw, strict=self._is_strict or None))
 
     def core_schema(self) -> dict[str, Any]:
         """What pydantic makes of the shape, as plain data."""
@@ -138,12 +155,12 @@ def _as_data(schema: Any) -> Any:
     return schema
 
 
-def _faults(error: Exception, at: str) -> list[Fault]:
+def _faults(error: Exception) -> list[tuple[Steps, str]]:
     from pydantic_core import ValidationError
 
     if not isinstance(error, ValidationError):
-        return [Fault(at, "nested too deeply" if isinstance(error, RecursionError) else "is no valid data")]
-    return [Fault(dotted(at, detail["loc"]), _in_words(detail)) for detail in error.errors(include_url=False)[:10]]
+        return [((), "nested too deeply" if isinstance(error, RecursionError) else "is not valid data")]
+    return [(detail["loc"], _in_words(detail)) for detail in error.errors(include_url=False)]
 
 
 def _in_words(detail: ErrorDetails) -> str:
@@ -165,10 +182,10 @@ def _in_words(detail: ErrorDetails) -> str:
     return f"must {text}" if text != detail["msg"] else text[:1].lower() + text[1:]
 
 
-def dotted(at: str, loc: tuple[int | str, ...]) -> str:
-    """``alerts[0].labels.ip`` for pydantic's ``("alerts", 0, "labels", "ip")`` below ``at``."""
+def dotted(at: str, steps: Steps) -> str:
+    """``alerts[0].labels.ip`` for ``("alerts", 0, "labels", "ip")`` below ``at``."""
     path = at
-    for step in loc:
+    for step in steps:
         if isinstance(step, int):
             path += f"[{step}]"
         else:

@@ -36,12 +36,17 @@ RAW: dict[str, Any] = {
         }
     ],
 }
+STOP: dict[str, Any] = {
+    "name": "stop",
+    "when": {"source": ["timer"]},
+    "do": {"operation": "StopService", "cluster": "emr-4zvc5mul", "scope": {"HBASE": "all"}},
+}
 WINDOW = {"start": "02:00", "end": "03:00", "time_zone": "Asia/Shanghai", "reason": "r"}
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """RAW with the value at a dotted path replaced; None removes it."""
-    raw = copy.deepcopy(RAW)
+def changed(path: str, value: Any, rules: Any = RAW["rules"], safety: Any = None) -> dict[str, Any]:
+    """RAW, with these rules, with the value at a path of slashes replaced; None removes it."""
+    raw = copy.deepcopy({**RAW, "rules": rules, **({"safety": safety} if safety else {})})
     *steps, last = path.split("/")
     here: Any = raw
     for step in steps:
@@ -303,7 +308,7 @@ def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) ->
         ("rules/0/do/strategy/wait_seconds", 301, "wait_seconds: must be at most 300"),
         ("rules/0/do/strategy/on_failure", "Blok", "must be one of block, skip (did you mean block?)"),
         ("rules/0/do/strategy/on_failure", "halt", "must be one of block, skip"),
-        ("rules/0/do/stop_params", {"policy": "save"}, "policy: must be one of safe, default (did you mean safe?)"),
+        ("rules/1/do/stop_params", {"policy": "save"}, "policy: must be one of safe, default (did you mean safe?)"),
         ("rules/0/do/cluster", 7, "do.cluster: must be a text (quote it)"),
         ("rules/0/do/scope", "all", "do.scope: must be a mapping"),
         ("rules/0/do/scope", {"HDFS": "al"}, "do.scope.HDFS: must be `all`, or a mapping"),
@@ -326,7 +331,7 @@ def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) ->
 )
 def test_what_the_schema_refuses_the_check_refuses(path: str, value: Any, said: str) -> None:
     """As strictly as the JSON Schema, which editors show; one message, and no library's words."""
-    raw = changed(path, value)
+    raw = changed(path, value, [*RAW["rules"], STOP])
     lines = problems(raw).splitlines()
     assert len(lines) == 1, lines
     assert said in lines[0]
@@ -372,7 +377,11 @@ def test_a_fault_is_said_once(path: str) -> None:
             "limits.cooldown: 'soon' is no duration (90s, 15m, 2h, 7d, or a number of seconds)",
         ),
         ("alarms", {"chat": "hunter2"}, "alarms.chat: must be a list (in brackets: [one, two])"),
-        ("safety", {"freezes": [{"from": "x", "to": "y"}]}, "safety.freezes[0].reason: is missing"),
+        (
+            "safety",
+            {"freezes": [{"from": "2027-01-01T00:00:00Z", "to": "2028-01-01T00:00:00Z"}]},
+            "safety.freezes[0].reason: is missing",
+        ),
     ],
 )
 def test_a_fault_of_the_shape_is_said_once_and_in_the_words_of_the_file(path: str, value: Any, says: str) -> None:
@@ -392,6 +401,147 @@ def test_an_operation_that_its_cluster_does_not_allow_is_refused_when_the_file_i
     said = problems(raw)
     assert "stands twice" in said
     assert "only RestartService" in said
+
+
+def test_faults_of_every_kind_are_told_at_once_by_line(tmp_path: Path) -> None:
+    """Those of the shape, and those of what is written in it: one run of `steward check` is enough. A secret is not repeated."""
+    path = tmp_path / "steward.yml"
+    path.write_text(
+        """
+clusters:
+  emr-4zvc5mul:
+    region: Guangzhou
+    allow: [RestartService, RestratService]
+  emr-8kd2m1qp: {region: ap-guangzhou, alow: [StopService]}
+  analytics: all of it
+rules:
+  - name: restart
+    when: {source: [alertmanger], statsu: [firing], status: {firing: true}}
+    do:
+      operation: Reboot
+      cluster: emr-8kd2m1qp
+      scope: {"{service}": {"{componnt}": ["172.16.0", 7]}, HDFS: al, Data/Node: all}
+  - name: 7
+    when: {source: timer}
+    do: {operation: RestartService, strategi: {}, cluster: emr-4zvc5mul, scope: {HBASE: all}}
+    limits: {cooldown: 40d, max_nodes: two, max_share: half}
+  - nothing
+  - name: restart
+    do: {operation: StopService, cluster: analytics, scope: {HBASE: all}}
+webhook:
+  callers:
+    - {name: a, bearer_env: hunter2-secret}
+    - {name: b, basic: {user: u:hunter2, password: hunter2}}
+    - {name: c, bearer_evn: HUNTER2}
+    - {name: a, basic: hunter2}
+  patience: 1s
+safety:
+  quarantine: {restarts: some, within: soon}
+  freezes:
+    - {from: yesterday, to: 2027-01-01T00:00:00}
+    - reason: none
+  maintenance_windows:
+    - {days: [Mon, Someday], start: 7, end: "25:00", time_zone: Mars/Olympus, reason: r, clusters: [emr-4zvc5mux, 7]}
+  keep_records: 30d
+alarms: {chat: [{url_env: slack://hunter2}, hunter2], event_bus: {id: bus}}
+""",
+        encoding="utf-8",
+    )
+    with pytest.raises(InvalidConfiguration) as raised:
+        load(str(path))
+    told = [
+        f"{problem.where.rpartition(':')[2]} {problem.path}: {problem.problem}" for problem in raised.value.problems
+    ]
+    operations = "StartService, StopService, RestartService, StartMonitor, StopMonitor"
+    assert told == [
+        "4 clusters.emr-4zvc5mul.region: is no region",
+        f"5 clusters.emr-4zvc5mul.allow[1]: must be one of {operations}",
+        "6 clusters.emr-8kd2m1qp.alow: no such key",
+        "7 clusters.analytics: must be a mapping",
+        "7 clusters.analytics: is no cluster id",
+        "10 rules[0].when.statsu: is no field of an Event",
+        "10 rules[0].when.status: is one value in an Event, not an object",
+        "10 rules[0].when.source[0]: no event has this source",
+        f"12 rules[0].do.operation: must be one of {operations}",
+        "14 rules[0].do.scope.{service}.{componnt}[1]: must be a text",
+        "14 rules[0].do.scope.HDFS: must be `all`, or a mapping",
+        "14 rules[0].do.scope.{service}: componnt is no field of an Event",
+        "14 rules[0].do.scope: 'Data/Node' is no service name",
+        "15 rules[1].name: must be a text",
+        "16 rules[1].when.source: must be a list of values",
+        "17 rules[1].do.strategi: no such key",
+        "18 rules[1].limits.max_nodes: must be a whole number",
+        "18 rules[1].limits.max_share: 'half' is no share",
+        "19 rules[2]: must be a mapping",
+        "20 rules[3].when: is missing",
+        "20 rules[3].name: 'restart' stands twice",
+        "24 webhook.callers[0].bearer_env: is no environment variable's name",
+        "25 webhook.callers[1].basic.password: no such key",
+        "25 webhook.callers[1].basic.user: holds a colon",
+        "26 webhook.callers[2].bearer_evn: no such key",
+        "27 webhook.callers[3].basic: must be a mapping",
+        "27 webhook.callers[3].name: 'a' stands twice",
+        "28 webhook.patience: '1s' is out of bounds",
+        "30 safety.quarantine.restarts: must be a whole number",
+        "30 safety.quarantine.within: 'soon' is no duration",
+        "32 safety.freezes[0].reason: is missing",
+        "32 safety.freezes[0].from: 'yesterday' is no date and time",
+        "32 safety.freezes[0].to: '2027-01-01T00:00:00' names no time zone",
+        "33 safety.freezes[1].from: is missing",
+        "33 safety.freezes[1].to: is missing",
+        "35 safety.maintenance_windows[0].days[1]: must be one of Mon, Tue, Wed, Thu, Fri, Sat, Sun",
+        "35 safety.maintenance_windows[0].start: must be a text",
+        "35 safety.maintenance_windows[0].clusters[1]: must be a text",
+        "35 safety.maintenance_windows[0].time_zone: 'Mars/Olympus' is no time zone",
+        "35 safety.maintenance_windows[0].end: '25:00' is no time of day",
+        "35 safety.maintenance_windows[0].clusters[0]: emr-4zvc5mux is not listed under clusters",
+        "36 safety.keep_records: is shorter than the cooldown of rules[1], which would be forgotten",
+        "37 alarms.chat[1]: must be a mapping",
+        "37 alarms.event_bus.region: is missing",
+        "37 alarms.chat[0].url_env: is no environment variable's name",
+        "37 alarms.event_bus.id: 'bus' is no event bus",
+    ]
+    assert "hunter2" not in str(raised.value).lower()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "faults"),
+    [
+        ("clusters", None, ["clusters: is missing"]),
+        ("clusters", [], ["clusters: must be a mapping"]),
+        ("clusters/emr-4zvc5mul", "x", ["clusters.emr-4zvc5mul: must be a mapping"]),
+        ("clusters/emr-4zvc5mul/allow", ["x"], ["allow[0]: must be one of"]),
+        ("clusters/emr-4zvc5mul/allow", [], ["allow: is empty"]),
+        ("rules/1/do/operation", "StopServices", ["did you mean StopService?"]),
+        ("rules/1/do", None, ["rules[1].do: is missing"]),
+        ("rules/1/when", {"source": 7}, ["rules[1].when.source: must be a list of values"]),
+        ("rules/1/when", {"component": ["X"], "source": "timer"}, ["rules[1].when.source: must be a list of values"]),
+        ("rules/1/do/scope", {"HBASE": 7}, ["scope.HBASE: must be `all`, or a mapping"]),
+        ("rules/1/do/scope", {"HBASE": {"HMaster": [7]}}, ["HMaster[0]: must be a text"]),
+        ("rules/0/do/strategy", "rolling", ["do.strategy: must be a mapping"]),
+        ("safety", "x", ["safety: must be a mapping"]),
+        ("safety/keep_records", [1], ["keep_records: must be a text, or a whole number"]),
+        ("safety/keep_records", "a month", ["keep_records: 'a month' is no duration"]),
+        ("safety", {"keep_record": "60d"}, ["did you mean keep_records?"]),
+        ("safety/maintenance_windows", [{**WINDOW, "start": 2, "end": 3}], ["start: must be", "end: must be"]),
+        ("safety/maintenance_windows", [{**WINDOW, "start": "2", "end": "3"}], ["start: '2' is no", "end: '3' is no"]),
+        ("webhook/callers", [{"name": 1, "bearer_env": "A"}, {"name": 1, "bearer_env": "B"}], ["[0].name", "[1].name"]),
+        ("webhook/callers", [{"name": "a", "bearer_env": 1}, {"name": "b", "bearer_env": 1}], ["[0].bea", "[1].bea"]),
+    ],
+)
+def test_nothing_is_told_that_follows_from_another_fault(path: str, value: Any, faults: list[str]) -> None:
+    """A cluster that cannot be read is listed all the same, and a misspelt strategy is no rule without one."""
+    rules = [{**RAW["rules"][0], "limits": {"cooldown": "40d"}}, STOP]
+    freeze = {"from": "2027-01-01T00:00:00Z", "to": "2028-01-01T00:00:00Z", "reason": "r", "clusters": ["emr-4zvc5mul"]}
+    told = problems(changed(path, value, rules, {"keep_records": "50d", "freezes": [freeze]})).splitlines()
+    assert len(told) == len(faults), told
+    assert all(fault in line for fault, line in zip(faults, told, strict=True)), told
+
+
+def test_all_faults_of_a_large_file_are_told() -> None:
+    """Not the first ten, as a payload's sender is told."""
+    rules = [{**STOP, "name": f"stop {number}", "limts": {}} for number in range(300)]
+    assert len(problems(changed("limits", {}, rules)).splitlines()) == 300
 
 
 json_values = st.recursive(

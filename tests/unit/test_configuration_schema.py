@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handler.configuration_faults import in_words
 from handler.configuration_file import InvalidConfiguration, read_config
+from handler.configuration_shape import CONFIG
 from handler.events import FIELDS
 from handler.steward_file import read_raw
+from handler.validation import dotted
 from harness.configuration_reference import reference
 from harness.configuration_schema import DEFAULTS, EXAMPLES, json_schema
 
@@ -237,6 +240,37 @@ def test_it_takes_whatever_is_read(changes: list[str], data: st.DataObject) -> N
         raw = changed(path, data.draw(PLACES[path]), raw)
     if is_read(raw):
         VALIDATOR.validate(raw)
+
+
+def places(value: Any, path: str = "") -> list[str]:
+    """The paths of all values within a value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at for key, item in items for at in (f"{path}/{key}".lstrip("/"), *places(item, f"{path}/{key}"))]
+
+
+@given(
+    where=st.lists(st.sampled_from(places(WHOLE)), min_size=1, max_size=3, unique=True),
+    values=st.lists(
+        st.sampled_from([None, 7, True, "x", "", [], {}, [None], ["x"], {"x": 1}, {"x": {}}]), min_size=3, max_size=3
+    ),
+)
+@settings(max_examples=400, deadline=None)
+def test_a_file_that_is_spoiled_in_several_places_is_refused_for_each(where: list[str], values: list[Any]) -> None:
+    """Whatever stands there instead: nothing crashes, and no fault of the shape hides another."""
+    raw, alone = WHOLE, []
+    for path, value in zip(where, values, strict=False):
+        if any(path.startswith(f"{other}/") or other.startswith(f"{path}/") for other in where):
+            return
+        raw = changed(path, value, raw)
+        alone.append(CONFIG.faults(changed(path, value)))
+    told = set()
+    try:
+        read_config(raw)
+    except InvalidConfiguration as error:
+        told = {problem.path for problem in error.problems}
+    for faults in alone:
+        for fault in in_words(faults, raw):
+            assert dotted("", fault.steps) in told
 
 
 def test_every_key_has_a_meaning_and_a_default_or_an_example() -> None:
