@@ -71,10 +71,11 @@ def _from_yaml(path: str, text: str) -> tuple[Any, dict[str, int]]:
     try:
         nodes = list(YAML(typ="safe", pure=True).compose_all(text))
     except (YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        where = f"{path}:{mark.line + 1}" if mark is not None else path
-        raise ConfigurationError(f"is no YAML: {problem}", where=where) from None
+        from handler.yaml_faults import explained
+
+        line, problem, hint = explained(text, error)
+        where = f"{path}:{line}" if line else path
+        raise ConfigurationError(f"is not valid YAML: {problem}", where=where, hint=hint) from None
     if len(nodes) != 1:
         raise ConfigurationError(f"holds {len(nodes)} documents", where=path, hint="one is enough")
     return _Values(path, lines).value(nodes[0], "", 0), lines

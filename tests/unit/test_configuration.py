@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from handler import steward_file
 from handler.configuration import Config
@@ -18,6 +20,7 @@ from handler.configuration_file import InvalidConfiguration, duration, read_conf
 from handler.errors import ConfigurationError
 from handler.operations import OpType
 from handler.steward_file import load, read_raw
+from handler.yaml_faults import explained
 from harness.configuration_schema import json_schema
 
 ROOT = Path(__file__).parents[2]
@@ -619,7 +622,8 @@ def test_durations(written: Any, seconds: float | None) -> None:
     [
         (b"", "is empty"),
         (b"clusters: {a: 1, a: 2}", "steward.yml:1: clusters.a: stands twice (first in line 1)"),
-        (b"clusters:\n\t- x", "is no YAML"),
+        (b"clusters:\n\t- x", "steward.yml:2: is not valid YAML: a tab"),
+        (b"clusters: {}\nx: \x01", "steward.yml:2: is not valid YAML: unacceptable character"),
         (b"a: 1\n---\nb: 2", "2 documents"),
         (b"1: x", ""),
         (b"\xff\xfe\x00", "not UTF-8"),
@@ -637,6 +641,68 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, content: bytes, says
         load(str(path))
     assert str(path) in str(raised.value)
     assert says in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("a:\n  b: 1\n c: 2", "3: is indented by 1 space, and line 2 by 2"),
+        ("a:\n  b: 1\n    c: 2", "3: is indented by 4 spaces, and line 2 by 2"),
+        ("a:\n    b: {}\n    # c\n\n      c: 2", "5: is indented by 6 spaces, and line 2 by 4"),
+        ("a:\n  - name: x\n    do:\n      e: f\n   limits: {}", "5: is indented by 3 spaces, and line 3 by 4"),
+        ("a:\n  - name: x\n - name: y", "3: is indented by 1 space, and line 2 by 2"),
+        ("a:\n  - name: x\n    - name: y", "3: is indented by 4 spaces, and line 2 by 2"),
+        ("a:\r\n  b: 1\r\n\tc: 2", "3: a tab stands where only spaces may (indent with spaces)"),
+        (
+            "a: [1, 2\nb: 3",
+            "1: `[` is opened here and not closed, or a comma is missing before line 2 (close it with ])",
+        ),
+        ("a: {b: 1,\n  c: [d}\n", "2: `[` is opened here and closed by `}` (close it with ])"),
+        ("a: {b: 1, c: {", "1: `{` is opened here and not closed (close it with })"),
+        ("a: [1]]", "1: `]` closes nothing"),
+        ("a: {b: hunter2 c: d}", "1: between `{` and `}` a comma is missing, or a value that holds a colon"),
+        ('b: 1\na: "hunter2\nb: 2', "2: the quote that is opened here is not closed"),
+        ("a: 'hunter2\nb: 2\nc: 'x'", "1: the quote that is opened here is not closed"),
+        ("a: 'it's hunter2'", "1: something follows a closing quote (quote the whole value"),
+        ('a: "\\d"', "1: a backslash within double quotes begins no escape that there is"),
+        ("a: {ip}:9100", '1: something follows a closing bracket (quote a template: "{ip}:9100")'),
+        ("a: [*Down]", '1: a value that begins with * must be quoted (such as "*…")'),
+        ("a: *", "1: a value that begins with * must be quoted"),
+        ("a: & b", "1: a value that begins with & must be quoted"),
+        ("a: @hunter2", '1: a value that begins with @ must be quoted (such as "@…")'),
+        ("a: `hunter2`", "1: a value that begins with ` must be quoted"),
+        ("a: 1\nb: %hunter2", "2: a value that begins with % must be quoted"),
+        ("a: >= 3", "1: a value that begins with > must be quoted"),
+        ("- a: hunter2: b", '1: an unquoted value holds a colon and a space, as if it were a key (quote it: "a: b")'),
+        ("a: 1\nb\nc: 2", "2: neither `key: value` nor an item of a list (such as `name: restart`)"),
+        ("b: 2\na:1", "2: neither `key: value` nor an item of a list (a space follows the colon)"),
+        ("a:1\nb: 2", "1: neither `key: value` nor an item of a list (a space follows the colon)"),
+        ("a:\n  -name: x\n   when: {}", "2: no space follows the dash of a list (such as `- name: restart`)"),
+        ("a: ? b", "1: mapping keys are not allowed here"),
+        ("a: !x y", "1: the tag !x is not known here"),
+    ],
+)
+def test_a_slip_in_the_yaml_is_said_in_plain_words(tmp_path: Path, content: str, says: str) -> None:
+    """Which line, what is wrong there, and how to mend it; what is rare in the parser's words. No value is repeated."""
+    path = tmp_path / "steward.yml"
+    for ending in ("", "\n"):
+        path.write_text(content + ending, encoding="utf-8", newline="")
+        with pytest.raises(ConfigurationError) as raised:
+            load(str(path))
+        said = str(raised.value).replace("is not valid YAML: ", "").removeprefix(f"{path}:").replace(": : ", ": ")
+        assert said.startswith(says)
+        assert "hunter2" not in said
+
+
+@given(st.text(st.sampled_from("ab:-'\"[]{}*&@%#|>? \n\t\\"), max_size=40))
+def test_any_text_is_yaml_or_explained(text: str) -> None:
+    """With a line of it."""
+    try:
+        list(YAML(typ="safe", pure=True).compose_all(text))
+    except YAMLError as error:
+        fault = explained(text, error)
+        assert fault.problem
+        assert fault.line is None or 1 <= fault.line <= text.count("\n") + 1
 
 
 def test_missing_files_and_broken_json_are_said(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_many_timers_and_two_urls(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("", "is empty"), ("inputs: [", "is no YAML"), ("- a\n", "must be a mapping")]
+    ("text", "says"), [("", "is empty"), ("inputs: [", "is not valid YAML"), ("- a\n", "must be a mapping")]
 )
 def test_what_is_no_serverless_yml_is_said(tmp_path: Path, text: str, says: str) -> None:
     """Empty, broken, or something else; and none at all."""
