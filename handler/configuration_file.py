@@ -181,8 +181,8 @@ class _Reader:
         even_if_healthy = do.get("even_if_healthy", False)
         if even_if_healthy and manner is not None and manner.op_type is not OpType.RESTART_SERVICE:
             self._problem(f"{path}.do.even_if_healthy", f"only RestartService takes it, not {manner.op_type}")
-        if cluster is not None and not cluster.names and clusters is not None:
-            self._literal_cluster(f"{path}.do", do["cluster"], manner, clusters)
+        if cluster is not None and clusters is not None:
+            self._allowed(f"{path}.do", cluster, manner, clusters)
         order_limits = self._limits(f"{path}.limits", raw_limits, order_base)
         limits = self._limits(f"{path}.limits", raw_limits, base)
         for held in (limits, order_limits):
@@ -221,16 +221,17 @@ class _Reader:
             if field in NOT_OF_TIMERS or (label and label != LABEL_OF_TIMERS):
                 self._problem(f"{path}.do", f"{{{name}}} is nothing that a timer has", "write out what is meant")
 
-    def _literal_cluster(self, path: str, cluster: str, manner: Manner | None, clusters: Mapping[str, Cluster]) -> None:
-        known = clusters.get(cluster)
-        if known is None:
-            self._unlisted(f"{path}.cluster", cluster, clusters)
-        elif manner is not None and manner.op_type not in known.allow:
-            self._problem(
-                f"{path}.operation",
-                f"{manner.op_type} is not in `allow` of {cluster}",
-                f"add it to clusters.{cluster}.allow",
-            )
+    def _allowed(self, path: str, cluster: Template, manner: Manner | None, clusters: Mapping[str, Cluster]) -> None:
+        """What no cluster that may be meant allows is never done. (Where none is listed, nothing is: that is a warning.)"""
+        named = cluster.constant
+        if named is not None and named not in clusters:
+            self._unlisted(f"{path}.cluster", named, clusters)
+            return
+        meant = clusters if named is None else {named: clusters[named]}
+        if manner is not None and meant and not any(manner.op_type in one.allow for one in meant.values()):
+            whose = next(iter(meant)) if len(meant) == 1 else "any cluster"
+            to = f"clusters.{whose}.allow" if len(meant) == 1 else "the `allow` of those that are meant"
+            self._problem(f"{path}.operation", f"{manner.op_type} is not in `allow` of {whose}", f"add it to {to}")
 
     def _unlisted(self, path: str, cluster: str, clusters: Mapping[str, Cluster]) -> None:
         from handler.configuration_faults import meant

@@ -547,6 +547,18 @@ def test_all_faults_of_a_large_file_are_told() -> None:
     assert len(problems(changed("limits", {}, rules)).splitlines()) == 300
 
 
+def test_a_rule_for_any_cluster_is_refused_where_none_allows_its_operation() -> None:
+    """It could never act: a template names no cluster that is not listed."""
+    raw = changed("clusters/emr-4zvc5mul/allow", ["StopService"])
+    fault = "rules[0].do.operation: RestartService is not in `allow` of"
+    assert problems(raw) == f"{fault} emr-4zvc5mul (add it to clusters.emr-4zvc5mul.allow)"
+    raw["clusters"]["emr-8kd2m1qp"] = {"region": "ap-guangzhou", "allow": ["StartService"]}
+    assert problems(raw) == f"{fault} any cluster (add it to the `allow` of those that are meant)"
+    raw["clusters"]["emr-8kd2m1qp"]["allow"] = ["RestartService"]
+    assert read_config(raw).rules
+    assert read_config({**raw, "clusters": {}}).rules
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
