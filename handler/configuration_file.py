@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from handler import names
 from handler.configuration import (
     DAYS,
     QUORUM_ROLES,
@@ -30,7 +31,7 @@ from handler.errors import ConfigurationError
 from handler.intents import ORDER_LIMITS, Limits
 from handler.operations import ALL, Manner, OpType, StopParams, StrategyConfig
 from handler.patterns import PatternError, compile_pattern
-from handler.rules import CLUSTER_ID, PROCESS_NAME, ComponentScope, Rule, ServiceScope, is_address
+from handler.rules import ComponentScope, Rule, ServiceScope
 from handler.templates import Template, TemplateError, compile_template
 from handler.unmatchable import LABEL_OF_TIMERS, NOT_OF_TIMERS, only_timers, unmatchable
 from handler.validation import dotted
@@ -122,12 +123,8 @@ class _Reader:
 
     def _cluster(self, key: str, shape: Any) -> Cluster:
         path = f"clusters.{key}"
-        if not CLUSTER_ID.fullmatch(key):
-            self._problem(
-                path,
-                "is no cluster id",
-                "emr- and eight or more lower-case letters and digits, as the console shows it",
-            )
+        if not names.is_cluster_id(key):
+            self._problem(path, "is not a cluster id", f"{names.CLUSTER_ID_IS}, as the console shows it")
         shape = shape or {"region": None, "allow": None}
         region, allow, role_arn = shape["region"], shape["allow"], shape.get("role_arn", "")
         if region is not None and not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", region):
@@ -139,12 +136,12 @@ class _Reader:
                 "qcs::cam::uin/100000000001:roleName/steward, as the CAM console shows it",
             )
         # What could not be read may be any: no rule is refused for it.
-        names = list(OpType) if allow is None or None in allow else allow
+        operations = list(OpType) if allow is None or None in allow else allow
         return Cluster(
             id=key,
             name=shape.get("name", key),
             region=region,
-            allow=frozenset(OpType(name) for name in names),
+            allow=frozenset(OpType(name) for name in operations),
             operations_per_hour=shape.get("operations_per_hour", 12),
             role_arn=role_arn,
         )
@@ -157,12 +154,12 @@ class _Reader:
         base = self._limits("limits", defaults or {}, Limits())
         order_base = self._limits("limits", defaults or {}, ORDER_LIMITS)
         rules: list[Rule] = []
-        names: set[str] = set()
+        taken: set[str] = set()
         for path, shape in _each("rules", shapes):
             name = shape["name"]
-            if name is not None and name in names:
+            if name is not None and name in taken:
                 self._problem(f"{path}.name", f"{name!r} stands twice", "names are unique")
-            names.add(name)
+            taken.add(name)
             rule = self._rule(path, shape, base, order_base, clusters)
             if rule is not None:
                 rules.append(rule)
@@ -305,14 +302,14 @@ class _Reader:
     def _name(self, raw: str, path: str, what: str) -> Template | None:
         """A service's or component's name. What no event changes is held against the API's spelling here, not first at 3 a.m."""
         template = self._template(raw, path)
-        if template is not None and template.constant is not None and not PROCESS_NAME.fullmatch(template.constant):
-            self._problem(path, f"{raw!r} is no {what} name", "letters and digits, as the console shows it")
+        if template is not None and template.constant is not None and not names.is_process_name(template.constant):
+            self._problem(path, f"{raw!r} is not a {what} name", "letters and digits, as the console shows it")
         return template
 
     def _address(self, raw: str | None, path: str) -> Template | None:
         template = self._template(raw, path)
-        if template is not None and template.constant is not None and not is_address(template.constant):
-            self._problem(path, f"{raw!r} is no address", "such as 172.16.0.5, or a template such as {ip}")
+        if template is not None and template.constant is not None and not names.address(template.constant):
+            self._problem(path, f"{raw!r} is not an address", "such as 172.16.0.5, or a template such as {ip}")
         return template
 
     def _template(self, raw: str | None, path: str) -> Template | None:
@@ -384,13 +381,13 @@ class _Reader:
     def _webhook(self, shape: Any) -> Webhook:
         shape = shape or {}
         callers: list[Caller] = []
-        names: set[str] = set()
+        taken: set[str] = set()
         users_of_secret: dict[str, str] = {}
         for path, one in _each("webhook.callers", shape.get("callers")):
             name = one["name"]
-            if name is not None and name in names:
+            if name is not None and name in taken:
                 self._problem(f"{path}.name", f"{name!r} stands twice", "names are unique")
-            names.add(name)
+            taken.add(name)
             if ("basic" in one) == ("bearer_env" in one):
                 self._problem(path, "needs either basic or bearer_env", "exactly one of them")
                 continue

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal, Union
+from typing import TYPE_CHECKING, Any, Literal, Union
 
+from handler import names
 from handler.errors import Fault, InvalidInput
 from handler.intents import Intent, Limits
 from handler.operations import All, OpScope, Target
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from handler.operations import Manner
     from handler.patterns import Mismatch, Pattern
     from handler.templates import Template
-
-CLUSTER_ID: Final = re.compile(r"emr-[a-z0-9]{8,}")
-#: Services and components, as the API spells them: letters, digits, and a few signs (``Impala-Daemon``).
-PROCESS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}")
-_IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)", re.ASCII)
 
 #: component template → all its nodes, or address templates
 ComponentScope = tuple["Template", Union[Literal[All.ALL], "tuple[Template, ...]"]]
@@ -83,35 +78,15 @@ class Rule:
         return parts[0] if len(parts) == 1 else OpScope.union_of(parts)
 
 
-def is_address(text: str) -> bool:
-    """Whether ``text`` is an IPv4 or IPv6 address."""
-    if _IPV4.fullmatch(text):
-        return True
-    if ":" not in text:
-        return False
-    import ipaddress
-
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return "%" not in text
-
-
 def _address(text: str) -> str:
-    if not is_address(text):
-        raise InvalidInput(Fault("do.scope", f"{_shown(text)} is no address (a filter such as `|host` strips a port)"))
-    return text
+    if address := names.address(text):
+        return address
+    raise InvalidInput(Fault("do.scope", f"{_shown(text)} is not an address (a filter such as `|host` strips a port)"))
 
 
-@lru_cache(maxsize=512)
 def _cluster(text: str) -> str:
-    if not CLUSTER_ID.fullmatch(text):
-        raise InvalidInput(
-            Fault(
-                "do.cluster", f"{_shown(text)} is no cluster id (emr- and eight or more lower-case letters and digits)"
-            )
-        )
+    if not names.is_cluster_id(text):
+        raise InvalidInput(Fault("do.cluster", f"{_shown(text)} is not a cluster id ({names.CLUSTER_ID_IS})"))
     return text
 
 
@@ -120,10 +95,9 @@ def _service_name(text: str) -> str:
     return _process_name(text, "service").upper()
 
 
-@lru_cache(maxsize=512)
 def _process_name(text: str, what: str) -> str:
-    if not PROCESS_NAME.fullmatch(text):
-        raise InvalidInput(Fault("do.scope", f"{_shown(text)} is no {what} name"))
+    if not names.is_process_name(text):
+        raise InvalidInput(Fault("do.scope", f"{_shown(text)} is not a {what} name"))
     return text
 
 

@@ -10,10 +10,11 @@ from typing import Any, Final, get_args
 from handler.configuration import DAYS, QUORUM_ROLES
 from handler.configuration_shape import CONFIG
 from handler.events import FIELDS, SourceKind, Status
+from handler.names import CLUSTER_ID
 
 _DURATION: Final = r"^\s*([0-9]{1,9}(\.[0-9]{1,6})?|([0-9]{1,9}(\.[0-9]{1,6})?\s*[smhdSMHD]\s*)+)\s*$"
 _SHARE: Final = r"^\s*[0-9]*\.?[0-9]+\s*%?\s*$"
-_CLUSTER_ID: Final = "^emr-[a-z0-9]{8,}$"
+_CLUSTER_ID: Final = f"^{CLUSTER_ID}$"
 _REGION: Final = "^[a-z]{2,}-[a-z0-9-]+$"
 _VARIABLE: Final = "^[A-Z_][A-Z0-9_]{0,127}$"
 _ROLE_ARN: Final = r"^qcs::cam::uin/[0-9]{5,20}:role(Name)?/[A-Za-z0-9_+=,.@-]{1,128}$"

@@ -6,16 +6,16 @@ Strict, as the way to the API is not: the official SDK drops a key that it does 
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from typing_extensions import NotRequired, TypedDict
 
+from handler import names
 from handler.bounds import Bound
 from handler.errors import Fault, InvalidInput
 from handler.events import Event, Unreadable
 from handler.operations import Manner, OpScope, OpType, Request, StopParams, StrategyConfig
-from handler.sources import places, text
+from handler.sources import text
 from handler.validation import UNKNOWN, Shape
 
 _STRICT: Any = {"extra": "forbid", "strict": True}
@@ -111,7 +111,6 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "StopParams": Stop,
     }.items()
 }
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
 def read(payload: dict[str, Any], at: str, key: str = "") -> list[Event | Unreadable]:
@@ -153,20 +152,20 @@ def unnamed(request: Request) -> str:
 def _problems(call: Call) -> list[tuple[str, str]]:
     """What the shape does not tell, as fields and problems."""
     found: list[tuple[str, str]] = []
-    if not places.cluster(call["InstanceId"]):
-        found.append(("InstanceId", "is no cluster id (emr- and eight or more lower-case letters and digits)"))
+    if not names.is_cluster_id(call["InstanceId"]):
+        found.append(("InstanceId", f"is not a cluster id ({names.CLUSTER_ID_IS})"))
     for place, service in enumerate(call["OpScope"]["ServiceInfoList"]):
         at = f"OpScope.ServiceInfoList[{place}]"
-        if not _NAME.fullmatch(service["ServiceName"]):
+        if not names.is_process_name(service["ServiceName"]):
             found.append((f"{at}.ServiceName", _NO_NAME))
         for number, component in enumerate(service.get("ComponentInfoList", ())):
             below = f"{at}.ComponentInfoList[{number}]"
-            if not _NAME.fullmatch(component["ComponentName"]):
+            if not names.is_process_name(component["ComponentName"]):
                 found.append((f"{below}.ComponentName", _NO_NAME))
             found.extend(
-                (f"{below}.IpList[{index}]", "is no IP address")
+                (f"{below}.IpList[{index}]", "is not an IP address")
                 for index, ip in enumerate(component.get("IpList", ()))
-                if not places.bare_address(ip)
+                if not names.address(ip)
             )
     if not call.get("Id", "-").isascii() or not call.get("Id", "-").isprintable():
         found.append(("Id", "holds characters that are not printable ASCII"))
@@ -176,7 +175,7 @@ def _problems(call: Call) -> list[tuple[str, str]]:
     return found
 
 
-_NO_NAME = "is no name (a letter, then letters, digits, dots, dashes and underscores)"
+_NO_NAME = "is not a name (letters, digits, dots, dashes and underscores)"
 
 
 def _manner(call: Call) -> Manner:
@@ -211,7 +210,7 @@ def _parts(service: ServiceInfo) -> list[OpScope]:
     if "ComponentInfoList" not in service:
         return [OpScope.of_service(name)]
     return [
-        OpScope.of_component(name, component["ComponentName"], map(places.bare_address, component["IpList"]))
+        OpScope.of_component(name, component["ComponentName"], map(names.address, component["IpList"]))
         if "IpList" in component
         else OpScope.of_component(name, component["ComponentName"])
         for component in service["ComponentInfoList"]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
+from handler import names
 from handler.configuration_file import duration
 from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.operations import Target
-from handler.rules import is_address
 from handler.sources.processes import spelled
 from handler.templates import TemplateError
 from handler.utc import utc_text
@@ -315,10 +315,11 @@ def release(
 
 def _target(written: str) -> Target:
     """A process however the alert or the console spells it."""
-    parts = written.replace("@", "/").split("/")
-    if len(parts) != len(Target._fields) or not all(parts) or not is_address(parts[-1]):
-        raise typer.BadParameter(f"{written!r} is no SERVICE/COMPONENT/ADDRESS, such as HDFS/DataNode/172.16.0.5")
-    return Target(*parts)
+    service, _, rest = written.replace("@", "/").partition("/")
+    component, _, ip = rest.partition("/")
+    if not names.is_process_name(service) or not names.is_process_name(component) or not names.address(ip):
+        raise typer.BadParameter(f"{written!r} is not SERVICE/COMPONENT/ADDRESS, such as HDFS/DataNode/172.16.0.5")
+    return Target(service, component, names.address(ip))
 
 
 class _Lost(NamedTuple):

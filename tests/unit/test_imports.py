@@ -22,6 +22,7 @@ PURE = (
     "guards",
     "history",
     "intents",
+    "names",
     "observation",
     "operations",
     "outcomes",

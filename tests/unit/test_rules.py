@@ -11,7 +11,6 @@ from handler.configuration_file import read_config
 from handler.errors import InvalidInput
 from handler.events import Event
 from handler.operations import OpScope, Target
-from handler.rules import is_address
 
 
 def a_config(scope: Any) -> Config:
@@ -37,27 +36,6 @@ EVENT = Event(
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("172.16.0.5", True),
-        ("0.0.0.0", True),  # noqa: S104 - an address, to be told as one
-        ("172.16.0.256", False),
-        ("172.16.0", False),
-        ("172.16.0.5:9100", False),
-        ("fd00::5", True),
-        ("::1", True),
-        ("fd00::5%eth0", False),
-        ("fd00::g", False),
-        ("host-1", False),
-        ("", False),
-    ],
-)
-def test_an_address_is_told_from_what_is_none(text: str, expected: bool) -> None:
-    """Of either version; a zone index names an interface of the sender's."""
-    assert is_address(text) is expected
-
-
-@pytest.mark.parametrize(
     ("scope", "meant"),
     [
         (EACH, OpScope.of_target(Target("HDFS", "DataNode", "fd00::5"))),
@@ -76,12 +54,12 @@ def test_a_scope_is_filled_from_the_event(scope: Any, meant: OpScope) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"cluster": "emr-short"}, "do.cluster: 'emr-short' is no cluster id"),
+        ({"cluster": "emr-short"}, "do.cluster: 'emr-short' is not a cluster id"),
         ({"cluster": "EMR-4ZVC5MUL"}, "do.cluster"),
-        ({"service": "HDFS/DataNode"}, "do.scope: 'HDFS/DataNode' is no service name"),
-        ({"component": "Data\nNode"}, "is no component name"),
-        ({"ip": "172.16.0.5:9100"}, "is no address (a filter such as `|host` strips a port)"),
-        ({"ip": "x" * 100}, "x…' is no address"),
+        ({"service": "HDFS/DataNode"}, "do.scope: 'HDFS/DataNode' is not a service name"),
+        ({"component": "Data\nNode"}, "is not a component name"),
+        ({"ip": "172.16.0.5:9100"}, "is not an address (a filter such as `|host` strips a port)"),
+        ({"ip": "x" * 100}, "x…' is not an address"),
     ],
 )
 def test_what_is_none_is_refused_by_its_name(change: dict[str, Any], says: str) -> None:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from handler.errors import InvalidInput
 from handler.events import Event, Unreadable
+from handler.names import address
 from handler.sources import SENDERS, read
 from handler.sources.envelopes import HttpCall, open_envelope
-from handler.sources.places import bare_address, cluster
+from handler.sources.places import cluster
 from handler.sources.text import MOST_EVENTS
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +55,7 @@ def check(outcomes: list[Event | Unreadable]) -> None:
         assert max(map(len, (one.name, one.severity, one.service, one.component))) <= 256
         assert len(one.message) <= 4096
         assert one.cluster == cluster(one.cluster)
-        assert one.ip == bare_address(one.ip)
+        assert one.ip == address(one.ip)
         assert one.occurred_at is None or 0 <= one.occurred_at < 253_402_300_800
         assert one.status in ("firing", "resolved", "none")
         json.dumps(one.view(), ensure_ascii=False, allow_nan=False).encode()
@@ -105,8 +106,8 @@ def test_every_operation_has_a_sample() -> None:
         ("bad-empty-alerts", "alerts: is empty"),
         ("bad-request-misspelt", "ComponentInfolist: unknown; did you mean ComponentInfoList?"),
         ("bad-request-restart-without-strategy", "StrategyConfig: RestartService needs a strategy"),
-        ("bad-request-address", "OpScope.ServiceInfoList[0].ComponentInfoList[0].IpList[1]: is no IP address"),
-        ("bad-request-cluster-id", "InstanceId: is no cluster id"),
+        ("bad-request-address", "OpScope.ServiceInfoList[0].ComponentInfoList[0].IpList[1]: is not an IP address"),
+        ("bad-request-cluster-id", "InstanceId: is not a cluster id"),
         ("bad-timer-request", "Message.OpType: must be one of"),
         ("bad-tcop-status", "alarmStatus: is neither 1 (alarm) nor 0 (recovered)"),
         ("bad-eventbridge-time", "time: is no time"),
