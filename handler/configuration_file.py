@@ -238,34 +238,15 @@ class _Reader:
     def _manner(self, path: str, do: Any) -> Manner | None:
         if do["operation"] is None:
             return None
-        op_type = OpType(do["operation"])
-        strategy, stop = do.get("strategy"), do.get("stop_params")
         manner = Manner(
-            op_type,
-            None
-            if strategy is None
-            else StrategyConfig(
-                rolling=strategy.get("rolling", True),
-                batch_size=strategy.get("batch_size", 1),
-                time_wait=strategy.get("wait_seconds", 30),
-                skip_failed=strategy.get("on_failure", "block") == "skip",
-                args=tuple((key, tuple(values or ())) for key, values in (strategy.get("args") or {}).items()),
-            ),
-            None
-            if stop is None
-            else StopParams(stop.get("policy"), stop.get("thread_count"), stop.get("grace_seconds")),
+            OpType(do["operation"]),
+            _strategy(do["strategy"] or {}) if "strategy" in do else None,
+            _stop_params(do["stop_params"] or {}) if "stop_params" in do else None,
             do.get("keep_monitor"),
         )
-        if op_type is OpType.RESTART_SERVICE and "strategy" not in do:
-            self._problem(
-                path, "RestartService needs a strategy", "strategy: {rolling: true, batch_size: 1, wait_seconds: 30}"
-            )
-        elif op_type in (OpType.START_MONITOR, OpType.STOP_MONITOR) and strategy is not None:
-            self._problem(f"{path}.strategy", f"{op_type} takes none", "leave it out")
-        if stop is not None and op_type is not OpType.STOP_SERVICE:
-            self._problem(f"{path}.stop_params", f"only StopService takes them, not {op_type}", "leave them out")
-        if do.get("keep_monitor") is not None and op_type is not OpType.STOP_MONITOR:
-            self._problem(f"{path}.keep_monitor", f"only StopMonitor takes it, not {op_type}", "leave it out")
+        for field, problem in manner.problems():
+            at = f"{path}.{field}" if field in do else path
+            self._problem(at, problem, _MENDS[field])
         return manner
 
     def _scope(self, raw: Mapping[str, Any] | None, path: str) -> tuple[ServiceScope, ...]:
@@ -521,6 +502,28 @@ class _Reader:
 
 #: A rule's ``do`` that could not be read.
 _NOTHING_TO_DO: Final[dict[str, Any]] = {"operation": None, "cluster": None, "scope": None}
+
+
+#: How to mend what is wrong with a field of a manner.
+_MENDS: Final = {
+    "strategy": "strategy: {rolling: true, batch_size: 1, wait_seconds: 30}",
+    "stop_params": "leave them out",
+    "keep_monitor": "leave it out",
+}
+
+
+def _strategy(shape: Any) -> StrategyConfig:
+    return StrategyConfig(
+        rolling=shape.get("rolling", True),
+        batch_size=shape.get("batch_size", 1),
+        time_wait=shape.get("wait_seconds", 30),
+        skip_failed=shape.get("on_failure", "block") == "skip",
+        args=tuple((key, tuple(values or ())) for key, values in (shape.get("args") or {}).items()),
+    )
+
+
+def _stop_params(shape: Any) -> StopParams:
+    return StopParams(shape.get("policy"), shape.get("thread_count"), shape.get("grace_seconds"))
 
 
 def _each(path: str, shapes: list[Any] | None) -> Iterator[tuple[str, Any]]:

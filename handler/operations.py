@@ -374,15 +374,18 @@ class Manner:
         """A text that is equal for equal manners: of frozen values only. Kept, since all requests of a rule share its manner."""
         return repr(self)
 
-    def problem(self) -> str:
-        """Why the API would not take it, or an empty string."""
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Why the API would not take it: the name of the field here that is wrong, and what is wrong with it.
+
+        A restart needs a strategy, and any operation takes one: in the SDK it is the configuration of "重启/停止/启动服务/监控"
+        (restarting, stopping, starting services, monitoring).
+        """
         if self.op_type is OpType.RESTART_SERVICE and self.strategy is None:
-            return "StrategyConfig: RestartService needs a strategy (rolling, batch size, wait, what to do on failure)"
-        if self.op_type is not OpType.STOP_MONITOR and self.keep_monitor is not None:
-            return f"KeepMonitorButNotRecoverProcess: only StopMonitor takes it, not {self.op_type}"
+            yield "strategy", "RestartService needs a strategy"
         if self.op_type is not OpType.STOP_SERVICE and self.stop_params is not None:
-            return f"StopParams: only StopService takes them, not {self.op_type}"
-        return ""
+            yield "stop_params", f"only StopService takes them, not {self.op_type}"
+        if self.op_type is not OpType.STOP_MONITOR and self.keep_monitor is not None:
+            yield "keep_monitor", f"only StopMonitor takes it, not {self.op_type}"
 
 
 class Request(NamedTuple):

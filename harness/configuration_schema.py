@@ -11,6 +11,7 @@ from handler.configuration import DAYS, QUORUM_ROLES
 from handler.configuration_shape import CONFIG
 from handler.events import FIELDS, SourceKind, Status
 from handler.names import CLUSTER_ID
+from handler.operations import Manner, OpType, StopParams, StrategyConfig
 
 _DURATION: Final = r"^\s*([0-9]{1,9}(\.[0-9]{1,6})?|([0-9]{1,9}(\.[0-9]{1,6})?\s*[smhdSMHD]\s*)+)\s*$"
 _SHARE: Final = r"^\s*[0-9]*\.?[0-9]+\s*%?\s*$"
@@ -185,23 +186,18 @@ def _scope() -> dict[str, Any]:
 
 
 def _of_operations() -> list[dict[str, Any]]:
-    """Which operation takes which of ``do``'s keys."""
-
-    def other_than(*operations: str) -> dict[str, Any]:
-        return {"required": ["operation"], "properties": {"operation": {"not": {"enum": list(operations)}}}}
-
-    restart = {"required": ["operation"], "properties": {"operation": {"const": "RestartService"}}}
-    monitors = {
-        "required": ["operation"],
-        "properties": {"operation": {"enum": ["StartMonitor", "StopMonitor"]}},
-    }
-    return [
-        {"if": restart, "then": {"required": ["strategy"]}},
-        {"if": monitors, "then": {"properties": {"strategy": False}}},
-        {"if": other_than("StopService"), "then": {"properties": {"stop_params": False}}},
-        {"if": other_than("StopMonitor"), "then": {"properties": {"keep_monitor": False}}},
-        {"if": other_than("RestartService"), "then": {"properties": {"even_if_healthy": {"const": False}}}},
-    ]
+    """Which operation needs, and which takes, which of ``do``'s keys."""
+    rules = []
+    for operation in OpType:
+        needed = [field for field, _ in Manner(operation).problems()]
+        whole = Manner(operation, StrategyConfig(), StopParams(), keep_monitor=False)
+        refused: dict[str, Any] = {field: False for field, _ in whole.problems()}
+        if operation is not OpType.RESTART_SERVICE:
+            refused["even_if_healthy"] = {"const": False}
+        is_it = {"required": ["operation"], "properties": {"operation": {"const": operation.value}}}
+        then: dict[str, Any] = {"properties": refused, **({"required": needed} if needed else {})}
+        rules.append({"if": is_it, "then": then})
+    return rules
 
 
 # -- event patterns

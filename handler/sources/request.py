@@ -169,12 +169,16 @@ def _problems(call: Call) -> list[tuple[str, str]]:
             )
     if not call.get("Id", "-").isascii() or not call.get("Id", "-").isprintable():
         found.append(("Id", "holds characters that are not printable ASCII"))
-    if problem := _manner(call).problem():
-        field, _, what = problem.partition(": ")
-        found.append((field, what))
+    found += [(_MANNER[field], problem) for field, problem in _manner(call).problems()]
     return found
 
 
+#: The API's names of a manner's fields.
+_MANNER = {
+    "strategy": "StrategyConfig",
+    "stop_params": "StopParams",
+    "keep_monitor": "KeepMonitorButNotRecoverProcess",
+}
 _NO_NAME = "is not a name (letters, digits, dots, dashes and underscores)"
 
 

@@ -129,7 +129,7 @@ def test_it_takes_the_rule_that_the_readme_shows(tmp_path: Path) -> None:
         ("rules/0/do/stop_params", {}),
         ("rules/0/do/keep_monitor", True),
         ("rules/1/do/even_if_healthy", True),
-        ("rules/0/do/operation", "StopMonitor"),
+        ("rules/1/do/keep_monitor", True),
         ("rules/1/do/operation", "RestartService"),
         ("rules/0/limits", {"cooldown": "soon"}),
         ("rules/0/limits", {"cooldown": -5}),

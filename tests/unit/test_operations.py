@@ -103,17 +103,18 @@ def test_batches(strategy: StrategyConfig, processes: int, batches: int) -> None
 @pytest.mark.parametrize(
     ("manner", "problem"),
     [
-        (Manner(OpType.RESTART_SERVICE), "StrategyConfig"),
+        (Manner(OpType.RESTART_SERVICE), "strategy"),
         (Manner(OpType.RESTART_SERVICE, StrategyConfig()), ""),
-        (Manner(OpType.START_SERVICE, keep_monitor=True), "KeepMonitorButNotRecoverProcess"),
+        (Manner(OpType.START_SERVICE, keep_monitor=True), "keep_monitor"),
         (Manner(OpType.STOP_MONITOR, keep_monitor=True), ""),
-        (Manner(OpType.START_SERVICE, stop_params=StopParams()), "StopParams"),
+        (Manner(OpType.START_SERVICE, stop_params=StopParams()), "stop_params"),
+        (Manner(OpType.STOP_MONITOR, StrategyConfig()), ""),
         (Manner(OpType.STOP_SERVICE, stop_params=StopParams("safe")), ""),
     ],
 )
 def test_what_the_api_would_not_take(manner: Manner, problem: str) -> None:
     """It is said before anything is sent."""
-    assert manner.problem().partition(":")[0] == problem
+    assert [field for field, _ in manner.problems()] == ([problem] if problem else [])
 
 
 @given(left=scopes, right=scopes)
@@ -292,10 +293,9 @@ def test_every_manner_is_taken_or_says_why_not(
 ) -> None:
     """RestartService needs a strategy; StopParams are StopService's, and False too is said of StopMonitor alone."""
     wrong = {
-        "StrategyConfig": op_type is OpType.RESTART_SERVICE and strategy is None,
-        "StopParams": op_type is not OpType.STOP_SERVICE and params is not None,
-        "KeepMonitorButNotRecoverProcess": op_type is not OpType.STOP_MONITOR and keep_monitor is not None,
+        "strategy": op_type is OpType.RESTART_SERVICE and strategy is None,
+        "stop_params": op_type is not OpType.STOP_SERVICE and params is not None,
+        "keep_monitor": op_type is not OpType.STOP_MONITOR and keep_monitor is not None,
     }
-    problem = Manner(op_type, strategy, params, keep_monitor).problem()
-    assert bool(problem) == any(wrong.values())
-    assert not problem or wrong[problem.partition(":")[0]]
+    told = dict(Manner(op_type, strategy, params, keep_monitor).problems())
+    assert {field for field, is_wrong in wrong.items() if is_wrong} == set(told)
