@@ -38,6 +38,14 @@ YAML: Final = {
     "must be an object": ("must be a mapping", "key: value"),
     "must be a list": ("must be a list", "in brackets: [one, two]"),
 }
+#: What one item of each list of mappings is.
+ITEMS: Final = {
+    "rules": "rule",
+    "callers": "caller",
+    "freezes": "freeze",
+    "maintenance_windows": "window",
+    "chat": "chat",
+}
 SCALARS: Final = ("must be a whole number", "must be a number", "must be true or false")
 ALL: Final = "must be `all`"
 NO_SUCH_KEY: Final = "no such key"
@@ -133,6 +141,8 @@ def _fault(steps: Steps, said: str, raw: object) -> ShapeFault:
         return ShapeFault(here, problem, 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it")
     if problem in SCALARS and isinstance(value, str) and re.fullmatch(r"\d+|true|false", value):
         return ShapeFault(here, problem, "without quotes")
+    if problem == "must be a list" and here and here[-1] in ITEMS:
+        return ShapeFault(here, problem, f"begin each {ITEMS[here[-1]]} with `- {_keys()[f'{here[-1]}[]'][0]}:`")
     return ShapeFault(here, *YAML.get(problem, (problem, mend)))
 
 
@@ -150,7 +160,13 @@ def _in_file(steps: Steps, raw: Any) -> tuple[Steps, object]:
 def _nearest_key(steps: Steps) -> tuple[str, Steps | None]:
     """What is said of an unknown key, and where it was probably meant to be."""
     *above, key = steps
-    words = _keys().get(_level(above), [])
+    keys = _keys()
+    words = keys.get(_level(above), [])
+    if above and key in keys.get(_level(above[:-1]), []):
+        return f"it belongs beside `{above[-1]}`", (*above[:-1], key)
+    for below in words:
+        if key in keys.get(below, []):
+            return f"it belongs under `{below}`", (*above, below, key)
     near = nearest(str(key), words)
     return meant(str(key), words), (*above, near) if near else None
 

@@ -245,8 +245,10 @@ class _Reader:
             do.get("keep_monitor"),
         )
         for field, problem in manner.problems():
-            at = f"{path}.{field}" if field in do else path
-            self._problem(at, problem, _MENDS[field])
+            if field not in do:
+                self._problem(path, problem, _MENDS[field])
+            elif do[field] is not None:
+                self._problem(f"{path}.{field}", problem, _MENDS[field])
         return manner
 
     def _scope(self, raw: Mapping[str, Any] | None, path: str) -> tuple[ServiceScope, ...]:
@@ -319,7 +321,9 @@ class _Reader:
         if isinstance(raw, str) and re.fullmatch(r"([0-9]*\.)?[0-9]+\s*%?", text := raw.strip()):
             share = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
         if not 0 < share <= 1:
-            self._problem(path, f"{raw!r} is no share", "a percentage such as 25%, or a number above 0 and up to 1")
+            is_percent = 1 < share <= 100 and not str(raw).endswith("%")
+            hint = f"did you mean {share:g}%?" if is_percent else "a percentage such as 25%, or a number up to 1"
+            self._problem(path, f"{raw!r} is no share", hint)
             return 1.0
         return share
 

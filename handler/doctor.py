@@ -99,7 +99,7 @@ def _configuration(seen: Seen) -> list[Finding]:
         return problems or [
             Finding("configuration", "not proved", "the settings do not say which", "mend the settings")
         ]
-    counts = f"{_many(seen.config.clusters, 'cluster')}, {_many(seen.config.rules, 'rule')}"
+    counts = f"{many(seen.config.clusters, 'cluster')}, {many(seen.config.rules, 'rule')}"
     if not seen.config.clusters:
         return [
             Finding(
@@ -368,7 +368,7 @@ def _door(seen: Seen, config: Config) -> Finding:
             f"can never come in: {', '.join(without)}",
             "set the secret's variable, or take the caller out of steward.yml",
         )
-    return Finding("door", "ok", f"{_many(callers, 'caller')}, each with a secret")
+    return Finding("door", "ok", f"{many(callers, 'caller')}, each with a secret")
 
 
 def _alarms(seen: Seen, config: Config) -> Iterable[Finding]:
@@ -400,5 +400,6 @@ def _alarms(seen: Seen, config: Config) -> Iterable[Finding]:
             yield Finding(name, "not proved", "an event that is put there is seen by its targets; none was put", say)
 
 
-def _many(things: Sequence[object] | Mapping[str, object], name: str) -> str:
+def many(things: Sequence[object] | Mapping[str, object], name: str) -> str:
+    """How many there are, in words: ``1 cluster``, ``2 clusters``."""
     return f"{len(things)} {name}" + ("" if len(things) == 1 else "s")

@@ -31,16 +31,15 @@ def read_raw(path: str) -> tuple[Any, dict[str, int]]:
 
 
 def _text(path: str) -> str:
-    hint = "set STEWARD_CONFIG to its path"
     try:
         with open(path, "rb") as file:
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigurationError("no such file", where=path, hint=hint) from None
+        raise ConfigurationError("no such file", where=path, hint="set STEWARD_CONFIG to its path") from None
+    except IsADirectoryError:
+        raise ConfigurationError("is a folder", where=path, hint="name a file") from None
     except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"cannot be read: {getattr(error, 'strerror', None) or error}", where=path, hint=hint
-        ) from None
+        raise ConfigurationError(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=path) from None
     if len(data) > MOST_BYTES:
         raise ConfigurationError("is larger than 1 MB", where=path)
     try:

@@ -14,6 +14,7 @@ or empty is a TemplateError. What a name stands for is put in as it is, and neve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -161,9 +162,8 @@ def compile_template(raw: str, path: str) -> Template:
         elif character == "{":
             inside, brace, _ = raw[at + 1 :].partition("}")
             if not brace or "{" in inside:
-                raise TemplateError(
-                    raw, "", f"has an opening brace at {at} without its pair", path=path, hint="write {{ for a brace"
-                )
+                hint = _to_close(raw[at + 1 :])
+                raise TemplateError(raw, "", f"has an opening brace at {at} without its pair", path=path, hint=hint)
             if literal:
                 parts.append(literal)
                 literal = ""
@@ -179,6 +179,12 @@ def compile_template(raw: str, path: str) -> Template:
     if literal:
         parts.append(literal)
     return Template(raw, path, parts)
+
+
+def _to_close(begun: str) -> str:
+    """How to mend braces that were opened, and not closed after a name: ``begun`` is what follows."""
+    named = re.match(r"([a-z_]+)(\.[\w./-]+)?( *\| *[a-z]+)*", begun)
+    return f"close it: {{{named[0]}}}" if named and named[1] in FIELDS else "write {{ for a brace"
 
 
 def _name(inside: str, raw: str, path: str) -> _Name:

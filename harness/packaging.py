@@ -131,6 +131,8 @@ def requirement_files(config: Path, ledger: Store) -> list[Path]:
     pydantic itself is in none of them: its core schemas are packed, and they need pydantic_core alone. Raises ConfigurationError.
     """
     names = ["function"]
+    if not config.exists():
+        raise ConfigurationError("no such file", where=str(config))
     if load(str(config)).alarms.chat:
         names.append("chat")
     if ledger == "redis":

@@ -11,6 +11,7 @@ import typer
 
 from handler import steward_file
 from handler.configuration_file import InvalidConfiguration, read_config
+from handler.doctor import many
 from handler.errors import ConfigurationError
 from harness.command.surroundings import JsonOption, example_or
 from harness.configuration_warnings import warnings
@@ -94,8 +95,8 @@ def _configuration(
         problems += error.problems
         return None
     doubts += warnings(raw, loaded, locate)
-    counts = f"{len(loaded.clusters)} clusters, {len(loaded.rules)} rules, {len(loaded.webhook.callers)} callers"
-    fine.append(f"{path}: fine. {counts}.")
+    counts = (many(loaded.clusters, "cluster"), many(loaded.rules, "rule"), many(loaded.webhook.callers, "caller"))
+    fine.append(f"{path}: fine. {', '.join(counts)}.")
     return loaded
 
 
@@ -110,7 +111,7 @@ def _deployment(
         problems += error.problems
         return
     compared = " No steward.yml lies beside it: its timers were not held against rules." if alone else ""
-    fine.append(f"{path}: fine. {len(file.inputs.events)} triggers.{compared}")
+    fine.append(f"{path}: fine. {many(file.inputs.events, 'trigger')}.{compared}")
 
 
 def _row(problem: ConfigurationError) -> dict[str, Any]:

@@ -379,7 +379,25 @@ def test_a_fault_is_said_once(path: str) -> None:
             {"cooldown": "soon"},
             "limits.cooldown: 'soon' is no duration (90s, 15m, 2h, 7d, or a number of seconds)",
         ),
-        ("alarms", {"chat": "hunter2"}, "alarms.chat: must be a list (in brackets: [one, two])"),
+        ("alarms", {"chat": "hunter2"}, "alarms.chat: must be a list (begin each chat with `- url_env:`)"),
+        ("rules", {"restart": {"when": {}}}, "rules: must be a list (begin each rule with `- name:`)"),
+        ("safety", {"freezes": {"from": "x"}}, "safety.freezes: must be a list (begin each freeze with `- from:`)"),
+        ("safety", {"quorum_roles": "X"}, "safety.quorum_roles: must be a list (in brackets: [one, two])"),
+        ("rules/0/do/limits", {"max_nodes": 2}, "rules[0].do.limits: no such key (it belongs beside `do`)"),
+        ("rules/0/stop_params", {}, "rules[0].stop_params: no such key (it belongs under `do`)"),
+        ("freezes", [], "freezes: no such key (it belongs under `safety`)"),
+        ("limits", {"max_share": 25}, "limits.max_share: 25 is no share (did you mean 25%?)"),
+        ("limits", {"max_share": "25"}, "limits.max_share: '25' is no share (did you mean 25%?)"),
+        (
+            "limits",
+            {"max_share": "250%"},
+            "limits.max_share: '250%' is no share (a percentage such as 25%, or a number up to 1)",
+        ),
+        (
+            "rules/0/do/cluster",
+            "{cluster",
+            "rules[0].do.cluster: has an opening brace at 0 without its pair (close it: {cluster})",
+        ),
         (
             "safety",
             {"freezes": [{"from": "2027-01-01T00:00:00Z", "to": "2028-01-01T00:00:00Z"}]},
@@ -721,7 +739,7 @@ def test_missing_files_and_broken_json_are_said(tmp_path: Path) -> None:
     """And how to name another."""
     with pytest.raises(ConfigurationError, match="STEWARD_CONFIG"):
         load(str(tmp_path / "none.yml"))
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=rf"^{tmp_path}: is a folder \(name a file\)$"):
         load(str(tmp_path))
     packaged = tmp_path / "steward.json"
     packaged.write_text('{"clusters": {}}', encoding="utf-8")
