@@ -25,7 +25,7 @@ from handler.configuration_shape import (
     StrategyShape,
     WebhookShape,
 )
-from handler.nearest import nearest
+from handler.nearest import meant, nearest
 from handler.validation import MISSING, UNKNOWN
 
 if TYPE_CHECKING:
@@ -105,13 +105,6 @@ def readable(raw: Any, faults: Iterable[ShapeFault]) -> Any:
             if isinstance(holder, dict):
                 holder.setdefault(last, None)
     return copy
-
-
-def meant(word: str, words: list[str]) -> str:
-    """A question for the word that was probably meant, else what there is."""
-    if near := nearest(word, words):
-        return f"did you mean {near}?"
-    return f"there is {', '.join(words[:20])}" if words else ""
 
 
 def _copied(value: Any) -> Any:

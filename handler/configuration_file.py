@@ -29,6 +29,7 @@ from handler.configuration import (
 from handler.configuration_shape import CONFIG
 from handler.errors import ConfigurationError
 from handler.intents import ORDER_LIMITS, Limits
+from handler.nearest import meant
 from handler.operations import ALL, Manner, OpType, StopParams, StrategyConfig
 from handler.patterns import PatternError, compile_pattern
 from handler.rules import ComponentScope, Rule, ServiceScope
@@ -224,16 +225,14 @@ class _Reader:
         if named is not None and named not in clusters:
             self._unlisted(f"{path}.cluster", named, clusters)
             return
-        meant = clusters if named is None else {named: clusters[named]}
-        if manner is not None and meant and not any(manner.op_type in one.allow for one in meant.values()):
-            whose = next(iter(meant)) if len(meant) == 1 else "any cluster"
-            to = f"clusters.{whose}.allow" if len(meant) == 1 else "the `allow` of those that are meant"
+        asked = clusters if named is None else {named: clusters[named]}
+        if manner is not None and asked and not any(manner.op_type in one.allow for one in asked.values()):
+            whose = next(iter(asked)) if len(asked) == 1 else "any cluster"
+            to = f"clusters.{whose}.allow" if len(asked) == 1 else "the `allow` of those that are meant"
             self._problem(f"{path}.operation", f"{manner.op_type} is not in `allow` of {whose}", f"add it to {to}")
 
     def _unlisted(self, path: str, cluster: str, clusters: Mapping[str, Cluster]) -> None:
-        from handler.configuration_faults import meant
-
-        self._problem(path, f"{cluster} is not listed under clusters", meant(cluster, list(clusters)))
+        self._problem(path, f"{cluster} is not listed under clusters", meant(cluster, clusters))
 
     def _manner(self, path: str, do: Any) -> Manner | None:
         if do["operation"] is None:

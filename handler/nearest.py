@@ -1,11 +1,28 @@
-"""The word that was probably meant."""
+"""The word that was probably meant, and how it is asked for."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
+
+#: How many words are listed where none is near.
+MOST_LISTED: Final = 20
+
+
+def meant(word: str, words: Collection[str]) -> str:
+    """A question for the word that was probably meant, else what there is; empty where there is nothing."""
+    if asked := question(word, words):
+        return asked
+    listed = ", ".join([*words][:MOST_LISTED]) + (", …" if len(words) > MOST_LISTED else "")
+    return f"{'one of' if len(words) > 1 else 'there is'} {listed}" if words else ""
+
+
+def question(word: str, words: Iterable[str]) -> str:
+    """``did you mean cluster?``, or nothing where no word is near."""
+    near = nearest(word, words)
+    return f"did you mean {near}?" if near else ""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

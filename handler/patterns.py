@@ -28,6 +28,7 @@ from typing import Any, Final, NamedTuple
 
 from handler.errors import StewardError
 from handler.events import FIELDS
+from handler.nearest import meant
 
 #: A check of one value that is neither None, nor a list, nor an object.
 _Test = Callable[[Any], bool]
@@ -180,7 +181,7 @@ def _check_field(key: str, value: object, path: str, fields: tuple[str, ...]) ->
     """The key is an Event's, and the value can be what such a field is matched with."""
     if key not in fields:
         label = key.removeprefix("labels.")
-        hint = nearest(key, fields) if label == key else f"write labels: {{{label[:80]}: …}}"
+        hint = meant(key, fields) if label == key else f"write labels: {{{label[:80]}: …}}"
         raise PatternError(path, "is no field of an Event", hint)
     if key == "labels" and not isinstance(value, Mapping):
         raise PatternError(path, "must be an object: labels have names", "such as {severity: [critical]}")
@@ -247,7 +248,7 @@ def _operator(raw: Mapping[Any, Any], path: str) -> tuple[str, Any]:
         raise PatternError(path, "is an empty object", f"one of {', '.join(_OPERATORS)}")
     for name in raw:
         if name not in _OPERATORS:
-            raise PatternError(f"{path}.{str(name)[:80]}", "is no operator", nearest(name, tuple(_OPERATORS)))
+            raise PatternError(f"{path}.{str(name)[:80]}", "is no operator", meant(str(name), _OPERATORS))
     if len(raw) > 1:
         raise PatternError(path, f"has several operators: {', '.join(raw)}", "one object each; any of them may match")
     return next(iter(raw.items()))
@@ -454,11 +455,3 @@ def _shown(value: object) -> str:
         text = f"some {type(value).__name__}"
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= 200 else text[:199] + "…"
-
-
-def nearest(word: object, words: tuple[str, ...]) -> str:
-    """A hint at the word that was meant, or at all that there are."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(str(word).lower(), words, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"one of {', '.join(words)}"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Mode = Literal["act", "observe"]
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
+PREFIX: Final = "STEWARD_"
 #: Every variable of our own. steward.yml names further ones, for secrets.
 VARIABLES: Final = (
     "STEWARD_CONFIG",
@@ -158,16 +159,14 @@ def unknown_variables(env: Mapping[str, str], named: Iterable[str] = ()) -> dict
     ``named`` are those that steward.yml names.
     """
     known = {*VARIABLES, *named}
-    strangers = sorted(name for name in env if name.upper().startswith("STEWARD_") and name not in known)
+    strangers = sorted(name for name in env if name.upper().startswith(PREFIX) and name not in known)
     if not strangers:
         return {}
-    import difflib
+    from handler.nearest import nearest
 
-    def nearest(name: str) -> str:
-        unset = sorted(one for one in known if one not in env)  # what is set already was not meant
-        return next(iter(difflib.get_close_matches(name.upper(), unset, 1, 0.75)), "")
-
-    return {name: nearest(name) for name in strangers}
+    # What is set already was not meant; and what all have in common makes none of them near.
+    unset = {name.removeprefix(PREFIX): name for name in sorted(known) if name not in env}
+    return {name: unset.get(nearest(name[len(PREFIX) :], unset), "") for name in strangers}
 
 
 def time_limit_problem(seconds: float, patience: float) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from handler.errors import StewardError
 from handler.events import FIELDS
+from handler.nearest import question
 
 #: What a label's name cannot hold here, because it is how other template languages index, convert and format.
 _RESERVED: Final = "[]()!:"
@@ -193,7 +194,7 @@ def _name(inside: str, raw: str, path: str) -> _Name:
     if not written:
         raise TemplateError(raw, "", "has braces without a name", FIELDS, path=path)
     if field not in FIELDS:
-        raise TemplateError(raw, written, "is no field of an Event", FIELDS, path=path, hint=_nearest(written, FIELDS))
+        raise TemplateError(raw, written, "is no field of an Event", FIELDS, path=path, hint=question(written, FIELDS))
     if field == "labels" and not label:
         raise TemplateError(raw, written, "needs a label's name", path=path, hint="such as {labels.instance}")
     if field != "labels" and dot:
@@ -204,7 +205,7 @@ def _name(inside: str, raw: str, path: str) -> _Name:
     for word in filters:
         if word not in FILTERS:
             problem = "is no filter" if word else "has a bar without a filter"
-            raise TemplateError(raw, word, problem, FILTERS, path=path, hint=_nearest(word, tuple(FILTERS)))
+            raise TemplateError(raw, word, problem, FILTERS, path=path, hint=question(word, FILTERS))
     return _Name(written, field, label, tuple(filters))
 
 
@@ -224,10 +225,3 @@ def _available(event: Mapping[str, Any]) -> list[str]:
     if isinstance(labels, Mapping):
         names += sorted(f"labels.{label}" for label, value in labels.items() if value not in (None, ""))
     return names
-
-
-def _nearest(word: str, words: tuple[str, ...]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(word.lower(), words, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else ""

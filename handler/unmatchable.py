@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args
 
 from handler.events import SourceKind, Status
-from handler.patterns import PatternError, nearest
+from handler.nearest import meant
+from handler.patterns import PatternError
 
 #: The fields that can be a few words only. What cannot be read has no rules.
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -103,5 +104,5 @@ def _problem(field: str, literal: Any) -> tuple[str, str] | None:
             f'write "{written}", or {{numeric: ["=", …]}}',
         )
     elif field in _WORDS and literal not in _WORDS[field]:
-        return f"no event has this {field}", nearest(literal, _WORDS[field])
+        return f"no event has this {field}", meant(literal, _WORDS[field])
     return None

@@ -170,10 +170,10 @@ def _in_words(detail: ErrorDetails) -> str:
         words = re.findall(r"'([^']*)'", bounds["expected"])
         if len(words) == 1:
             return f"must be `{words[0]}`"
-        from handler.nearest import nearest
+        from handler.nearest import question
 
-        near = nearest(value[:MOST_IN_WORD], words) if isinstance(value, str) else ""
-        return f"must be one of {', '.join(words)}" + (f"; did you mean {near}?" if near else "")
+        asked = question(value[:MOST_IN_WORD], words) if isinstance(value, str) else ""
+        return f"must be one of {', '.join(words)}" + (f"; {asked}" if asked else "")
     if kind in ("too_short", "string_too_short") and bounds["min_length"] == 1:
         return "is empty"
     if words_of_kind := WORDS.get(kind):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import ConfigurationError
-from handler.nearest import nearest
+from handler.nearest import question
 
 if TYPE_CHECKING:
     from handler.configuration import Config
@@ -41,8 +41,7 @@ def _doubts(raw: Any, config: Config) -> Iterator[tuple[str, str, str]]:
         regions["alarms.event_bus.region"] = config.alarms.event_bus.region
     for path, region in regions.items():
         if region not in REGIONS:
-            near = nearest(region, REGIONS)
-            yield path, f"{region} is no region that is known here", f"did you mean {near}?" if near else ""
+            yield path, f"{region} is not a region that is known here", question(region, REGIONS)
     for index, rule in enumerate(raw.get("rules") or []):
         yield from _blocks(rule["when"], f"rules[{index}].when")
     if not config.clusters:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from handler.configuration_file import InvalidConfiguration
 from handler.errors import ConfigurationError
 from handler.follow_up import MESSAGE as FOLLOW_UP
 from handler.ledger import open_ledger
+from handler.nearest import meant
 from handler.settings import Settings, time_limit_problem, unknown_variables
 from handler.steward_file import locate, read_raw
 from harness.emulator import timer_event
@@ -110,11 +110,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 def _nearest(word: str, model: type[BaseModel] | None) -> str:
     if word in RETIRED:
         return RETIRED[word]
-    words = {str(one.alias).lower(): str(one.alias) for one in model.model_fields.values()} if model else {}
-    near = difflib.get_close_matches(word.lower(), words, 1, 0.6) or [
-        one for one in words if one.startswith(word.lower())
-    ]
-    return f"did you mean {words[near[0]]}?" if near else f"there is {', '.join(words.values())}"
+    return meant(word, [str(one.alias) for one in model.model_fields.values()] if model else [])
 
 
 # -- what the values mean

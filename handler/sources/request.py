@@ -235,13 +235,12 @@ def _with_hint(fault: Fault, at: str) -> Fault:
     """The fault of an unknown key with the nearest word that may stand there."""
     if fault.problem != UNKNOWN:
         return fault
-    from handler.nearest import nearest
+    from handler.nearest import question
 
     inside = fault.field.removeprefix(at).lstrip(".")
     holder, _, key = inside.rpartition(".")
     words = _WORDS.get(holder.rpartition(".")[2].partition("[")[0], ())
-    near = nearest(key, words)
-    return Fault(fault.field, f"{UNKNOWN}; did you mean {near}?" if near else f"{UNKNOWN}; {_choice(words)}")
+    return Fault(fault.field, f"{UNKNOWN}; {question(key, words) or _choice(words)}")
 
 
 def _choice(words: tuple[str, ...]) -> str:

@@ -647,7 +647,7 @@ def test_check_doubts_what_is_valid_and_probably_not_meant(tmp_path: Path) -> No
     done = steward("check", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == (
-        "steward.yml:2: clusters.emr-4zvc5mul.region: warning: ap-guangzou is no region that is known here "
+        "steward.yml:2: clusters.emr-4zvc5mul.region: warning: ap-guangzou is not a region that is known here "
         "(did you mean ap-guangzhou?)\n"
         "steward.yml:5: rules[0].when.ip[0].cidr: warning: 172.16.0.5/16 is all of 172.16.0.0/16 "
         "(one address is /32 or /128)\n"

@@ -46,7 +46,7 @@ def test_the_one_that_is_shipped_is_fine() -> None:
         ("    variables:", "    variable:", "inputs.environment.variable: no such key (did you mean variables?)"),
         ("component: scf", "componet: scf", "LINE: componet: no such key (did you mean component?)"),
         ("- http:", "- apigw:", "inputs.events[0].apigw: no such key (the platform retired its API gateway"),
-        ("- http:", "- cos:", "inputs.events[0].cos: no such key (there is timer, http, ckafka, cmq)"),
+        ("- http:", "- cos:", "inputs.events[0].cos: no such key (one of timer, http, ckafka, cmq)"),
         ("        parameters:\n          qualifier", "        paramters:\n          qualifier", "did you mean parameters?"),
         # what the vendor replaces by a default that harms
         (", enable: true, argument: nightly-stop", ", argument: nightly-stop", "parameters.enable: is missing (without"),
