@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from handler.clock import Deadline, SystemClock
-from handler.configuration_file import read_config
+from handler.configuration.reading import read_config
 from handler.entrypoint import Function
 from handler.history import State
 from handler.ledger import Ledger, open_ledger

@@ -14,6 +14,7 @@ from handler import own_faults
 from handler.alarms import Alarm, Alarms, alarms_of
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi
+from handler.configuration.steward_file import load
 from handler.emr import EmrGateway
 from handler.errors import (
     ConfigurationError,
@@ -34,7 +35,6 @@ from handler.roles import AssumedRoles, Keys
 from handler.settings import RESERVE, Credentials, Settings, time_limit_problem, unknown_variables
 from handler.sources import read, text
 from handler.sources.envelopes import HttpCall, Queue, open_envelope
-from handler.steward_file import load
 from handler.webhook import answers, door
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
     StewardError
     ├── ConfigurationError          steward.yml or the environment is wrong: nothing starts
+    │   └── InvalidConfiguration    all that is wrong with one file
     ├── InvalidInput                what came in cannot be read as what it claims to be
     ├── Unauthenticated             the door does not know the caller
     ├── ApiError                    the cloud's API, or the way to it
@@ -42,6 +43,14 @@ class ConfigurationError(StewardError):
     def __init__(self, problem: str, *, path: str = "", where: str = "", hint: str = "") -> None:
         self.problem, self.path, self.where, self.hint = problem, path, where, hint
         super().__init__(": ".join(part for part in (where, path, problem) if part) + (f" ({hint})" if hint else ""))
+
+
+class InvalidConfiguration(ConfigurationError):
+    """Everything that is wrong with a file: ``problems``, each a ConfigurationError with its line."""
+
+    def __init__(self, problems: tuple[ConfigurationError, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
 
 
 class Fault(NamedTuple):

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from handler.alarms import Alarm, Alarms
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi
-from handler.configuration_file import InvalidConfiguration
+from handler.configuration.steward_file import load
 from handler.crew import side_by_side
 from handler.doctor import ASSUME, LOOKS, diagnose
 from handler.emr import EmrGateway
 from handler.errors import (
     ApiError,
     ConfigurationError,
+    InvalidConfiguration,
     LedgerUnavailable,
     ObservationIncomplete,
 )
@@ -28,7 +29,6 @@ from handler.ledger import open_ledger
 from handler.logs import Log
 from handler.roles import AssumedRoles, Keys
 from handler.settings import RESERVE, Credentials, Settings
-from handler.steward_file import load
 from handler.webhook import door
 
 if TYPE_CHECKING:

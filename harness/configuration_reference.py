@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from handler.configuration_file import span
+from handler.configuration.durations import span
 from harness.configuration_schema import json_schema
 
 _HEAD: Final = """\

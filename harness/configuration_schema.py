@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, get_args
 
 from handler.configuration import DAYS, QUORUM_ROLES
-from handler.configuration_shape import CONFIG
+from handler.configuration.shape import CONFIG
 from handler.events import FIELDS, SourceKind, Status
 from handler.names import CLUSTER_ID
 from handler.operations import Manner, OpType, StopParams, StrategyConfig

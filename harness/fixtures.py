@@ -14,9 +14,9 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler.configuration import Config
+from handler.configuration.steward_file import load
 from handler.ledger import Ledger
 from handler.settings import Settings
-from handler.steward_file import load
 from harness.clock import VirtualClock
 from harness.cloud.demo_clusters import demo_cloud
 from harness.world import World, private_world

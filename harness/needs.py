@@ -7,7 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.configuration_file import read_config
+from handler.configuration.reading import read_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

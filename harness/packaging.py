@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from handler.configuration.steward_file import load, read_raw
 from handler.errors import ConfigurationError
 from handler.settings import Settings
-from handler.steward_file import load, read_raw
 from handler.validation import COMPILED
 from harness.bytecode import VERSION, compile_tree, find_python
 from harness.sbom import bill

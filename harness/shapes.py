@@ -12,7 +12,7 @@ from handler.validation import shapes
 
 #: The modules that define shapes; sources are loaded by the function one at a time.
 MODULES = (
-    "handler.configuration_shape",
+    "handler.configuration.shape",
     "handler.emr",
     "handler.roles",
     *(f"handler.sources.{name}" for name in ("alertmanager", "eventbridge", "grafana", "request", "tcop", "timer")),

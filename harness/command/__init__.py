@@ -8,8 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from handler.configuration_file import InvalidConfiguration
-from handler.errors import ConfigurationError, LedgerUnavailable
+from handler.errors import ConfigurationError, InvalidConfiguration, LedgerUnavailable
 from harness.command import access, check, deliver, doctor, follow_up, look, serve
 
 #: What each exit code says, as the README's table and ``steward --help`` have it.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from handler import steward_file
-from handler.configuration_file import InvalidConfiguration, read_config
+from handler.configuration import steward_file
+from handler.configuration.reading import read_config
 from handler.doctor import many
-from handler.errors import ConfigurationError
+from handler.errors import ConfigurationError, InvalidConfiguration
 from harness.command.surroundings import JsonOption, example_or
 from harness.configuration_warnings import warnings
 

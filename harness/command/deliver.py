@@ -14,11 +14,11 @@ import typer
 from rich.table import Table
 
 from handler.clock import SystemClock
+from handler.configuration.steward_file import load
 from handler.entrypoint import RetryLater
 from handler.history import State
 from handler.settings import Mode, Settings
 from handler.sources import text
-from handler.steward_file import load
 from harness.clock import AheadClock
 from harness.cloud.demo_clusters import demo_cloud
 from harness.command import follow_up

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 
 from handler import names
-from handler.configuration_file import duration
+from handler.configuration.durations import duration
 from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.operations import Target

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from handler.configuration.steward_file import load
 from handler.errors import ConfigurationError
 from handler.ledger import Ledger, open_ledger
 from handler.settings import Endpoint
-from handler.steward_file import load
 from harness.narration import say
 
 if TYPE_CHECKING:

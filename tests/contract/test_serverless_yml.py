@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
-from handler import steward_file
-from handler.configuration_file import InvalidConfiguration
+from handler.configuration import steward_file
+from handler.errors import InvalidConfiguration
 from handler.follow_up import MESSAGE as FOLLOW_UP
 from harness import cron, serverless_file
 from harness.emulator import timer_event

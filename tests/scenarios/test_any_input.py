@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handler.configuration.steward_file import load
 from handler.entrypoint import RetryLater
-from handler.steward_file import load
 from harness.clock import VirtualClock
 from harness.cloud.demo_clusters import demo_cloud
 from harness.emulator import function_url_event

@@ -15,13 +15,13 @@ from pytest_mock import MockerFixture
 
 from handler import entrypoint
 from handler.clock import Deadline, SystemClock
+from handler.configuration.steward_file import read_raw
 from handler.doctor import exit_code
 from handler.errors import ConfigurationError
 from handler.examination import Examination, Setup
 from handler.findings import Finding
 from handler.history import State
 from handler.ledger.sqlite import SqliteLedger
-from handler.steward_file import read_raw
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.faults import Fault, Kind
 from harness.cloud.roles import Role

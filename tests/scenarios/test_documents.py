@@ -108,8 +108,12 @@ def test_every_http_status_is_in_the_readme() -> None:
 
 
 def test_a_reader_finds_every_file_of_the_function_in_the_architecture() -> None:
-    """docs/architecture.md names each file of handler/ and of handler/ledger/; a sender's own file bears the sender's name."""
+    """docs/architecture.md names each file of handler/, handler/configuration/ and handler/ledger/; a sender's own file bears the sender's name."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    files = [path.name for folder in ("handler", "handler/ledger") for path in (ROOT / folder).glob("*.py")]
-    assert {"pipeline.py", "sqlite.py"} <= set(files)
+    files = [
+        path.name
+        for folder in ("handler", "handler/configuration", "handler/ledger")
+        for path in (ROOT / folder).glob("*.py")
+    ]
+    assert {"pipeline.py", "reading.py", "sqlite.py"} <= set(files)
     assert [name for name in files if name not in text and name != "__init__.py"] == []

@@ -12,10 +12,10 @@ import pytest
 
 from handler.cloud import CloudApi
 from handler.configuration import Config
-from handler.configuration_file import read_config
+from handler.configuration.reading import read_config
+from handler.configuration.steward_file import read_raw
 from handler.follow_up import MESSAGE
 from handler.settings import Settings
-from handler.steward_file import read_raw
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
 from harness.emulator import function_url_event, restamp, timer_event

@@ -17,7 +17,8 @@ from handler import decision, entrypoint
 from handler.clock import Deadline
 from handler.cloud import MOST_MESSAGE
 from handler.configuration import AlarmSettings, Chat, Cluster, EventBus
-from handler.configuration_file import read_config
+from handler.configuration.reading import read_config
+from handler.configuration.steward_file import read_raw
 from handler.crew import SIDE_BY_SIDE, side_by_side
 from handler.emr import EmrGateway
 from handler.errors import ConfigurationError, LedgerUnavailable, Rejected
@@ -31,7 +32,6 @@ from handler.operations import OpScope, OpType, Request
 from handler.planning import Plan, resolve
 from handler.settings import Credentials, Endpoint, Settings
 from handler.sources import read
-from handler.steward_file import read_raw
 from handler.utc import utc_text
 from handler.verification import Verdict
 from harness.clock import VirtualClock

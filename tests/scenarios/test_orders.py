@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from handler.configuration_file import read_config
+from handler.configuration.reading import read_config
+from handler.configuration.steward_file import read_raw
 from handler.follow_up import MESSAGE
-from handler.steward_file import read_raw
 from harness.emulator import timer_event
 from harness.fixtures import MakeWorld, sample
 from harness.world import World

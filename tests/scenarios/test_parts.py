@@ -8,7 +8,7 @@ import pytest
 
 from handler.cloud import CloudApi
 from handler.configuration import Config
-from handler.configuration_file import read_config
+from handler.configuration.reading import read_config
 from handler.history import State
 from handler.ledger import open_ledger
 from harness.clock import VirtualClock

@@ -11,11 +11,11 @@ import pytest
 
 from handler.cloud import CloudApi
 from handler.configuration import AlarmSettings, Chat, Config, EventBus
-from handler.configuration_file import read_config
+from handler.configuration.reading import read_config
+from handler.configuration.steward_file import read_raw
 from handler.follow_up import MESSAGE
 from handler.ledger import open_ledger
 from handler.settings import Settings
-from handler.steward_file import read_raw
 from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
 from harness.cloud.roles import Role

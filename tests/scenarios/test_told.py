@@ -11,12 +11,12 @@ from pytest_mock import MockerFixture
 
 from handler import sending
 from handler.alarms import Alarms
-from handler.configuration_file import read_config
+from handler.configuration.reading import read_config
+from handler.configuration.steward_file import read_raw
 from handler.errors import LedgerUnavailable
 from handler.follow_up import MESSAGE, FollowUp
 from handler.history import State
 from handler.ledger import open_ledger
-from handler.steward_file import read_raw
 from harness.cloud.faults import Fault, Kind
 from harness.emulator import restamp, timer_event
 from harness.fixtures import MakeWorld, sample

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from handler import steward_file
 from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi, Product
-from handler.configuration_file import read_config
+from handler.configuration import steward_file
+from handler.configuration.reading import read_config
 from handler.errors import NotAuthorized
 from handler.settings import Credentials
 from harness.cam_policy import policy_for, trust_policy

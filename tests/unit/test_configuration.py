@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from handler import steward_file
-from handler.configuration import Config
-from handler.configuration_file import InvalidConfiguration, duration, read_config
-from handler.errors import ConfigurationError
+from handler.configuration import Config, steward_file
+from handler.configuration.durations import duration
+from handler.configuration.reading import read_config
+from handler.configuration.steward_file import load, read_raw
+from handler.configuration.yaml_faults import explained
+from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.operations import OpType
-from handler.steward_file import load, read_raw
-from handler.yaml_faults import explained
 from harness.configuration_schema import json_schema
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +73,11 @@ def test_the_example_is_valid() -> None:
     config = load(str(ROOT / "steward.yml"))
     assert [rule.name for rule in config.rules] == [rule["name"] for rule in raw["rules"]]
     assert lines["rules[0].do.operation"] > lines["rules[0].name"]
+
+
+def test_no_role_needs_a_quorum_where_the_list_is_empty() -> None:
+    """What is written holds, an empty list too."""
+    assert read_config(changed("safety/quorum_roles", [])).safety.quorum_roles == ()
 
 
 def test_every_section_becomes_values() -> None:

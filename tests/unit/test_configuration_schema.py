@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.configuration_faults import in_words
-from handler.configuration_file import InvalidConfiguration, read_config
-from handler.configuration_shape import CONFIG
+from handler.configuration.faults import in_words
+from handler.configuration.reading import read_config
+from handler.configuration.shape import CONFIG
+from handler.configuration.steward_file import read_raw
+from handler.errors import InvalidConfiguration
 from handler.events import FIELDS
-from handler.steward_file import read_raw
 from handler.validation import dotted
 from harness.configuration_reference import reference
 from harness.configuration_schema import DEFAULTS, EXAMPLES, json_schema

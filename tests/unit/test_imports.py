@@ -149,6 +149,14 @@ def test_loading_the_function_loads_nothing_heavy() -> None:
 
 
 def test_what_only_a_person_asks_for_is_loaded_when_asked() -> None:
-    """The doctor is no event's matter: no event pays for it."""
-    loaded = modules_after("import index")
-    assert not loaded & {"handler.doctor", "handler.examination", "handler.findings"}
+    """The doctor is no event's matter, nor are the words for a file's faults: no event pays for them."""
+    loaded = modules_after(
+        "import index; from handler.configuration.reading import read_config; read_config({'clusters': {}})"
+    )
+    assert not loaded & {
+        "handler.doctor",
+        "handler.examination",
+        "handler.findings",
+        "handler.configuration.faults",
+        "handler.configuration.yaml_faults",
+    }

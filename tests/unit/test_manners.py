@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from handler.configuration_file import InvalidConfiguration, read_config
-from handler.errors import InvalidInput
+from handler.configuration.reading import read_config
+from handler.errors import InvalidConfiguration, InvalidInput
 from handler.operations import Manner, OpType, StopParams, StrategyConfig
 from handler.sources.request import event_of
 from harness.configuration_schema import json_schema

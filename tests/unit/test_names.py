@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from handler.configuration_file import InvalidConfiguration, read_config
-from handler.errors import InvalidInput
+from handler.configuration.reading import read_config
+from handler.errors import InvalidConfiguration, InvalidInput
 from handler.events import Event
 from handler.names import address
 from handler.sources import places

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handler.configuration import Config
-from handler.configuration_file import read_config
+from handler.configuration.reading import read_config
 from handler.errors import InvalidInput
 from handler.events import Event
 from handler.operations import OpScope, Target

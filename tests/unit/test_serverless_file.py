@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from handler import steward_file
-from handler.configuration_file import InvalidConfiguration
-from handler.errors import ConfigurationError
+from handler.configuration import steward_file
+from handler.errors import ConfigurationError, InvalidConfiguration
 from harness.serverless_file import load
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from handler.configuration_shape import (
+from handler.configuration.shape import (
     AlarmsShape,
     BasicShape,
     BreakerShape,

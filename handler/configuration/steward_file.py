@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.configuration_file import InvalidConfiguration, read_config
+from handler.configuration.reading import read_config
 from handler.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _from_yaml(path: str, text: str) -> tuple[Any, dict[str, int]]:
     try:
         nodes = list(YAML(typ="safe", pure=True).compose_all(text))
     except (YAMLError, ValueError, RecursionError) as error:
-        from handler.yaml_faults import explained
+        from handler.configuration.yaml_faults import explained
 
         line, problem, hint = explained(text, error)
         where = f"{path}:{line}" if line else path
@@ -138,6 +138,3 @@ def locate(path: str, key: str, lines: dict[str, int]) -> str:
             return f"{path}:{lines[at]}"
         at = at[: max(at.rfind("."), at.rfind("["), 0)]
     return f"{path}:1" if lines else path
-
-
-__all__ = ["InvalidConfiguration", "load", "locate", "read_raw"]

@@ -1,0 +1,86 @@
+"""From steward.yml's content to the values that the function works with, part by part: every fault of it, with its key's path and its mend.
+
+Where the shape of the file is wrong, the rest of it is read all the same, so that all faults are told at once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from handler import names
+from handler.configuration import Cluster, Config
+from handler.configuration.notes import Notes
+from handler.configuration.rules import read_rules
+from handler.configuration.safety import read_safety
+from handler.configuration.shape import CONFIG
+from handler.configuration.webhook_and_alarms import read_alarms, read_webhook
+from handler.errors import InvalidConfiguration
+from handler.operations import OpType
+from handler.validation import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for another part.
+_ROLE_ARN: Final = re.compile(r"qcs::cam::uin/[0-9]{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
+
+
+def read_config(raw: object, locate: Callable[[str], str] = lambda path: "") -> Config:
+    """The configuration that ``raw`` (the file's mapping) means. ``locate`` gives ``file:line`` for a key's path.
+
+    Raises InvalidConfiguration with every problem, in the order of their lines.
+    """
+    shape: Any = raw
+    told = []
+    if faults := CONFIG.faults(raw):
+        from handler.configuration.faults import in_words, readable
+
+        told = in_words(faults, raw)
+        shape = readable(raw, told)
+    notes = Notes(locate, shape and shape["clusters"])
+    for fault in told:
+        notes.problem(dotted("", fault.steps), fault.problem, fault.hint)
+    config = Config() if shape is None else _config(notes, shape)
+    if notes.problems:
+        raise InvalidConfiguration(notes.problems)
+    return config
+
+
+def _config(notes: Notes, shape: Any) -> Config:
+    clusters = {key: _cluster(notes, key, cluster) for key, cluster in (shape["clusters"] or {}).items()}
+    config = Config(
+        clusters=clusters,
+        rules=read_rules(notes, shape.get("rules"), shape.get("limits"), clusters),
+        webhook=read_webhook(notes, shape.get("webhook")),
+        safety=read_safety(notes, shape.get("safety", {})),
+        alarms=read_alarms(notes, shape.get("alarms")),
+    )
+    notes.remembered("safety.keep_records", config.safety.keep_records)
+    return config
+
+
+def _cluster(notes: Notes, key: str, shape: Any) -> Cluster:
+    path = f"clusters.{key}"
+    if not names.is_cluster_id(key):
+        notes.problem(path, "is not a cluster id", f"{names.CLUSTER_ID_IS}, as the console shows it")
+    shape = shape or {"region": None, "allow": None}
+    region, allow, role_arn = shape["region"], shape["allow"], shape.get("role_arn")
+    if region is not None and not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", region):
+        notes.problem(f"{path}.region", "is no region", "such as ap-guangzhou")
+    if role_arn is not None and not _ROLE_ARN.fullmatch(role_arn):
+        notes.problem(
+            f"{path}.role_arn",
+            "is no role",
+            "qcs::cam::uin/100000000001:roleName/steward, as the CAM console shows it",
+        )
+    # What could not be read may be any: no rule is refused for it.
+    operations = list(OpType) if allow is None or None in allow else allow
+    return Cluster(
+        id=key,
+        name=shape.get("name", key),
+        region=region,
+        allow=frozenset(OpType(name) for name in operations),
+        operations_per_hour=shape.get("operations_per_hour", 12),
+        role_arn=role_arn or "",
+    )
