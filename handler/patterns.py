@@ -156,7 +156,7 @@ def _object(raw: object, path: str, fields: tuple[str, ...] | None = None) -> _O
     choices: list[_Object] = []
     for key, value in raw.items():
         if not isinstance(key, str):
-            raise PatternError(path, f"has a key that is no string: {_shown(key)}", "quote it")
+            raise PatternError(path, f"has a key that is not a string: {_shown(key)}", "quote it")
         at = f"{path}.{key[:80]}"
         if key == "$or":
             if not isinstance(value, (list, tuple)) or not value:
@@ -182,7 +182,7 @@ def _check_field(key: str, value: object, path: str, fields: tuple[str, ...]) ->
     if key not in fields:
         label = key.removeprefix("labels.")
         hint = meant(key, fields) if label == key else f"write labels: {{{label[:80]}: …}}"
-        raise PatternError(path, "is no field of an Event", hint)
+        raise PatternError(path, "is not a field of an Event", hint)
     if key == "labels" and not isinstance(value, Mapping):
         raise PatternError(path, "must be an object: labels have names", "such as {severity: [critical]}")
     if key != "labels" and isinstance(value, Mapping) and not any(name in _OPERATORS for name in value):
@@ -234,7 +234,7 @@ def _item(raw: Any, path: str) -> _Test:
         return lambda value: _is_number(value) and value == raw
     if isinstance(raw, (list, tuple)):
         raise PatternError(path, "is a list within the list", "write the values side by side")
-    raise PatternError(path, "is no string, number, true, false or null", "quote it")
+    raise PatternError(path, "is not a string, number, true, false or null", "quote it")
 
 
 def _no_value(value: Any) -> bool:
@@ -248,7 +248,7 @@ def _operator(raw: Mapping[Any, Any], path: str) -> tuple[str, Any]:
         raise PatternError(path, "is an empty object", f"one of {', '.join(_OPERATORS)}")
     for name in raw:
         if name not in _OPERATORS:
-            raise PatternError(f"{path}.{str(name)[:80]}", "is no operator", meant(str(name), _OPERATORS))
+            raise PatternError(f"{path}.{str(name)[:80]}", "is not an operator", meant(str(name), _OPERATORS))
     if len(raw) > 1:
         raise PatternError(path, f"has several operators: {', '.join(raw)}", "one object each; any of them may match")
     return next(iter(raw.items()))
@@ -283,7 +283,7 @@ def _wildcard(operand: Any, path: str) -> _Test:
         if part == before == "*":
             raise PatternError(path, "has two stars side by side", "one stands for any number of characters")
         if part[0] == "\\" and part not in ("\\*", "\\\\"):
-            raise PatternError(path, f"has {_shown(part)}, which is no escape", r"escapes are \* and \\")
+            raise PatternError(path, f"has {_shown(part)}, which is not an escape", r"escapes are \* and \\")
         if part == "*":
             pieces.append("")
         else:
@@ -319,10 +319,10 @@ def _numeric(operand: Any, path: str) -> _Test:
         raise PatternError(path, "takes a comparator and a number, once or twice", 'such as [">=", 3, "<", 10]')
     for index, term in enumerate(operand):
         if index % 2 and not _is_number(term):
-            raise PatternError(f"{path}[{index}]", f"{_shown(term)} is no number", "finite and not quoted")
+            raise PatternError(f"{path}[{index}]", f"{_shown(term)} is not a number", "finite and not quoted")
         if not index % 2 and (not isinstance(term, str) or term not in _COMPARATORS):
             hint = "use anything-but" if term == "!=" else f"one of {' '.join(_COMPARATORS)}"
-            raise PatternError(f"{path}[{index}]", f"{_shown(term)} is no comparator", hint)
+            raise PatternError(f"{path}[{index}]", f"{_shown(term)} is not a comparator", hint)
     sign, bound, also, other = (*operand, *operand)[:4]
     if len(operand) == 4:
         if {sign[0], also[0]} != {"<", ">"}:
@@ -355,7 +355,7 @@ def _cidr(operand: Any, path: str) -> _Test:
         network = ip_network(operand, strict=False)
     except ValueError:
         hint = "such as 172.16.0.0/16 or fd00::/8; one address is /32 or /128"
-        raise PatternError(path, f"{_shown(operand)} is no block of addresses", hint) from None
+        raise PatternError(path, f"{_shown(operand)} is not a block of addresses", hint) from None
 
     def test(value: Any) -> bool:
         try:

@@ -75,7 +75,7 @@ class Endpoint:
             # A misspelt word is shown; anything more may hold a user and a password.
             is_harmless = re.fullmatch(r"[A-Za-z0-9._-]{1,60}", text, re.ASCII)
             raise ConfigurationError(
-                f"{text!r} is no endpoint" if is_harmless else "is no endpoint",
+                f"{text!r} is not an endpoint" if is_harmless else "is not an endpoint",
                 where="STEWARD_EMR_ENDPOINT",
                 hint=f"one of {', '.join(ENDPOINTS)}, a host, or a URL such as http://127.0.0.1:18080",
             )
@@ -140,10 +140,10 @@ class Settings:
                 raise ConfigurationError("is set but empty", where=name, hint="give it a value or leave it out")
         mode = env.get("STEWARD_MODE", "act")
         if mode not in ("act", "observe"):
-            raise ConfigurationError(f"{mode!r} is no mode", where="STEWARD_MODE", hint="act or observe")
+            raise ConfigurationError(f"{mode!r} is not a mode", where="STEWARD_MODE", hint="act or observe")
         level = env.get("STEWARD_LOG_LEVEL", "INFO").upper()
         if level not in LEVELS:
-            raise ConfigurationError(f"{level!r} is no level", where="STEWARD_LOG_LEVEL", hint=", ".join(LEVELS))
+            raise ConfigurationError(f"{level!r} is not a level", where="STEWARD_LOG_LEVEL", hint=", ".join(LEVELS))
         return cls(
             config=env.get("STEWARD_CONFIG") or _default_config(),
             endpoint=Endpoint.parse(env.get("STEWARD_EMR_ENDPOINT", "global")),

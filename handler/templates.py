@@ -150,7 +150,7 @@ class Template:
 def compile_template(raw: str, path: str) -> Template:
     """The template that ``raw`` is; ``path`` is where it stands.
 
-    Raises TemplateError for a name that is no field of an Event, for an unknown filter, and for braces without their pair.
+    Raises TemplateError for a name that is not a field of an Event, for an unknown filter, and for braces without their pair.
     """
     parts: list[str | _Name] = []
     literal = ""
@@ -194,17 +194,19 @@ def _name(inside: str, raw: str, path: str) -> _Name:
     if not written:
         raise TemplateError(raw, "", "has braces without a name", FIELDS, path=path)
     if field not in FIELDS:
-        raise TemplateError(raw, written, "is no field of an Event", FIELDS, path=path, hint=question(written, FIELDS))
+        raise TemplateError(
+            raw, written, "is not a field of an Event", FIELDS, path=path, hint=question(written, FIELDS)
+        )
     if field == "labels" and not label:
         raise TemplateError(raw, written, "needs a label's name", path=path, hint="such as {labels.instance}")
     if field != "labels" and dot:
         raise TemplateError(raw, written, "has a dot, but only labels have parts", path=path, hint=f"write {{{field}}}")
     if any(character in label for character in _RESERVED):
         hint = f"no indexes, conversions or formats; a label's name cannot hold {' '.join(_RESERVED)}"
-        raise TemplateError(raw, written, "is no name", path=path, hint=hint)
+        raise TemplateError(raw, written, "is not a name", path=path, hint=hint)
     for word in filters:
         if word not in FILTERS:
-            problem = "is no filter" if word else "has a bar without a filter"
+            problem = "is not a filter" if word else "has a bar without a filter"
             raise TemplateError(raw, word, problem, FILTERS, path=path, hint=question(word, FILTERS))
     return _Name(written, field, label, tuple(filters))
 

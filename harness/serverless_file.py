@@ -75,7 +75,7 @@ def _told(details: ErrorDetails) -> ConfigurationError:
     if kind == "steward":
         return ConfigurationError(context["problem"], path=path, hint=context["hint"])
     if kind == "extra_forbidden":
-        return ConfigurationError("no such key", path=path, hint=_nearest(str(at[-1]), above))
+        return ConfigurationError("unknown key", path=path, hint=_nearest(str(at[-1]), above))
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return ConfigurationError("must be a mapping", path=path)
     hint = (field.description or "") if field else ""
@@ -150,7 +150,7 @@ def _of_triggers(inputs: Inputs, config: Config | None) -> Iterator[Configuratio
     for place, timer in timers:
         at = f"inputs.events[{place}].timer.parameters"
         if timer.name in names:
-            yield ConfigurationError("stands twice", path=f"{at}.name", hint="timers have names of their own")
+            yield ConfigurationError("appears twice", path=f"{at}.name", hint="timers have names of their own")
         names.add(timer.name)
         if config is not None and (problem := _unserved(timer, config)):
             yield ConfigurationError(problem[0], path=f"{at}.argument", hint=problem[1])

@@ -46,7 +46,7 @@ def _spelled(pattern: str, problem: str, hint: str) -> AfterValidator:
 
 def _variable_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{1,63}", name):
-        raise fault("is no name that the platform takes", "a letter, then letters, digits and _: 2 to 64 characters")
+        raise fault("is not a name that the platform takes", "a letter, then letters, digits and _: 2 to 64 characters")
     if name.upper().startswith(("SCF_", "QCLOUD_", "TENCENTCLOUD_")):
         raise fault("is reserved by the platform", "credentials come from `role`; other names are free")
     return name
@@ -72,7 +72,7 @@ def _variables(variables: dict[str, str]) -> dict[str, str]:
 
 def _memory(megabytes: int) -> int:
     if megabytes != 64 and (megabytes % 128 or not 128 <= megabytes <= 3072):
-        raise fault("is no size that the platform has", "64, or 128 to 3072 in steps of 128")
+        raise fault("is not a size that the platform has", "64, or 128 to 3072 in steps of 128")
     return megabytes
 
 
@@ -102,7 +102,9 @@ Text = Annotated[str, AfterValidator(_text)]
 TriggerName = Annotated[
     Text,
     _spelled(
-        r"[A-Za-z][A-Za-z0-9_-]{0,59}", "is no trigger's name", "a letter, then letters, digits, _ and -: up to 60"
+        r"[A-Za-z][A-Za-z0-9_-]{0,59}",
+        "is not the name of a trigger",
+        "a letter, then letters, digits, _ and -: up to 60",
     ),
 ]
 
@@ -279,7 +281,7 @@ class Inputs(Part):
         Text,
         _spelled(
             r"[A-Za-z][A-Za-z0-9_-]{0,58}[A-Za-z0-9]",
-            "is no function's name",
+            "is not the name of a function",
             "2 to 60 letters, digits, _ and -, from a letter to a letter or digit",
         ),
     ]
@@ -288,12 +290,12 @@ class Inputs(Part):
     src: Annotated[Source, BeforeValidator(_as_mapping)] = Field(description="the folder that `make package` fills")
     handler: Literal["index.main_handler"] = Field(description="what the package's index.py offers")
     runtime: Literal["Python3.10"] = Field(description="for which the package is built; it cannot be changed later")
-    region: Annotated[Text, _spelled(r"[a-z]{2,}-[a-z0-9-]+", "is no region", "such as ap-guangzhou")]
+    region: Annotated[Text, _spelled(r"[a-z]{2,}-[a-z0-9-]+", "is not a region", "such as ap-guangzhou")]
     description: Annotated[Text, Field(max_length=1000)] | None = None
     memory_size: Annotated[int, AfterValidator(_memory)] = 128
     timeout: Annotated[int, Field(ge=1, le=900)] = Field(description="in seconds; without it the platform gives 3")
     init_timeout: Annotated[int, Field(ge=3, le=300)] | None = None
-    role: Annotated[Text, _spelled(r"[\w.-]+", "is no role's name", "its name, not its ARN")] = Field(
+    role: Annotated[Text, _spelled(r"[\w.-]+", "is not the name of a role", "its name, not its ARN")] = Field(
         description="without it the function has no credentials"
     )
     environment: Environment | None = None
@@ -330,7 +332,7 @@ class Inputs(Part):
 class ServerlessFile(Part):
     """serverless.yml."""
 
-    component: Annotated[Text, _spelled(r"scf(@[\w.-]+)?", "is no component for a function", "scf")]
+    component: Annotated[Text, _spelled(r"scf(@[\w.-]+)?", "is not a component for a function", "scf")]
     name: Text
     app: Text | None = None
     stage: Text | None = None

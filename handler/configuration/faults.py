@@ -48,7 +48,7 @@ ITEMS: Final = {
 }
 SCALARS: Final = ("must be a whole number", "must be a number", "must be true or false")
 ALL: Final = "must be `all`"
-NO_SUCH_KEY: Final = "no such key"
+UNKNOWN_KEY: Final = "unknown key"
 
 
 class ShapeFault(NamedTuple):
@@ -94,7 +94,7 @@ def readable(raw: Any, faults: Iterable[ShapeFault]) -> Any:
             return None
         *way, last = fault.steps
         holder: Any = _at(copy, way)
-        if fault.problem == NO_SUCH_KEY:
+        if fault.problem == UNKNOWN_KEY:
             holder.pop(last, None)
         elif holder is not None:
             holder[last] = None
@@ -129,7 +129,7 @@ def _fault(steps: Steps, said: str, raw: object) -> ShapeFault:
     if problem == MISSING:
         return ShapeFault((*here, steps[-1]), problem)
     if problem == UNKNOWN:
-        return ShapeFault(here, NO_SUCH_KEY, *_nearest_key(here))
+        return ShapeFault(here, UNKNOWN_KEY, *_nearest_key(here))
     if problem == "must be a text" and value is not None:
         return ShapeFault(here, problem, 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it")
     if problem in SCALARS and isinstance(value, str) and re.fullmatch(r"\d+|true|false", value):

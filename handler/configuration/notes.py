@@ -60,7 +60,7 @@ class Notes:
         if seconds is not None:
             self.problem(at, f"{raw[key]!r} is out of bounds", f"from {span(least)} to {span(most)}")
         elif raw[key] is not None:
-            self.problem(at, f"{raw[key]!r} is no duration", "90s, 15m, 2h, 7d, or a number of seconds")
+            self.problem(at, f"{raw[key]!r} is not a duration", "90s, 15m, 2h, 7d, or a number of seconds")
         return default
 
     def counted(self, seconds: float, what: str) -> None:
@@ -91,7 +91,7 @@ class Notes:
     def variable(self, path: str, name: str | None, hint: str) -> str:
         """An environment variable's name. What stands there instead is not repeated: it may be the secret itself."""
         if name is not None and not _VARIABLE.fullmatch(name):
-            self.problem(path, "is no environment variable's name", hint)
+            self.problem(path, "is not the name of an environment variable", hint)
         return name or ""
 
 

@@ -67,11 +67,11 @@ def _cluster(notes: Notes, key: str, shape: Any) -> Cluster:
     shape = shape or {"region": None, "allow": None}
     region, allow, role_arn = shape["region"], shape["allow"], shape.get("role_arn")
     if region is not None and not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", region):
-        notes.problem(f"{path}.region", "is no region", "such as ap-guangzhou")
+        notes.problem(f"{path}.region", "is not a region", "such as ap-guangzhou")
     if role_arn is not None and not _ROLE_ARN.fullmatch(role_arn):
         notes.problem(
             f"{path}.role_arn",
-            "is no role",
+            "is not a role",
             "qcs::cam::uin/100000000001:roleName/steward, as the CAM console shows it",
         )
     # What could not be read may be any: no rule is refused for it.

@@ -41,7 +41,7 @@ def read_rules(
     for path, shape in each("rules", shapes):
         name = shape["name"]
         if name is not None and name in taken:
-            notes.problem(f"{path}.name", f"{name!r} stands twice", "names are unique")
+            notes.problem(f"{path}.name", f"{name!r} appears twice", "names are unique")
         taken.add(name)
         rule = _rule(notes, path, shape, (of_alerts, of_orders), clusters)
         if rule is not None:
@@ -114,7 +114,7 @@ def _timers_lack(notes: Notes, path: str, cluster: Template | None, scope: tuple
     for name in dict.fromkeys(named):
         field, _, label = name.partition(".")
         if field in NOT_OF_TIMERS or (label and label != LABEL_OF_TIMERS):
-            notes.problem(f"{path}.do", f"{{{name}}} is nothing that a timer has", "write out what is meant")
+            notes.problem(f"{path}.do", f"{{{name}}} is not something that a timer has", "write out what is meant")
 
 
 def _allowed(
@@ -240,6 +240,6 @@ def _share(notes: Notes, path: str, raw: str | float) -> float:
     if not 0 < share <= 1:
         is_percent = 1 < share <= 100 and not str(raw).endswith("%")
         hint = f"did you mean {share:g}%?" if is_percent else "a percentage such as 25%, or a number up to 1"
-        notes.problem(path, f"{raw!r} is no share", hint)
+        notes.problem(path, f"{raw!r} is not a share", hint)
         return 1.0
     return share

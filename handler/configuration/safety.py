@@ -62,7 +62,7 @@ def _moment(notes: Notes, path: str, text: str | None, zone: str | None, which: 
     try:
         moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        notes.problem(path, f"{text!r} is no date and time", "2026-12-24T18:00:00+08:00")
+        notes.problem(path, f"{text!r} is not a date and time", "2026-12-24T18:00:00+08:00")
         return None
     if moment.tzinfo is None:
         if zone == "":
@@ -81,7 +81,7 @@ def _zone(notes: Notes, path: str, name: str | None) -> Any:
     try:
         return None if name is None else zoneinfo.ZoneInfo(name)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        notes.problem(path, f"{name!r} is no time zone", "an IANA name such as Asia/Shanghai")
+        notes.problem(path, f"{name!r} is not a time zone", "an IANA name such as Asia/Shanghai")
         return None
 
 
@@ -105,5 +105,5 @@ def _minute(notes: Notes, path: str, text: str | None) -> int | None:
     if text is not None and re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", text):
         return int(text[:2]) * 60 + int(text[3:])
     if text is not None:
-        notes.problem(path, f"{text!r} is no time of day", "HH:MM, quoted")
+        notes.problem(path, f"{text!r} is not a time of day", "HH:MM, quoted")
     return None

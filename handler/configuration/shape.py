@@ -97,7 +97,7 @@ class RuleShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     name: Annotated[str, Bound(min_length=1, max_length=100)]
-    """Unique; it stands in every log line."""
+    """Unique; logs and outcomes name the rule by it."""
     when: dict[str, Any]
     """An EventBridge event pattern over the event's fields."""
     do: DoShape
@@ -121,7 +121,7 @@ class CallerShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     name: Annotated[str, Bound(min_length=1, max_length=100)]
-    """Unique; it stands in the log."""
+    """Unique; the log names the caller by it."""
     basic: NotRequired[BasicShape]
     """Basic credentials, as Cloud Monitor sends them in the callback URL."""
     bearer_env: NotRequired[str]
@@ -135,7 +135,7 @@ class WebhookShape(TypedDict):
     callers: NotRequired[list[CallerShape]]
     """Who may call; without any, every call is refused."""
     patience: NotRequired[Duration]
-    """Within which a sender is answered; Cloud Monitor waits 5 s."""
+    """The time within which a sender is answered; Cloud Monitor waits 5 s."""
 
 
 class BreakerShape(TypedDict):
@@ -143,11 +143,11 @@ class BreakerShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     intents: NotRequired[Annotated[int, Bound(ge=1)]]
-    """More than so many intents within the window open it."""
+    """More intents than this within the window open the breaker."""
     window: NotRequired[Duration]
-    """The window."""
+    """The time in which intents are counted."""
     close_after: NotRequired[Duration]
-    """It closes so long after it opened, once half as many are in the window."""
+    """How long the breaker stays open at least; after that it closes once at most half as many intents are in the window."""
 
 
 class QuarantineShape(TypedDict):
@@ -155,11 +155,11 @@ class QuarantineShape(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     restarts: NotRequired[Annotated[int, Bound(ge=1)]]
-    """So many restarts of one process …"""
+    """After this many restarts that did not help, a process is put into quarantine."""
     within: NotRequired[Duration]
-    """… within this time …"""
+    """The time in which these restarts are counted."""
     release_after: NotRequired[Duration]
-    """… leave it alone for this long, or until steward release."""
+    """How long a process stays in quarantine, unless `steward release` lets it out before."""
 
 
 #: A time in which nothing is done: ISO 8601 date-times. ``from`` is a keyword of Python, hence this form.

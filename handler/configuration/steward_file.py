@@ -101,7 +101,7 @@ class _Values:
                     raise self._error(key_node, "a key must be a plain text", "merge keys (<<) are not used here")
                 path = f"{at}.{key}" if at else key
                 if key in mapping:
-                    raise self._error(key_node, "stands twice", f"first in line {self._lines[path]}", path=path)
+                    raise self._error(key_node, "appears twice", f"first in line {self._lines[path]}", path=path)
                 self._lines[path] = key_node.start_mark.line + 1
                 mapping[key] = self.value(value_node, path, depth + 1)
             return mapping

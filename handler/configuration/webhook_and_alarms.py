@@ -23,7 +23,7 @@ def read_webhook(notes: Notes, shape: Any) -> Webhook:
     for path, one in each("webhook.callers", shape.get("callers")):
         name = one["name"]
         if name is not None and name in taken:
-            notes.problem(f"{path}.name", f"{name!r} stands twice", "names are unique")
+            notes.problem(f"{path}.name", f"{name!r} appears twice", "names are unique")
         taken.add(name)
         if ("basic" in one) == ("bearer_env" in one):
             notes.problem(path, "needs either basic or bearer_env", "exactly one of them")
@@ -56,7 +56,7 @@ def read_alarms(notes: Notes, shape: Any) -> AlarmSettings:
     bus = shape.get("event_bus")
     if bus is not None and bus["id"] is not None and not bus["id"].startswith("eb-"):
         notes.problem(
-            "alarms.event_bus.id", f"{bus['id']!r} is no event bus", "eb- and its name, as the console shows it"
+            "alarms.event_bus.id", f"{bus['id']!r} is not an event bus", "eb- and its name, as the console shows it"
         )
     return AlarmSettings(
         chat,

@@ -237,7 +237,7 @@ def history(
     """
     seconds = duration(since)
     if seconds is None:
-        raise typer.BadParameter(f"{since!r} is no duration such as 90s, 15m, 2h or 7d", param_hint="--since")
+        raise typer.BadParameter(f"{since!r} is not a duration such as 90s, 15m, 2h or 7d", param_hint="--since")
     ledger, name = known_ledger()
     begin = time.time() - seconds
     lost = _Lost([], [])

@@ -355,11 +355,11 @@ def variant(path: Path, change: dict[str, Any], among: str) -> Path:
 @pytest.mark.parametrize(
     ("among", "change", "says"),
     [
-        ("", {"memory": 256}, "inputs.memory: no such key (did you mean memorySize?)"),
-        ("", {"timeOut": 5}, "inputs.timeOut: no such key (did you mean timeout?)"),
+        ("", {"memory": 256}, "inputs.memory: unknown key (did you mean memorySize?)"),
+        ("", {"timeOut": 5}, "inputs.timeOut: unknown key (did you mean timeout?)"),
         ("", {"msgTTL": 60}, "inputs: msgTTL without asyncRunEnable: true"),
-        ("timer", {"arguments": "a"}, "parameters.arguments: no such key (did you mean argument?)"),
-        ("timer", {"timeZone": "Asia/Shanghai"}, "parameters.timeZone: no such key"),
+        ("timer", {"arguments": "a"}, "parameters.arguments: unknown key (did you mean argument?)"),
+        ("timer", {"timeZone": "Asia/Shanghai"}, "parameters.timeZone: unknown key"),
     ],
 )
 def test_what_the_vendor_drops_in_silence_we_refuse(

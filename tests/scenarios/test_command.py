@@ -285,7 +285,7 @@ NO_TIME = "outcome refused: alerts[0].startsAt: is no RFC 3339 time"
         (("explain", sample("alertmanager-one-bad")), "", 0, ("unreadable: alerts[", "yes  restart-dead-process")),
         (("release", "DataNode@172.16.0.5"), "", 2, ("is not SERVICE/COMPONENT/ADDRESS",)),
         (("release", "HDFS/datanode/172.16.0"), "", 2, ("is not SERVICE/COMPONENT/ADDRESS",)),
-        (("history", "--since", "soon"), "", 2, ("is no duration",)),
+        (("history", "--since", "soon"), "", 2, ("is not a duration",)),
         (("schema",), "", 0, ("json-schema.org",)),
         (("--version",), "", 0, ("steward",)),
         (("--help",), "", 0, ("explain", "Exit codes:")),
@@ -665,7 +665,7 @@ def test_check_doubts_what_is_valid_and_probably_not_meant(tmp_path: Path) -> No
             "file": "steward.yml",
             "line": 2,
             "path": "rule",
-            "problem": "no such key",
+            "problem": "unknown key",
             "hint": "did you mean rules?",
         }
     ]

@@ -408,10 +408,10 @@ def test_two_examinations_do_not_meet_in_the_ledger(patient: Patient) -> None:
 @pytest.mark.parametrize(
     ("env", "code", "says"),
     [
-        ({"STEWARD_MODE": "dry"}, 2, "STEWARD_MODE: 'dry' is no mode"),
+        ({"STEWARD_MODE": "dry"}, 2, "STEWARD_MODE: 'dry' is not a mode"),
         ({"STEWARD_MODE": " "}, 2, "STEWARD_MODE: is set but empty"),
         ({"STEWARD_LEDGER": "mysql://x:planted-secret-of-tcop@y"}, 2, "STEWARD_LEDGER: is no ledger"),
-        ({"STEWARD_EMR_ENDPOINT": "http://"}, 2, "is no endpoint"),
+        ({"STEWARD_EMR_ENDPOINT": "http://"}, 2, "is not an endpoint"),
         ({"STEWARD_MDOE": "observe"}, 0, "did you mean STEWARD_MODE?"),
         ({"STEWARD_SECRET_TCOP": ""}, 0, "STEWARD_SECRET_TCOP is set but empty"),
     ],

@@ -826,8 +826,8 @@ def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:
     [
         ({"STEWARD_MODE": "dry"}, "act or observe"),
         ({"STEWARD_LOG_LEVEL": "LOUD"}, "DEBUG"),
-        ({"STEWARD_EMR_ENDPOINT": "ftp://x"}, "is no endpoint"),
-        ({"STEWARD_EMR_ENDPOINT": "http://h/path"}, "is no endpoint"),
+        ({"STEWARD_EMR_ENDPOINT": "ftp://x"}, "is not an endpoint"),
+        ({"STEWARD_EMR_ENDPOINT": "http://h/path"}, "is not an endpoint"),
         ({"STEWARD_CONFIG": " "}, "set but empty"),
     ],
 )

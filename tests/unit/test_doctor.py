@@ -53,7 +53,7 @@ SEEN = st.builds(
     mode=st.just("act"),
     config_path=st.just("steward.yml"),
     config=st.sampled_from([None, CONFIG, Config()]),
-    settings_problems=st.sampled_from([(), (errors.ConfigurationError("is no mode", where="STEWARD_MODE"),)]),
+    settings_problems=st.sampled_from([(), (errors.ConfigurationError("is not a mode", where="STEWARD_MODE"),)]),
     config_problems=st.sampled_from([(), (errors.ConfigurationError("is empty"),)]),
     credentials=st.sampled_from([None, KEY, Credentials("a", "b", "c")]),
     calls=st.lists(CALLS, max_size=6).map(tuple),

@@ -48,7 +48,7 @@ from handler.settings import (
 )
 def test_what_is_no_endpoint_stops_the_start(text: str) -> None:
     """Not at the first call, with an alert waiting: when it is read, naming the variable and what it may be."""
-    with pytest.raises(ConfigurationError, match=r"STEWARD_EMR_ENDPOINT.*is no endpoint.*a host, or a URL"):
+    with pytest.raises(ConfigurationError, match=r"STEWARD_EMR_ENDPOINT.*is not an endpoint.*a host, or a URL"):
         Endpoint.parse(text)
 
 
@@ -64,7 +64,7 @@ def test_what_is_no_endpoint_stops_the_start(text: str) -> None:
 )
 def test_an_endpoint_with_a_password_is_refused_without_it(text: str) -> None:
     """No output repeats it: an exception of the start is logged by the platform too."""
-    with pytest.raises(ConfigurationError, match="is no endpoint") as raised:
+    with pytest.raises(ConfigurationError, match="is not an endpoint") as raised:
         Endpoint.parse(text)
     assert "planted" not in str(raised.value)
 
@@ -109,8 +109,8 @@ def test_without_an_environment_the_defaults_are_careful_ones() -> None:
 @pytest.mark.parametrize(
     ("env", "says"),
     [
-        ({"STEWARD_MODE": "Act"}, "STEWARD_MODE: 'Act' is no mode (act or observe)"),
-        ({"STEWARD_LOG_LEVEL": "TRACE"}, "STEWARD_LOG_LEVEL: 'TRACE' is no level (DEBUG, INFO, WARNING, ERROR)"),
+        ({"STEWARD_MODE": "Act"}, "STEWARD_MODE: 'Act' is not a mode (act or observe)"),
+        ({"STEWARD_LOG_LEVEL": "TRACE"}, "STEWARD_LOG_LEVEL: 'TRACE' is not a level (DEBUG, INFO, WARNING, ERROR)"),
     ],
 )
 def test_a_word_that_is_none_is_named_with_those_that_are(env: dict[str, str], says: str) -> None:
