@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.configuration.shape import (
+    CONFIG,
     AlarmsShape,
     BasicShape,
     BreakerShape,
@@ -26,7 +27,7 @@ from handler.configuration.shape import (
     WebhookShape,
 )
 from handler.nearest import meant, nearest
-from handler.validation import MISSING, UNKNOWN
+from handler.validation import MISSING, UNKNOWN, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,48 +64,63 @@ class ShapeFault(NamedTuple):
     meant: Steps | None = None
 
 
-def in_words(faults: Iterable[tuple[Steps, str]], raw: object) -> list[ShapeFault]:
-    """The shape's faults (:meth:`Shape.faults`) in the words of the file. No value is repeated.
+class Readable(NamedTuple):
+    """A copy of a file's content that can be read as the shape, and what is wrong with the content.
 
-    What is wrong whichever of two forms is meant is said once, and a key that is missing since it is misspelt only as that.
+    None stands in the copy for every part that cannot be read. A misspelt key, or one in the wrong mapping, is where it was probably meant
+    to be, so that what it holds is read; ``moved`` has its path there and the one that is written. Other unknown keys are left out.
     """
-    told: dict[Steps, list[ShapeFault]] = {}
-    for steps, problem in faults:
-        fault = _fault(steps, problem, raw)
-        told.setdefault(fault.steps, []).append(fault)
-    around = {steps[:length] for steps in told for length in range(len(steps))}
-    misspelt = {fault.meant for said in told.values() for fault in said}
-    found = []
-    for steps, said in told.items():
+
+    copy: Any
+    faults: list[ShapeFault]
+    moved: list[tuple[str, str]]
+
+
+def readable(raw: object) -> Readable:
+    """What can be read of the file's content, which is not valid. No value is repeated in its faults."""
+    copy = _copied(raw)
+    unknown: list[ShapeFault] = []
+    moved: list[tuple[str, str]] = []
+    while True:
+        faults = [_fault(steps, problem, copy) for steps, problem in CONFIG.faults(copy)]
+        found = [fault for fault in faults if fault.problem == UNKNOWN_KEY]
+        if not found:
+            break
+        unknown += found
+        for fault in found:
+            value = _at(copy, fault.steps[:-1]).pop(fault.steps[-1])
+            if fault.meant and _is_free(copy, fault.meant):
+                _at(copy, fault.meant[:-1])[fault.meant[-1]] = value
+                moved.append((dotted("", fault.meant), dotted("", fault.steps)))
+    told = _once(faults)
+    for fault in told:
+        if not fault.steps:
+            copy = None
+        elif (holder := _at(copy, fault.steps[:-1])) is not None:
+            holder[fault.steps[-1]] = None
+    return Readable(copy, unknown + told, moved)
+
+
+def _once(faults: Iterable[ShapeFault]) -> list[ShapeFault]:
+    """What is wrong whichever of two forms is meant is said once."""
+    by_steps: dict[Steps, list[ShapeFault]] = {}
+    for fault in faults:
+        by_steps.setdefault(fault.steps, []).append(fault)
+    around = {steps[:length] for steps in by_steps for length in range(len(steps))}
+    told = []
+    for steps, said in by_steps.items():
         problems = list(dict.fromkeys(fault.problem for fault in said))
         if problems == [ALL] and steps in around:
             continue  # the other form was meant: what is wrong within it is said
-        if problems == [MISSING] and steps in misspelt:
-            continue
         problem = problems[0] + "".join(f", or {more.removeprefix('must be ')}" for more in problems[1:])
-        found.append(said[0]._replace(problem=problem, hint=next((fault.hint for fault in said if fault.hint), "")))
-    return found
+        told.append(said[0]._replace(problem=problem, hint=next((fault.hint for fault in said if fault.hint), "")))
+    return told
 
 
-def readable(raw: Any, faults: Iterable[ShapeFault]) -> Any:
-    """A copy of ``raw`` that can be read as the shape: None stands for every part that cannot be, and keys that are unknown are left out."""
-    copy = _copied(raw)
-    for fault in faults:
-        if not fault.steps:
-            return None
-        *way, last = fault.steps
-        holder: Any = _at(copy, way)
-        if fault.problem == UNKNOWN_KEY:
-            holder.pop(last, None)
-        elif holder is not None:
-            holder[last] = None
-    for fault in faults:
-        if fault.meant:
-            *way, last = fault.meant
-            holder = _at(copy, way)
-            if isinstance(holder, dict):
-                holder.setdefault(last, None)
-    return copy
+def _is_free(value: Any, steps: Steps) -> bool:
+    """Whether a key can be put there."""
+    holder = _at(value, steps[:-1])
+    return isinstance(holder, dict) and steps[-1] not in holder
 
 
 def _copied(value: Any) -> Any:
@@ -113,7 +129,7 @@ def _copied(value: Any) -> Any:
     return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
-def _at(value: Any, steps: Iterable[int | str]) -> Any:
+def _at(value: Any, steps: Steps) -> Any:
     """What stands there; None where that cannot be told."""
     for step in steps:
         try:

@@ -13,17 +13,24 @@ from handler.errors import ConfigurationError
 from handler.nearest import meant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,127}", re.ASCII)
 
 
 class Notes:
-    """What is found while one file is read. ``clusters``: the ids that are listed; None where that could not be read."""
+    """What is found while one file is read.
 
-    def __init__(self, locate: Callable[[str], str], clusters: Collection[str] | None) -> None:
+    ``clusters`` are the ids that are listed; None where that could not be read. ``moved`` has paths at which something is read, and where it
+    is written instead.
+    """
+
+    def __init__(
+        self, locate: Callable[[str], str], clusters: Collection[str] | None, moved: Iterable[tuple[str, str]] = ()
+    ) -> None:
         self._locate = locate
         self._clusters = clusters
+        self._moved = sorted(moved, key=lambda paths: -len(paths[0]))
         #: By their texts: what is wrong with limits, which are read for alerts and for orders, is wrong once.
         self._problems: dict[str, ConfigurationError] = {}
         self._unread: set[str] = set()
@@ -36,8 +43,15 @@ class Notes:
 
     def problem(self, path: str, problem: str, hint: str = "") -> None:
         """Something is wrong with what stands at ``path``; ``hint``: how to mend it."""
+        path = self._written(path)
         found = ConfigurationError(problem, path=path, where=self._locate(path), hint=hint)
         self._problems.setdefault(str(found), found)
+
+    def _written(self, path: str) -> str:
+        for read, written in self._moved:
+            if path == read or path.startswith((f"{read}.", f"{read}[")):
+                path = written + path[len(read) :]
+        return path
 
     def duration(
         self,

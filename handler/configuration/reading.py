@@ -22,6 +22,8 @@ from handler.validation import dotted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from handler.configuration.faults import ShapeFault
+
 #: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for another part.
 _ROLE_ARN: Final = re.compile(r"qcs::cam::uin/[0-9]{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
 
@@ -32,14 +34,14 @@ def read_config(raw: object, locate: Callable[[str], str] = lambda path: "") -> 
     Raises InvalidConfiguration with every problem, in the order of their lines.
     """
     shape: Any = raw
-    told = []
-    if faults := CONFIG.faults(raw):
-        from handler.configuration.faults import in_words, readable
+    faults: list[ShapeFault] = []
+    moved: list[tuple[str, str]] = []
+    if CONFIG.faults(raw):
+        from handler.configuration.faults import readable
 
-        told = in_words(faults, raw)
-        shape = readable(raw, told)
-    notes = Notes(locate, shape and shape["clusters"])
-    for fault in told:
+        shape, faults, moved = readable(raw)
+    notes = Notes(locate, shape and shape["clusters"], moved)
+    for fault in faults:
         notes.problem(dotted("", fault.steps), fault.problem, fault.hint)
     config = Config() if shape is None else _config(notes, shape)
     if notes.problems:

@@ -43,6 +43,7 @@ def read_safety(notes: Notes, shape: Any) -> Safety:
 
 def _freeze(notes: Notes, path: str, shape: Any) -> Freeze:
     zone = shape.get("time_zone", "")
+    _zone(notes, f"{path}.time_zone", zone or None)
     start = _moment(notes, f"{path}.from", shape["from"], zone, min)
     end = _moment(notes, f"{path}.to", shape["to"], zone, max)
     if start is not None and end is not None and start >= end:

@@ -406,6 +406,12 @@ def test_wheels_that_cannot_be_had_are_told_apart_from_a_network_that_is_away(
     assert raised.value.hint
 
 
+def test_a_configuration_that_is_away(tmp_path: Path) -> None:
+    """It was named: that STEWARD_CONFIG can name another is not said."""
+    with pytest.raises(ConfigurationError, match=r"none\.yml: no such file$"):
+        requirement_files(tmp_path / "none.yml", "sqlite")
+
+
 def test_a_requirements_file_that_is_away(tmp_path: Path) -> None:
     """It is named."""
     with pytest.raises(ConfigurationError, match=r"redis\.txt: cannot be read"):

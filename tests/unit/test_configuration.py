@@ -268,6 +268,15 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
             },
             "not listed",
         ),
+        (
+            "safety",
+            {
+                "freezes": [
+                    {"from": "2027-01-01T00:00Z", "to": "2028-01-01T00:00Z", "reason": "r", "time_zone": "Mars/Olympus"}
+                ]
+            },
+            "freezes[0].time_zone: 'Mars/Olympus' is not a time zone",
+        ),
         ("safety", {"keep_records": "1h"}, "out of bounds"),
         ("safety", {"keep_records": "1d", "quarantine": {"within": "7d"}}, "shorter than safety.quarantine.within"),
         ("limits", {"cooldown": "40d"}, "shorter than the cooldown of rule restart"),
@@ -389,7 +398,7 @@ def test_a_fault_is_said_once(path: str) -> None:
         ("safety", {"freezes": {"from": "x"}}, "safety.freezes: must be a list (begin each freeze with `- from:`)"),
         ("safety", {"quorum_roles": "X"}, "safety.quorum_roles: must be a list (in brackets: [one, two])"),
         ("rules/0/do/limits", {"max_nodes": 2}, "rules[0].do.limits: unknown key (it belongs beside `do`)"),
-        ("rules/0/stop_params", {}, "rules[0].stop_params: unknown key (it belongs under `do`)"),
+        ("rules/0/even_if_healthy", True, "rules[0].even_if_healthy: unknown key (it belongs under `do`)"),
         ("freezes", [], "freezes: unknown key (it belongs under `safety`)"),
         ("limits", {"max_share": 25}, "limits.max_share: 25 is not a share (did you mean 25%?)"),
         ("limits", {"max_share": "25"}, "limits.max_share: '25' is not a share (did you mean 25%?)"),
@@ -504,6 +513,7 @@ alarms: {chat: [{url_env: slack://hunter2}, hunter2], event_bus: {id: bus}}
         "24 webhook.callers[0].bearer_env: is not the name of an environment variable",
         "25 webhook.callers[1].basic.password: unknown key",
         "25 webhook.callers[1].basic.user: holds a colon",
+        "25 webhook.callers[1].basic.password: is not the name of an environment variable",
         "26 webhook.callers[2].bearer_evn: unknown key",
         "27 webhook.callers[3].basic: must be a mapping",
         "27 webhook.callers[3].name: 'a' appears twice",
@@ -528,6 +538,46 @@ alarms: {chat: [{url_env: slack://hunter2}, hunter2], event_bus: {id: bus}}
         "37 alarms.event_bus.id: 'bus' is not an event bus",
     ]
     assert "hunter2" not in str(raised.value).lower()
+
+
+def test_what_a_misspelt_or_misplaced_key_holds_is_read(tmp_path: Path) -> None:
+    """Under the path that is written, as if it were where it was meant to be; and no rule is without what it lacks only so."""
+    path = tmp_path / "steward.yml"
+    path.write_text(
+        """
+cluster:
+  emr-4zvc5mul: {regoin: Guangzhou, allow: [StopService]}
+rule:
+  - name: restart
+    when: {status: fireing}
+    do:
+      operation: RestartService
+      cluster: emr-4zvc5mux
+      limits: {cooldwn: soon, max_node: 0}
+    scope: {HDFS: {DataNode: [host]}}
+    strategy: {batch_size: 0}
+""",
+        encoding="utf-8",
+    )
+    with pytest.raises(InvalidConfiguration) as raised:
+        load(str(path))
+    assert [str(problem).removeprefix(f"{path}:") for problem in raised.value.problems] == [
+        "2: cluster: unknown key (did you mean clusters?)",
+        "3: cluster.emr-4zvc5mul.regoin: unknown key (did you mean region?)",
+        "3: cluster.emr-4zvc5mul.regoin: is not a region (such as ap-guangzhou)",
+        "4: rule: unknown key (did you mean rules?)",
+        '6: rule[0].when.status: must be a list of values (write ["fireing"])',
+        "9: rule[0].do.cluster: emr-4zvc5mux is not listed under clusters (did you mean emr-4zvc5mul?)",
+        "10: rule[0].do.limits: unknown key (it belongs beside `do`)",
+        "10: rule[0].do.limits.cooldwn: unknown key (did you mean cooldown?)",
+        "10: rule[0].do.limits.max_node: unknown key (did you mean max_nodes?)",
+        "10: rule[0].do.limits.max_node: must be at least 1",
+        "10: rule[0].do.limits.cooldwn: 'soon' is not a duration (90s, 15m, 2h, 7d, or a number of seconds)",
+        "11: rule[0].scope: unknown key (it belongs under `do`)",
+        "11: rule[0].scope.HDFS.DataNode[0]: 'host' is not an address (such as 172.16.0.5, or a template such as {ip})",
+        "12: rule[0].strategy: unknown key (it belongs under `do`)",
+        "12: rule[0].strategy.batch_size: must be at least 1",
+    ]
 
 
 @pytest.mark.parametrize(
