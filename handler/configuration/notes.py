@@ -44,8 +44,11 @@ class Notes:
     def problem(self, path: str, problem: str, hint: str = "") -> None:
         """Something is wrong with what stands at ``path``; ``hint``: how to mend it."""
         path = self._written(path)
-        found = ConfigurationError(problem, path=path, where=self._locate(path), hint=hint)
-        self._problems.setdefault(str(found), found)
+        self.add(ConfigurationError(problem, path=path, where=self._locate(path), hint=hint))
+
+    def add(self, problem: ConfigurationError) -> None:
+        """A problem that bears its place."""
+        self._problems.setdefault(str(problem), problem)
 
     def _written(self, path: str) -> str:
         for read, written in self._moved:

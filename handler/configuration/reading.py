@@ -20,16 +20,21 @@ from handler.operations import OpType
 from handler.validation import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from handler.configuration.faults import ShapeFault
+    from handler.errors import ConfigurationError
 
 #: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for another part.
 _ROLE_ARN: Final = re.compile(r"qcs::cam::uin/[0-9]{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
 
 
-def read_config(raw: object, locate: Callable[[str], str] = lambda path: "") -> Config:
+def read_config(
+    raw: object, locate: Callable[[str], str] = lambda path: "", known: Iterable[ConfigurationError] = ()
+) -> Config:
     """The configuration that ``raw`` (the file's mapping) means. ``locate`` gives ``file:line`` for a key's path.
+
+    ``known`` are problems that were found before.
 
     Raises InvalidConfiguration with every problem, in the order of their lines.
     """
@@ -41,6 +46,8 @@ def read_config(raw: object, locate: Callable[[str], str] = lambda path: "") -> 
 
         shape, faults, moved = readable(raw)
     notes = Notes(locate, shape and shape["clusters"], moved)
+    for problem in known:
+        notes.add(problem)
     for fault in faults:
         notes.problem(dotted("", fault.steps), fault.problem, fault.hint)
     config = Config() if shape is None else _config(notes, shape)

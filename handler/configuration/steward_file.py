@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.configuration.reading import read_config
-from handler.errors import ConfigurationError, InvalidInput
+from handler.errors import ConfigurationError, InvalidConfiguration, InvalidInput
 
 if TYPE_CHECKING:
     from handler.configuration import Config
@@ -16,12 +16,36 @@ MOST_DEPTH: Final = 50
 
 def load(path: str) -> Config:
     """The configuration in ``path``. Raises ConfigurationError; InvalidConfiguration with every problem of its content."""
-    raw, lines = read_raw(path)
-    return read_config(raw, lambda key: locate(path, key, lines))
+    return parsed(path).config()
+
+
+class Document(NamedTuple):
+    """A file's content, and the line of each key by its path (none for JSON). ``faults``: keys that appear twice, and what else has no meaning."""
+
+    path: str
+    raw: Any
+    lines: dict[str, int]
+    faults: tuple[ConfigurationError, ...] = ()
+
+    def locate(self, key: str) -> str:
+        """``file:line`` of a key, or of the nearest one above it that is there."""
+        return locate(self.path, key, self.lines)
+
+    def config(self) -> Config:
+        """What it means. Raises InvalidConfiguration with every problem."""
+        return read_config(self.raw, self.locate, self.faults)
 
 
 def read_raw(path: str) -> tuple[Any, dict[str, int]]:
     """The file's content, and the line of each key by its path (none for JSON). Raises ConfigurationError."""
+    document = parsed(path)
+    if document.faults:
+        raise InvalidConfiguration(document.faults)
+    return document.raw, document.lines
+
+
+def parsed(path: str) -> Document:
+    """The file, whatever it means. Raises ConfigurationError where it cannot be read, or is neither YAML nor JSON."""
     text = _text(path)
     if not text.strip():
         raise ConfigurationError(
@@ -49,16 +73,16 @@ def _text(path: str) -> str:
         raise ConfigurationError("is not UTF-8", where=f"{path}:{line}", hint="save it as UTF-8") from None
 
 
-def _from_json(path: str, text: str) -> tuple[Any, dict[str, int]]:
+def _from_json(path: str, text: str) -> Document:
     from handler.sources.json_text import parse
 
     try:
-        return parse(text, ""), {}
+        return Document(path, parse(text, ""), {})
     except InvalidInput as error:
         raise ConfigurationError(str(error), where=path) from None
 
 
-def _from_yaml(path: str, text: str) -> tuple[Any, dict[str, int]]:
+def _from_yaml(path: str, text: str) -> Document:
     try:
         from ruamel.yaml import YAML
         from ruamel.yaml.error import YAMLError
@@ -66,7 +90,6 @@ def _from_yaml(path: str, text: str) -> tuple[Any, dict[str, int]]:
         raise ConfigurationError(
             "cannot be read here: no YAML reader", where=path, hint="store it as JSON: steward.json"
         ) from None
-    lines: dict[str, int] = {}
     try:
         nodes = list(YAML(typ="safe", pure=True).compose_all(text))
     except (YAMLError, ValueError, RecursionError) as error:
@@ -77,32 +100,36 @@ def _from_yaml(path: str, text: str) -> tuple[Any, dict[str, int]]:
         raise ConfigurationError(f"is not valid YAML: {problem}", where=where, hint=hint) from None
     if len(nodes) != 1:
         raise ConfigurationError(f"holds {len(nodes)} documents", where=path, hint="one is enough")
-    return _Values(path, lines).value(nodes[0], "", 0), lines
+    values = _Values(path)
+    return Document(path, values.value(nodes[0], "", 0), values.lines, tuple(values.faults))
 
 
 class _Values:
-    """Plain values of composed YAML nodes, noting the line of every key."""
+    """Plain values of composed YAML nodes, noting the line of every key, and what has no meaning."""
 
-    def __init__(self, path: str, lines: dict[str, int]) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
-        self._lines = lines
+        self.lines: dict[str, int] = {}
+        self.faults: list[ConfigurationError] = []
 
     def value(self, node: Any, at: str, depth: int) -> Any:
         from ruamel.yaml.nodes import MappingNode, SequenceNode
 
         if depth > MOST_DEPTH:
-            raise self._error(node, "is nested too deeply")
-        self._lines.setdefault(at, node.start_mark.line + 1)
+            raise ConfigurationError("is nested too deeply", where=self._where(node))
+        self.lines.setdefault(at, node.start_mark.line + 1)
         if isinstance(node, MappingNode):
             mapping: dict[str, Any] = {}
             for key_node, value_node in node.value:
                 key = key_node.value
                 if not isinstance(key, str) or key_node.tag.endswith((":merge", ":null")):
-                    raise self._error(key_node, "a key must be a plain text", "merge keys (<<) are not used here")
+                    self._fault(key_node, "a key must be a plain text", "merge keys (<<) are not used here")
+                    continue
                 path = f"{at}.{key}" if at else key
                 if key in mapping:
-                    raise self._error(key_node, "appears twice", f"first in line {self._lines[path]}", path=path)
-                self._lines[path] = key_node.start_mark.line + 1
+                    self._fault(key_node, "appears twice", f"first in line {self.lines[path]}", path=path)
+                    continue
+                self.lines[path] = key_node.start_mark.line + 1
                 mapping[key] = self.value(value_node, path, depth + 1)
             return mapping
         if isinstance(node, SequenceNode):
@@ -124,10 +151,14 @@ class _Values:
             return text
         if kind in ("str", "timestamp"):  # a date is written as a text, and read as one
             return text
-        raise self._error(node, f"the tag {node.tag} is not known here")
+        self._fault(node, f"the tag {node.tag} is not known here")
+        return text
 
-    def _error(self, node: Any, problem: str, hint: str = "", path: str = "") -> ConfigurationError:
-        return ConfigurationError(problem, path=path, where=f"{self._path}:{node.start_mark.line + 1}", hint=hint)
+    def _fault(self, node: Any, problem: str, hint: str = "", path: str = "") -> None:
+        self.faults.append(ConfigurationError(problem, path=path, where=self._where(node), hint=hint))
+
+    def _where(self, node: Any) -> str:
+        return f"{self._path}:{node.start_mark.line + 1}"
 
 
 def locate(path: str, key: str, lines: dict[str, int]) -> str:

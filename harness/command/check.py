@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from handler.configuration import steward_file
-from handler.configuration.reading import read_config
 from handler.doctor import many
 from handler.errors import ConfigurationError, InvalidConfiguration
 from harness.command.surroundings import JsonOption, example_or
@@ -84,17 +83,13 @@ def _files(named: Path | None) -> tuple[Path | None, Path]:
 def _configuration(
     path: Path, problems: list[ConfigurationError], doubts: list[ConfigurationError], fine: list[str]
 ) -> Config | None:
-    raw, lines = steward_file.read_raw(str(path))
-
-    def locate(key: str) -> str:
-        return steward_file.locate(str(path), key, lines)
-
+    document = steward_file.parsed(str(path))
     try:
-        loaded = read_config(raw, locate)
+        loaded = document.config()
     except InvalidConfiguration as error:
         problems += error.problems
         return None
-    doubts += warnings(raw, loaded, locate)
+    doubts += warnings(document.raw, loaded, document.locate)
     counts = (many(loaded.clusters, "cluster"), many(loaded.rules, "rule"), many(loaded.webhook.callers, "caller"))
     fine.append(f"{path}: fine. {', '.join(counts)}.")
     return loaded

@@ -546,7 +546,7 @@ def test_what_a_misspelt_or_misplaced_key_holds_is_read(tmp_path: Path) -> None:
     path.write_text(
         """
 cluster:
-  emr-4zvc5mul: {regoin: Guangzhou, allow: [StopService]}
+  emr-4zvc5mul: {regoin: Guangzhou, allow: [StopService], allow: []}
 rule:
   - name: restart
     when: {status: fireing}
@@ -563,6 +563,7 @@ rule:
         load(str(path))
     assert [str(problem).removeprefix(f"{path}:") for problem in raised.value.problems] == [
         "2: cluster: unknown key (did you mean clusters?)",
+        "3: cluster.emr-4zvc5mul.allow: appears twice (first in line 3)",
         "3: cluster.emr-4zvc5mul.regoin: unknown key (did you mean region?)",
         "3: cluster.emr-4zvc5mul.regoin: is not a region (such as ap-guangzhou)",
         "4: rule: unknown key (did you mean rules?)",

@@ -55,7 +55,7 @@ def test_the_one_that_is_shipped_is_fine() -> None:
         ("argument: nightly-stop", "argument: 7", "parameters.argument: input should be a valid string (a text, which"),
         ("enableIntranet: true, enableExtranet: true", "enableIntranet: false, enableExtranet: false", "both networks"),
         ("  memorySize: 128", "  retryNum: 1", "inputs: retryNum without asyncRunEnable: true (the vendor drops it"),
-        ("    - timer: # the zone", "      timer: # the zone", "serverless.yml:LINE: inputs.events[1].timer: appears twice (first in line"),
+        ("    - timer: # the zone", "      timer: # the zone", "LINE: inputs.events[1].timer: appears twice (first in line"),
         # values that cannot be
         ("type: event", "type: web", "inputs.type: must be 'event'"),
         ("index.main_handler", "index.handler", "inputs.handler: must be 'index.main_handler'"),
