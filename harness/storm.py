@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -36,6 +35,7 @@ from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
 from harness.emulator import timer_event
 from harness.needs import NODES, alertmanager, clusters, deliveries, restarting
+from harness.processes import PROCESSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,11 +63,6 @@ FAULTS: Final = (
     Fault.api_error("InternalError", although_carried_out=True),
 )
 ACTION: Final = "StartStopServiceOrMonitor"
-#: Processes that share nothing but what each would import first, and so are there at once.
-PROCESSES: Final = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    ["harness.needs", "harness.cloud.server", "handler.entrypoint", "tencentcloud.common.common_client", "redis"]
-)
 
 
 class HastyClock(SystemClock):

@@ -17,7 +17,7 @@ from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
 from harness.emulator import timer_event
 from harness.needs import alertmanager, restarting
-from harness.storm import PROCESSES
+from harness.processes import PROCESSES
 
 CLUSTER = "emr-00000000"
 NODES = [f"10.0.0.{node + 1}" for node in range(20)]

@@ -23,23 +23,7 @@ from harness.clock import AheadClock
 from harness.cloud.demo_clusters import demo_cloud
 from harness.cloud.server import CloudServer
 from harness.cloud.state import SECRET_ID, SECRET_KEY
-
-ROOT = Path(__file__).parents[2]
-
-
-def steward(*arguments: str, cwd: Path, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-    """Run it in a process of its own, in an empty folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "harness.command", *arguments],
-        cwd=cwd,
-        input=stdin,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "COLUMNS": "200", **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
+from tests.command import ROOT, steward
 
 EVENTS = ROOT / "events"
 
@@ -509,6 +493,7 @@ def test_history_tells_everything_and_where_it_is_cut(tmp_path: Path) -> None:
     """What the guard weighed and what verification saw in the lines, in words; every field of an operation in the document; and whether there is more."""
     for _ in range(3):
         steward("run", DOWN, cwd=tmp_path)
+        time.sleep(1.1)  # in one and the same second it would be one alert that comes again
     text = steward("history", cwd=tmp_path).stdout
     assert re.search(r"^    1 of 1 verified$", text, re.MULTILINE)
     assert re.search(

@@ -28,6 +28,7 @@ from harness import needs, storm
 from harness.cloud.server import CloudServer
 from harness.cloud.state import Cloud
 from harness.emulator import timer_event
+from harness.processes import PROCESSES
 
 CONTEXT = {"time_limit_in_ms": 60_000, "request_id": "matrix"}
 CLUSTER, IP = "emr-00000000", "10.0.0.1"
@@ -159,7 +160,7 @@ def test_a_worker_that_dies_restarts_nothing_twice(
 ) -> None:
     """At most one request, whatever the step; in sight until it is settled; and a need that was not served is served later."""
     plan = storm.Plan(url, server.url, 5, time.time())
-    worker = storm.PROCESSES.Process(target=_deliver, args=(plan, step))
+    worker = PROCESSES.Process(target=_deliver, args=(plan, step))
     worker.start()
     worker.join(60)
     assert worker.exitcode == (-signal.SIGKILL if dies else 0)

@@ -20,10 +20,10 @@ from harness.cloud.adapter import CloudAdapter
 from harness.cloud.faults import Fault, Kind
 from harness.cloud.roles import Role
 from harness.emulator import function_url_event, timer_event
-from harness.fixtures import ROOT, MakeWorld, sample
+from harness.fixtures import MakeWorld, sample
 from harness.world import World
 from tests.chat import PATH, ChatRoom, chat_room
-from tests.scenarios.test_command import EVENTS, steward
+from tests.command import ROOT, steward
 
 ARN = "qcs::cam::uin/200000000002:roleName/emr-steward"
 PASSWORD = 'planted "ledger" password'
@@ -148,8 +148,8 @@ def test_no_secret_is_anywhere(world: World, room: ChatRoom) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("run", str(EVENTS / "alertmanager-datanode-down.json")),
-        ("explain", str(EVENTS / "alertmanager-datanode-down.json")),
+        ("run", str(ROOT / "events" / "alertmanager-datanode-down.json")),
+        ("explain", str(ROOT / "events" / "alertmanager-datanode-down.json")),
         ("explain", "op-nowhere"),
         ("check",),
         ("policy",),
