@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from handler.clock import Deadline, SystemClock
 from handler.configuration.reading import read_config
-from handler.entrypoint import Function
+from handler.function import Function
 from handler.history import State
 from handler.ledger import Ledger, open_ledger
 from handler.observation import Reading

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handler.deployment import LEAST_TIME_LIMIT, time_limit_problem, unknown_variables
 from handler.errors import ApiError, NotAuthenticated, NotAuthorized, NotFound, ObservationIncomplete
 from handler.findings import Finding
 from handler.history import State
 from handler.observation import RUNNING
-from handler.settings import LEAST_TIME_LIMIT, time_limit_problem, unknown_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -15,6 +15,7 @@ from handler.clock import Deadline, SystemClock
 from handler.cloud import CloudApi
 from handler.configuration.steward_file import load
 from handler.crew import side_by_side
+from handler.deployment import RESERVE
 from handler.doctor import ASSUME, LOOKS, diagnose
 from handler.emr import EmrGateway
 from handler.errors import (
@@ -28,7 +29,7 @@ from handler.findings import AlarmsSeen, Call, Finding, LedgerSeen, Seen
 from handler.ledger import open_ledger
 from handler.logs import Log
 from handler.roles import AssumedRoles, Keys
-from handler.settings import RESERVE, Credentials, Settings
+from handler.settings import Credentials, Settings
 from handler.webhook import door
 
 if TYPE_CHECKING:
@@ -278,13 +279,11 @@ def report(findings: Sequence[Finding], log: Log) -> dict[str, Any]:
 
 
 def of_broken_function(
-    raw: Mapping[str, Any], time_limit_ms: float, env: Mapping[str, str], write: Callable[[str], Any]
+    raw: Mapping[str, Any], time_limit: float, env: Mapping[str, str], write: Callable[[str], Any]
 ) -> dict[str, Any]:
-    """The examination of a function that cannot start: what is wrong with its settings or configuration, and what is not."""
+    """The examination of a function that cannot start: what is wrong with its settings or configuration, and what is not. ``time_limit`` in seconds."""
     clock = SystemClock()
-    seconds = time_limit_ms / 1000
-    examination = Examination(
-        Setup.read(env), clock=clock, deadline=Deadline(clock, seconds - RESERVE), time_limit=seconds, write=write
-    )
+    deadline = Deadline(clock, time_limit - RESERVE)
+    examination = Examination(Setup.read(env), clock=clock, deadline=deadline, time_limit=time_limit, write=write)
     findings = examination.findings(send_test_alarm=bool(raw.get("send_test_alarm")))
     return report(findings, Log(write, clock))

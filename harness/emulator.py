@@ -19,7 +19,7 @@ from handler.utc import utc_text
 
 if TYPE_CHECKING:
     from handler.clock import Clock
-    from handler.entrypoint import Function
+    from handler.function import Function
 
 #: An asynchronous invocation that raises is tried so often more, a minute apart.
 RETRIES: Final = 2

@@ -14,7 +14,7 @@ PROCESSES.set_forkserver_preload(
         "harness.cloud.server",
         "harness.narration",
         "harness.world",
-        "handler.entrypoint",
+        "handler.function",
         "tencentcloud.common.common_client",
         "redis",
     ]

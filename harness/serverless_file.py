@@ -14,11 +14,12 @@ from pydantic_core import ErrorDetails
 
 from handler.configuration import Config
 from handler.configuration.steward_file import locate, read_raw
+from handler.deployment import time_limit_problem, unknown_variables
 from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.follow_up import MESSAGE as FOLLOW_UP
 from handler.ledger import open_ledger
 from handler.nearest import meant
-from handler.settings import Settings, time_limit_problem, unknown_variables
+from handler.settings import Settings
 from harness.emulator import timer_event
 from harness.serverless_shape import MOST_TIMERS, VARIABLE, Inputs, ServerlessFile, TimerParameters
 from harness.world import events_of

@@ -23,9 +23,10 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from handler.clock import Deadline, SystemClock
-from handler.entrypoint import Function, RetryLater
 from handler.errors import ApiError
+from handler.function import Function
 from handler.history import State
+from handler.invocation import RetryLater
 from handler.ledger import Ledger, open_ledger
 from handler.logs import Log
 from handler.settings import Endpoint, Settings

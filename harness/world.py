@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from handler.clock import Clock, SystemClock
-from handler.entrypoint import Function
 from handler.errors import InvalidInput
 from handler.events import Event, Unreadable
+from handler.function import Function
 from handler.ledger import Ledger, open_ledger
 from handler.operations import Target
 from handler.settings import Endpoint, Settings

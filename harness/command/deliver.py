@@ -15,8 +15,8 @@ from rich.table import Table
 
 from handler.clock import SystemClock
 from handler.configuration.steward_file import load
-from handler.entrypoint import RetryLater
 from handler.history import State
+from handler.invocation import RetryLater
 from handler.settings import Mode, Settings
 from handler.sources import text
 from harness.clock import AheadClock

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from handler.clock import SystemClock
 from handler.configuration import Config
-from handler.entrypoint import Function
 from handler.follow_up import MESSAGE
+from handler.function import Function
 from handler.history import State
 from handler.settings import Settings
 from handler.utc import utc_text

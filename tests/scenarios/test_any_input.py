@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handler.configuration.steward_file import load
-from handler.entrypoint import RetryLater
+from handler.invocation import RetryLater
 from harness.clock import VirtualClock
 from harness.cloud.demo_clusters import demo_cloud
 from harness.emulator import function_url_event

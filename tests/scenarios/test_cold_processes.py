@@ -8,7 +8,7 @@ from typing import Any
 
 from handler.clock import SystemClock
 from handler.configuration import Config
-from handler.entrypoint import Function
+from handler.function import Function
 from handler.history import State
 from handler.ledger import open_ledger
 from handler.settings import Endpoint, Settings

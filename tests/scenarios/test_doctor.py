@@ -20,6 +20,7 @@ from handler.doctor import exit_code
 from handler.errors import ConfigurationError
 from handler.examination import Examination, Setup
 from handler.findings import Finding
+from handler.function import Function
 from handler.history import State
 from handler.ledger.sqlite import SqliteLedger
 from harness.cloud.demo_clusters import demo_cloud
@@ -590,7 +591,7 @@ def test_a_function_that_cannot_start_answers_the_doctor(
     """That is when it is needed; any other event still fails loudly."""
     env = {"STEWARD_CONFIG": str(tmp_path / "none.json"), "STEWARD_LEDGER": f"sqlite:///{tmp_path}/ledger.db"}
     mocker.patch.dict("os.environ", env, clear=True)
-    mocker.patch.object(entrypoint.Function, "_instance", None)
+    mocker.patch.object(Function, "_instance", None)
     answer = entrypoint.main_handler({"steward": "doctor"}, {"time_limit_in_ms": 30_000})
     found = {one["name"]: one["state"] for one in answer["doctor"]}
     assert (found["configuration"], found["credentials"], found["settings"]) == ("fail", "fail", "ok")

@@ -13,7 +13,7 @@ import apprise
 import pytest
 from pytest_mock import MockerFixture
 
-from handler import decision, entrypoint
+from handler import decision
 from handler.clock import Deadline
 from handler.cloud import MOST_MESSAGE
 from handler.configuration import AlarmSettings, Chat, Cluster, EventBus
@@ -24,6 +24,7 @@ from handler.emr import EmrGateway
 from handler.errors import ConfigurationError, LedgerUnavailable, Rejected
 from handler.events import Event
 from handler.follow_up import BUSY_SECONDS, MESSAGE, SECONDS_TO_LOOK, FollowUp, conclude
+from handler.function import Function
 from handler.history import Operation, State
 from handler.ledger import open_ledger
 from handler.logs import Log
@@ -253,7 +254,7 @@ def test_what_is_raised_or_goes_wrong_bears_no_secret(world: World, mocker: Mock
         assert "RetryLater" in error
         assert "[redacted]" in error
         assert secret[:10] not in error + str(world.function.ledger.records())
-    mocker.patch("handler.entrypoint.Pipeline.serve", side_effect=RuntimeError("x" * 470 + secret))
+    mocker.patch("handler.pipeline.Pipeline.serve", side_effect=RuntimeError("x" * 470 + secret))
     world.deliver(sample(DOWN))
     assert secret[:10] not in json.dumps(world.lines)
 
@@ -518,7 +519,7 @@ def test_each_rule_that_could_not_be_applied_is_said(make_world: MakeWorld) -> N
 
 def test_a_fault_of_our_own_is_an_outcome(world: World, mocker: MockerFixture) -> None:
     """No input loses an event without a word."""
-    mocker.patch("handler.entrypoint.Pipeline.serve", side_effect=RuntimeError("bug"))
+    mocker.patch("handler.pipeline.Pipeline.serve", side_effect=RuntimeError("bug"))
     world.deliver(sample(DOWN))
     assert world.outcomes()[0]["code"] == "fault"
     assert post(world, sample("request-restart-hive"))["statusCode"] == 500
@@ -872,7 +873,7 @@ def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(
     """index.main_handler, as deployed: one instance, made by the first event."""
     import index
 
-    mocker.patch.object(entrypoint.Function, "_instance", None)
+    mocker.patch.object(Function, "_instance", None)
     mocker.patch.dict("os.environ", {"STEWARD_CONFIG": "/nonexistent/steward.yml"}, clear=True)
     with pytest.raises(ConfigurationError):
         index.main_handler({}, {})

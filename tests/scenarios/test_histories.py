@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from pytest_mock import MockerFixture
 
-from handler.entrypoint import Function
 from handler.follow_up import MESSAGE
+from handler.function import Function
 from handler.history import State
 from handler.ledger import Ledger, open_ledger
 from handler.settings import Endpoint, Settings

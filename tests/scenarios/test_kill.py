@@ -19,9 +19,10 @@ import pytest
 
 from handler import flight
 from handler.clock import SystemClock
-from handler.entrypoint import Function, RetryLater
 from handler.errors import LedgerUnavailable
+from handler.function import Function
 from handler.history import State
+from handler.invocation import RetryLater
 from handler.logs import Log
 from handler.sending import LATEST_SEND
 from harness import needs, storm

@@ -7,7 +7,7 @@ from typing import Any
 
 from handler.clock import Deadline
 from handler.configuration import Cluster
-from handler.entrypoint import Function
+from handler.function import Function
 from handler.ledger import open_ledger
 from handler.observation import Reading
 from handler.operations import Request, Target

@@ -14,8 +14,8 @@ from handler import alarms as module
 from handler import flight
 from handler.cloud import CloudApi
 from handler.configuration import AlarmSettings, Chat, Config
-from handler.entrypoint import Function
 from handler.follow_up import MESSAGE
+from handler.function import Function
 from handler.history import Unsent
 from handler.ledger import Ledger, open_ledger
 from harness.cloud.adapter import CloudAdapter

@@ -9,18 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handler.deployment import VARIABLES, time_limit_problem, unknown_variables
 from handler.errors import ConfigurationError
-from handler.settings import (
-    ENDPOINTS,
-    LEVELS,
-    VARIABLES,
-    Credentials,
-    Endpoint,
-    Settings,
-    temporary_folder,
-    time_limit_problem,
-    unknown_variables,
-)
+from handler.settings import ENDPOINTS, LEVELS, Credentials, Endpoint, Settings, temporary_folder
 
 
 @pytest.mark.parametrize(
