@@ -1,8 +1,9 @@
 """The first event of an instance: from the interpreter's start to the API's receipt of the request, or to the answer.
 
-Ours, as packaged, beside (a) the usual handler (typed EmrClient, pydantic models, no bytecode) and (b) the floor (bare CommonClient, with
-bytecode). Each run is a process of its own, under the platform's conditions: Python 3.10, nothing but the package and the standard library, code that
-is read-only, no bytecode written. The runs are interleaved; medians, and ratios of medians.
+Ours, as packaged, beside (a) the usual handler (typed EmrClient, pydantic models, no bytecode) and (b) the floor (bare
+CommonClient, with bytecode). Each run is a process of its own, under the platform's conditions: Python 3.10, nothing
+but the package and the standard library, code that is read-only, no bytecode written. The runs are interleaved;
+medians, and ratios of medians.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ OURS, USUAL_HANDLER, FLOOR, PYTHON_ALONE = "ours", "(a) usual handler", "(b) flo
 ACTING, NO_CALL = "acting", "no cloud call"
 EVENTS: Final = {ACTING: "alertmanager-datanode-down", NO_CALL: "alertmanager-resolved"}
 
-#: The platform's part. The peak is the kernel's for this very process (KiB): ru_maxrss also counts the parent that forked it.
+#: The platform's part. The peak is the kernel's for this very process (KiB): ru_maxrss also counts the parent that
+#: forked it.
 RUN: Final = """
 import sys
 folder, event, context = sys.argv[1:]

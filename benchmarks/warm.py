@@ -1,7 +1,8 @@
 """The warm figures of docs/figures.md: what the function itself costs, without the network.
 
-One alert from ``main_handler``'s handling to the gateway and back, and a payload of 1,000 alerts on one cluster; then what the ledger adds.
-The cluster is a gateway in process that answers at once. Medians of one run, in brackets the fastest tenth, with the machine named; ``--json`` for machines.
+One alert from ``main_handler``'s handling to the gateway and back, and a payload of 1,000 alerts on one cluster; then
+what the ledger adds. The cluster is a gateway in process that answers at once. Medians of one run, in brackets the
+fastest tenth, with the machine named; ``--json`` for machines.
 """
 
 from __future__ import annotations
@@ -159,7 +160,8 @@ class TimedLedger:
 class Served:
     """Milliseconds of one payload, from the handler to its return: all of it, and all but the ledger; requests for each payload.
 
-    Each as a median and as the fastest tenth: on a machine that others use too, what the work takes when nobody else is at it.
+    Each as a median and as the fastest tenth: on a machine that others use too, what the work takes when nobody else is
+    at it.
     """
 
     whole: tuple[float, float]

@@ -1,9 +1,9 @@
 """Alarms: what a person must hear of, said once.
 
-Each alarm is always an ERROR line ``steward.alarm``, which a CLS alarm policy can match. Where steward.yml says so it also goes to chats
-and pagers (through ``apprise``) and to an EventBridge bus. Identical alarms are one: within an invocation here, across instances by
-a claim in the ledger. What a way has not taken, since no time was left or it failed, is kept in the ledger, and the follow-up sends it.
-That sending fails never changes an outcome.
+Each alarm is always an ERROR line ``steward.alarm``, which a CLS alarm policy can match. Where steward.yml says so it
+also goes to chats and pagers (through ``apprise``) and to an EventBridge bus. Identical alarms are one: within an
+invocation here, across instances by a claim in the ledger. What a way has not taken, since no time was left or it
+failed, is kept in the ledger, and the follow-up sends it. That sending fails never changes an outcome.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Outcomes whose alarm is not said for each event, but where they are decided: once for each process, each operation, and once for the ledger.
+#: Outcomes whose alarm is not said for each event, but where they are decided: once for each process, each operation,
+#: and once for the ledger.
 ESCALATED: Final = frozenset({"guard.quarantine", "ledger.unavailable", "operation.in_doubt"})
 #: How many alarms the faults of one sender's events can be.
 FAULTS: Final = 64
@@ -42,7 +43,8 @@ FAULTS: Final = 64
 SEND_SECONDS: Final = 10.0
 #: Seconds without which no chat is begun with: that library takes as long to load on a small function.
 LEAST_SECONDS: Final = 2.0
-#: Seconds for which an alarm is one invocation's to send: longer than SEND_SECONDS, shorter than the follow-up's minute.
+#: Seconds for which an alarm is one invocation's to send: longer than SEND_SECONDS, shorter than the follow-up's
+#: minute.
 TAKEN_SECONDS: Final = 30.0
 #: Seconds for which an alarm that could not be sent is tried again.
 UNSENT_SECONDS: Final = 24 * 3600.0
@@ -63,8 +65,9 @@ EVENT_BUS: Final = "event_bus"
 class Alarm:
     """One thing to tell a person. Alarms with the same ``code``, ``cluster``, ``about`` and ``occasion`` are the same alarm.
 
-    What has an occasion (an operation, the opening of a breaker) is said once, however often it is raised: so it may be raised by everybody who
-    sees it, and is said even if the first who saw it died. What has none is said again after ``group_within``.
+    What has an occasion (an operation, the opening of a breaker) is said once, however often it is raised: so it may be
+    raised by everybody who sees it, and is said even if the first who saw it died. What has none is said again after
+    ``group_within``.
     """
 
     code: str
@@ -104,8 +107,8 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
 def _fault_of(record: Record) -> str:
     """What an event without a name is about: its sender, and its fault by one of FAULTS numbers.
 
-    So another fault is another alarm; and whoever sends a thousand sorts of nonsense raises no thousand alarms. Where in a payload a fault stood
-    makes no other of it.
+    So another fault is another alarm; and whoever sends a thousand sorts of nonsense raises no thousand alarms. Where
+    in a payload a fault stood makes no other of it.
     """
     import re
     import zlib

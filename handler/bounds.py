@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 class Bound:
     """In ``Annotated[int, Bound(ge=0, le=300)]``: what the core schema of the value says besides.
 
-    Numbers know ``ge`` and ``le``, texts and lists ``min_length`` and ``max_length``. A class of our own, since the packaged function
-    never derives a schema, and ``annotated_types``, which says the same, takes 9 ms to import.
+    Numbers know ``ge`` and ``le``, texts and lists ``min_length`` and ``max_length``. A class of our own, since the
+    packaged function never derives a schema, and ``annotated_types``, which says the same, takes 9 ms to import.
     """
 
     __slots__ = ("_bounds",)

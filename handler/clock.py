@@ -40,8 +40,8 @@ class SystemClock:
 class Deadline:
     """A moment on the monotonic clock by which something must have ended.
 
-    ``until`` (seconds since the epoch) is another, on the wall clock, for what must not happen later whatever the first one says: it stands
-    still while a machine is suspended.
+    ``until`` (seconds since the epoch) is another, on the wall clock, for what must not happen later whatever the first
+    one says: it stands still while a machine is suspended.
     """
 
     __slots__ = ("_at", "_clock", "_until")

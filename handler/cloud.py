@@ -1,8 +1,8 @@
 """The way to Tencent Cloud's API: the only file that imports the official SDK, and it does so when first needed.
 
-One call is one request: it is never sent a second time from here (the SDK's own retryer sends again after a success, and after a
-lost answer, so it is never given one), it ends within its deadline, and every failure says whether the request was certainly not
-carried out or maybe was.
+One call is one request: it is never sent a second time from here (the SDK's own retryer sends again after a success,
+and after a lost answer, so it is never given one), it ends within its deadline, and every failure says whether the
+request was certainly not carried out or maybe was.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 CALL_SECONDS: Final = 10.0
 #: Characters of an error's message that are kept.
 MOST_MESSAGE: Final = 500
-#: Seconds for which a connection is trusted after its last answer. One that is not used again by then is closed: an instance may be
-#: frozen between invocations, and wake up with connections that everybody else has long forgotten.
+#: Seconds for which a connection is trusted after its last answer. One that is not used again by then is closed: an
+#: instance may be frozen between invocations, and wake up with connections that everybody else has long forgotten.
 KEPT_SECONDS: Final = 10.0
 
 
@@ -55,9 +55,9 @@ class Product(NamedTuple):
 class CloudApi:
     """Calls, through the SDK's CommonClient.
 
-    Connections outlast an invocation, so that a warm one saves the handshake; credentials do not: each call is given its own.
-    ``transport`` makes a ``requests`` adapter that replaces the network, for a cloud in the same process. Safe to use from several
-    threads: a client serves one call at a time.
+    Connections outlast an invocation, so that a warm one saves the handshake; credentials do not: each call is given
+    its own. ``transport`` makes a ``requests`` adapter that replaces the network, for a cloud in the same process. Safe
+    to use from several threads: a client serves one call at a time.
     """
 
     def __init__(self, transport: Callable[[], Any] | None = None) -> None:

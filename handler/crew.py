@@ -1,7 +1,7 @@
 """Threads that wait for the next piece of work.
 
-Starting a thread costs more than most of what is done in one here, so one that is done is kept. One that hangs is left behind until it
-comes back by itself; there are never more than were once needed at the same time.
+Starting a thread costs more than most of what is done in one here, so one that is done is kept. One that hangs is left
+behind until it comes back by itself; there are never more than were once needed at the same time.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def begin(job: Callable[[], None]) -> threading.Lock:
 def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """``work`` on every item at once, at most SIDE_BY_SIDE; the results in the items' order. The first exception is raised.
 
-    They are begun in their order. Here the last of the first SIDE_BY_SIDE is worked on, and others only where there are more than
-    threads: what this thread does with a few is always the same.
+    They are begun in their order. Here the last of the first SIDE_BY_SIDE is worked on, and others only where there are
+    more than threads: what this thread does with a few is always the same.
     """
     if len(items) <= 1:
         return [work(item) for item in items]

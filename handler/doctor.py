@@ -1,6 +1,7 @@
 """What is well and what is not, judged from what an examination saw.
 
-Pure: ``handler/examination.py`` looks, this file judges. A finding that is not proved is no fault: it says that nothing harmless shows it.
+Pure: ``handler/examination.py`` looks, this file judges. A finding that is not proved is no fault: it says that nothing
+harmless shows it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from handler.findings import Call, LedgerSeen, Seen
     from handler.history import Operation
 
-#: Seconds by which clocks may differ: the API refuses a signature beyond the second, and a network's delay is within the first.
+#: Seconds by which clocks may differ: the API refuses a signature beyond the second, and a network's delay is within
+#: the first.
 FINE_SKEW: Final = 30.0
 MOST_SKEW: Final = 300.0
 #: Calls that change nothing, each with the resource that its right is for.
@@ -290,8 +292,9 @@ def _looking(seen: Seen, config: Config) -> Iterable[Finding]:
 def _acting(seen: Seen, config: Config) -> Iterable[Finding]:
     """The right to act, of which only the past can be evidence.
 
-    The action has no dry run. Nothing documents in which order the API checks rights and parameters, and the right is the single cluster's:
-    a request made to be refused might act, or be refused before the right is asked for, and one for another cluster shows another right.
+    The action has no dry run. Nothing documents in which order the API checks rights and parameters, and the right is
+    the single cluster's: a request made to be refused might act, or be refused before the right is asked for, and one
+    for another cluster shows another right.
     """
     past = seen.ledger.operations if seen.ledger else ()
     for cluster in config.clusters.values():

@@ -1,7 +1,7 @@
 """The gateway to the EMR API (2019-01-03): it looks, and it acts.
 
-Looking is DescribeInstances and DescribeServiceNodeInfos, acting is StartStopServiceOrMonitor; how a call is made, and what its
-failures mean, is ``handler/cloud.py``'s.
+Looking is DescribeInstances and DescribeServiceNodeInfos, acting is StartStopServiceOrMonitor; how a call is made, and
+what its failures mean, is ``handler/cloud.py``'s.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ CLUSTERS: Final = Shape(ClustersWire)
 class EmrGateway:
     """The EMR API at one endpoint.
 
-    ``credentials`` gives the key for a cluster, which may belong to another account, and raises NotCarriedOut where there is none;
-    ``on_refused`` is told of a cluster whose key the API did not accept.
+    ``credentials`` gives the key for a cluster, which may belong to another account, and raises NotCarriedOut where
+    there is none; ``on_refused`` is told of a cluster whose key the API did not accept.
     """
 
     def __init__(
@@ -123,8 +123,8 @@ class EmrGateway:
         )
 
     def processes(self, cluster: Cluster, service: str, deadline: Deadline) -> tuple[Reading, ...]:
-        # Tencent's pages call Offset a page number in one language and an offset in the other. Items are counted first; where that
-        # brings nothing new, pages are. What does not add up to TotalCnt is refused, whichever it is.
+        # Tencent's pages call Offset a page number in one language and an offset in the other. Items are counted first;
+        # where that brings nothing new, pages are. What does not add up to TotalCnt is refused, whichever it is.
         found: dict[str, Reading] = {}
         offset, page = 0, 0
         by_page = False

@@ -46,7 +46,8 @@ def enter(run: Run, cases: list[Case], *, is_counted: bool = False) -> list[Case
         if past is not None and case.outcome is not None:
             case.operation = past.operation
         elif past is not None and past.parts_since:
-            # Whoever armed the first part may have a clock that is ahead of ours: what we arm would seem to come before it.
+            # Whoever armed the first part may have a clock that is ahead of ours: what we arm would seem to come before
+            # it.
             case.intent = case.intent._replace(parts_since=min(past.parts_since, run.clock.now()))
     return [case for case in cases if case.outcome is None]
 

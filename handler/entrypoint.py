@@ -15,7 +15,8 @@ from handler.webhook import answers
 def main_handler(event: Any, context: Any) -> Any:
     """What the platform calls (``index.main_handler``): ``event`` and ``context`` are dicts there, whatever they are here.
 
-    Raises ConfigurationError where the function cannot start, and RetryLater where a repeat can help, for events that are not HTTP.
+    Raises ConfigurationError where the function cannot start, and RetryLater where a repeat can help, for events that
+    are not HTTP.
     """
     try:
         function = Function.of_this_instance()

@@ -24,10 +24,10 @@ _NO_LABELS: Final[Mapping[str, str]] = {}
 class Event(NamedTuple):
     """One occurrence. (A NamedTuple, as all that there is of each of a thousand alerts: a frozen dataclass takes three times as long to make.)
 
-    ``id`` is the sender's identity of the occurrence, stable over its repeats; ``occurred_at`` is seconds since the epoch,
-    None where the sender does not say. ``status`` is ``none`` for what is no alert. ``cluster`` is an ``emr-…`` id.
-    ``service``, ``component`` and ``ip`` are empty where the sender does not say; ``labels`` holds everything else a rule
-    could ask for, as strings.
+    ``id`` is the sender's identity of the occurrence, stable over its repeats; ``occurred_at`` is seconds since the
+    epoch, None where the sender does not say. ``status`` is ``none`` for what is no alert. ``cluster`` is an ``emr-…``
+    id. ``service``, ``component`` and ``ip`` are empty where the sender does not say; ``labels`` holds everything else
+    a rule could ask for, as strings.
     """
 
     id: str

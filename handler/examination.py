@@ -1,8 +1,8 @@
 """The doctor's hands: it reads the settings, makes calls that change nothing, writes into the ledger and reads it back.
 
-What it saw is judged by ``handler/doctor.py``. No request of it can act on a cluster: of the EMR API it calls DescribeInstances and
-DescribeServiceNodeInfos, of STS AssumeRole; PutEvents, and chats, only where a test alarm is asked for. Nothing here raises for what is
-wrong with a deployment: that is what it is there to tell.
+What it saw is judged by ``handler/doctor.py``. No request of it can act on a cluster: of the EMR API it calls
+DescribeInstances and DescribeServiceNodeInfos, of STS AssumeRole; PutEvents, and chats, only where a test alarm is
+asked for. Nothing here raises for what is wrong with a deployment: that is what it is there to tell.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sent or not sent: what became of one HTTP request, known for certain.
 
-The SDK raises the same error for a refused connection and for a lost answer, and so does the layer below it. What tells them
-apart is whether the request's first byte was handed to a connection. A :class:`Flight` notes that moment, and can
+The SDK raises the same error for a refused connection and for a lost answer, and so does the layer below it. What tells
+them apart is whether the request's first byte was handed to a connection. A :class:`Flight` notes that moment, and can
 forbid it: once a caller has given up on a request that had not left, it never leaves.
 """
 
@@ -48,8 +48,8 @@ class Flight:
         with self._lock:
             if self._abandoned:
                 raise Abandoned
-            # Whoever was held up (a process that was stopped, an instance that was frozen) looks at its clocks here, with the request signed:
-            # what is held up any later bears a signature of before.
+            # Whoever was held up (a process that was stopped, an instance that was frozen) looks at its clocks here,
+            # with the request signed: what is held up any later bears a signature of before.
             if not self._sent and self._deadline is not None and self._deadline.remaining() <= 0:
                 raise Abandoned("held up until it was too late to send")
             self._sent = True
@@ -76,8 +76,8 @@ def run(
 ) -> tuple[Flight, Any, BaseException | None]:
     """Run ``call`` for at most ``seconds``: its flight, which sends nothing after ``deadline``, its result, its exception.
 
-    In a thread of its own, since a time-out of sockets bounds a read, not a call, and nothing bounds a name look-up. Where
-    time runs out, the exception is a TimeoutError and the flight is abandoned.
+    In a thread of its own, since a time-out of sockets bounds a read, not a call, and nothing bounds a name look-up.
+    Where time runs out, the exception is a TimeoutError and the flight is abandoned.
     """
     flight = Flight(deadline)
     ended: list[tuple[Any, BaseException | None]] = []

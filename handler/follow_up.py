@@ -1,8 +1,8 @@
 """The follow-up: each minute it looks at every operation that is still open and finishes it.
 
-What an invocation began and could not see to its end (its time was up, it crashed, an answer was lost) ends here: verified, failed,
-timed out, or, for a request in doubt, found not to have been carried out. It only looks and writes down; it never sends to a cluster.
-It may run twice at once: every step names the state it found.
+What an invocation began and could not see to its end (its time was up, it crashed, an answer was lost) ends here:
+verified, failed, timed out, or, for a request in doubt, found not to have been carried out. It only looks and writes
+down; it never sends to a cluster. It may run twice at once: every step names the state it found.
 """
 
 from __future__ import annotations
@@ -34,11 +34,14 @@ if TYPE_CHECKING:
 
 #: The ``Message`` of the timer that calls for it.
 MESSAGE: Final = "steward:follow-up"
-#: A signed request is refused by the API 300 s after its timestamp: only later can one in doubt be ruled out. With a margin for clocks.
+#: A signed request is refused by the API 300 s after its timestamp: only later can one in doubt be ruled out. With a
+#: margin for clocks.
 SIGNATURE_SECONDS: Final = 300.0 + 60.0
-#: Seconds past its deadline for which an operation that could not be looked at is tried again: a failed look says nothing of it.
+#: Seconds past its deadline for which an operation that could not be looked at is tried again: a failed look says
+#: nothing of it.
 LOOK_AGAIN_SECONDS: Final = 900.0
-#: Seconds past its deadline for which what the API took is waited for while the cluster carries out a workflow, which may be this one.
+#: Seconds past its deadline for which what the API took is waited for while the cluster carries out a workflow, which
+#: may be this one.
 BUSY_SECONDS: Final = 3600.0
 #: Seconds after which it is said again that an operation cannot be read.
 UNREADABLE_SECONDS: Final = 86_400.0
@@ -50,8 +53,8 @@ SECONDS_TO_LOOK: Final = 1.0
 class FollowUp:
     """All that one round works with.
 
-    ``say`` says an alarm, the same one once. It is called before what the alarm is about is settled: who dies in between leaves an operation
-    that the next round ends.
+    ``say`` says an alarm, the same one once. It is called before what the alarm is about is settled: who dies in
+    between leaves an operation that the next round ends.
     """
 
     config: Config

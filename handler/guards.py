@@ -1,8 +1,8 @@
 """The guards: pure decisions, each with its reason. What no guard holds back proceeds.
 
-They come in four tables, in the order in which they are asked: over an intent alone, over the history of what it names, over
-one process as it is seen, and over a budget that the processes of a component share. A guard answers with the Outcome that
-it holds the event back with, or None to let it pass.
+They come in four tables, in the order in which they are asked: over an intent alone, over the history of what it names,
+over one process as it is seen, and over a budget that the processes of a component share. A guard answers with the
+Outcome that it holds the event back with, or None to let it pass.
 """
 
 from __future__ import annotations
@@ -218,7 +218,8 @@ def needed(asked: Asked, view: View) -> Outcome | None:
 def not_under_operation(asked: Asked, view: View) -> Outcome | None:
     """One open operation a process at a time, whoever asked.
 
-    What the open one does is what an alert of its kind asks for; an order, and a need of another kind, are asked for again when it is over.
+    What the open one does is what an alert of its kind asks for; an order, and a need of another kind, are asked for
+    again when it is over.
     """
     past = view.history.targets.get(asked.key)
     if past is None or not past.is_open:
@@ -392,8 +393,8 @@ class Room:
 def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], list[tuple[Asked, Outcome]]]:
     """The processes that the budgets of their component leave room for, and those held back, each with the reason.
 
-    A budget that is partly left serves a part: processes that are down come first, since taking them away costs nothing; then by
-    address.
+    A budget that is partly left serves a part: processes that are down come first, since taking them away costs
+    nothing; then by address.
     """
     chosen: list[Asked] = []
     held: list[tuple[Asked, Outcome]] = []
@@ -434,8 +435,8 @@ def within_max_nodes(one: Asked, room: Room, view: View) -> Outcome | None:
 def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
     """At most ``max_share`` of a component's processes away at a time, never less than one.
 
-    Restarting a process that is down takes nothing away, so it counts only with those under operation; one that still serves
-    counts with all that do not.
+    Restarting a process that is down takes nothing away, so it counts only with those under operation; one that still
+    serves counts with all that do not.
     """
     if one.manner.op_type not in TAKES_AWAY:
         return None

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Limits:
     """How much one rule may do. The defaults are careful ones.
 
-    ``cooldown`` and ``max_event_age`` in seconds; ``max_nodes`` processes of a component under operation at a time; ``max_share``
-    of a component's processes, from 0 to 1, that may be away at a time, never rounded below one.
+    ``cooldown`` and ``max_event_age`` in seconds; ``max_nodes`` processes of a component under operation at a time;
+    ``max_share`` of a component's processes, from 0 to 1, that may be away at a time, never rounded below one.
     """
 
     cooldown: float = 900.0
@@ -39,8 +39,8 @@ ORDER_LIMITS = Limits(cooldown=0.0, max_nodes=99_999, max_share=1.0, max_event_a
 class Intent(NamedTuple):
     """What one event asks of one cluster, by which rule.
 
-    ``is_order`` tells what a timer or a person asks for (it is carried out) from what an alert asks for (a need: skipped where the
-    process is healthy, unless ``even_if_healthy``).
+    ``is_order`` tells what a timer or a person asks for (it is carried out) from what an alert asks for (a need:
+    skipped where the process is healthy, unless ``even_if_healthy``).
     """
 
     cluster: str

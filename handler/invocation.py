@@ -1,7 +1,7 @@
 """One event of the platform, and the exit contract: what is answered, returned, or raised.
 
-HTTP calls are always answered. Timers and asynchronous events return what became of them, and raise only where the platform's retry
-(two more, a minute apart) can help.
+HTTP calls are always answered. Timers and asynchronous events return what became of them, and raise only where the
+platform's retry (two more, a minute apart) can help.
 """
 
 from __future__ import annotations

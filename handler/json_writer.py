@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: From so many objects on pydantic's core, twice as fast, is worth what its first use imports: uuid, ipaddress, subprocess and more, 8 ms of a start.
+#: From so many objects on pydantic's core, twice as fast, is worth what its first use imports: uuid, ipaddress,
+#: subprocess and more, 8 ms of a start.
 MANY: Final = 200
 
 _write: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode

@@ -1,11 +1,12 @@
 """Structured logs: one JSON object a line on standard output, as the platform's log service (CLS) expands it.
 
-CLS indexes first-level keys only, cuts a line at 8 KB, and reserves keys that begin with ``SCF_``; so nested values are written as
-JSON text, long ones are shortened, and the names are ours. Every event ends in one canonical line, ``steward.outcome``.
+CLS indexes first-level keys only, cuts a line at 8 KB, and reserves keys that begin with ``SCF_``; so nested values are
+written as JSON text, long ones are shortened, and the names are ours. Every event ends in one canonical line,
+``steward.outcome``.
 
-A line is first written as if nothing were wrong with it, which is nearly always so. One that is too long, holds what JSON does not know, or
-may hold a secret, is written again with care: values are cleaned before they are written, since JSON writes a secret's quotes and
-backslashes otherwise than they are, and a cut could leave half of one.
+A line is first written as if nothing were wrong with it, which is nearly always so. One that is too long, holds what
+JSON does not know, or may hold a secret, is written again with care: values are cleaned before they are written, since
+JSON writes a secret's quotes and backslashes otherwise than they are, and a cut could leave half of one.
 """
 
 from __future__ import annotations

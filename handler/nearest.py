@@ -28,7 +28,8 @@ def question(word: str, words: Iterable[str]) -> str:
 def nearest(word: str, words: Iterable[str]) -> str:
     """The one of ``words`` that ``word`` was probably meant to be; empty where none is near. Case counts for nothing.
 
-    Parts of a name (``max_age`` for ``max_event_age``) and a short form (``Saturday`` for ``Sat``) are nearer than any likeness of letters.
+    Parts of a name (``max_age`` for ``max_event_age``) and a short form (``Saturday`` for ``Sat``) are nearer than any
+    likeness of letters.
     """
     by_case = {one.lower(): one for one in words}
     low = word.lower()

@@ -1,7 +1,7 @@
 """What a cluster is seen to be, and which of its processes a scope means.
 
-The numbers are those of DescribeInstances and DescribeServiceNodeInfos (EMR API 2019-01-03). Where a page leaves one open,
-the comment says so, and what is assumed is the careful reading.
+The numbers are those of DescribeInstances and DescribeServiceNodeInfos (EMR API 2019-01-03). Where a page leaves one
+open, the comment says so, and what is assumed is the careful reading.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from handler.errors import ApiError, ObservationIncomplete
     from handler.operations import OpScope, Target
 
-#: DescribeInstances ``Status``: the one value at which the cluster takes an operation (assumed: nothing else is documented to).
+#: DescribeInstances ``Status``: the one value at which the cluster takes an operation (assumed: nothing else is
+#: documented to).
 RUNNING: Final = 2
 #: A workflow is on its way and will end.
 BUSY: Final[Mapping[int, str]] = {
@@ -90,8 +91,8 @@ _CANONICAL: Final[Mapping[str, str]] = {name: min(names) for names in SPELLINGS 
 class Reading(NamedTuple):
     """One process as it is seen now.
 
-    ``health`` is a HealthStatus code; ``last_restart`` the API's ``LastRestartTime``, which names no zone: it is compared with
-    another reading only, never with a clock.
+    ``health`` is a HealthStatus code; ``last_restart`` the API's ``LastRestartTime``, which names no zone: it is
+    compared with another reading only, never with a clock.
     """
 
     target: Target

@@ -75,9 +75,9 @@ class UnresolvedScope(ValueError):
 class OpScope:
     """Services → components → node addresses.
 
-    Service names are upper case, as the API wants them; component names keep their spelling and compare without case, since
-    Tencent's own pages differ in it. A scope is never wider than what was put in: an empty list stays empty, "all" has
-    to be said.
+    Service names are upper case, as the API wants them; component names keep their spelling and compare without case,
+    since Tencent's own pages differ in it. A scope is never wider than what was put in: an empty list stays empty,
+    "all" has to be said.
     """
 
     __slots__ = ("_targets", "_tree")
@@ -315,8 +315,8 @@ def _few(names: list[str], most: int = 4) -> str:
 class StrategyConfig:
     """How a restart goes through the processes.
 
-    ``batch_size`` processes a time (1–99999), ``time_wait`` seconds between batches (0–300); ``skip_failed`` goes on where a
-    batch fails, otherwise it blocks. ``args`` are further ``Key``/``Values`` of the command.
+    ``batch_size`` processes a time (1–99999), ``time_wait`` seconds between batches (0–300); ``skip_failed`` goes on
+    where a batch fails, otherwise it blocks. ``args`` are further ``Key``/``Values`` of the command.
     """
 
     rolling: bool = True

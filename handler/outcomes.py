@@ -28,9 +28,9 @@ ALARMING: Final[frozenset[OutcomeStatus]] = frozenset({"refused", "failed", "in_
 class Outcome:
     """The fate of one event.
 
-    ``code`` is a dotted word for machines (``guard.healthy``, ``api.ResourceNotFound.InstanceNotFound``), ``reason`` the
-    same for people. ``facts`` are first-level values for the log line: what the deciding guard saw, the API's RequestId,
-    what verification read.
+    ``code`` is a dotted word for machines (``guard.healthy``, ``api.ResourceNotFound.InstanceNotFound``), ``reason``
+    the same for people. ``facts`` are first-level values for the log line: what the deciding guard saw, the API's
+    RequestId, what verification read.
     """
 
     status: OutcomeStatus

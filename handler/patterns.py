@@ -1,10 +1,10 @@
 """Event patterns: Amazon EventBridge's, over ``Event.view()``.
 
 A pattern is an object of fields; all of them must match. A field's value is a list; any of it may match. An item of the
-list is a literal, compared exactly and with its type (``"1"`` is not ``1``; ``1`` is ``1.0``; ``true`` is not ``1``), or
-an object with one operator: ``prefix``, ``suffix``, ``anything-but``, ``exists``, ``numeric``, ``cidr``,
-``equals-ignore-case``, ``wildcard``. ``$or`` holds a list of patterns, at any level. The source of these meanings is the
-EventBridge User Guide, "Comparison operators for use in event patterns".
+list is a literal, compared exactly and with its type (``"1"`` is not ``1``; ``1`` is ``1.0``; ``true`` is not ``1``),
+or an object with one operator: ``prefix``, ``suffix``, ``anything-but``, ``exists``, ``numeric``, ``cidr``,
+``equals-ignore-case``, ``wildcard``. ``$or`` holds a list of patterns, at any level. The source of these meanings is
+the EventBridge User Guide, "Comparison operators for use in event patterns".
 
 What differs, because an Event is not JSON from a bus:
 

@@ -1,8 +1,8 @@
 """The sequence: events → intents → plans → guards → request → verification → outcomes. Its collaborators are passed in.
 
-An event never acts. It states an intent; here all intents of a payload are weighed, cluster by cluster and side by side, against what
-the cluster is seen to be and what the ledger says was already done, and then acted upon at most once. Every event leaves with
-exactly one Outcome.
+An event never acts. It states an intent; here all intents of a payload are weighed, cluster by cluster and side by
+side, against what the cluster is seen to be and what the ledger says was already done, and then acted upon at most
+once. Every event leaves with exactly one Outcome.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from handler.settings import Mode
 
 
-#: Seconds after its time at which a timer comes for the last time: the platform delivers what raised twice more, a minute apart.
+#: Seconds after its time at which a timer comes for the last time: the platform delivers what raised twice more, a
+#: minute apart.
 LAST_TRY_SECONDS: Final = 110.0
 
 

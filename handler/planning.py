@@ -1,6 +1,7 @@
 """From intents to operations: what many events ask of one cluster becomes one request.
 
-Intents that agree in cluster and manner (OpType, strategy, stop parameters) are one plan; its scope is their exact union.
+Intents that agree in cluster and manner (OpType, strategy, stop parameters) are one plan; its scope is their exact
+union.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Plan:
 def plan(intents: Iterable[Intent]) -> list[Plan]:
     """One plan for each cluster and manner, in the order in which they were first asked for; what persons and timers ask for comes first.
 
-    Orders and needs are never one: limits and quarantine, which do not hold an order back, would not hold the needs that went with it.
+    Orders and needs are never one: limits and quarantine, which do not hold an order back, would not hold the needs
+    that went with it.
     """
     groups: dict[tuple[str, str, bool], list[Intent]] = {}
     for intent in intents:
@@ -122,8 +124,8 @@ def with_a_past(the_plan: Plan, past: Collection[str]) -> tuple[list[Asked], lis
 def scope_to_send(the_plan: Plan, chosen: Sequence[Asked], held_any: bool) -> OpScope:
     """The scope of the request, in the cluster's own spelling.
 
-    As it was asked where every process goes ("all of a service" lets the API order the components itself); exactly the chosen
-    processes once anything is held back.
+    As it was asked where every process goes ("all of a service" lets the API order the components itself); exactly the
+    chosen processes once anything is held back.
     """
     targets = [asked.reading.target for asked in chosen]
     exactly = OpScope.of_targets(targets)

@@ -1,6 +1,7 @@
 """Keys for clusters: our own, or that of a role of the cluster's account, assumed through STS (AssumeRole, API 2018-08-13).
 
-A role's key is kept until shortly before it expires, over the invocations of one instance: the platform rewrites only our own.
+A role's key is kept until shortly before it expires, over the invocations of one instance: the platform rewrites only
+our own.
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ class Keys:
     def for_cluster(self, cluster: Cluster, deadline: Deadline) -> Credentials:
         """The key with which ``cluster`` is called.
 
-        Raises NotCarriedOut, naming the role, where there is none: nothing was sent to the cluster then, whatever became of the role.
+        Raises NotCarriedOut, naming the role, where there is none: nothing was sent to the cluster then, whatever
+        became of the role.
         """
         if not cluster.role_arn:
             return self._own()

@@ -1,7 +1,7 @@
 """Sending what is armed: exactly one worker comes here with an operation.
 
-What certainly was not carried out may be sent again, within the deadline and a budget that all instances share; anything else is written down
-and looked at.
+What certainly was not carried out may be sent again, within the deadline and a budget that all instances share;
+anything else is written down and looked at.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 SECONDS_TO_ACT: Final = 1.0
 #: The API takes 20 requests a second of this action (documented); all instances share one bucket.
 REQUESTS_A_SECOND: Final = 20.0
-#: Seconds after arming beyond which nothing is sent: well before a redelivery or the follow-up takes a silent worker for lost.
+#: Seconds after arming beyond which nothing is sent: well before a redelivery or the follow-up takes a silent worker
+#: for lost.
 LATEST_SEND: Final = 30.0
 #: How often a request is sent at most, and how many retries all instances share.
 MOST_SENDS: Final = 4

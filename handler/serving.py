@@ -1,7 +1,7 @@
 """One cluster's part of a payload: enter, plan, and for each plan decide, arm, send.
 
-What is decided is decided on a past (the ledger's version) and a look at the cluster that came after it; arming compares the version, so a
-decision that others overtook is taken anew, never acted upon.
+What is decided is decided on a past (the ledger's version) and a look at the cluster that came after it; arming
+compares the version, so a decision that others overtook is taken anew, never acted upon.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ conversions or format specifications. ``{{`` and ``}}`` are literal braces. A fi
 - ``lower``, ``upper``: the text in lower or upper case
 - ``trim``: the text without white space at its ends
 
-There is no default for a missing name: a scope that was guessed would act on what no event named. A name that is missing
-or empty is a TemplateError. What a name stands for is put in as it is, and never read as a template again.
+There is no default for a missing name: a scope that was guessed would act on what no event named. A name that is
+missing or empty is a TemplateError. What a name stands for is put in as it is, and never read as a template again.
 """
 
 from __future__ import annotations
@@ -150,7 +150,8 @@ class Template:
 def compile_template(raw: str, path: str) -> Template:
     """The template that ``raw`` is; ``path`` is where it stands.
 
-    Raises TemplateError for a name that is not a field of an Event, for an unknown filter, and for braces without their pair.
+    Raises TemplateError for a name that is not a field of an Event, for an unknown filter, and for braces without their
+    pair.
     """
     parts: list[str | _Name] = []
     literal = ""

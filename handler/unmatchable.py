@@ -1,6 +1,7 @@
 """Literals in a rule's pattern that no Event can match: a number where there are only texts, a source that nobody is.
 
-EventBridge takes such a pattern, and so does :mod:`handler.patterns`; but a rule that never fires says nothing, and is missed at night.
+EventBridge takes such a pattern, and so does :mod:`handler.patterns`; but a rule that never fires says nothing, and is
+missed at night.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": tuple(word for word in get_args(SourceKind) if word != "unknown"),
     "status": get_args(Status),
 }
-#: The fields that no timer has. It says its message, which is its name too, its time, and as its one label the trigger's name.
+#: The fields that no timer has. It says its message, which is its name too, its time, and as its one label the
+#: trigger's name.
 NOT_OF_TIMERS: Final = ("severity", "cluster", "service", "component", "ip")
 LABEL_OF_TIMERS: Final = "trigger"
 #: The one field that is a number; all others, and all labels, are texts.

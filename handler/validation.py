@@ -1,9 +1,9 @@
 """Shapes: TypedDicts that pydantic validates, at a start-up cost that a function can bear.
 
-A shape is written as a ``TypedDict`` with ``Annotated`` bounds. On a laptop pydantic turns it into a validator when it is
-first used. Importing pydantic takes about as long as importing the whole SDK, so a deployed package can carry what
-pydantic made of each shape (its core schema, plain data) and only pydantic's Rust core is loaded there; the two are
-the same validator, which a test proves.
+A shape is written as a ``TypedDict`` with ``Annotated`` bounds. On a laptop pydantic turns it into a validator when it
+is first used. Importing pydantic takes about as long as importing the whole SDK, so a deployed package can carry what
+pydantic made of each shape (its core schema, plain data) and only pydantic's Rust core is loaded there; the two are the
+same validator, which a test proves.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ shapes: dict[str, Shape[Any]] = {}
 class Shape(Generic[T]):
     """A validator for ``kind``, made when first used.
 
-    Validation is lax as pydantic's default is (``"1"`` is read as a number where one is wanted), unless ``is_strict``; JSON-like input only.
+    Validation is lax as pydantic's default is (``"1"`` is read as a number where one is wanted), unless ``is_strict``;
+    JSON-like input only.
     """
 
     __slots__ = ("_is_strict", "_validator", "kind", "name")

@@ -1,7 +1,8 @@
 """Did it help? What each OpType promises of a process, and whether two looks at it show that.
 
-Pure: the readings before and after come in, a verdict goes out. A restart is seen by a changed ``LastRestartTime`` (two readings
-compared with each other, since the API names no zone), the other operations are goals, seen by the state itself.
+Pure: the readings before and after come in, a verdict goes out. A restart is seen by a changed ``LastRestartTime`` (two
+readings compared with each other, since the API names no zone), the other operations are goals, seen by the state
+itself.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class Verdict:
     carried_out: tuple[str, ...]
     #: Nothing seen of the operation; a process that is no longer listed is here too.
     untouched: tuple[str, ...]
-    #: Of the untouched, those that may have been reached all the same: they are not listed, or what would tell is not shown.
+    #: Of the untouched, those that may have been reached all the same: they are not listed, or what would tell is not
+    #: shown.
     unclear: tuple[str, ...] = ()
 
     @property

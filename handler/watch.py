@@ -76,7 +76,8 @@ def verdict_of(operation: Operation, services: Mapping[str, tuple[Reading, ...]]
 def verify(run: Run, operation: Operation) -> Verdict | None:
     """Look until the operation's promise is seen on every process, or the deadline nears: the last verdict, None without any.
 
-    What is seen to be kept is settled as VERIFIED. A look that fails is no verdict on the cluster, and the next one may not.
+    What is seen to be kept is settled as VERIFIED. A look that fails is no verdict on the cluster, and the next one may
+    not.
     """
     verdict: Verdict | None = None
     for pause in chain(POLLS, repeat(POLLS[-1])):

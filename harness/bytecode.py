@@ -30,8 +30,8 @@ def find_python(named: str = "") -> str:
 
 def compile_tree(folder: Path, python: str) -> None:
     """Put bytecode beside every source in ``folder``, the same bytes for the same sources. Raises ConfigurationError."""
-    # Unchecked: the platform's unpacking changes times, and nothing there changes sources. One process, in order, without
-    # randomised hashes: sets of constants come out in one order.
+    # Unchecked: the platform's unpacking changes times, and nothing there changes sources. One process, in order,
+    # without randomised hashes: sets of constants come out in one order.
     command = [python, "-S", "-m", "compileall", "-q", "-j1", "-f", "--invalidation-mode=unchecked-hash"]
     command += ["-s", str(folder), "-p", CODE_ROOT, str(folder)]
     env = {"PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1", **_system_root()}

@@ -1,8 +1,8 @@
 """Least privilege, written down: the CAM policies that a configuration needs, and no more.
 
-The action on the named clusters only; the read actions on ``*``, since they are not resource-level; PutEvents and AssumeRole only where the
-configuration uses them. Sources: "Access management" of EMR and of the function platform. Assumed: an empty uin in a resource is the
-account in which the policy is made.
+The action on the named clusters only; the read actions on ``*``, since they are not resource-level; PutEvents and
+AssumeRole only where the configuration uses them. Sources: "Access management" of EMR and of the function platform.
+Assumed: an empty uin in a resource is the account in which the policy is made.
 """
 
 from __future__ import annotations

@@ -104,7 +104,8 @@ def timer_event(name: str, message: str, now: float) -> dict[str, Any]:
 def restamp(event: Any, now: float) -> Any:
     """The event as if it had happened now: samples bear old times, and what is old is not acted upon.
 
-    Only what its sender's reader takes for a time is written anew. Whatever is malformed stays so, and is refused as in production.
+    Only what its sender's reader takes for a time is written anew. Whatever is malformed stays so, and is refused as in
+    production.
     """
     if isinstance(event, list):
         return [restamp(item, now) for item in event]

@@ -102,7 +102,8 @@ class Narrator:
     def __init__(self, console: Console | None) -> None:
         self._console = console
         self._reason = ""
-        #: Of the steps of one name that follow each other: the name, what was said last, and how many there were of each colour.
+        #: Of the steps of one name that follow each other: the name, what was said last, and how many there were of
+        #: each colour.
         self._name = self._last = ""
         self._counts: dict[str, int] = {}
 

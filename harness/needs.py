@@ -52,7 +52,8 @@ def restarting(
 
 def deliveries(needs: list[tuple[str, str]], count: int, began: float) -> list[Any]:
     """``count`` deliveries of the needs (cluster, address), each in one of four forms, in no order."""
-    # Of twenty: the sender's repeats, the same through a queue, Cloud Monitor's own alarm, and one under another fingerprint.
+    # Of twenty: the sender's repeats, the same through a queue, Cloud Monitor's own alarm, and one under another
+    # fingerprint.
     forms = [alertmanager] * 11 + [in_ckafka] * 6 + [cloud_monitor] * 2 + [renamed]
     events = [forms[number // len(needs) % len(forms)](*needs[number % len(needs)], began) for number in range(count)]
     random.Random(count).shuffle(events)  # noqa: S311 - the same storm each time

@@ -1,7 +1,7 @@
 """``make package``: build/function.zip, which the platform runs as it is, and its bill of materials beside it.
 
-The zip holds ``index.py``, ``handler/``, the validated configuration, what pydantic makes of every shape, and the dependencies that
-the function needs, with bytecode. The same input gives the same bytes.
+The zip holds ``index.py``, ``handler/``, the validated configuration, what pydantic makes of every shape, and the
+dependencies that the function needs, with bytecode. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ Store = Literal["sqlite", "redis"]
 ROOT: Final = Path(__file__).resolve().parents[1]
 #: steward.yml as the function reads it.
 CONFIGURATION: Final = "steward.json"
-#: Required by requests, which uses it to guess encodings, where it is there. The API answers in UTF-8, and the SDK reads it so; it costs 9 ms of a start.
+#: Required by requests, which uses it to guess encodings, where it is there. The API answers in UTF-8, and the SDK
+#: reads it so; it costs 9 ms of a start.
 UNUSED: Final = frozenset({"charset-normalizer"})
 #: What zip files can bear as the earliest time; every entry has it.
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -76,8 +77,8 @@ def build(
 ) -> Package:
     """Build the package of ``config`` (steward.yml, or JSON) at ``target`` (a zip), the same as a folder, and its bill of materials beside it.
 
-    ``python`` is a Python 3.10 for the bytecode, looked for where it is empty. ``wheels`` is the folder where downloads are kept. Raises
-    ConfigurationError, and then ``target`` is as it was.
+    ``python`` is a Python 3.10 for the bytecode, looked for where it is empty. ``wheels`` is the folder where downloads
+    are kept. Raises ConfigurationError, and then ``target`` is as it was.
     """
     _replaceable(target)
     files = requirement_files(config, ledger)  # every problem of it is told before anything is downloaded
@@ -128,7 +129,8 @@ def _replaceable(target: Path) -> None:
 def requirement_files(config: Path, ledger: Store) -> list[Path]:
     """The lock files of what is packed: the chat library, which is large, only where the configuration has chat alarms.
 
-    pydantic itself is in none of them: its core schemas are packed, and they need pydantic_core alone. Raises ConfigurationError.
+    pydantic itself is in none of them: its core schemas are packed, and they need pydantic_core alone. Raises
+    ConfigurationError.
     """
     names = ["function"]
     if not config.exists():

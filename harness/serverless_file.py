@@ -31,8 +31,8 @@ RETIRED: Final = {"apigw": "the platform retired its API gateway; `http` is the 
 def load(path: Path, config: Config | None = None, env: Mapping[str, str] = os.environ) -> ServerlessFile:
     """The file, checked; against ``config`` (of the steward.yml that is packed), where one is given.
 
-    ``env`` is where ``${env:NAME}`` is looked up; a name that it does not have is taken as it stands. Raises ConfigurationError, and
-    InvalidConfiguration with every problem, each with its line.
+    ``env`` is where ``${env:NAME}`` is looked up; a name that it does not have is taken as it stands. Raises
+    ConfigurationError, and InvalidConfiguration with every problem, each with its line.
     """
     if not path.is_file():
         raise ConfigurationError("no such file", where=str(path))

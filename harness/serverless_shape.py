@@ -1,7 +1,8 @@
 """The shape of serverless.yml: what the component ``scf`` reads for an event function, and of that only what this function can use.
 
-The vendor drops a key that it does not know without a word, and replaces a missing value by a default of its own. Here unknown keys are
-refused, and what has a default that would harm has to be written. A test shows for each key of ``inputs`` that the vendor's code sends it.
+The vendor drops a key that it does not know without a word, and replaces a missing value by a default of its own. Here
+unknown keys are refused, and what has a default that would harm has to be written. A test shows for each key of
+``inputs`` that the vendor's code sends it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pydantic_core import PydanticCustomError
 
 from harness import cron
 
-#: Bytes that all environment variables together, and one timer's argument, may have (SCF, "Environment variables", "Timer trigger").
+#: Bytes that all environment variables together, and one timer's argument, may have (SCF, "Environment variables",
+#: "Timer trigger").
 MOST_BYTES: Final = 4096
 MOST_TIMERS: Final = 10
 #: A value that the vendor's command puts in: ``${env:NAME}``, ``${stage}``.

@@ -1,9 +1,10 @@
 """A storm: many deliveries of few needs, at many workers, with faults and kill -9; and the check of what came of it.
 
-``python -m harness.storm`` starts a fake cloud and worker processes, each a whole function with the real SDK over sockets, on one ledger. Every
-need (a dead process) is reported many times, by several senders and under several ids. Deliveries are at-least-once: what a killed worker had in its
-hands is delivered again. At the end the follow-up runs, everything is delivered once more, and the ledger is held against what the cloud
-really carried out. Exit code 0 where every promise held, 1 otherwise.
+``python -m harness.storm`` starts a fake cloud and worker processes, each a whole function with the real SDK over
+sockets, on one ledger. Every need (a dead process) is reported many times, by several senders and under several ids.
+Deliveries are at-least-once: what a killed worker had in its hands is delivered again. At the end the follow-up runs,
+everything is delivered once more, and the ledger is held against what the cloud really carried out. Exit code 0 where
+every promise held, 1 otherwise.
 """
 
 from __future__ import annotations
@@ -141,8 +142,8 @@ class Plan:
         )
 
 
-#: What a worker says of a delivery: its number; whether it is served (True), wants to be delivered again (False), or raised what it should not; and the
-#: events for which there was a line that tells the outcome, one for each such line.
+#: What a worker says of a delivery: its number; whether it is served (True), wants to be delivered again (False), or
+#: raised what it should not; and the events for which there was a line that tells the outcome, one for each such line.
 Said = tuple[int, bool | str, "list[str]"]
 
 

@@ -73,8 +73,8 @@ class World(Wired):
     def kill_what_fires(self, event: Any, known: set[str] | None = None) -> list[str]:
         """Make the alerts of ``event`` true: the processes that they name die. The names of those.
 
-        Alerts whose id is in ``known`` were made true before; the others are added. What a rule restarts ``even_if_healthy`` stays up: the
-        alert is about one that answers.
+        Alerts whose id is in ``known`` were made true before; the others are added. What a rule restarts
+        ``even_if_healthy`` stays up: the alert is about one that answers.
         """
         killed = []
         known = set() if known is None else known

@@ -1,8 +1,9 @@
 """Every order in which the steps of several workers can follow one another, tried.
 
-A step is one call of the ledger or of the API: between two of them a worker touches nothing that others see, so an order of steps is all that matters.
-The workers are real code in threads that wait before each step until they are told to go on, or that they are dead. Orders that lead to the
-same state (what is stored, and what each worker has been told so far) are followed once.
+A step is one call of the ledger or of the API: between two of them a worker touches nothing that others see, so an
+order of steps is all that matters. The workers are real code in threads that wait before each step until they are told
+to go on, or that they are dead. Orders that lead to the same state (what is stored, and what each worker has been told
+so far) are followed once.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ class Worker:
 class Stepping:
     """A collaborator, each of whose calls is a step of the worker.
 
-    ``steps``: what of each call's result the worker can decide upon. A call that is not among them does nothing that another worker could see.
+    ``steps``: what of each call's result the worker can decide upon. A call that is not among them does nothing that
+    another worker could see.
     """
 
     def __init__(self, wrapped: Any, worker: Worker, steps: Mapping[str, Callable[[Any], object]]) -> None:
@@ -100,7 +102,8 @@ class Scene(Protocol):
     """Workers, not yet started, and what they share."""
 
     workers: list[Worker]
-    #: The workers that do the same: orders that differ only in which of them is which are one. Names are theirs, ``worker-0`` and so on.
+    #: The workers that do the same: orders that differ only in which of them is which are one. Names are theirs,
+    #: ``worker-0`` and so on.
     alike: tuple[int, ...]
 
     def stored(self) -> object:

@@ -1,7 +1,8 @@
 """Does the suite notice? Each safeguard is taken out of a copy of the code, and some test must fail.
 
-``python -m tests.mutations`` (``make mutations``). A mutation is one edit that must fit exactly once, so that none goes stale unnoticed. Exit
-code 1 where one survives. The guards are not listed here: whatever ``handler/guards.py`` has is taken out, one at a time.
+``python -m tests.mutations`` (``make mutations``). A mutation is one edit that must fit exactly once, so that none goes
+stale unnoticed. Exit code 1 where one survives. The guards are not listed here: whatever ``handler/guards.py`` has is
+taken out, one at a time.
 """
 
 from __future__ import annotations

@@ -67,8 +67,9 @@ class ShapeFault(NamedTuple):
 class Readable(NamedTuple):
     """A copy of a file's content that can be read as the shape, and what is wrong with the content.
 
-    None stands in the copy for every part that cannot be read. A misspelt key, or one in the wrong mapping, is where it was probably meant
-    to be, so that what it holds is read; ``moved`` has its path there and the one that is written. Other unknown keys are left out.
+    None stands in the copy for every part that cannot be read. A misspelt key, or one in the wrong mapping, is where it
+    was probably meant to be, so that what it holds is read; ``moved`` has its path there and the one that is written.
+    Other unknown keys are left out.
     """
 
     copy: Any

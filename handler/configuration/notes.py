@@ -1,6 +1,7 @@
 """What the readers of all parts of steward.yml share: the faults that are noted, and values that stand in several parts.
 
-A part that could not be read is None, and is read as if it were not there: its fault is noted already, and nothing that follows from it is.
+A part that could not be read is None, and is read as if it were not there: its fault is noted already, and nothing that
+follows from it is.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,127}", re.ASCII)
 class Notes:
     """What is found while one file is read.
 
-    ``clusters`` are the ids that are listed; None where that could not be read. ``moved`` has paths at which something is read, and where it
-    is written instead.
+    ``clusters`` are the ids that are listed; None where that could not be read. ``moved`` has paths at which something
+    is read, and where it is written instead.
     """
 
     def __init__(

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from handler.configuration.faults import ShapeFault
     from handler.errors import ConfigurationError
 
-#: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for another part.
+#: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for
+#: another part.
 _ROLE_ARN: Final = re.compile(r"qcs::cam::uin/[0-9]{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
 
 

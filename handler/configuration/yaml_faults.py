@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What a value cannot begin with unless it is quoted. An alias (``*name``) is one where there is an anchor of this name.
+#: What a value cannot begin with unless it is quoted. An alias (``*name``) is one where there is an anchor of this
+#: name.
 _SIGNS: Final = "*&@`%|>"
 _CLOSED_BY: Final = {"[": "]", "{": "}"}
 _INDENT: Final = "the keys of a mapping, and the items of a list, are indented alike"

@@ -12,9 +12,9 @@ from handler.clock import Deadline, SystemClock
 
 #: Seconds to connect in: to look up the name, to be let in at one of its addresses, to greet by TLS.
 CONNECT_SECONDS: Final = 1.5
-#: Seconds for which a connection is trusted after its last answer. One that is not used again by then is closed: an instance may be
-#: frozen between invocations, and wake up with connections that everybody else has long forgotten. The client sends nothing twice, so
-#: that the first question would be lost by one of these.
+#: Seconds for which a connection is trusted after its last answer. One that is not used again by then is closed: an
+#: instance may be frozen between invocations, and wake up with connections that everybody else has long forgotten. The
+#: client sends nothing twice, so that the first question would be lost by one of these.
 KEPT_SECONDS: Final = 10.0
 
 

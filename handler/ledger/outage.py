@@ -1,7 +1,8 @@
 """A store that lets those who ask it wait in vain: one of them finds out, and the others need not.
 
-A payload is about many clusters, and each asks the ledger several times. Were each question to wait anew for what has just been waited
-for, the platform would end the function before any outcome is written. That the store is well again is found out a second later at most.
+A payload is about many clusters, and each asks the ledger several times. Were each question to wait anew for what has
+just been waited for, the platform would end the function before any outcome is written. That the store is well again is
+found out a second later at most.
 """
 
 from __future__ import annotations

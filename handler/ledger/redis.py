@@ -1,8 +1,9 @@
 """The shared ledger: one Redis for many instances of the function.
 
-Each step that must not be parted is one script (``handler/ledger/scripts.py``). The client's own retries are off: a reply that is lost looks
-like a request that is lost, and what that means for an operation is decided above, not by a client library. Redis must keep what it
-was told: with an append-only file, and without evicting keys; :meth:`RedisLedger.check` says where it does not.
+Each step that must not be parted is one script (``handler/ledger/scripts.py``). The client's own retries are off: a
+reply that is lost looks like a request that is lost, and what that means for an operation is decided above, not by a
+client library. Redis must keep what it was told: with an append-only file, and without evicting keys;
+:meth:`RedisLedger.check` says where it does not.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ TIMEOUT: Final = 0.5
 #: How many records are read, and operations forgotten, at a time.
 PAGE: Final = 500
 _KEY: Final = "{steward}:"
-#: What a person may say in the URL's query, besides all about TLS. What is said there overrides what is said here, so that anything else could
-#: make the client wait for longer, send again, or answer in another form; and a password there would not be known for one.
+#: What a person may say in the URL's query, besides all about TLS. What is said there overrides what is said here, so
+#: that anything else could make the client wait for longer, send again, or answer in another form; and a password there
+#: would not be known for one.
 _OPTIONS: Final = frozenset({"client_name", "db", "health_check_interval", "socket_keepalive", "username"})
 
 
@@ -433,8 +435,9 @@ class RedisLedger:
     def _leave(self, client: Any) -> None:
         """Connect anew for the next question: whoever refuses one may not be the server that is to be asked by now.
 
-        After a fail-over the old master is a replica that keeps its connections, and refuses to write for ever. And a ledger without its
-        mark is looked at when it is connected to. What others ask at this moment is left to be answered.
+        After a fail-over the old master is a replica that keeps its connections, and refuses to write for ever. And a
+        ledger without its mark is looked at when it is connected to. What others ask at this moment is left to be
+        answered.
         """
         with self._lock:
             if self._client is client:

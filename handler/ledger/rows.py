@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: How both stores lay out what they keep. A ledger of another version is refused: what it says was sent must not be overlooked.
+#: How both stores lay out what they keep. A ledger of another version is refused: what it says was sent must not be
+#: overlooked.
 SCHEMA_VERSION: Final = 4
 #: Clocks differ by less; a time so far ahead was written by one that was wrong.
 LEAP_SECONDS: Final = 60.0

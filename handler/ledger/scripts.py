@@ -1,7 +1,8 @@
 """What Redis does in one step: the Lua scripts of the Redis ledger.
 
-A script runs alone, so what it reads and what it writes is one moment. All keys bear one hash tag, ``{steward}``: a Redis that is cut into
-slots keeps them together. Numbers travel as texts and are compared as numbers; what is stored is what was passed in.
+A script runs alone, so what it reads and what it writes is one moment. All keys bear one hash tag, ``{steward}``: a
+Redis that is cut into slots keeps them together. Numbers travel as texts and are compared as numbers; what is stored is
+what was passed in.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import Final
 from handler.ledger.rows import SCHEMA_VERSION
 
 _KEYS: Final = "local S = '{steward}:'\n"
-#: Before all that reads or writes: who asks looked at the mark when it connected, and since then the database may have been emptied, or taken
-#: over by another version. What is written without the mark would make a ledger that nobody opens any more.
+#: Before all that reads or writes: who asks looked at the mark when it connected, and since then the database may have
+#: been emptied, or taken over by another version. What is written without the mark would make a ledger that nobody
+#: opens any more.
 _MARKED: Final = (
     _KEYS
     + f"""
@@ -42,7 +44,8 @@ local function changed(cluster) redis.call('HINCRBY', S .. 'versions', cluster, 
 """
 )
 
-#: version → the version of what is there, which is this one where there was nothing; nothing where what is there bears none
+#: version → the version of what is there, which is this one where there was nothing; nothing where what is there bears
+#: none
 OPEN: Final = (
     _KEYS
     + """
@@ -137,7 +140,8 @@ return {
 """
 )
 
-#: cluster, version, operation, its body, its past, armed at, number of incidents, (incident, parts since|digest)…, targets… → 1 where it is armed
+#: cluster, version, operation, its body, its past, armed at, number of incidents, (incident, parts since|digest)…,
+#: targets… → 1 where it is armed
 ARM: Final = (
     _SHARED
     + """
@@ -170,7 +174,8 @@ return 1
 """
 )
 
-#: operation, how its past must begin, its new past, now, cluster, whether the state changes, restarted targets… → 1 where it is kept
+#: operation, how its past must begin, its new past, now, cluster, whether the state changes, restarted targets… → 1
+#: where it is kept
 SETTLE: Final = (
     _SHARED
     + """
@@ -236,7 +241,8 @@ return 1
 """
 )
 
-#: What the scripts about alarms share: a sorted set of them by time, their texts, and until when each is somebody's to send.
+#: What the scripts about alarms share: a sorted set of them by time, their texts, and until when each is somebody's to
+#: send.
 _UNSENT: Final = (
     _MARKED
     + """
@@ -317,8 +323,8 @@ return string.format('%.17g', wait)
 """
 )
 
-#: What the scripts about records share. A record's name is its number, so that equal ones are two and the order is that of writing, and the mark of
-#: its event, of which `events` makes an index.
+#: What the scripts about records share. A record's name is its number, so that equal ones are two and the order is that
+#: of writing, and the mark of its event, of which `events` makes an index.
 _RECORDS: Final = (
     _SHARED
     + """
@@ -368,7 +374,8 @@ return rows
 """
 )
 
-#: operation, cluster, number of incidents, incidents…, targets… An incident or a target that has a newer operation keeps that.
+#: operation, cluster, number of incidents, incidents…, targets… An incident or a target that has a newer operation
+#: keeps that.
 FORGET: Final = (
     _SHARED
     + """

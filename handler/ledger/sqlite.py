@@ -1,7 +1,7 @@
 """The embedded ledger: one SQLite file, right for one host.
 
-Every change is one transaction that begins by taking the write lock, so that reading and comparing within it is comparing and setting. How
-the file is opened, waited for and kept is ``handler/ledger/sqlite_file.py``'s.
+Every change is one transaction that begins by taking the write lock, so that reading and comparing within it is
+comparing and setting. How the file is opened, waited for and kept is ``handler/ledger/sqlite_file.py``'s.
 """
 
 from __future__ import annotations

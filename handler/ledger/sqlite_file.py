@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
-#: Seconds to wait for who has the lock; and for those who come while the file is known to be held: so little that even a hundred clusters, one
-#: after the other, are through before it has to be found out again.
+#: Seconds to wait for who has the lock; and for those who come while the file is known to be held: so little that even
+#: a hundred clusters, one after the other, are through before it has to be found out again.
 BUSY_SECONDS: Final = 2.0
 LEAST_SECONDS: Final = 0.002
 
@@ -87,8 +87,8 @@ class SqliteFile:
     def before_fork(self) -> None:
         """Wait for what is under way, and let go of the file.
 
-        SQLite notes in memory which locks the process has. A fork copies the notes and not the locks: both connections would be wrong about what
-        the other may do, and closing the one would take the other's locks.
+        SQLite notes in memory which locks the process has. A fork copies the notes and not the locks: both connections
+        would be wrong about what the other may do, and closing the one would take the other's locks.
         """
         self._lock.acquire()
         if self._opened is not None:
@@ -115,7 +115,8 @@ class SqliteFile:
     def writing(self, *, durable: bool = True, is_settling: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction under the write lock; on the disk when it is left, if it is durable.
 
-        ``is_settling``: it writes down what was sent, and waits though others waited in vain; unless they were settling too.
+        ``is_settling``: it writes down what was sent, and waits though others waited in vain; unless they were settling
+        too.
         """
         outage = self._of_settling if is_settling else self._outage
         with self._guarded(outage) as db:
@@ -136,8 +137,8 @@ class SqliteFile:
     def _patiently(self, db: sqlite3.Connection, statement: str) -> None:
         """Run what takes a lock, while others have it, as long as there is patience.
 
-        SQLite's own patience sleeps longer and longer, up to a tenth of a second, whoever lets go meanwhile: with eight workers a third of
-        their time was slept away.
+        SQLite's own patience sleeps longer and longer, up to a tenth of a second, whoever lets go meanwhile: with eight
+        workers a third of their time was slept away.
         """
         import sqlite3
 
@@ -158,7 +159,8 @@ class SqliteFile:
         import sqlite3
 
         with self._lock:
-            # Looked at here: threads wait for our lock one after the other, and what the first waited for is not to be waited for by each.
+            # Looked at here: threads wait for our lock one after the other, and what the first waited for is not to be
+            # waited for by each.
             patience = LEAST_SECONDS if outage.why else BUSY_SECONDS
             began = time.monotonic()
             self._until = began + patience

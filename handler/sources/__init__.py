@@ -1,7 +1,7 @@
 """From a payload to Events: who sent it is told by its shape, and its sender's own module reads it.
 
-Any payload may come bare, over HTTP or through a queue, alone or in an array, where each element is told by itself. Whatever
-cannot be read is an Unreadable in its place; nothing raises, and the rest is served.
+Any payload may come bare, over HTTP or through a queue, alone or in an array, where each element is told by itself.
+Whatever cannot be read is an Unreadable in its place; nothing raises, and the rest is served.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Sender(NamedTuple):
     is_sender: Callable[[dict[str, Any]], bool]
 
 
-#: In this order: a sender further up has marks that the others never have. A payload needs to show only some of a sender's keys,
-#: so that one with an error in it is refused by its sender, who names the field.
+#: In this order: a sender further up has marks that the others never have. A payload needs to show only some of a
+#: sender's keys, so that one with an error in it is refused by its sender, who names the field.
 SENDERS = (
     Sender("timer", "Type: Timer, TriggerName", lambda raw: raw.get("Type") == "Timer" or "TriggerName" in raw),
     Sender("request", "InstanceId, OpType, OpScope", lambda raw: _has(raw, "OpType", "OpScope", "InstanceId")),
@@ -53,8 +53,8 @@ SENDERS = (
 def read(payload: object, idempotency_key: str = "", at: str = "") -> list[Event | Unreadable]:
     """The events that ``payload``, a JSON value, holds: one at least, MOST_EVENTS (and one that says that there are more) at most.
 
-    ``idempotency_key`` is what the caller names the call by over its retries (an ``Idempotency-Key``); a direct call without an
-    ``Id`` has it as its id. ``at`` is where the payload stood, for the names of faulty fields. Never raises.
+    ``idempotency_key`` is what the caller names the call by over its retries (an ``Idempotency-Key``); a direct call
+    without an ``Id`` has it as its id. ``at`` is where the payload stood, for the names of faulty fields. Never raises.
     """
     most = text.MOST_EVENTS
     received = list(islice(_events(payload, idempotency_key, at, 0), most + 2))

@@ -68,8 +68,8 @@ ALERTS = Shape(Alerts)
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
     """Each alert of the body, and one Unreadable where the sender says that it left some out.
 
-    Those alerts would have asked for something that is not known here: a refused outcome, and so an alarm, is what an operator
-    should see. Their Unreadable has the group's id, so that repeats of the body are one alarm.
+    Those alerts would have asked for something that is not known here: a refused outcome, and so an alarm, is what an
+    operator should see. Their Unreadable has the group's id, so that repeats of the body are one alarm.
     """
     return read_group("alertmanager", payload, at, (ALERTS, ALERT), lambda _: {})
 
@@ -83,8 +83,8 @@ def read_group(
 ) -> list[Event | Unreadable]:
     """The alerts of a body in Alertmanager's shape.
 
-    ``shapes`` are those of a body with its alerts and of one alert; ``more_labels`` gives what an alert of that shape has to say
-    beyond Alertmanager's.
+    ``shapes`` are those of a body with its alerts and of one alert; ``more_labels`` gives what an alert of that shape
+    has to say beyond Alertmanager's.
     """
     group = GROUP.read(payload, at)
     alerts = group["alerts"]

@@ -1,7 +1,7 @@
 """What the platform puts around a payload: HTTP calls, and the messages of queues.
 
-A function URL (SCF, "Function URL overview") and the retired API Gateway wrap an HTTP call in nearly the same object; CKafka and
-CMQ triggers (SCF, "Ckafka trigger", "CMQ trigger") wrap several messages in ``Records``.
+A function URL (SCF, "Function URL overview") and the retired API Gateway wrap an HTTP call in nearly the same object;
+CKafka and CMQ triggers (SCF, "Ckafka trigger", "CMQ trigger") wrap several messages in ``Records``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     from handler.events import Event, Unreadable
 
-#: Any of these makes an object an HTTP call. None of them is a key of any sender's payload; where in doubt, the caller has to say
-#: who they are.
+#: Any of these makes an object an HTTP call. None of them is a key of any sender's payload; where in doubt, the caller
+#: has to say who they are.
 _SIGNS_OF_HTTP = ("httpMethod", "headers", "requestContext", "headerParameters", "isBase64Encoded")
 #: The key that makes an object a queue's delivery.
 QUEUE = "Records"
 _MOST_IN_HEADER = 8192
-#: Headers that name a call for the sender's retries, in this order (Standard Webhooks; the IETF's Idempotency-Key draft).
+#: Headers that name a call for the sender's retries, in this order (Standard Webhooks; the IETF's Idempotency-Key
+#: draft).
 _KEYS = ("idempotency-key", "webhook-id")
 
 
@@ -31,8 +32,8 @@ _KEYS = ("idempotency-key", "webhook-id")
 class HttpCall:
     """One HTTP call, nothing of it believed yet.
 
-    ``headers`` have lower-case names; one that was sent twice holds both values, joined by a comma. ``body`` is the bytes that a
-    signature covers; where they cannot be had, it is empty and ``problem`` says why.
+    ``headers`` have lower-case names; one that was sent twice holds both values, joined by a comma. ``body`` is the
+    bytes that a signature covers; where they cannot be had, it is empty and ``problem`` says why.
     """
 
     method: str
@@ -88,8 +89,8 @@ class Message(NamedTuple):
 def open_envelope(raw: object) -> HttpCall | Queue | None:
     """The HTTP call or the queue's delivery that the platform handed over; None for a bare payload. Never raises.
 
-    An HTTP call is for its receiver to authenticate. A queue's delivery and a bare payload came through the platform's own access
-    control; ``handler.sources.read`` reads both.
+    An HTTP call is for its receiver to authenticate. A queue's delivery and a bare payload came through the platform's
+    own access control; ``handler.sources.read`` reads both.
     """
     if not isinstance(raw, dict):
         return None

@@ -1,7 +1,7 @@
 """EventBridge: one CloudEvent (EventBridge, "Tencent Cloud service events"; CloudEvents 1.0).
 
-Older pages print ``specversion`` "0" and ``subjuect``; ``time`` is a millisecond epoch as a number or a string, and CloudEvents
-itself has an RFC 3339 time there: all are read. A delivery in batches is an array of these.
+Older pages print ``specversion`` "0" and ``subjuect``; ``time`` is a millisecond epoch as a number or a string, and
+CloudEvents itself has an RFC 3339 time there: all are read. A delivery in batches is an array of these.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Grafana's alerting webhook (Grafana, "Configure the webhook notifier"): Alertmanager's body with more beside it.
 
-What each alert adds becomes labels: ``value_B`` for the values that fired, ``valueString``, ``dashboardURL``, ``panelURL`` and
-``silenceURL``.
+What each alert adds becomes labels: ``value_B`` for the values that fired, ``valueString``, ``dashboardURL``,
+``panelURL`` and ``silenceURL``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """JSON as it comes from outside: read strictly, so that one text has one meaning, and within bounds.
 
-Python's own reader takes duplicate keys (the last one wins), NaN, and numbers of any length. Of two programs that read such a
-text differently, one acts on what the other never saw; so here it ends as InvalidInput.
+Python's own reader takes duplicate keys (the last one wins), NaN, and numbers of any length. Of two programs that read
+such a text differently, one acts on what the other never saw; so here it ends as InvalidInput.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ MOST_DIGITS = 40
 def parse(text: str | bytes, at: str) -> object:
     """The value that ``text`` (UTF-8, with or without a byte order mark) stands for.
 
-    ``at`` is the field that holds the text, for the error's fault. Raises InvalidInput for what is no strict JSON (RFC 8259,
-    with unique keys and finite numbers), is longer than MOST_BYTES or deeper than MOST_LEVELS.
+    ``at`` is the field that holds the text, for the error's fault. Raises InvalidInput for what is no strict JSON (RFC
+    8259, with unique keys and finite numbers), is longer than MOST_BYTES or deeper than MOST_LEVELS.
     """
     if len(text) > MOST_BYTES:
         raise InvalidInput(Fault(at, f"is longer than {MOST_BYTES} bytes"))

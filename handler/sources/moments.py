@@ -21,8 +21,8 @@ _FIRST_IN_MILLISECONDS = 100_000_000_000  # as seconds this is the year 5138, as
 def moment(written: str, without_zone: timezone = timezone.utc) -> float | None:
     """Seconds since the epoch for ``2026-11-23T21:34:02.069320828Z``, ``2018-06-15 16:32:06`` and the like.
 
-    ``without_zone`` is where a time without a zone is meant to be. None for what is no such moment, and for one before 1970:
-    Go's zero time, ``0001-01-01T00:00:00Z``, means that there is none.
+    ``without_zone`` is where a time without a zone is meant to be. None for what is no such moment, and for one before
+    1970: Go's zero time, ``0001-01-01T00:00:00Z``, means that there is none.
     """
     return _moment(written, without_zone) if len(written) <= _MOST else None
 

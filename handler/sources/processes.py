@@ -117,7 +117,8 @@ def spelled(key: str) -> str:
 def process_of_policy(policy_type: str, namespace: str) -> Process:
     """What a Cloud Monitor policy type (``new_hdfs_datanode_dim``) and namespace (``QCE/TXMR_HDFS``) say of a process.
 
-    A role that is not known leaves the component empty, a policy type that names no service leaves that to the namespace.
+    A role that is not known leaves the component empty, a policy type that names no service leaves that to the
+    namespace.
     """
     role = policy_type.strip().lower().removeprefix("new_").removesuffix("_dim")
     first, _, rest = role.partition("_")

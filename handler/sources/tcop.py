@@ -1,8 +1,8 @@
 """Cloud Monitor's alarm callback (TCOP, "Alarm Callback Description"): metric alarms, event alarms, and types yet unknown.
 
 What EMR sends there has never been published as it is. Known are the policy types (``hdfs_datanode``), the namespaces
-(``QCE/TXMR_HDFS``) and the names of the dimensions (``id4hdfsdatanode``, ``host4hdfsdatanode``); whatever else comes is looked
-through for a cluster's id and an address.
+(``QCE/TXMR_HDFS``) and the names of the dimensions (``id4hdfsdatanode``, ``host4hdfsdatanode``); whatever else comes is
+looked through for a cluster's id and an address.
 """
 
 from __future__ import annotations
@@ -137,9 +137,9 @@ def _status(written: object, field: str) -> Status:
 def _identity(payload: Mapping[str, Any], alarm: Alarm, name: str, first: str) -> str:
     """What stays the same over the repeats of an alarm, the retries of their delivery, and the recovery.
 
-    ``alertId`` where there is one (newer callbacks). Otherwise the policy, the object, the metric or event, and when it first
-    occurred. ``sessionId`` names a delivery (it is what an answer gives back), so a repeat would look new by it: it serves only
-    where nothing better is there.
+    ``alertId`` where there is one (newer callbacks). Otherwise the policy, the object, the metric or event, and when it
+    first occurred. ``sessionId`` names a delivery (it is what an answer gives back), so a repeat would look new by it:
+    it serves only where nothing better is there.
     """
     if alert := text.as_text(alarm.get("alertId")):
         return text.identity(f"alert:{alert}")

@@ -21,15 +21,17 @@ MOST_IN_MESSAGE = 4096  # a timer's argument is at most 4 KB (SCF, "Timer trigge
 MOST_LABELS = 128
 #: Parts of a value that is no JSON by which it is told from another.
 MOST_PARTS = 10_000
-#: Events of one payload that are read. Each is a line of the log, of about 450 bytes, and the platform takes 5,000 lines and 1 MB of a request in
-#: 5 s: what is beyond would be lost without a word. A body of 6 MB can hold 10,000 real alerts, or two million empty objects.
+#: Events of one payload that are read. Each is a line of the log, of about 450 bytes, and the platform takes 5,000
+#: lines and 1 MB of a request in 5 s: what is beyond would be lost without a word. A body of 6 MB can hold 10,000 real
+#: alerts, or two million empty objects.
 MOST_EVENTS = 2_000
 #: How the id of an Unreadable begins that stands for what was left out.
 LEFT_OUT_EVENTS = "left-out:"
 #: The label that says how many were left out beyond MOST_LABELS.
 LEFT_OUT = "labels_left_out"
 
-# Controls but tab and newline, line and paragraph separators, marks that turn the direction of writing, lone surrogates.
+# Controls but tab and newline, line and paragraph separators, marks that turn the direction of writing, lone
+# surrogates.
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _DIGEST_LENGTH = 32
 

@@ -1,8 +1,8 @@
 """The platform's timer (SCF, "Timer trigger"): a name, the moment it was due, and a message of the user's.
 
-A message that is a whole request of StartStopServiceOrMonitor, or an array of them, as JSON says itself what to do. Any other
-message names what is to happen: it is the event's name as well as its message, so that rules may ask for either. The trigger's own name is the label
-``trigger``, and the name of an event whose message names nothing.
+A message that is a whole request of StartStopServiceOrMonitor, or an array of them, as JSON says itself what to do. Any
+other message names what is to happen: it is the event's name as well as its message, so that rules may ask for either.
+The trigger's own name is the label ``trigger``, and the name of an event whose message names nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What an HTTP caller is told: JSON, or problem+json (RFC 9457) where the call itself is at fault.
 
-Senders repeat what is answered with 5xx (Alertmanager that alone), so a sender is answered with 503 where a repeat can help
-(``Outcome.wants_repeat``), and with 2xx for all that is decided, refusals included. A direct caller asked for one thing, and is told by the
-status what became of it.
+Senders repeat what is answered with 5xx (Alertmanager that alone), so a sender is answered with 503 where a repeat can
+help (``Outcome.wants_repeat``), and with 2xx for all that is decided, refusals included. A direct caller asked for one
+thing, and is told by the status what became of it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ REFUSALS: Final = (
     ("api.AssumeRole", 500),
     ("input.", 400),
 )
-#: What a direct caller is told of a call that came before: what became of that one. It did nothing itself, and is a skip to all others.
+#: What a direct caller is told of a call that came before: what became of that one. It did nothing itself, and is a
+#: skip to all others.
 REPLAYS: Final = {
     "once.sending": 202,
     "once.accepted": 202,

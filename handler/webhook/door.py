@@ -1,7 +1,7 @@
 """The door: who may call the function over HTTP.
 
-A caller proves itself by basic or bearer credentials, whose secrets come from the environment. With no caller configured every call is
-refused: an open door to a production cluster is never the default.
+A caller proves itself by basic or bearer credentials, whose secrets come from the environment. With no caller
+configured every call is refused: an open door to a production cluster is never the default.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the describing actions answer: every field that the SDK's response models have, filled as the API's samples are.
 
-Sources: the samples of DescribeInstances, DescribeInstancesList and DescribeServiceNodeInfos (EMR API 2019-01-03), and of
-AssumeRole (STS API 2018-08-13). What no sample shows is a plausible constant: nothing may be concluded from it.
+Sources: the samples of DescribeInstances, DescribeInstancesList and DescribeServiceNodeInfos (EMR API 2019-01-03), and
+of AssumeRole (STS API 2018-08-13). What no sample shows is a plausible constant: nothing may be concluded from it.
 """
 
 from __future__ import annotations

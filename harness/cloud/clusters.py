@@ -1,7 +1,7 @@
 """One cluster: its processes, what it is busy with, and what may be asked of it.
 
-Refusals follow StartStopServiceOrMonitor's list of error codes; where no page says which code a mistake earns, the nearest
-is taken (assumed).
+Refusals follow StartStopServiceOrMonitor's list of error codes; where no page says which code a mistake earns, the
+nearest is taken (assumed).
 """
 
 from __future__ import annotations

@@ -1,21 +1,16 @@
 """The API's errors, each bearing the cloud's own code.
 
-    ApiError
-    ├── AuthFailure         InvalidAuthorization, InvalidSecretId, SecretIdNotFound, SignatureExpire, SignatureFailure, TokenFailure
-    ├── FailedOperation
-    ├── InternalError       CamCgwError, WoodServerError
-    ├── InvalidAction, NoSuchProduct, NoSuchVersion, UnsupportedProtocol, UnsupportedRegion
-    ├── InvalidParameter    InvalidInstanceName, InvalidIpList, InvalidJobFlow, InvalidServiceName, OverTimeError, RestartServiceUnsupported
-    ├── MissingParameter, UnknownParameter
-    ├── RequestLimitExceeded  GlobalRegionUinLimitExceeded, IPLimitExceeded, UinLimitExceeded
-    ├── RequestSizeLimitExceeded, ServiceUnavailable
-    ├── ResourceInUse       InstanceInProcess
-    ├── ResourceNotFound    InstanceNotFound, RoleNotFound, ServiceNodeNotFound
-    ├── UnauthorizedOperation  CheckCamAuth
-    ├── UnsupportedOperation   ServiceNotSupport
-    └── OtherError          a code that is not in this list
+    ApiError ├── AuthFailure         InvalidAuthorization, InvalidSecretId, SecretIdNotFound, SignatureExpire,
+    SignatureFailure, TokenFailure ├── FailedOperation ├── InternalError       CamCgwError, WoodServerError ├──
+    InvalidAction, NoSuchProduct, NoSuchVersion, UnsupportedProtocol, UnsupportedRegion ├── InvalidParameter
+    InvalidInstanceName, InvalidIpList, InvalidJobFlow, InvalidServiceName, OverTimeError, RestartServiceUnsupported ├──
+    MissingParameter, UnknownParameter ├── RequestLimitExceeded  GlobalRegionUinLimitExceeded, IPLimitExceeded,
+    UinLimitExceeded ├── RequestSizeLimitExceeded, ServiceUnavailable ├── ResourceInUse       InstanceInProcess ├──
+    ResourceNotFound    InstanceNotFound, RoleNotFound, ServiceNodeNotFound ├── UnauthorizedOperation  CheckCamAuth ├──
+    UnsupportedOperation   ServiceNotSupport └── OtherError          a code that is not in this list
 
-Sources: StartStopServiceOrMonitor (its list of error codes), the common error codes of API 3.0, and the SDK's ``errorcodes``.
+Sources: StartStopServiceOrMonitor (its list of error codes), the common error codes of API 3.0, and the SDK's
+``errorcodes``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Each action's parameters, read strictly: what the action does not have is refused, not dropped.
 
-The typed models of the SDK drop unknown keys in silence, which can widen a scope; here such a request fails.
-Sources: StartStopServiceOrMonitor, DescribeInstances, DescribeInstancesList, DescribeServiceNodeInfos (EMR API 2019-01-03),
+The typed models of the SDK drop unknown keys in silence, which can widen a scope; here such a request fails. Sources:
+StartStopServiceOrMonitor, DescribeInstances, DescribeInstancesList, DescribeServiceNodeInfos (EMR API 2019-01-03),
 AssumeRole (STS API 2018-08-13) and PutEvents (EventBridge API 2021-04-16).
 """
 

@@ -168,8 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang(fault)
             return
         if fault.kind is Kind.RESET_BEFORE_READING:
-            # The bytes are off the socket by now, so that the reset cannot meet the client half way through its sending:
-            # urllib3 drops an error from there, and what is left to see is a mere end, now and then.
+            # The bytes are off the socket by now, so that the reset cannot meet the client half way through its
+            # sending: urllib3 drops an error from there, and what is left to see is a mere end, now and then.
             self._reset()
             return
         reply = faults.reply_to(call, self._ours.api, fault)

@@ -1,7 +1,7 @@
 """What happens when: changes wait for their moment on a clock and are made when somebody next looks.
 
-No thread runs. A change that was due at 3.0 s is made as of 3.0 s, even where the next look comes at 60 s, so that what is
-seen does not depend on how often it is looked at.
+No thread runs. A change that was due at 3.0 s is made as of 3.0 s, even where the next look comes at 60 s, so that what
+is seen does not depend on how often it is looked at.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ class Api:
     def __init__(self, cloud: Cloud, signed_by: Clock | None = None) -> None:
         """``signed_by``: the clock that signatures are checked against.
 
-        It is the machine's own unless told otherwise, even where the cloud's time is virtual: the SDK signs with the machine's.
+        It is the machine's own unless told otherwise, even where the cloud's time is virtual: the SDK signs with the
+        machine's.
         """
         self.cloud = cloud
         #: What the Date header says, too.
@@ -69,8 +70,8 @@ class Api:
     ) -> Reply:
         """Serve ``call`` and record it.
 
-        ``instead`` is answered to a well-signed request in place of what would be; with ``although_carried_out`` the request has
-        its effect first.
+        ``instead`` is answered to a well-signed request in place of what would be; with ``although_carried_out`` the
+        request has its effect first.
         """
         request_id = str(uuid.uuid4())
         error: errors.ApiError | None = None
@@ -225,8 +226,9 @@ def error_answer(error: errors.ApiError) -> Answer:
 def _service(call: Call, signed: str) -> str:
     """The service that is called.
 
-    The cloud's own host names say it, and the signature must be for it. A local endpoint says nothing: there the signature does,
-    unless the client took its scope from the endpoint's first label (the Node SDK does); then the version has to.
+    The cloud's own host names say it, and the signature must be for it. A local endpoint says nothing: there the
+    signature does, unless the client took its scope from the endpoint's first label (the Node SDK does); then the
+    version has to.
     """
     host = call.header("host").rpartition("//")[2].partition(":")[0]
     if host.endswith(".tencentcloudapi.com"):

@@ -126,10 +126,10 @@ def run(
 ) -> None:
     """Deliver events to the function, as the platform would.
 
-    Against a private fake cluster, on which the processes that an alert names are killed first, unless a rule restarts them even if they
-    are healthy; against the API at STEWARD_EMR_ENDPOINT, with the environment's credentials, where that is set. What was done is
-    remembered in .steward, in a file for the private fake, one for the cloud, and one for each other endpoint, so that a second
-    delivery finds the first; remove the file to begin anew.
+    Against a private fake cluster, on which the processes that an alert names are killed first, unless a rule restarts
+    them even if they are healthy; against the API at STEWARD_EMR_ENDPOINT, with the environment's credentials, where
+    that is set. What was done is remembered in .steward, in a file for the private fake, one for the cloud, and one for
+    each other endpoint, so that a second delivery finds the first; remove the file to begin anew.
 
     Example: steward run events/alertmanager-datanode-down.json --mode observe
     """

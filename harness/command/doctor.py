@@ -38,9 +38,9 @@ def doctor(
 ) -> None:
     """Examine a deployment from here: settings, credentials, endpoint, clock, clusters, rights, ledger, alarms.
 
-    With the environment's credentials, against the real API unless STEWARD_EMR_ENDPOINT says otherwise. It only looks: no call
-    of it can act on a cluster. In the function, invoke it with {"steward":"doctor"}. Exits with 1 where something fails, with 2
-    where settings or configuration do.
+    With the environment's credentials, against the real API unless STEWARD_EMR_ENDPOINT says otherwise. It only looks:
+    no call of it can act on a cluster. In the function, invoke it with {"steward":"doctor"}. Exits with 1 where
+    something fails, with 2 where settings or configuration do.
 
     Example: steward doctor --json
     """

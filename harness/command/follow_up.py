@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 #: Seconds that one round may take.
 SECONDS: Final = 60.0
-#: Seconds by which a private fake's clock is moved on at its end: a signature is good for 300 s, and the function's clock stays.
+#: Seconds by which a private fake's clock is moved on at its end: a signature is good for 300 s, and the function's
+#: clock stays.
 AHEAD: Final = 240.0
 COLOURS: Final = {State.VERIFIED: "green", State.FAILED: "red", State.TIMED_OUT: "red", State.IN_DOUBT: "magenta"}
 BAD: Final = frozenset({State.FAILED, State.TIMED_OUT, State.IN_DOUBT})
@@ -49,8 +50,8 @@ def follow_up(
 ) -> None:
     """Look once at every operation that is still open, as the function's timer does each minute: what became of each.
 
-    It only looks and writes down; it sends nothing to a cluster. An operation on a fake cluster cannot be looked at any more, and is dropped
-    once its time is over. Exits with 1 where one failed, is in doubt, or cannot be looked at.
+    It only looks and writes down; it sends nothing to a cluster. An operation on a fake cluster cannot be looked at any
+    more, and is dropped once its time is over. Exits with 1 where one failed, is in doubt, or cannot be looked at.
 
     Example: steward follow-up --json
     """

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from handler.rules import Rule
 
 
-#: What people are told of an outcome's facts beyond its reason, in this order. Whatever guards weighed is in the reason; ``--json`` has all.
+#: What people are told of an outcome's facts beyond its reason, in this order. Whatever guards weighed is in the
+#: reason; ``--json`` has all.
 FACTS: Final = {
     "caller": "called by",
     "scope": "scope",

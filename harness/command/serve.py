@@ -82,10 +82,12 @@ def serve(
 ) -> None:
     """The function behind a local URL, a fake cluster beside it; the follow-up timer fires each minute.
 
-    Nobody can kill a process of that cluster from outside. So a process that an alert names dies when the alert first comes in, and
-    an event that is older than ten minutes, such as a sample, is delivered as if it had happened when it first came in.
+    Nobody can kill a process of that cluster from outside. So a process that an alert names dies when the alert first
+    comes in, and an event that is older than ten minutes, such as a sample, is delivered as if it had happened when it
+    first came in.
 
-    The cluster is new at each start, and so is what is remembered of it, in .steward, unless STEWARD_LEDGER names a ledger.
+    The cluster is new at each start, and so is what is remembered of it, in .steward, unless STEWARD_LEDGER names a
+    ledger.
 
     Example: steward serve --port 8080
     """

@@ -83,8 +83,8 @@ def known_ledger() -> tuple[Ledger, str]:
 def user_ledger_url(*, fake: bool) -> str:
     """STEWARD_LEDGER, else a file in ``.steward`` in this folder: ``ledger.db`` for the cloud itself.
 
-    What happened on a fake cluster proves nothing of a real one, and must hold nothing back there. So the private fake has a file of its
-    own, and so has each endpoint that is not the cloud's, named by its host and port.
+    What happened on a fake cluster proves nothing of a real one, and must hold nothing back there. So the private fake
+    has a file of its own, and so has each endpoint that is not the cloud's, named by its host and port.
     """
     url = os.environ.get("STEWARD_LEDGER")
     return f"sqlite:///{_FOLDER}/{'fake' if fake else _elsewhere() or 'ledger'}.db" if url is None else url

@@ -86,7 +86,8 @@ def _all(result: object) -> object:
     return result
 
 
-#: The limits here are far from what is counted: how many intents there were, and how many tokens are left, decides nothing.
+#: The limits here are far from what is counted: how many intents there were, and how many tokens are left, decides
+#: nothing.
 LEDGER_STEPS = {
     "enter": lambda entry: replace(entry, intents_in_window=0),  # at the door, and again after each arm that failed
     **dict.fromkeys(("history", "arm", "settle", "quarantine", "end"), _all),

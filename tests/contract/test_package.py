@@ -153,7 +153,8 @@ def test_a_dead_process_is_restarted_by_the_package_alone(code: Path, tmp_path: 
     assert delivered.others == {"handler", "index", "pydantic_core", "typing_extensions"} | sdk
 
 
-#: What a start may load of the standard library before it knows that a call is needed: each is a part of every cold start.
+#: What a start may load of the standard library before it knows that a call is needed: each is a part of every cold
+#: start.
 STDLIB = set(
     re.findall(
         r"\w+",

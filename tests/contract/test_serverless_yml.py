@@ -1,7 +1,7 @@
 """serverless.yml against the vendor's own deployment code: what it would send, call by call.
 
-``deploy/toolkit/deployment.js`` has ``tencent-component-toolkit`` deploy the file to a region that is played in memory. This proves what the file
-means to the vendor's code; whether the platform takes it, only the platform can say.
+``deploy/toolkit/deployment.js`` has ``tencent-component-toolkit`` deploy the file to a region that is played in memory.
+This proves what the file means to the vendor's code; whether the platform takes it, only the platform can say.
 """
 
 from __future__ import annotations

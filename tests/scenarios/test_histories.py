@@ -1,7 +1,8 @@
 """Random histories: ledger × cluster × crashes × clock.
 
-Processes die, alerts come (again, late, under other ids, resolved), requests and answers are lost, workers die at any step, time passes, the follow-up
-runs or does not. Whatever the history, the promises hold after every step, and once all is quiet everything is settled and served.
+Processes die, alerts come (again, late, under other ids, resolved), requests and answers are lost, workers die at any
+step, time passes, the follow-up runs or does not. Whatever the history, the promises hold after every step, and once
+all is quiet everything is settled and served.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from harness.world import received_of
 
 EVENTS = Path(__file__).parents[2] / "events"
 NOW = 1_790_000_000.0
-#: A sample of each sender, the way to each of its times that is stamped, and what may stand there beside what the sample has.
+#: A sample of each sender, the way to each of its times that is stamped, and what may stand there beside what the
+#: sample has.
 STAMPED = [
     ("alertmanager-datanode-down", ("alerts", 0, "startsAt"), ["2026-11-23t21:34:02+08:00"]),
     ("grafana-nodemanager-down", ("alerts", 0, "startsAt"), ["2026-11-23 21:34:02.069320828Z"]),
