@@ -1,11 +1,9 @@
-"""What goes wrong around the function: the ledger, the API, the clock, ourselves."""
+"""What goes wrong around the function: the API, the cluster, the clock, others, ourselves."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,67 +17,22 @@ from handler.cloud import MOST_MESSAGE
 from handler.configuration import AlarmSettings, Chat, Cluster, EventBus
 from handler.configuration.reading import read_config
 from handler.configuration.steward_file import read_raw
-from handler.crew import SIDE_BY_SIDE, side_by_side
 from handler.emr import EmrGateway
-from handler.errors import ConfigurationError, LedgerUnavailable, Rejected
-from handler.events import Event
-from handler.follow_up import BUSY_SECONDS, MESSAGE, SECONDS_TO_LOOK, FollowUp, conclude
-from handler.function import Function
+from handler.errors import Rejected
+from handler.follow_up import MESSAGE
 from handler.history import Operation, State
 from handler.ledger import open_ledger
-from handler.logs import Log
 from handler.observation import Observation, Reading
-from handler.operations import OpScope, OpType, Request
+from handler.operations import OpScope
 from handler.planning import Plan, resolve
-from handler.settings import Credentials, Endpoint, Settings
-from handler.sources import read
-from handler.utc import utc_text
-from handler.verification import Verdict
-from harness.clock import VirtualClock
 from harness.cloud.faults import Fault, Kind
 from harness.emulator import function_url_event, restamp, timer_event
 from harness.fixtures import MakeWorld, sample
-from harness.needs import restarting
-from harness.world import World, events_of
+from harness.world import World
 from tests.operations import an_operation
 from tests.worlds import ACTION, DOWN, alarms, faulty, kill, post
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def broken(make_world: MakeWorld, tmp_path: Path) -> World:
-    """A world whose ledger is a folder."""
-    return make_world(ledger=open_ledger(f"sqlite:///{tmp_path}"))
-
-
-def test_without_its_ledger_nothing_is_sent(broken: World) -> None:
-    """An exception to the platform's retry, one alarm, no request."""
-    kill(broken)
-    invocation = broken.deliver(sample(DOWN), retries=0)
-    assert "RetryLater" in invocation.error
-    assert broken.requests() == 0
-    assert not any(request.action == ACTION for request in broken.cloud.requests)
-    assert alarms(broken) == ["ledger.unavailable"]
-
-
-def test_without_its_ledger_one_alarm_is_raised(broken: World) -> None:
-    """However many events of however many clusters there are, and again only when the alarms' time is over."""
-    for _ in range(5):
-        broken.deliver(sample("alertmanager-two-clusters"), retries=0)
-    assert alarms(broken) == ["ledger.unavailable"]
-    broken.clock.sleep(601)
-    broken.deliver(sample("alertmanager-two-clusters"), retries=0)
-    assert {line["code"] for line in broken.outcomes()} == {"ledger.unavailable"}
-    assert alarms(broken) == ["ledger.unavailable"] * 2
-
-
-def test_without_its_ledger_http_senders_are_asked_to_repeat(broken: World) -> None:
-    """503: the one thing that Alertmanager repeats."""
-    answer = post(broken, sample("request-restart-hive"))
-    assert answer["statusCode"] == 503
-    assert answer["headers"]["Retry-After"]
-    assert broken.requests() == 0
 
 
 def in_a_workflow(world: World) -> None:
@@ -145,36 +98,6 @@ def test_http_senders_are_asked_to_repeat_what_was_certainly_not_carried_out(wor
     adapter.faults.clear()
     world.clock.sleep(60)
     assert post(world, sample("request-restart-hive"))["statusCode"] in (200, 202)
-    assert world.requests() == 1
-
-
-def test_without_its_ledger_an_alert_is_not_taken_for_resolved(broken: World) -> None:
-    """Its sender is to say so again: a late repeat of the alert would act otherwise."""
-    invocation = broken.deliver(sample("alertmanager-resolved"))
-    assert "RetryLater" in invocation.error
-    assert set(alarms(broken)) == {"ledger.unavailable"}
-    assert {line["code"] for line in broken.outcomes()} == {"ledger.unavailable"}
-
-
-def test_the_follow_up_without_its_ledger_says_so(broken: World) -> None:
-    """It raises nothing: the next minute tries again."""
-    answer = broken.deliver(timer_event("follow-up", MESSAGE, broken.clock.now())).answer
-    assert "cannot be used" in answer["follow_up"]
-
-
-def test_a_lost_settle_leaves_the_request_as_it_is(world: World, mocker: MockerFixture) -> None:
-    """The record says SENDING, the sender gets its answer, the follow-up observes."""
-    kill(world)
-    mocker.patch.object(type(world.function.ledger), "settle", side_effect=LedgerUnavailable("gone"))
-    world.deliver(sample(DOWN))
-    assert world.outcomes()[0]["outcome"] == "done"
-    assert "ledger.settle_failed" in alarms(world)
-    mocker.stopall()
-    for _ in range(2):
-        world.clock.sleep(61)
-        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
-    (operation,) = world.function.ledger.operations()
-    assert operation.state is State.VERIFIED
     assert world.requests() == 1
 
 
@@ -257,13 +180,6 @@ def test_what_is_raised_or_goes_wrong_bears_no_secret(world: World, mocker: Mock
     mocker.patch("handler.pipeline.Pipeline.serve", side_effect=RuntimeError("x" * 470 + secret))
     world.deliver(sample(DOWN))
     assert secret[:10] not in json.dumps(world.lines)
-
-
-def test_a_follow_up_among_others_loses_nothing(world: World) -> None:
-    """Events that come beside it are served."""
-    kill(world)
-    world.deliver([timer_event("follow-up", MESSAGE, world.clock.now()), sample(DOWN)])
-    assert "done" in {line["outcome"] for line in world.outcomes()}
 
 
 def test_missing_rights_to_look_are_a_refusal(world: World) -> None:
@@ -356,12 +272,6 @@ def test_quarantine_after_restarts_that_do_not_last(world: World) -> None:
     world.function.ledger.release("HDFS/datanode/172.16.0.5", world.clock.now())
     world.deliver(sample(DOWN))
     assert world.requests() == 4
-
-
-def loosened(limits: dict[str, Any]) -> Any:
-    raw, _ = read_raw(str(ROOT / "steward.yml"))
-    raw["rules"][0]["limits"] = limits
-    return read_config(raw)
 
 
 @pytest.mark.parametrize(("digest", "code"), [("", "once.sending"), ("d" * 64, "once.conflict")])
@@ -562,345 +472,3 @@ def test_alarms_reach_chats_and_the_bus_and_their_failure_changes_nothing(world:
     assert any("did not take" in problem for problem in unsent)
     assert {line["outcome"] for line in world.outcomes()} == {"refused"}
     assert "token-that-nobody-may-see" not in json.dumps(world.lines)
-
-
-# -- the follow-up's conclusions
-
-
-def verdict(kept: int, carried_out: int, untouched: int) -> Verdict:
-    names = iter("abcdefghi")
-    return Verdict(*(tuple(next(names) for _ in range(count)) for count in (kept, carried_out, untouched)))
-
-
-@pytest.mark.parametrize(
-    ("state", "seen", "status", "age", "expected"),
-    [
-        (State.ACCEPTED, verdict(2, 0, 0), 2, 10, State.VERIFIED),
-        (State.ACCEPTED, verdict(1, 1, 0), 8, 10, State.ACCEPTED),
-        (State.ACCEPTED, verdict(1, 1, 0), 2, 601, State.FAILED),
-        (State.ACCEPTED, verdict(1, 1, 0), 10, 601, State.ACCEPTED),
-        (State.ACCEPTED, verdict(0, 0, 2), 10, 601, State.ACCEPTED),
-        (State.ACCEPTED, verdict(0, 0, 2), 10, 600 + BUSY_SECONDS, State.TIMED_OUT),
-        (State.ACCEPTED, verdict(0, 0, 2), 2, 601, State.TIMED_OUT),
-        (State.ACCEPTED, None, 2, 10, State.ACCEPTED),
-        (State.ACCEPTED, None, 2, 601, State.TIMED_OUT),
-        (State.IN_DOUBT, verdict(2, 0, 0), 2, 10, State.VERIFIED),
-        (State.IN_DOUBT, verdict(0, 2, 0), 8, 10, State.ACCEPTED),
-        (State.IN_DOUBT, verdict(0, 1, 1), 8, 10, State.IN_DOUBT),
-        (State.IN_DOUBT, verdict(0, 1, 1), 8, 601, State.FAILED),
-        (State.IN_DOUBT, verdict(0, 0, 2), 2, 300, State.IN_DOUBT),
-        (State.IN_DOUBT, verdict(0, 0, 2), 2, 361, State.NOT_SENT),
-        (State.IN_DOUBT, verdict(0, 0, 2), 8, 361, State.IN_DOUBT),
-        (State.IN_DOUBT, verdict(0, 0, 2), 8, 601, State.TIMED_OUT),
-    ],
-)
-def test_what_the_follow_up_concludes(
-    state: State, seen: Verdict | None, status: int, age: float, expected: State
-) -> None:
-    """By what is seen and how much time has passed; never by guessing."""
-    now = 1_000_000.0
-    operation = an_operation("op-1", now=now - age, state=state)
-    observed = Observation("emr-4zvc5mul", status, {}, now) if seen is not None else None
-    assert conclude(operation, seen, observed, now)[0] is expected
-
-
-def test_a_start_in_doubt_that_ended_in_a_crash_is_not_taken_for_unsent(world: World) -> None:
-    """Started and down is what a start that was carried out may leave: nothing frees it to be sent again, and a person is told."""
-    processes = [one for one in world.cloud.cluster("emr-8kd2m1qp").processes() if one.service == "HBASE"]
-    for process in processes:
-        process.stop_by_operator()
-        process.refuse_to_recover()
-    faulty(world, Fault(Kind.RESET_AFTER_READING, ACTION))
-    world.deliver(sample("timer-morning-start"))
-    assert world.outcomes()[0]["outcome"] == "in_doubt"
-    for _ in range(11):
-        world.clock.sleep(60)
-        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
-    (operation,) = world.function.ledger.operations()
-    assert (operation.state, operation.code) == (State.TIMED_OUT, "ConnectionError")
-    first, last = [line for line in world.lines if line["event"] == "steward.alarm"]
-    assert (first["code"], last["code"]) == ("operation.in_doubt", "operation.timed_out")
-    begun = f"StartService of HBASE (all) in emr-8kd2m1qp, begun at {utc_text(operation.armed_at)}: "
-    before = "before: HBASE/HMaster/172.17.0.2 last restarted 2"
-    assert first["reason"].startswith(f"{begun}its answer is not known (")
-    assert "0 of 5 verified; not yet: HBASE/HMaster/172.17.0.2, HBASE/HMaster/172.17.0.3, " in first["reason"]
-    assert before in first["reason"]
-    assert last["reason"].startswith(f"{begun}it is in doubt, and could not be settled. Its deadline passed")
-    assert before in last["reason"]
-    assert "now: HBASE/HMaster/172.17.0.2 started, health unavailable, last restart 2" in last["reason"]
-
-
-def test_a_redelivery_puts_in_doubt_what_no_worker_is_at_any_more(make_world: MakeWorld, url: str) -> None:
-    """By itself, not only by the follow-up: in progress as long as a worker may live, then in doubt, with one alarm."""
-    world = make_world(ledger=open_ledger(url))
-    kill(world)
-    event = restamp(sample(DOWN), world.clock.now())
-    (alert,) = [one for one in read(event) if isinstance(one, Event)]
-    (rule, *_) = [rule for rule in world.function.config.rules if rule.matches(alert.view())]
-    intent = rule.intent(alert, alert.view())
-    asked = Request(intent.cluster, intent.manner, intent.scope).digest()
-    incident = {f"{rule.name}|alertmanager:{alert.id}": asked}
-    assert world.function.ledger.arm(an_operation("op-lost", now=world.clock.now(), incidents=incident), 0)
-    for wait in (0.0, 59.0, 1.0, 60.0):
-        world.clock.sleep(wait)
-        world.deliver(event, fresh=False)
-    assert [line["code"] for line in world.outcomes()] == ["once.sending"] * 2 + ["once.in_doubt"] * 2
-    assert alarms(world) == ["operation.in_doubt"]
-    (operation,) = world.function.ledger.operations()
-    assert (operation.state, operation.code) == (State.IN_DOUBT, "worker_lost")
-    assert world.requests() == 0
-
-
-def test_a_lost_operation_that_cannot_be_read_is_still_in_progress(world: World) -> None:
-    """Nothing can be said of it but that; the alert beside it in the payload is served."""
-    event = restamp(sample(DOWN), world.clock.now())
-    (alert,) = events_of(event)
-    (rule, *_) = [rule for rule in world.function.config.rules if rule.matches(alert.view())]
-    intent = rule.intent(alert, alert.view())
-    asked = Request(intent.cluster, intent.manner, intent.scope).digest()
-    incidents = {f"{rule.name}|alertmanager:{alert.id}": asked}
-    ledger = world.function.ledger
-    assert ledger.arm(an_operation("op-lost", now=world.clock.now(), incidents=incidents, targets=("a/b/c",)), 0)
-    ledger._file.connection.execute("UPDATE operations SET body = '{'")  # type: ignore[attr-defined]
-    kill(world, "172.16.0.6")
-    beside = json.loads(json.dumps(event["alerts"][0]).replace("172.16.0.5", "172.16.0.6"))
-    world.clock.sleep(61)
-    world.deliver({**event, "alerts": [*event["alerts"], {**beside, "fingerprint": "another"}]}, fresh=False)
-    assert [line["code"] for line in world.outcomes()] == ["once.sending", "verified"]
-    assert alarms(world) == []
-
-
-def test_a_worker_that_was_lost_is_told_of_once(world: World) -> None:
-    """As soon as it is known, by one of two follow-ups at the same time; and what is then found to have worked is no matter for a person."""
-    now, ledger = world.clock.now(), world.function.ledger
-    kill(world)
-    restarted = world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").last_restart
-    for name, ip, before in (("op-lost", "172.16.0.5", restarted), ("op-fine", "172.16.0.6", "another")):
-        operation = replace(an_operation(name, now=now), before={f"HDFS/datanode/{ip}": before})
-        assert ledger.arm(operation, ledger.history(operation.cluster, now, quarantine_within=1).version)
-    for _ in range(3):
-        world.clock.sleep(40)
-        side_by_side(
-            lambda _: world.function.handle(timer_event("follow-up", MESSAGE, world.clock.now()), {}), ["a", "b"]
-        )
-    (alarm,) = [line for line in world.lines if line["event"] == "steward.alarm"]
-    assert (alarm["code"], alarm["about"], alarm["api_code"]) == ("operation.in_doubt", "op-lost", "worker_lost")
-    assert "its worker never said what became of it. Now: HDFS/DataNode/172.16.0.5 started, health " in alarm["reason"]
-
-
-@pytest.mark.parametrize(("looks_fail", "state"), [(1, State.VERIFIED), (30, State.TIMED_OUT)])
-def test_a_look_that_fails_at_the_deadline_is_not_the_last(world: World, looks_fail: int, state: State) -> None:
-    """One lost answer does not end an operation that worked; what can never be looked at ends all the same, with one alarm."""
-    kill(world)
-    world.deliver(sample(DOWN), time_limit_ms=2100)
-    world.clock.sleep(700)
-    faulty(world, *(Fault(Kind.CUT_BODY, action="DescribeInstances") for _ in range(looks_fail)))
-    for _ in range(20):
-        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
-        world.clock.sleep(60)
-    (operation,) = world.function.ledger.operations()
-    assert operation.state is state
-    assert alarms(world) == ["operation.timed_out"] * (state is State.TIMED_OUT)
-
-
-class Slow:
-    """Clusters that all take ten seconds to look at; who was looked at."""
-
-    def __init__(self, clock: VirtualClock, at_once: int) -> None:
-        self.looked: list[str] = []
-        self._clock = clock
-        self._begun = threading.Barrier(at_once, action=lambda: clock.advance(10))
-
-    def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
-        self.looked.append(cluster.id)
-        self._begun.wait(20)
-        return 2
-
-    def processes(self, cluster: Cluster, service: str, deadline: Deadline) -> tuple[Reading, ...]:
-        return ()
-
-    def start_stop(self, cluster: Cluster, request: Request, deadline: Deadline) -> str:
-        raise AssertionError("the follow-up sends nothing")
-
-
-def test_the_follow_up_begins_with_the_oldest_and_nothing_for_which_no_time_is_left() -> None:
-    """Of forty clusters with an open operation, the thirty-two whose are the oldest; the next round begins with the others."""
-    clock = VirtualClock()
-    ledger = open_ledger("sqlite:///:memory:")
-    names = [f"emr-{number:08d}" for number in range(40)]
-    for number in (number * 7 % 40 for number in range(40)):
-        operation = an_operation(f"op-{40 - number:02}", cluster=names[number], now=clock.now() - 100 + number)
-        assert ledger.arm(operation, 0)
-        assert ledger.settle(operation.moved(State.ACCEPTED, clock.now()), State.SENDING)
-    gateway = Slow(clock, SIDE_BY_SIDE)
-    follow_up = FollowUp(
-        restarting(names, limits={}),
-        gateway,
-        ledger,
-        clock,
-        Log(lambda text: None, clock),
-        say=lambda alarm: None,
-    )
-    counts = follow_up.run(Deadline(clock, 10 + SECONDS_TO_LOOK / 2))
-    assert sorted(gateway.looked) == names[:SIDE_BY_SIDE]
-    assert counts == {"ACCEPTED": 40}
-
-
-def test_a_rolling_restart_tells_its_progress_and_ends_once(make_world: MakeWorld) -> None:
-    """n of m in the log, the oldest first; two follow-ups at the same time end it once, with one line."""
-    world = make_world(loosened({"max_nodes": 3, "max_share": "100%"}))
-    event = sample(DOWN)
-    (alert,) = event["alerts"]
-    ips = [f"172.16.0.{node}" for node in (5, 6, 7)]
-    event["alerts"] = [{**alert, "labels": {**alert["labels"], "ip": ip}, "fingerprint": ip} for ip in ips]
-    for ip in ips:
-        kill(world, ip)
-    world.deliver(event, time_limit_ms=2100)
-    for _ in range(20):
-        side_by_side(
-            lambda _: world.function.handle(timer_event("follow-up", MESSAGE, world.clock.now()), {}),
-            ["one", "another"],
-        )
-        world.clock.sleep(10)
-    told = [(line["verified"], line["of"]) for line in world.lines if line["event"] == "steward.progress"]
-    assert [of for _, of in told] == [3] * len(told)
-    assert {1, 2, 3} <= {verified for verified, _ in told}
-    assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
-
-
-def test_an_operation_that_cannot_be_read_stops_no_other(world: World) -> None:
-    """The follow-up passes it over, and one alarm names it, however many rounds there are."""
-    now, ledger = world.clock.now(), world.function.ledger
-    assert ledger.arm(an_operation("op-broken", cluster="emr-gone0000", now=now), 0)
-    ledger._file.connection.execute("UPDATE operations SET body = '{'")  # type: ignore[attr-defined]
-    kill(world)
-    world.deliver(sample(DOWN), time_limit_ms=2100)
-    for _ in range(30):
-        world.clock.sleep(60)
-        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
-    assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
-    (alarm,) = [line for line in world.lines if line["event"] == "steward.alarm"]
-    assert (alarm["code"], alarm["about"]) == ("operation.unreadable", "op-broken")
-
-
-def test_a_fault_in_one_operation_stops_no_other(world: World, mocker: MockerFixture) -> None:
-    """The follow-up says it, by one alarm however many rounds there are, and goes on with the others, and with what comes after them."""
-    now, ledger = world.clock.now(), world.function.ledger
-    assert ledger.arm(an_operation("op-odd", now=now, targets=("YARN/nodemanager/172.16.0.5",)), 0)
-    kill(world)
-    world.deliver(sample(DOWN), time_limit_ms=2100)
-
-    def breaks(operation: Operation, *others: Any) -> Any:
-        if operation.id == "op-odd":
-            raise RuntimeError("this cannot be")
-        return conclude(operation, *others)
-
-    mocker.patch("handler.follow_up.conclude", breaks)
-    for _ in range(5):
-        world.clock.sleep(61)
-        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
-    assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
-    faults = [line["about"] for line in world.lines if line["event"] == "steward.alarm" and line["code"] == "fault"]
-    assert faults == ["op-odd"]
-
-
-def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:
-    """What cannot be looked at does not stay open for ever."""
-    now = world.clock.now()
-    ledger = world.function.ledger
-    operation = an_operation("op-1", cluster="emr-gone0000", now=now, op_type=OpType.STOP_SERVICE)
-    assert ledger.arm(operation, 0)
-    for _ in range(12):
-        world.clock.sleep(61)
-        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
-    found = ledger.get("op-1")
-    assert found is not None
-    assert found.state is State.TIMED_OUT
-    assert alarms(world) == ["operation.in_doubt", "operation.timed_out"]
-
-
-# -- settings
-
-
-@pytest.mark.parametrize(
-    ("env", "says"),
-    [
-        ({"STEWARD_MODE": "dry"}, "act or observe"),
-        ({"STEWARD_LOG_LEVEL": "LOUD"}, "DEBUG"),
-        ({"STEWARD_EMR_ENDPOINT": "ftp://x"}, "is not an endpoint"),
-        ({"STEWARD_EMR_ENDPOINT": "http://h/path"}, "is not an endpoint"),
-        ({"STEWARD_CONFIG": " "}, "set but empty"),
-    ],
-)
-def test_a_wrong_setting_stops_the_start(env: dict[str, str], says: str) -> None:
-    """Naming the variable and what it may be."""
-    with pytest.raises(ConfigurationError, match=says) as raised:
-        Settings.from_env(env)
-    assert next(iter(env)) in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "scheme", "host"),
-    [
-        ("global", "https", "emr.tencentcloudapi.com"),
-        ("regional", "https", "emr.ap-guangzhou.tencentcloudapi.com"),
-        ("international", "https", "emr.intl.tencentcloudapi.com"),
-        ("internal", "https", "emr.internal.tencentcloudapi.com"),
-        ("emr.example.com", "https", "emr.example.com"),
-        ("http://127.0.0.1:18080/", "http", "127.0.0.1:18080"),
-    ],
-)
-def test_endpoints(text: str, scheme: str, host: str) -> None:
-    """A word, a host, or a URL."""
-    endpoint = Endpoint.parse(text)
-    assert (endpoint.scheme, endpoint.for_region("ap-guangzhou")) == (scheme, host)
-
-
-def test_credentials_come_from_the_platform_first() -> None:
-    """A whole pair of its names, then the SDK's; never printed."""
-    sdk = {"TENCENTCLOUD_SECRET_ID": "id-b", "TENCENTCLOUD_SECRET_KEY": "key-b"}
-    role = {"TENCENTCLOUD_SECRETID": "id-a", "TENCENTCLOUD_SECRETKEY": "key-a", "TENCENTCLOUD_SESSIONTOKEN": "token-a"}
-    assert Credentials.from_env({**sdk, **role}).kind == "role"
-    assert Credentials.from_env(sdk).kind == "key"
-    assert "key-a" not in repr(Credentials.from_env(role))
-    with pytest.raises(ConfigurationError, match="execution role"):
-        Credentials.from_env({"TENCENTCLOUD_SECRETID": "only"})
-
-
-def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(
-    mocker: MockerFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """index.main_handler, as deployed: one instance, made by the first event."""
-    import index
-
-    mocker.patch.object(Function, "_instance", None)
-    mocker.patch.dict("os.environ", {"STEWARD_CONFIG": "/nonexistent/steward.yml"}, clear=True)
-    with pytest.raises(ConfigurationError):
-        index.main_handler({}, {})
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["level"], line["event"]) for line in lines] == [
-        ("ERROR", "steward.configuration"),
-        ("ERROR", "steward.alarm"),
-    ]
-    assert "/nonexistent/steward.yml" in lines[1]["reason"]
-    answer = index.main_handler(function_url_event("POST", "/", {}, b"{}"), {})
-    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (500, "application/problem+json")
-    assert "nonexistent" not in answer["body"]
-    mocker.patch.dict("os.environ", {"STEWARD_LEDGER": "sqlite:///:memory:"}, clear=True)
-    answer = index.main_handler(
-        sample("timer-maintenance-on") | {"Message": "nobody listens"}, {"time_limit_in_ms": "x"}
-    )
-    assert answer["counts"] == {"skipped": 1}
-    out = capsys.readouterr().out
-    assert '"code":"rules.none"' in out
-
-
-def test_at_its_start_the_function_says_what_nobody_reads(world: World) -> None:
-    """A misspelt variable and a time limit that is too small, once an instance, before anything is lost by them."""
-    world.env |= {"STEWARD_MDOE": "observe", "STEWARD_SECRET_TCPO": "planted-secret"}
-    for _ in range(2):
-        world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()), time_limit_ms=3000)
-    unknown = [line["reason"] for line in world.lines if line["event"] == "steward.settings.unknown"]
-    assert unknown == ["nothing reads it; did you mean STEWARD_MODE?", "nothing reads it; leave it out"]
-    assert [line["event"] for line in world.lines].count("steward.settings.time_limit") == 1
-    assert "planted-secret" not in json.dumps(world.lines)
