@@ -18,20 +18,15 @@ from handler.errors import InvalidInput, LedgerUnavailable
 from handler.events import Unreadable
 from handler.intents import ORDER_LIMITS, Intent
 from handler.outcomes import URGENCY, Outcome, Record
-from handler.run import Run
+from handler.run import Collaborators, Run
 from handler.serving import serve
 from handler.templates import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handler.clock import Clock, Deadline
-    from handler.configuration import Config
-    from handler.emr import Gateway
+    from handler.clock import Deadline
     from handler.events import Event
-    from handler.ledger import Ledger
-    from handler.logs import Log
-    from handler.settings import Mode
 
 
 #: Seconds after its time at which a timer comes for the last time: the platform delivers what raised twice more, a
@@ -50,18 +45,8 @@ class Served:
     alarms: list[Alarm] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Pipeline:
-    """All that one invocation works with."""
-
-    config: Config
-    gateway: Gateway
-    ledger: Ledger
-    clock: Clock
-    log: Log
-    mode: Mode
-    #: Who arms: unique to the invocation.
-    owner: str
+class Pipeline(Collaborators):
+    """The sequence, for one invocation."""
 
     def serve(self, received: Sequence[Event | Unreadable], deadline: Deadline) -> Served:
         """Decide and act on every event of a payload, by the deadline. Raises nothing for what an event holds."""
@@ -83,17 +68,7 @@ class Pipeline:
                     by_cluster.setdefault(case.intent.cluster, []).append(case)
 
         def serve_cluster(item: tuple[str, list[Case]]) -> list[Alarm]:
-            run = Run(
-                cluster=self.config.clusters[item[0]],
-                config=self.config,
-                gateway=self.gateway,
-                ledger=self.ledger,
-                clock=self.clock,
-                log=self.log,
-                mode=self.mode,
-                owner=self.owner,
-                deadline=deadline,
-            )
+            run = Run(**vars(self), cluster=self.config.clusters[item[0]], deadline=deadline)
             return serve(run, item[1])
 
         unwritten: dict[int, Outcome] = {}

@@ -1,4 +1,4 @@
-"""What serving one cluster works with."""
+"""What one invocation works with, and what serving one cluster adds to it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One invocation's run at one cluster; ``alarms`` collects what a person should hear of."""
+class Collaborators:
+    """All that one invocation works with."""
 
-    cluster: Cluster
     config: Config
     gateway: Gateway
     ledger: Ledger
@@ -30,6 +29,13 @@ class Run:
     mode: Mode
     #: Who arms: unique to the invocation.
     owner: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Collaborators):
+    """One invocation's run at one cluster, by the deadline; ``alarms`` collects what a person should hear of."""
+
+    cluster: Cluster
     deadline: Deadline
     alarms: list[Alarm] = field(default_factory=list)
 

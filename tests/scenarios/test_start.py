@@ -1,4 +1,4 @@
-"""The start of an instance: settings, endpoint, credentials, and the platform's entry."""
+"""The start of an instance, through the platform's entry."""
 
 from __future__ import annotations
 
@@ -10,55 +10,9 @@ from pytest_mock import MockerFixture
 from handler.errors import ConfigurationError
 from handler.follow_up import MESSAGE
 from handler.function import Function
-from handler.settings import Credentials, Endpoint, Settings
 from harness.emulator import function_url_event, timer_event
 from harness.fixtures import sample
 from harness.world import World
-
-
-@pytest.mark.parametrize(
-    ("env", "says"),
-    [
-        ({"STEWARD_MODE": "dry"}, "act or observe"),
-        ({"STEWARD_LOG_LEVEL": "LOUD"}, "DEBUG"),
-        ({"STEWARD_EMR_ENDPOINT": "ftp://x"}, "is not an endpoint"),
-        ({"STEWARD_EMR_ENDPOINT": "http://h/path"}, "is not an endpoint"),
-        ({"STEWARD_CONFIG": " "}, "set but empty"),
-    ],
-)
-def test_a_wrong_setting_stops_the_start(env: dict[str, str], says: str) -> None:
-    """Naming the variable and what it may be."""
-    with pytest.raises(ConfigurationError, match=says) as raised:
-        Settings.from_env(env)
-    assert next(iter(env)) in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "scheme", "host"),
-    [
-        ("global", "https", "emr.tencentcloudapi.com"),
-        ("regional", "https", "emr.ap-guangzhou.tencentcloudapi.com"),
-        ("international", "https", "emr.intl.tencentcloudapi.com"),
-        ("internal", "https", "emr.internal.tencentcloudapi.com"),
-        ("emr.example.com", "https", "emr.example.com"),
-        ("http://127.0.0.1:18080/", "http", "127.0.0.1:18080"),
-    ],
-)
-def test_endpoints(text: str, scheme: str, host: str) -> None:
-    """A word, a host, or a URL."""
-    endpoint = Endpoint.parse(text)
-    assert (endpoint.scheme, endpoint.for_region("ap-guangzhou")) == (scheme, host)
-
-
-def test_credentials_come_from_the_platform_first() -> None:
-    """A whole pair of its names, then the SDK's; never printed."""
-    sdk = {"TENCENTCLOUD_SECRET_ID": "id-b", "TENCENTCLOUD_SECRET_KEY": "key-b"}
-    role = {"TENCENTCLOUD_SECRETID": "id-a", "TENCENTCLOUD_SECRETKEY": "key-a", "TENCENTCLOUD_SESSIONTOKEN": "token-a"}
-    assert Credentials.from_env({**sdk, **role}).kind == "role"
-    assert Credentials.from_env(sdk).kind == "key"
-    assert "key-a" not in repr(Credentials.from_env(role))
-    with pytest.raises(ConfigurationError, match="execution role"):
-        Credentials.from_env({"TENCENTCLOUD_SECRETID": "only"})
 
 
 def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(

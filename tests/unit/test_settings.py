@@ -63,15 +63,20 @@ def test_an_endpoint_with_a_password_is_refused_without_it(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "scheme", "host"),
     [
+        ("global", "https", "emr.tencentcloudapi.com"),
+        ("regional", "https", "emr.ap-guangzhou.tencentcloudapi.com"),
+        ("international", "https", "emr.intl.tencentcloudapi.com"),
         ("internal", "https", "emr.internal.tencentcloudapi.com"),
+        ("emr.example.com", "https", "emr.example.com"),
+        ("http://127.0.0.1:18080/", "http", "127.0.0.1:18080"),
         ("emr.example.com:8443", "https", "emr.example.com:8443"),
         ("https://emr.{region}.example.com/", "https", "emr.ap-guangzhou.example.com"),
         ("http://localhost:65535", "http", "localhost:65535"),
         ("http://[::1]:18080", "http", "[::1]:18080"),
     ],
 )
-def test_endpoints_with_ports_and_regions(text: str, scheme: str, host: str) -> None:
-    """A port, a region in the name, an IPv6 address."""
+def test_endpoints(text: str, scheme: str, host: str) -> None:
+    """A word, a host, or a URL; a port, a region in the name, an IPv6 address."""
     endpoint = Endpoint.parse(text)
     assert (endpoint.scheme, endpoint.for_region("ap-guangzhou")) == (scheme, host)
 
@@ -109,6 +114,34 @@ def test_a_word_that_is_none_is_named_with_those_that_are(env: dict[str, str], s
     with pytest.raises(ConfigurationError) as raised:
         Settings.from_env(env)
     assert str(raised.value) == says
+
+
+def test_credentials_come_from_the_platform_first() -> None:
+    """A whole pair of its names, then the SDK's; never printed."""
+    sdk = {"TENCENTCLOUD_SECRET_ID": "id-b", "TENCENTCLOUD_SECRET_KEY": "key-b"}
+    role = {"TENCENTCLOUD_SECRETID": "id-a", "TENCENTCLOUD_SECRETKEY": "key-a", "TENCENTCLOUD_SESSIONTOKEN": "token-a"}
+    assert Credentials.from_env({**sdk, **role}).kind == "role"
+    assert Credentials.from_env(sdk).kind == "key"
+    assert "key-a" not in repr(Credentials.from_env(role))
+    with pytest.raises(ConfigurationError, match="execution role"):
+        Credentials.from_env({"TENCENTCLOUD_SECRETID": "only"})
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"STEWARD_MODE": "dry"}, "act or observe"),
+        ({"STEWARD_LOG_LEVEL": "LOUD"}, "DEBUG"),
+        ({"STEWARD_EMR_ENDPOINT": "ftp://x"}, "is not an endpoint"),
+        ({"STEWARD_EMR_ENDPOINT": "http://h/path"}, "is not an endpoint"),
+        ({"STEWARD_CONFIG": " "}, "set but empty"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start(env: dict[str, str], says: str) -> None:
+    """Naming the variable and what it may be."""
+    with pytest.raises(ConfigurationError, match=says) as raised:
+        Settings.from_env(env)
+    assert next(iter(env)) in str(raised.value)
 
 
 def test_without_credentials_nothing_starts_to_call() -> None:
