@@ -154,6 +154,9 @@ class FollowUp:
             return state
         observed = verdict.describe(operation.name_of) if verdict is not None else ""
         if end := _ENDS.get((operation.state, state)):
+            known = self.ledger.get(operation.id)
+            if known is None or known.state is not operation.state:
+                return known.state if known else operation.state  # while we looked, another round was faster
             self.say(
                 Alarm(
                     f"operation.{state.lower()}",

@@ -25,6 +25,7 @@ from handler.operations import OpType, Request
 from handler.sources import read
 from handler.utc import utc_text
 from handler.verification import Verdict
+from handler.watch import observe
 from harness.clock import VirtualClock
 from harness.cloud.faults import Fault, Kind
 from harness.emulator import restamp, timer_event
@@ -225,6 +226,28 @@ def loosened(limits: dict[str, Any]) -> Any:
     raw, _ = read_raw("steward.yml")
     raw["rules"][0]["limits"] = limits
     return read_config(raw)
+
+
+def test_what_another_round_saw_to_work_meanwhile_is_not_said_to_have_failed(
+    world: World, mocker: MockerFixture
+) -> None:
+    """A look takes its time: what the record says by then counts."""
+    kill(world)
+    world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").refuse_to_recover()
+    world.deliver(sample(DOWN), time_limit_ms=3000)
+    world.clock.sleep(700)
+    ledger = world.function.ledger
+    (operation,) = ledger.open_operations()
+
+    def see(*arguments: Any) -> Observation:
+        seen = observe(*arguments)
+        assert ledger.settle(operation.moved(State.VERIFIED, world.clock.now()), State.ACCEPTED)
+        return seen
+
+    mocker.patch("handler.follow_up.observe", see)
+    world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
+    assert alarms(world) == []
+    assert [one.state for one in ledger.operations()] == [State.VERIFIED]
 
 
 def test_a_rolling_restart_tells_its_progress_and_ends_once(make_world: MakeWorld) -> None:
