@@ -51,10 +51,10 @@ bench-cold: $(STAMP) ## The first event of an instance: time and memory, beside 
 	$(BIN)/python -m benchmarks.cold_start
 
 storm: $(STAMP) ## 10,000 deliveries of 500 needs at 8 workers with faults and kill -9, on both ledgers
-	$(BIN)/python -m harness.storm
+	$(BIN)/python -m steward.chaos.storm
 
 package: $(STAMP) ## build/function.zip, which the platform runs; LEDGER=redis packs the client for a Redis ledger
-	@$(BIN)/python -m harness.packaging $(if $(LEDGER),--ledger $(LEDGER)) --config $(or $(CONFIG),steward.yml)
+	@$(BIN)/python -m steward.package.build $(if $(LEDGER),--ledger $(LEDGER)) --config $(or $(CONFIG),steward.yml)
 
 exhaustive: $(STAMP) ## What takes minutes: every order of three workers' steps, many random histories
 	$(BIN)/python -m pytest -n $(WORKERS) -m long

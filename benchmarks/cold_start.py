@@ -23,15 +23,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from handler.clock import SystemClock
 from handler.errors import ConfigurationError
-from harness.bytecode import compile_tree, find_python
-from harness.cloud.demo_clusters import ANALYTICS, demo_cloud
-from harness.cloud.server import CloudServer
-from harness.cloud.state import SECRET_ID, SECRET_KEY
-from harness.emulator import context, restamp
-from harness.packaging import build
-from harness.wheels import Wheel, download
+from handler.lib.clock import SystemClock
+from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
+from harness.fake_cloud.demo_clusters import ANALYTICS, demo_cloud
+from harness.fake_cloud.server import CloudServer
+from steward.package.build import build
+from steward.package.bytecode import compile_tree, find_python
+from steward.package.wheels import Wheel, download
+from steward.simulate.platform import context, restamp
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 WHEELS: Final = ROOT / "build" / "wheels"

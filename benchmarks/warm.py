@@ -19,20 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from handler.clock import Deadline, SystemClock
-from handler.configuration.reading import read_config
-from handler.function import Function
-from handler.history import State
-from handler.ledger import Ledger, open_ledger
-from handler.observation import Reading
-from handler.operations import Request, Target
-from handler.settings import Settings
-from harness.redis_server import MISSING, RedisServer
+from handler.app import Function
+from handler.config.loader import read_config
+from handler.config.settings import Settings
+from handler.ledger.protocol import Ledger, open_ledger
+from handler.lib.clock import Deadline, SystemClock
+from handler.model.history import State
+from handler.model.observation import Reading
+from handler.model.request import Request, Target
+from steward.simulate.redis_server import MISSING, RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handler.configuration import Cluster, Config
+    from handler.model.policy import Cluster, Config
 
 #: Payloads that are served before those that are measured.
 WARMING = 20

@@ -1,1 +1,1 @@
-"""EMR Steward, the function: what is deployed, and nothing else."""
+"""The function: everything in this package, and nothing else, is deployed."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from handler.app import Context, Function, to_stdout
 from handler.errors import ConfigurationError
-from handler.function import Context, Function, to_stdout
 from handler.invocation import asks_for_doctor
-from handler.sources.envelopes import HttpCall, open_envelope
-from handler.webhook import answers
+from handler.receive.envelopes import HttpCall, open_envelope
+from handler.report import responses
 
 
 def main_handler(event: Any, context: Any) -> Any:
@@ -23,10 +23,10 @@ def main_handler(event: Any, context: Any) -> Any:
     except ConfigurationError:
         if isinstance(open_envelope(event), HttpCall):
             # The caller cannot be known without the configuration, so it is told nothing of it.
-            return answers.problem(500, "the function cannot start; its log says why")
+            return responses.problem(500, "the function cannot start; its log says why")
         if not asks_for_doctor(event):
             raise
-        from handler.examination import of_broken_function
+        from handler.doctor.probes import of_broken_function
 
         return of_broken_function(event, Context.of(context).seconds, os.environ, to_stdout)
     return function.handle(event, context)

@@ -9,24 +9,24 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from handler import own_faults
-from handler.alarms import Alarm, alarms_of
 from handler.errors import InvalidInput, LedgerUnavailable, StewardError, Unauthenticated
-from handler.events import Unreadable
-from handler.follow_up import MESSAGE as FOLLOW_UP
-from handler.outcomes import Record
-from handler.pipeline import Served
-from handler.sources import read, text
-from handler.webhook import answers
+from handler.execute.follow_up import MESSAGE as FOLLOW_UP
+from handler.execute.pipeline import Served
+from handler.model.event import Unreadable
+from handler.model.outcome import Record
+from handler.receive import sanitize
+from handler.receive.payload import read
+from handler.report import own_faults, responses
+from handler.report.alarms import Alarm, alarms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from handler.clock import Deadline
-    from handler.events import Event
-    from handler.function import Function
-    from handler.logs import Log
-    from handler.sources.envelopes import HttpCall
+    from handler.app import Function
+    from handler.lib.clock import Deadline
+    from handler.model.event import Event
+    from handler.receive.envelopes import HttpCall
+    from handler.report.log import Log
 
 
 class RetryLater(StewardError):
@@ -54,33 +54,33 @@ class Invocation:
             caller = self._function.authenticate(call)
         except Unauthenticated as error:
             self._log.warning("steward.door.refused", remote=call.remote, path=self._log.hide(call.path)[:200])
-            return answers.problem(
+            return responses.problem(
                 401, str(error), headers={"WWW-Authenticate": 'Basic realm="steward", Bearer realm="steward"'}
             )
         self._log = self._log.with_fields(caller=caller)
         if call.method != "POST":
-            return answers.problem(405, "only POST is served here", headers={"Allow": "POST"})
+            return responses.problem(405, "only POST is served here", headers={"Allow": "POST"})
         try:
             payload = call.payload()
         except InvalidInput as error:
             self._log.warning("steward.input.refused", problem=str(error), bytes=call.size)
-            return answers.problem(413 if call.is_too_large else 400, "the body cannot be read", faults=error.faults)
+            return responses.problem(413 if call.is_too_large else 400, "the body cannot be read", faults=error.faults)
         if asks_for_doctor(payload):
             # Whoever may ring here need not learn what the role may do.
-            return answers.problem(403, "the doctor answers to an invocation of the function only, not over HTTP")
+            return responses.problem(403, "the doctor answers to an invocation of the function only, not over HTTP")
         events = read(payload, idempotency_key=call.idempotency_key)
         served = self._serve(events)
         unreadable = [event.error for event in events if isinstance(event, Unreadable)]
         if unreadable and len(unreadable) == len(events):
             found = [fault for error in unreadable for fault in error.faults][:20]
-            return answers.problem(400, "nothing in the body can be served", faults=found)
-        return answers.answer(served.records, is_direct=events[0].source == "request", extra=_for_sender(payload))
+            return responses.problem(400, "nothing in the body can be served", faults=found)
+        return responses.answer(served.records, is_direct=events[0].source == "request", extra=_for_sender(payload))
 
     # -- the doctor
 
     def examine(self, raw: Mapping[str, Any], time_limit: float) -> dict[str, Any]:
         """What is well with this function and what is not. ``time_limit`` in seconds."""
-        from handler.examination import report
+        from handler.doctor.probes import report
 
         examination = self._function.examination(self._deadline, time_limit)
         return report(examination.findings(send_test_alarm=bool(raw.get("send_test_alarm"))), self._log)
@@ -179,5 +179,5 @@ def _summary(records: Sequence[Record], hide: Callable[[str], str]) -> dict[str,
 def _for_sender(payload: Any) -> dict[str, Any]:
     """What a sender wants to read besides: Cloud Monitor its sessionId and a retCode."""
     if isinstance(payload, dict) and isinstance(payload.get("sessionId"), str) and "alarmStatus" in payload:
-        return {"sessionId": text.cut(payload["sessionId"], 256), "retCode": 0}
+        return {"sessionId": sanitize.cut(payload["sessionId"], 256), "retCode": 0}
     return {}

@@ -1,1 +1,1 @@
-"""The cloud on a laptop: the fake EMR API, the function's emulator and the `steward` command. Never deployed."""
+"""A Tencent Cloud on a laptop, for tests."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from handler.clock import SystemClock
+from handler.lib.clock import SystemClock
 
 #: 2025-06-02 03:00:00 UTC, a Monday: where a virtual clock starts unless told otherwise.
 START: Final = 1_748_833_200.0
 
 
 class VirtualClock:
-    """A clock (:class:`handler.clock.Clock`) that stands still until somebody sleeps on it or moves it.
+    """A clock (:class:`handler.lib.clock.Clock`) that stands still until somebody sleeps on it or moves it.
 
     Threads may share one: each one's sleep moves the time of all.
     """

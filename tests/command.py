@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from harness.processes import PROCESSES
+from steward.simulate.forkserver import PROCESSES
 
 ROOT: Final = Path(__file__).parents[1]
 #: What a command finds in its environment, besides what a test adds.
@@ -46,6 +46,6 @@ def _run(arguments: tuple[str, ...], cwd: Path, streams: Mapping[str, Path], env
         os.dup2(os.open(streams[name], os.O_RDWR), number)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - the process's own
     sys.argv = ["steward", *arguments]
-    from harness.command import main
+    from steward.cli.main import main
 
     main()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from handler.ledger import Ledger, open_ledger
-from harness.redis_server import MISSING, RedisServer
+from handler.ledger.protocol import Ledger, open_ledger
+from steward.simulate.redis_server import MISSING, RedisServer
 
-pytest_plugins = ["harness.fixtures"]
+pytest_plugins = ["steward.simulate.fixtures"]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Does the suite notice? Each safeguard is taken out of a copy of the code, and some test must fail.
 
 ``python -m tests.mutations`` (``make mutations``). A mutation is one edit that must fit exactly once, so that none goes
-stale unnoticed. Exit code 1 where one survives. The guards are not listed here: whatever ``handler/guards.py`` has is
+stale unnoticed. Exit code 1 where one survives. The guards are not listed here: whatever ``handler/decide/guards.py`` has is
 taken out, one at a time.
 """
 
@@ -15,13 +15,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.redis_server import MISSING
+from steward.simulate.redis_server import MISSING
 
 ROOT = Path(__file__).parents[1]
 COPIED = (
     *(
         "handler",
         "harness",
+        "steward",
         "tests",
         "events",
         "deploy",
@@ -40,13 +41,13 @@ FAILURES = (
 )
 #: The tests that speak of safeguards, the quick ones first.
 GUARDED_BY = (
-    "tests/unit/test_guards.py",
+    "tests/handler/decide/test_guards.py",
     *FAILURES,
     "tests/scenarios/test_events.py",
     "tests/scenarios/test_parts.py",
 )
-LEDGER = ("tests/contract/test_ledger.py", "tests/scenarios/test_kill.py")
-GATEWAY = ("tests/contract/test_gateway.py", "tests/contract/test_gateway_faults.py")
+LEDGER = ("tests/handler/ledger/test_ledger.py", "tests/scenarios/test_kill.py")
+GATEWAY = ("tests/handler/cloud/test_emr.py", "tests/handler/cloud/test_transport.py")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Mutation:
 
 def guards() -> list[Mutation]:
     """Each guard that is asked by way of a tuple, not asked; each other one letting everything through."""
-    file = "handler/guards.py"
+    file = "handler/decide/guards.py"
     text = (ROOT / file).read_text(encoding="utf-8")
     tree = ast.parse(text)
     found: list[Mutation] = []
@@ -99,7 +100,7 @@ def guards() -> list[Mutation]:
 
 
 SQLITE = "handler/ledger/sqlite.py"
-SCRIPTS = "handler/ledger/scripts.py"
+SCRIPTS = "handler/ledger/redis_scripts.py"
 REDIS = "handler/ledger/redis.py"
 LISTED = (
     Mutation("SQLite arms on any past", SQLITE, "if self._version(db, cluster) != version:", "if False:", LEDGER),
@@ -232,91 +233,91 @@ LISTED = (
     ),
     Mutation(
         "an occurrence is served once, whatever was left of it",
-        "handler/history.py",
+        "handler/model/history.py",
         "(self.parts_since > 0 and self.state in ENDED)",
         "False",
         ("tests/scenarios/test_parts.py",),
     ),
     Mutation(
         "retries have no budget",
-        "handler/sending.py",
+        "handler/execute/sending.py",
         "    if taken is None:\n        return False\n",
         "",
         FAILURES,
     ),
     Mutation(
         "the follow-up begins what it has no time for",
-        "handler/follow_up.py",
+        "handler/execute/follow_up.py",
         " and deadline.remaining() >= SECONDS_TO_LOOK:",
         ":",
         FAILURES,
     ),
     Mutation(
         "a redelivery leaves it to the follow-up that a worker is lost",
-        "handler/entry.py",
+        "handler/execute/admission.py",
         "pasts = _without_the_lost(run, entry.incidents)",
         "pasts = entry.incidents",
         FAILURES,
     ),
     Mutation(
         "a fault in one cluster is everybody's",
-        "handler/serving.py",
+        "handler/execute/serving.py",
         "    except Exception as error:\n",
         "    except ZeroDivisionError as error:\n",
         FAILURES,
     ),
     Mutation(
         "orders and needs go together",
-        "handler/planning.py",
+        "handler/decide/planning.py",
         "(intent.cluster, intent.manner.stable, intent.is_order)",
         "(intent.cluster, intent.manner.stable, True)",
         FAILURES,
     ),
     Mutation(
         "the flight says that nothing was sent",
-        "handler/flight.py",
+        "handler/cloud/transport.py",
         'too late to send")\n            self._sent = True',
         'too late to send")',
         GATEWAY,
     ),
     Mutation(
         "a flight that was given up still sends",
-        "handler/flight.py",
+        "handler/cloud/transport.py",
         "            self._abandoned = True\n",
         "            self._abandoned = False\n",
         GATEWAY,
     ),
     Mutation(
         "what was held up still sends",
-        "handler/flight.py",
+        "handler/cloud/transport.py",
         "if not self._sent and self._deadline is not None and self._deadline.remaining() <= 0:",
         "if False:",
         ("tests/scenarios/test_kill.py",),
     ),
     Mutation(
         "what is in doubt is sent again",
-        "handler/sending.py",
+        "handler/execute/sending.py",
         "except (NeverSent, Throttled) as error:",
         "except ApiError as error:",
         GUARDED_BY[1:],
     ),
     Mutation(
         "a worker that was held up sends late",
-        "handler/sending.py",
+        "handler/execute/sending.py",
         "LATEST_SEND: Final = 30.0",
         "LATEST_SEND: Final = 3000.0",
         ("tests/scenarios/test_kill.py",),
     ),
     Mutation(
         "a part of a restart in doubt counts for the whole",
-        "handler/follow_up.py",
+        "handler/execute/follow_up.py",
         "and not verdict.untouched:",
         "and not verdict.none_touched:",
         GUARDED_BY[1:],
     ),
     Mutation(
         "doubt ends while the signature is valid",
-        "handler/follow_up.py",
+        "handler/execute/follow_up.py",
         "and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:",
         "and True:",
         GUARDED_BY[1:],
@@ -417,21 +418,21 @@ ON_REDIS = (
         REDIS,
         "if version != str(SCHEMA_VERSION):",
         "if False:",
-        ("tests/contract/test_ledger_faults.py",),
+        ("tests/handler/ledger/test_ledger_faults.py",),
     ),
     Mutation(
         "Redis goes on in a ledger that was emptied",
         SCRIPTS,
         "if redis.call('GET', S .. 'schema') ~= '{SCHEMA_VERSION}' then",
         "if false then",
-        ("tests/contract/test_ledger_faults.py",),
+        ("tests/handler/ledger/test_ledger_faults.py",),
     ),
     Mutation(
         "Redis stays with the server that refuses to write",
         REDIS,
         "if client is not None and isinstance(error, redis.exceptions.ResponseError):",
         "if False:",
-        ("tests/contract/test_ledger_faults.py",),
+        ("tests/handler/ledger/test_ledger_faults.py",),
     ),
     Mutation(
         "Redis settles from any state",

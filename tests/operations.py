@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from handler.history import Operation, State
-from handler.ledger import Ledger
-from handler.logs import Log
-from handler.operations import OpType
-from handler.outcomes import Record
+from handler.ledger.protocol import Ledger
+from handler.model.history import Operation, State
+from handler.model.outcome import Record
+from handler.model.request import OpType
+from handler.report.log import Log
 from harness.clock import VirtualClock
 
 

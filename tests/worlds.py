@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from handler.cloud import CloudApi
-from harness.cloud.adapter import CloudAdapter
-from harness.cloud.faults import Fault
-from harness.emulator import function_url_event
-from harness.world import World
+from handler.cloud.client import CloudApi
+from harness.fake_cloud.adapter import CloudAdapter
+from harness.fake_cloud.faults import Fault
+from steward.simulate.platform import function_url_event
+from steward.simulate.world import World
 
 #: The sample of an alert about the DataNode on 172.16.0.5.
 DOWN = "alertmanager-datanode-down"

@@ -1,6 +1,6 @@
 """The shared ledger: one Redis for many instances of the function.
 
-Each step that must not be parted is one script (``handler/ledger/scripts.py``). The client's own retries are off: a
+Each step that must not be parted is one script (``handler/ledger/redis_scripts.py``). The client's own retries are off: a
 reply that is lost looks like a request that is lost, and what that means for an operation is decided above, not by a
 client library. Redis must keep what it was told: with an append-only file, and without evicting keys;
 :meth:`RedisLedger.check` says where it does not.
@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from weakref import WeakSet
 
 from handler.errors import ConfigurationError, LedgerUnavailable
-from handler.history import Entry, History, Operation, Past, State, Unsent
-from handler.ledger import scripts
-from handler.ledger.outage import Outage
-from handler.ledger.rows import (
+from handler.ledger import redis_scripts
+from handler.ledger.fail_fast import Outage
+from handler.ledger.serialization import (
     CHANGING,
     LEAP_SECONDS,
     SCHEMA_VERSION,
@@ -30,13 +29,14 @@ from handler.ledger.rows import (
     operation_to_text,
     record_from,
 )
-from handler.operations import OpType
+from handler.model.history import Entry, History, Operation, Past, State, Unsent
+from handler.model.request import OpType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from handler.configuration import Breaker
-    from handler.outcomes import Record
+    from handler.model.outcome import Record
+    from handler.model.policy import Breaker
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ class RedisLedger:
     ) -> Entry:
         pairs = [text for pair in incidents.items() for text in pair]
         count, opened_at, known, ended = self._row(
-            scripts.ENTER,
+            redis_scripts.ENTER,
             4,
             cluster,
             now,
@@ -112,13 +112,13 @@ class RedisLedger:
 
     def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
         if over := list(origins):
-            self._run(scripts.END, cluster, now, *over)
+            self._run(redis_scripts.END, cluster, now, *over)
 
     # -- history, arm, settle
 
     def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:
         version, recent, newest, pasts, restarts, held, released = self._row(
-            scripts.HISTORY, 7, cluster, now - 3600, now - quarantine_within
+            redis_scripts.HISTORY, 7, cluster, now - 3600, now - quarantine_within
         )
         by_operation = {past.operation: past for past in map(_past, pasts)}
         until = {target: float(at) for target, at in _pairs(held)}
@@ -146,7 +146,7 @@ class RedisLedger:
         ]
         return bool(
             self._run(
-                scripts.ARM,
+                redis_scripts.ARM,
                 operation.cluster,
                 version,
                 operation.id,
@@ -163,7 +163,7 @@ class RedisLedger:
         is_counted = operation.state is not expected and operation.is_restart_for_a_need
         return bool(
             self._run(
-                scripts.SETTLE,
+                redis_scripts.SETTLE,
                 operation.id,
                 _past_begin(expected, operation.owner),
                 _past_text(operation),
@@ -184,10 +184,10 @@ class RedisLedger:
     # -- quarantine
 
     def quarantine(self, cluster: str, target: str, now: float, until: float) -> float:
-        return float(self._run(scripts.QUARANTINE, cluster, target, now, until))
+        return float(self._run(redis_scripts.QUARANTINE, cluster, target, now, until))
 
     def release(self, target: str, now: float, cluster: str | None = None) -> list[str]:
-        return list(self._run(scripts.RELEASE, target, now, cluster or ""))
+        return list(self._run(redis_scripts.RELEASE, target, now, cluster or ""))
 
     def quarantined(self, now: float) -> list[tuple[str, str, float]]:
         def read(client: Any) -> list[tuple[str, str, float]]:
@@ -203,20 +203,20 @@ class RedisLedger:
     # -- claims, alarms and buckets
 
     def claim(self, key: str, now: float, seconds: float) -> bool:
-        return bool(self._run(scripts.CLAIM, key, now, seconds))
+        return bool(self._run(redis_scripts.CLAIM, key, now, seconds))
 
     def keep_unsent(self, unsent: Sequence[Unsent], until: float, most: int) -> None:
-        self._run(scripts.KEEP_UNSENT, until, most, *(part for one in unsent for part in one))
+        self._run(redis_scripts.KEEP_UNSENT, until, most, *(part for one in unsent for part in one))
 
     def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
-        row = self._run(scripts.TAKE_UNSENT, now, until, since, most, LEAP_SECONDS)
+        row = self._run(redis_scripts.TAKE_UNSENT, now, until, since, most, LEAP_SECONDS)
         return [Unsent(id_, float(at), text) for id_, at, text in zip(row[::3], row[1::3], row[2::3], strict=True)]
 
     def forget_unsent(self, ids: Iterable[str]) -> None:
-        self._run(scripts.FORGET_UNSENT, *ids)
+        self._run(redis_scripts.FORGET_UNSENT, *ids)
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
-        wait = self._run(scripts.TAKE, bucket, now, rate, burst, most_wait, LEAP_SECONDS)
+        wait = self._run(redis_scripts.TAKE, bucket, now, rate, burst, most_wait, LEAP_SECONDS)
         return None if wait is None else float(wait)
 
     # -- records
@@ -224,7 +224,7 @@ class RedisLedger:
     def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
         rows = [(repr(one.at), one.event, line) for one, line in zip(records, lines, strict=True)]
         for start in range(0, len(rows), PAGE):
-            self._run(scripts.RECORD, *(part for row in rows[start : start + PAGE] for part in row))
+            self._run(redis_scripts.RECORD, *(part for row in rows[start : start + PAGE] for part in row))
 
     def records(
         self,
@@ -236,7 +236,7 @@ class RedisLedger:
         unreadable: list[str] | None = None,
     ) -> list[Record]:
         found: list[Record] = []
-        for name, at, line in self._all_rows(since) if event is None else self._rows(scripts.RECORDS_OF, event):
+        for name, at, line in self._all_rows(since) if event is None else self._rows(redis_scripts.RECORDS_OF, event):
             number = str(int(name[:16]))
             found += (
                 record
@@ -251,7 +251,7 @@ class RedisLedger:
         """The records' rows, the newest first. A page begins with the time at which the last one ended: others write meanwhile, and rows move."""
         newest, told = "+inf", frozenset[str]()
         while True:
-            rows = self._rows(scripts.RECORDS, newest, since, PAGE + len(told))
+            rows = self._rows(redis_scripts.RECORDS, newest, since, PAGE + len(told))
             yield from (row for row in rows if row[0] not in told)
             if len(rows) < PAGE + len(told):
                 return
@@ -294,7 +294,7 @@ class RedisLedger:
         unreadable: list[str] = []
         for operation in self._operations(names, unreadable):
             gone += self._run(
-                scripts.FORGET,
+                redis_scripts.FORGET,
                 operation.id,
                 operation.cluster,
                 len(operation.incidents),
@@ -302,9 +302,9 @@ class RedisLedger:
                 *operation.before,
             )
         for name in unreadable:  # what pointed to it points to nothing then, which is as good
-            gone += self._run(scripts.FORGET, name, "", 0)
+            gone += self._run(redis_scripts.FORGET, name, "", 0)
         while True:
-            went = int(self._run(scripts.TIDY, before, PAGE))
+            went = int(self._run(redis_scripts.TIDY, before, PAGE))
             gone += went
             if went < PAGE:
                 return gone
@@ -360,7 +360,7 @@ class RedisLedger:
         # One key, so that a Redis that is cut into slots knows whom to ask.
         return self._ask(
             lambda client: self._prepared(client, script)(keys=[_KEY], args=texts, client=client),
-            is_settling=script is scripts.SETTLE,
+            is_settling=script is redis_scripts.SETTLE,
         )
 
     def _row(self, script: str, length: int, *arguments: Any) -> list[Any]:
@@ -413,7 +413,7 @@ class RedisLedger:
                 from redis.backoff import NoBackoff
                 from redis.retry import Retry
 
-                from handler.ledger.connections import KeptConnection, KeptSSLConnection
+                from handler.ledger.redis_connection import KeptConnection, KeptSSLConnection
 
                 client = redis.Redis.from_url(
                     self._url,
@@ -445,7 +445,7 @@ class RedisLedger:
         client.connection_pool.disconnect(inuse_connections=False)
 
     def _check_version(self, client: Any) -> None:
-        version = client.eval(scripts.OPEN, 1, _KEY, SCHEMA_VERSION)
+        version = client.eval(redis_scripts.OPEN, 1, _KEY, SCHEMA_VERSION)
         if version != str(SCHEMA_VERSION):
             raise LedgerUnavailable(
                 f"redis ledger {self._where}: has version {version or 'none'}, this program reads {SCHEMA_VERSION}; "

@@ -10,9 +10,9 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from handler.config.settings import temporary_folder
 from handler.errors import LedgerUnavailable
-from handler.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State, Unsent
-from handler.ledger.rows import (
+from handler.ledger.serialization import (
     CHANGING,
     LEAP_SECONDS,
     all_readable,
@@ -22,15 +22,15 @@ from handler.ledger.rows import (
     record_from,
 )
 from handler.ledger.sqlite_file import OPEN_STATES, SqliteFile
-from handler.operations import OpType
-from handler.settings import temporary_folder
+from handler.model.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State, Unsent
+from handler.model.request import OpType
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from handler.configuration import Breaker
-    from handler.outcomes import Record
+    from handler.model.outcome import Record
+    from handler.model.policy import Breaker
 
 _UNTOUCHED: Final = ", ".join(f"'{state.value}'" for state in sorted(UNTOUCHED))
 _PAST: Final = "o.id, o.op_type, o.state, o.armed_at, o.settled_at, o.code, o.request_id"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from handler.errors import LedgerUnavailable
-from handler.history import OPEN
-from handler.ledger.outage import Outage
-from handler.ledger.rows import SCHEMA_VERSION
+from handler.ledger.fail_fast import Outage
+from handler.ledger.serialization import SCHEMA_VERSION
+from handler.model.history import OPEN
 
 if TYPE_CHECKING:
     import sqlite3

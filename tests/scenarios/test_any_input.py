@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.configuration.steward_file import load
+from handler.config.file import load
 from handler.invocation import RetryLater
 from harness.clock import VirtualClock
-from harness.cloud.demo_clusters import demo_cloud
-from harness.emulator import function_url_event
-from harness.world import World, private_world
-from tests.unit.test_source_reading import ANYTHING, mutated
+from harness.fake_cloud.demo_clusters import demo_cloud
+from steward.simulate.platform import function_url_event
+from steward.simulate.world import World, private_world
+from tests.handler.receive.test_payload import ANYTHING, mutated
 
 EXAMPLE = load(str(Path(__file__).parents[2] / "steward.yml"))
 

@@ -6,18 +6,18 @@ import json
 import time
 from typing import Any
 
-from handler.clock import SystemClock
-from handler.configuration import Config
-from handler.function import Function
-from handler.history import State
-from handler.ledger import open_ledger
-from handler.settings import Endpoint, Settings
+from handler.app import Function
+from handler.config.settings import Endpoint, Settings
+from handler.ledger.protocol import open_ledger
+from handler.lib.clock import SystemClock
+from handler.model.history import State
+from handler.model.policy import Config
 from harness.clock import VirtualClock
-from harness.cloud.server import CloudServer
-from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
-from harness.emulator import timer_event
-from harness.needs import alertmanager, restarting
-from harness.processes import PROCESSES
+from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
+from harness.fake_cloud.server import CloudServer
+from steward.chaos.workload import alertmanager, restarting
+from steward.simulate.forkserver import PROCESSES
+from steward.simulate.platform import timer_event
 
 CLUSTER = "emr-00000000"
 NODES = [f"10.0.0.{node + 1}" for node in range(20)]

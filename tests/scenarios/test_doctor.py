@@ -14,23 +14,23 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler import entrypoint
-from handler.clock import Deadline, SystemClock
-from handler.configuration.steward_file import read_raw
-from handler.doctor import exit_code
+from handler.app import Function
+from handler.config.file import read_raw
+from handler.doctor.checks import exit_code
+from handler.doctor.findings import Finding
+from handler.doctor.probes import Examination, Setup
 from handler.errors import ConfigurationError
-from handler.examination import Examination, Setup
-from handler.findings import Finding
-from handler.function import Function
-from handler.history import State
 from handler.ledger.sqlite import SqliteLedger
-from harness.cloud.demo_clusters import demo_cloud
-from harness.cloud.faults import Fault, Kind
-from harness.cloud.roles import Role
-from harness.cloud.server import CloudServer
-from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
-from harness.emulator import function_url_event
-from harness.fixtures import ROOT
-from harness.world import World
+from handler.lib.clock import Deadline, SystemClock
+from handler.model.history import State
+from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
+from harness.fake_cloud.demo_clusters import demo_cloud
+from harness.fake_cloud.faults import Fault, Kind
+from harness.fake_cloud.server import CloudServer
+from harness.fake_cloud.sts import Role
+from steward.simulate.fixtures import ROOT
+from steward.simulate.platform import function_url_event
+from steward.simulate.world import World
 from tests.operations import an_operation
 
 ANALYTICS = "emr-4zvc5mul"

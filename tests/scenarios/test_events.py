@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from handler.cloud import CloudApi
-from handler.configuration import Config
-from handler.configuration.reading import read_config
-from handler.configuration.steward_file import read_raw
-from handler.follow_up import MESSAGE
-from handler.settings import Settings
-from harness.cloud.adapter import CloudAdapter
-from harness.cloud.faults import Fault, Kind
-from harness.emulator import function_url_event, restamp, timer_event
-from harness.fixtures import MakeWorld, sample
-from harness.world import World, events_of
+from handler.cloud.client import CloudApi
+from handler.config.file import read_raw
+from handler.config.loader import read_config
+from handler.config.settings import Settings
+from handler.execute.follow_up import MESSAGE
+from handler.model.policy import Config
+from harness.fake_cloud.adapter import CloudAdapter
+from harness.fake_cloud.faults import Fault, Kind
+from steward.simulate.fixtures import MakeWorld, sample
+from steward.simulate.platform import function_url_event, restamp, timer_event
+from steward.simulate.world import World, events_of
 
 ROOT = Path(__file__).parents[2]
 ALL = sorted(path.stem for path in (ROOT / "events").glob("*.json"))

@@ -11,24 +11,24 @@ import apprise
 import pytest
 from pytest_mock import MockerFixture
 
-from handler import decision
-from handler.clock import Deadline
-from handler.cloud import MOST_MESSAGE
-from handler.configuration import AlarmSettings, Chat, Cluster, EventBus
-from handler.configuration.reading import read_config
-from handler.configuration.steward_file import read_raw
-from handler.emr import EmrGateway
+from handler.cloud.client import MOST_MESSAGE
+from handler.cloud.emr import EmrGateway
+from handler.config.file import read_raw
+from handler.config.loader import read_config
+from handler.decide.planning import Plan, resolve
 from handler.errors import Rejected
-from handler.follow_up import MESSAGE
-from handler.history import Operation, State
-from handler.ledger import open_ledger
-from handler.observation import Observation, Reading
-from handler.operations import OpScope
-from handler.planning import Plan, resolve
-from harness.cloud.faults import Fault, Kind
-from harness.emulator import function_url_event, restamp, timer_event
-from harness.fixtures import MakeWorld, sample
-from harness.world import World
+from handler.execute import decision
+from handler.execute.follow_up import MESSAGE
+from handler.ledger.protocol import open_ledger
+from handler.lib.clock import Deadline
+from handler.model.history import Operation, State
+from handler.model.observation import Observation, Reading
+from handler.model.policy import AlarmSettings, Chat, Cluster, EventBus
+from handler.model.request import OpScope
+from harness.fake_cloud.faults import Fault, Kind
+from steward.simulate.fixtures import MakeWorld, sample
+from steward.simulate.platform import function_url_event, restamp, timer_event
+from steward.simulate.world import World
 from tests.operations import an_operation
 from tests.worlds import ACTION, DOWN, alarms, faulty, kill, post
 
@@ -177,7 +177,7 @@ def test_what_is_raised_or_goes_wrong_bears_no_secret(world: World, mocker: Mock
         assert "RetryLater" in error
         assert "[redacted]" in error
         assert secret[:10] not in error + str(world.function.ledger.records())
-    mocker.patch("handler.pipeline.Pipeline.serve", side_effect=RuntimeError("x" * 470 + secret))
+    mocker.patch("handler.execute.pipeline.Pipeline.serve", side_effect=RuntimeError("x" * 470 + secret))
     world.deliver(sample(DOWN))
     assert secret[:10] not in json.dumps(world.lines)
 
@@ -429,7 +429,7 @@ def test_each_rule_that_could_not_be_applied_is_said(make_world: MakeWorld) -> N
 
 def test_a_fault_of_our_own_is_an_outcome(world: World, mocker: MockerFixture) -> None:
     """No input loses an event without a word."""
-    mocker.patch("handler.pipeline.Pipeline.serve", side_effect=RuntimeError("bug"))
+    mocker.patch("handler.execute.pipeline.Pipeline.serve", side_effect=RuntimeError("bug"))
     world.deliver(sample(DOWN))
     assert world.outcomes()[0]["code"] == "fault"
     assert post(world, sample("request-restart-hive"))["statusCode"] == 500

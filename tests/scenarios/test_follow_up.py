@@ -10,28 +10,28 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from handler.clock import Deadline
-from handler.configuration import Cluster
-from handler.configuration.reading import read_config
-from handler.configuration.steward_file import read_raw
-from handler.crew import SIDE_BY_SIDE, side_by_side
-from handler.events import Event
-from handler.follow_up import BUSY_SECONDS, MESSAGE, SECONDS_TO_LOOK, FollowUp, conclude
-from handler.history import Operation, State
-from handler.ledger import open_ledger
-from handler.logs import Log
-from handler.observation import Observation, Reading
-from handler.operations import OpType, Request
-from handler.sources import read
-from handler.utc import utc_text
-from handler.verification import Verdict
-from handler.watch import observe
+from handler.config.file import read_raw
+from handler.config.loader import read_config
+from handler.decide.verification import Verdict
+from handler.execute.follow_up import BUSY_SECONDS, MESSAGE, SECONDS_TO_LOOK, FollowUp, conclude
+from handler.execute.polling import observe
+from handler.ledger.protocol import open_ledger
+from handler.lib.clock import Deadline
+from handler.lib.threads import SIDE_BY_SIDE, side_by_side
+from handler.lib.utc import utc_text
+from handler.model.event import Event
+from handler.model.history import Operation, State
+from handler.model.observation import Observation, Reading
+from handler.model.policy import Cluster
+from handler.model.request import OpType, Request
+from handler.receive.payload import read
+from handler.report.log import Log
 from harness.clock import VirtualClock
-from harness.cloud.faults import Fault, Kind
-from harness.emulator import restamp, timer_event
-from harness.fixtures import MakeWorld, sample
-from harness.needs import restarting
-from harness.world import World, events_of
+from harness.fake_cloud.faults import Fault, Kind
+from steward.chaos.workload import restarting
+from steward.simulate.fixtures import MakeWorld, sample
+from steward.simulate.platform import restamp, timer_event
+from steward.simulate.world import World, events_of
 from tests.operations import an_operation
 from tests.worlds import ACTION, DOWN, alarms, faulty, kill
 
@@ -244,7 +244,7 @@ def test_what_another_round_saw_to_work_meanwhile_is_not_said_to_have_failed(
         assert ledger.settle(operation.moved(State.VERIFIED, world.clock.now()), State.ACCEPTED)
         return seen
 
-    mocker.patch("handler.follow_up.observe", see)
+    mocker.patch("handler.execute.follow_up.observe", see)
     world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
     assert alarms(world) == []
     assert [one.state for one in ledger.operations()] == [State.VERIFIED]
@@ -299,7 +299,7 @@ def test_a_fault_in_one_operation_stops_no_other(world: World, mocker: MockerFix
             raise RuntimeError("this cannot be")
         return conclude(operation, *others)
 
-    mocker.patch("handler.follow_up.conclude", breaks)
+    mocker.patch("handler.execute.follow_up.conclude", breaks)
     for _ in range(5):
         world.clock.sleep(61)
         world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))

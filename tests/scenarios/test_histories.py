@@ -19,17 +19,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from pytest_mock import MockerFixture
 
-from handler.follow_up import MESSAGE
-from handler.function import Function
-from handler.history import State
-from handler.ledger import Ledger, open_ledger
-from handler.settings import Endpoint, Settings
+from handler.app import Function
+from handler.config.settings import Endpoint, Settings
+from handler.execute.follow_up import MESSAGE
+from handler.ledger.protocol import Ledger, open_ledger
+from handler.model.history import State
 from harness.clock import VirtualClock
-from harness.cloud.adapter import CloudAdapter
-from harness.cloud.faults import Fault, Kind
-from harness.cloud.state import SECRET_ID, SECRET_KEY, Cloud
-from harness.emulator import context, timer_event
-from harness.needs import restarting
+from harness.fake_cloud.adapter import CloudAdapter
+from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
+from harness.fake_cloud.faults import Fault, Kind
+from steward.chaos.workload import restarting
+from steward.simulate.platform import context, timer_event
 
 CLUSTER = "emr-4zvc5mul"
 ADDRESSES = [f"10.0.0.{node}" for node in range(1, 6)]

@@ -17,19 +17,19 @@ from typing import Any
 
 import pytest
 
-from handler import flight
-from handler.clock import SystemClock
+from handler.app import Function
+from handler.cloud import transport
 from handler.errors import LedgerUnavailable
-from handler.function import Function
-from handler.history import State
+from handler.execute.sending import LATEST_SEND
 from handler.invocation import RetryLater
-from handler.logs import Log
-from handler.sending import LATEST_SEND
-from harness import needs, storm
-from harness.cloud.server import CloudServer
-from harness.cloud.state import Cloud
-from harness.emulator import timer_event
-from harness.processes import PROCESSES
+from handler.lib.clock import SystemClock
+from handler.model.history import State
+from handler.report.log import Log
+from harness.fake_cloud.cloud import Cloud
+from harness.fake_cloud.server import CloudServer
+from steward.chaos import storm, workload
+from steward.simulate.forkserver import PROCESSES
+from steward.simulate.platform import timer_event
 
 CONTEXT = {"time_limit_in_ms": 60_000, "request_id": "matrix"}
 CLUSTER, IP = "emr-00000000", "10.0.0.1"
@@ -67,14 +67,14 @@ def stop() -> None:
 
 def stop_when_signed() -> None:
     """Of the request that comes now: connected and signed, its first byte not yet sent."""
-    send = flight.note_sent
+    send = transport.note_sent
 
     def stopped() -> None:
-        flight.note_sent = send
+        transport.note_sent = send
         stop()
         send()
 
-    flight.note_sent = stopped
+    transport.note_sent = stopped
 
 
 def die_when_sent() -> None:
@@ -113,14 +113,14 @@ def _deliver(plan: storm.Plan, step: str) -> None:
         log = Log(lambda text: None, function.clock)
         function._gateway = Stepping(function.gateway(log), method, before, after)
     with contextlib.suppress(RetryLater):
-        function.handle(needs.alertmanager(CLUSTER, IP, plan.began), CONTEXT)
+        function.handle(workload.alertmanager(CLUSTER, IP, plan.began), CONTEXT)
 
 
 @pytest.fixture
 def server() -> Iterator[CloudServer]:
     clock = storm.LeapingClock(time.time())
     cloud = Cloud(clock, transition_seconds=0.0)
-    cloud.add_cluster(CLUSTER, {"HDFS": {"DataNode": needs.clusters(5)[CLUSTER]}})
+    cloud.add_cluster(CLUSTER, {"HDFS": {"DataNode": workload.clusters(5)[CLUSTER]}})
     cloud.process(CLUSTER, "DataNode", IP).kill()
     with CloudServer(cloud, signed_by=SystemClock()) as running:
         yield running
@@ -128,7 +128,7 @@ def server() -> Iterator[CloudServer]:
 
 def again(function: Function, plan: storm.Plan) -> None:
     with contextlib.suppress(RetryLater):
-        function.handle(needs.alertmanager(CLUSTER, IP, plan.began), CONTEXT)
+        function.handle(workload.alertmanager(CLUSTER, IP, plan.began), CONTEXT)
 
 
 def follow_up(function: Function, plan: storm.Plan, seconds: float) -> None:
@@ -220,6 +220,6 @@ def test_what_waited_too_long_for_its_turn_is_given_back(url: str, server: Cloud
     ):
         pass
     with pytest.raises(RetryLater):
-        function.handle(needs.alertmanager(CLUSTER, IP, plan.began), {**CONTEXT, "time_limit_in_ms": 600_000})
+        function.handle(workload.alertmanager(CLUSTER, IP, plan.began), {**CONTEXT, "time_limit_in_ms": 600_000})
     (operation,) = function.ledger.operations()
     assert (operation.state, server.cloud.operations) == (State.NOT_SENT, [])

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from handler.configuration.reading import read_config
-from handler.configuration.steward_file import read_raw
-from handler.follow_up import MESSAGE
-from harness.emulator import timer_event
-from harness.fixtures import MakeWorld, sample
-from harness.world import World
+from handler.config.file import read_raw
+from handler.config.loader import read_config
+from handler.execute.follow_up import MESSAGE
+from steward.simulate.fixtures import MakeWorld, sample
+from steward.simulate.platform import timer_event
+from steward.simulate.world import World
 from tests.worlds import DOWN, alarms, kill, post
 
 CLUSTER = "emr-4zvc5mul"

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from handler.cloud import CloudApi
-from handler.configuration import Config
-from handler.configuration.reading import read_config
-from handler.history import State
-from handler.ledger import open_ledger
+from handler.cloud.client import CloudApi
+from handler.config.loader import read_config
+from handler.ledger.protocol import open_ledger
+from handler.model.history import State
+from handler.model.policy import Config
 from harness.clock import VirtualClock
-from harness.cloud.adapter import CloudAdapter
-from harness.cloud.faults import Fault
-from harness.emulator import restamp, timer_event
-from harness.fixtures import MakeWorld, sample
-from harness.world import World
+from harness.fake_cloud.adapter import CloudAdapter
+from harness.fake_cloud.faults import Fault
+from steward.simulate.fixtures import MakeWorld, sample
+from steward.simulate.platform import restamp, timer_event
+from steward.simulate.world import World
 
 CLUSTER = "emr-4zvc5mul"
 NODES = [f"172.16.0.{node}" for node in range(5, 10)]

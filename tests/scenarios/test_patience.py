@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from handler.clock import SystemClock
-from handler.configuration import AlarmSettings, Caller, Chat, Config, Webhook
-from handler.ledger import open_ledger
-from handler.settings import Settings
-from harness import needs
-from harness.cloud.demo_clusters import demo_cloud
-from harness.cloud.faults import Fault, Kind
-from harness.cloud.server import CloudServer
-from harness.emulator import context, function_url_event, restamp
-from harness.fixtures import sample
-from harness.world import World, private_world
+from handler.config.settings import Settings
+from handler.ledger.protocol import open_ledger
+from handler.lib.clock import SystemClock
+from handler.model.policy import AlarmSettings, Caller, Chat, Config, Webhook
+from harness.fake_cloud.demo_clusters import demo_cloud
+from harness.fake_cloud.faults import Fault, Kind
+from harness.fake_cloud.server import CloudServer
+from steward.chaos import workload
+from steward.simulate.fixtures import sample
+from steward.simulate.platform import context, function_url_event, restamp
+from steward.simulate.world import World, private_world
 
 ACTION = "StartStopServiceOrMonitor"
 
@@ -122,11 +122,11 @@ def test_whatever_ledger_hangs_the_sender_is_answered(
     tmp_path: Path, mocker: MockerFixture, broken: Callable[..., Any], status: str
 ) -> None:
     """A payload about many clusters too: they do not wait one after the other for what one of them waited for already."""
-    clusters = needs.clusters(10 * needs.NODES)
+    clusters = workload.clusters(10 * workload.NODES)
     webhook = Webhook((Caller("deploy", "STEWARD_SECRET_DEPLOY"),))
-    config = replace(needs.restarting(clusters, limits={}), webhook=webhook)
+    config = replace(workload.restarting(clusters, limits={}), webhook=webhook)
     began = time.time()
-    bodies = [needs.alertmanager(cluster, ips[0], began) for cluster, ips in clusters.items()]
+    bodies = [workload.alertmanager(cluster, ips[0], began) for cluster, ips in clusters.items()]
     alerts = [{**alert, "status": status} for body in bodies for alert in body["alerts"]]
     with broken(tmp_path, mocker) as url:
         world = private_world(config, ledger=open_ledger(url))

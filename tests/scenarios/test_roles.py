@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from handler.cloud import CloudApi
-from handler.configuration import Config
-from handler.configuration.reading import read_config
-from handler.configuration.steward_file import read_raw
-from harness.cloud.adapter import CloudAdapter
-from harness.cloud.faults import Fault, Kind
-from harness.cloud.roles import Role
-from harness.fixtures import ROOT, MakeWorld, sample
-from harness.world import World
+from handler.cloud.client import CloudApi
+from handler.config.file import read_raw
+from handler.config.loader import read_config
+from handler.model.policy import Config
+from harness.fake_cloud.adapter import CloudAdapter
+from harness.fake_cloud.faults import Fault, Kind
+from harness.fake_cloud.sts import Role
+from steward.simulate.fixtures import ROOT, MakeWorld, sample
+from steward.simulate.world import World
 
 DOWN = "alertmanager-datanode-down"
 ARN = "qcs::cam::uin/200000000002:roleName/emr-steward"

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from handler.cloud import CloudApi
-from handler.configuration import AlarmSettings, Chat, Config, EventBus
-from handler.configuration.reading import read_config
-from handler.configuration.steward_file import read_raw
-from handler.follow_up import MESSAGE
-from handler.ledger import open_ledger
-from handler.settings import Settings
-from harness.cloud.adapter import CloudAdapter
-from harness.cloud.faults import Fault, Kind
-from harness.cloud.roles import Role
-from harness.emulator import function_url_event, timer_event
-from harness.fixtures import MakeWorld, sample
-from harness.world import World
+from handler.cloud.client import CloudApi
+from handler.config.file import read_raw
+from handler.config.loader import read_config
+from handler.config.settings import Settings
+from handler.execute.follow_up import MESSAGE
+from handler.ledger.protocol import open_ledger
+from handler.model.policy import AlarmSettings, Chat, Config, EventBus
+from harness.fake_cloud.adapter import CloudAdapter
+from harness.fake_cloud.faults import Fault, Kind
+from harness.fake_cloud.sts import Role
+from steward.simulate.fixtures import MakeWorld, sample
+from steward.simulate.platform import function_url_event, timer_event
+from steward.simulate.world import World
 from tests.chat import PATH, ChatRoom, chat_room
 from tests.command import ROOT, steward
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from handler.clock import Deadline
-from handler.configuration import Cluster
-from handler.function import Function
-from handler.ledger import open_ledger
-from handler.observation import Reading
-from handler.operations import Request, Target
-from handler.settings import Settings
+from handler.app import Function
+from handler.config.settings import Settings
+from handler.ledger.protocol import open_ledger
+from handler.lib.clock import Deadline
+from handler.model.observation import Reading
+from handler.model.policy import Cluster
+from handler.model.request import Request, Target
 from harness.clock import VirtualClock
-from harness.needs import restarting
+from steward.chaos.workload import restarting
 
 CLUSTERS = [f"emr-{number:08d}" for number in range(20)]
 

@@ -7,12 +7,12 @@ import json
 import pytest
 from pytest_mock import MockerFixture
 
+from handler.app import Function
 from handler.errors import ConfigurationError
-from handler.follow_up import MESSAGE
-from handler.function import Function
-from harness.emulator import function_url_event, timer_event
-from harness.fixtures import sample
-from harness.world import World
+from handler.execute.follow_up import MESSAGE
+from steward.simulate.fixtures import sample
+from steward.simulate.platform import function_url_event, timer_event
+from steward.simulate.world import World
 
 
 def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from handler.history import State
-from harness.redis_server import MISSING
-from harness.storm import Plan, Storm, run
+from handler.model.history import State
+from steward.chaos.storm import Plan, Storm, run
+from steward.simulate.redis_server import MISSING
 from tests.operations import an_operation
 
 

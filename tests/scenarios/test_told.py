@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from handler import sending
-from handler.alarms import Alarms
-from handler.configuration.reading import read_config
-from handler.configuration.steward_file import read_raw
+from handler.config.file import read_raw
+from handler.config.loader import read_config
 from handler.errors import LedgerUnavailable
-from handler.follow_up import MESSAGE, FollowUp
-from handler.history import State
-from handler.ledger import open_ledger
-from harness.cloud.faults import Fault, Kind
-from harness.emulator import restamp, timer_event
-from harness.fixtures import MakeWorld, sample
-from harness.world import World
+from handler.execute import sending
+from handler.execute.follow_up import MESSAGE, FollowUp
+from handler.ledger.protocol import open_ledger
+from handler.model.history import State
+from handler.report.alarms import Alarms
+from harness.fake_cloud.faults import Fault, Kind
+from steward.simulate.fixtures import MakeWorld, sample
+from steward.simulate.platform import restamp, timer_event
+from steward.simulate.world import World
 from tests.worlds import ACTION, DOWN, alarms, faulty, kill
 
 CONTEXT = {"time_limit_in_ms": 30_000}

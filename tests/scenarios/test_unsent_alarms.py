@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 import requests
 
-from handler import alarms as module
-from handler import flight
-from handler.cloud import CloudApi
-from handler.configuration import AlarmSettings, Chat, Config
-from handler.follow_up import MESSAGE
-from handler.function import Function
-from handler.history import Unsent
-from handler.ledger import Ledger, open_ledger
-from harness.cloud.adapter import CloudAdapter
-from harness.cloud.faults import Fault, Kind
-from harness.emulator import timer_event
-from harness.fixtures import MakeWorld, sample
-from harness.world import World
+from handler.app import Function
+from handler.cloud import transport
+from handler.cloud.client import CloudApi
+from handler.execute.follow_up import MESSAGE
+from handler.ledger.protocol import Ledger, open_ledger
+from handler.model.history import Unsent
+from handler.model.policy import AlarmSettings, Chat, Config
+from handler.report import alarms as module
+from harness.fake_cloud.adapter import CloudAdapter
+from harness.fake_cloud.faults import Fault, Kind
+from steward.simulate.fixtures import MakeWorld, sample
+from steward.simulate.platform import timer_event
+from steward.simulate.world import World
 from tests.chat import PATH, ChatRoom, chat_room
 
 ACTION = "StartStopServiceOrMonitor"
@@ -60,7 +60,7 @@ class Hanging(CloudAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
         if request.headers.get("X-TC-Action") == ACTION:
-            flight.note_sent()
+            transport.note_sent()
             self._clock.sleep(10)
         return super().send(request, *args, **more)
 
@@ -124,7 +124,7 @@ def test_a_worker_that_dies_while_sending_leaves_its_alarm_behind(
         raise SystemExit(9)
 
     with monkeypatch.context() as patched:
-        patched.setattr("handler.alarms.Alarms._send", die)
+        patched.setattr("handler.report.alarms.Alarms._send", die)
         with pytest.raises(SystemExit):
             world.deliver(sample("documented-request"))
     follow_up(world)

@@ -8,12 +8,12 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler.errors import LedgerUnavailable
-from handler.follow_up import MESSAGE
-from handler.history import State
-from handler.ledger import open_ledger
-from harness.emulator import timer_event
-from harness.fixtures import MakeWorld, sample
-from harness.world import World
+from handler.execute.follow_up import MESSAGE
+from handler.ledger.protocol import open_ledger
+from handler.model.history import State
+from steward.simulate.fixtures import MakeWorld, sample
+from steward.simulate.platform import timer_event
+from steward.simulate.world import World
 from tests.worlds import ACTION, DOWN, alarms, kill, post
 
 

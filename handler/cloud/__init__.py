@@ -1,0 +1,1 @@
+"""The cloud: the official SDK behind one gateway."""

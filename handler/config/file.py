@@ -1,0 +1,171 @@
+"""Reading steward.yml from disk: YAML where people write it, JSON where it is packaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from handler.config.loader import read_config
+from handler.errors import ConfigurationError, InvalidConfiguration, InvalidInput
+
+if TYPE_CHECKING:
+    from handler.model.policy import Config
+
+MOST_BYTES: Final = 1_000_000
+MOST_DEPTH: Final = 50
+
+
+def load(path: str) -> Config:
+    """The configuration in ``path``. Raises ConfigurationError; InvalidConfiguration with every problem of its content."""
+    return parsed(path).config()
+
+
+class Document(NamedTuple):
+    """A file's content, and the line of each key by its path (none for JSON). ``faults``: keys that appear twice, and what else has no meaning."""
+
+    path: str
+    raw: Any
+    lines: dict[str, int]
+    faults: tuple[ConfigurationError, ...] = ()
+
+    def locate(self, key: str) -> str:
+        """``file:line`` of a key, or of the nearest one above it that is there."""
+        return locate(self.path, key, self.lines)
+
+    def config(self) -> Config:
+        """What it means. Raises InvalidConfiguration with every problem."""
+        return read_config(self.raw, self.locate, self.faults)
+
+
+def read_raw(path: str) -> tuple[Any, dict[str, int]]:
+    """The file's content, and the line of each key by its path (none for JSON). Raises ConfigurationError."""
+    document = parsed(path)
+    if document.faults:
+        raise InvalidConfiguration(document.faults)
+    return document.raw, document.lines
+
+
+def parsed(path: str) -> Document:
+    """The file, whatever it means. Raises ConfigurationError where it cannot be read, or is neither YAML nor JSON."""
+    text = _text(path)
+    if not text.strip():
+        raise ConfigurationError(
+            "is empty", where=path, hint="`clusters:` and `rules:` belong here; see the example steward.yml"
+        )
+    return _from_json(path, text) if path.endswith(".json") else _from_yaml(path, text)
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigurationError("no such file", where=path, hint="set STEWARD_CONFIG to its path") from None
+    except IsADirectoryError:
+        raise ConfigurationError("is a folder", where=path, hint="name a file") from None
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=path) from None
+    if len(data) > MOST_BYTES:
+        raise ConfigurationError("is larger than 1 MB", where=path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigurationError("is not UTF-8", where=f"{path}:{line}", hint="save it as UTF-8") from None
+
+
+def _from_json(path: str, text: str) -> Document:
+    from handler.lib.strict_json import parse
+
+    try:
+        return Document(path, parse(text, ""), {})
+    except InvalidInput as error:
+        raise ConfigurationError(str(error), where=path) from None
+
+
+def _from_yaml(path: str, text: str) -> Document:
+    try:
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+    except ImportError:
+        raise ConfigurationError(
+            "cannot be read here: no YAML reader", where=path, hint="store it as JSON: steward.json"
+        ) from None
+    try:
+        nodes = list(YAML(typ="safe", pure=True).compose_all(text))
+    except (YAMLError, ValueError, RecursionError) as error:
+        from handler.config.yaml_errors import explained
+
+        line, problem, hint = explained(text, error)
+        where = f"{path}:{line}" if line else path
+        raise ConfigurationError(f"is not valid YAML: {problem}", where=where, hint=hint) from None
+    if len(nodes) != 1:
+        raise ConfigurationError(f"holds {len(nodes)} documents", where=path, hint="one is enough")
+    values = _Values(path)
+    return Document(path, values.value(nodes[0], "", 0), values.lines, tuple(values.faults))
+
+
+class _Values:
+    """Plain values of composed YAML nodes, noting the line of every key, and what has no meaning."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.lines: dict[str, int] = {}
+        self.faults: list[ConfigurationError] = []
+
+    def value(self, node: Any, at: str, depth: int) -> Any:
+        from ruamel.yaml.nodes import MappingNode, SequenceNode
+
+        if depth > MOST_DEPTH:
+            raise ConfigurationError("is nested too deeply", where=self._where(node))
+        self.lines.setdefault(at, node.start_mark.line + 1)
+        if isinstance(node, MappingNode):
+            mapping: dict[str, Any] = {}
+            for key_node, value_node in node.value:
+                key = key_node.value
+                if not isinstance(key, str) or key_node.tag.endswith((":merge", ":null")):
+                    self._fault(key_node, "a key must be a plain text", "merge keys (<<) are not used here")
+                    continue
+                path = f"{at}.{key}" if at else key
+                if key in mapping:
+                    self._fault(key_node, "appears twice", f"first in line {self.lines[path]}", path=path)
+                    continue
+                self.lines[path] = key_node.start_mark.line + 1
+                mapping[key] = self.value(value_node, path, depth + 1)
+            return mapping
+        if isinstance(node, SequenceNode):
+            return [self.value(item, f"{at}[{index}]", depth + 1) for index, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _scalar(self, node: Any) -> Any:
+        kind, text = node.tag.rpartition(":")[2], node.value
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() in ("true", "yes", "on")
+        try:
+            if kind == "int":
+                return int(text.replace("_", ""), 0 if text.lower().startswith(("0x", "0o")) else 10)
+            if kind == "float":
+                return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
+        except ValueError:
+            return text
+        if kind in ("str", "timestamp"):  # a date is written as a text, and read as one
+            return text
+        self._fault(node, f"the tag {node.tag} is not known here")
+        return text
+
+    def _fault(self, node: Any, problem: str, hint: str = "", path: str = "") -> None:
+        self.faults.append(ConfigurationError(problem, path=path, where=self._where(node), hint=hint))
+
+    def _where(self, node: Any) -> str:
+        return f"{self._path}:{node.start_mark.line + 1}"
+
+
+def locate(path: str, key: str, lines: dict[str, int]) -> str:
+    """``file:line`` of a key, or of the nearest one above it that is there."""
+    at = key
+    while at:
+        if at in lines:
+            return f"{path}:{lines[at]}"
+        at = at[: max(at.rfind("."), at.rfind("["), 0)]
+    return f"{path}:1" if lines else path

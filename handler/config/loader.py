@@ -1,0 +1,96 @@
+"""From steward.yml's content to the values that the function works with, part by part: every fault of it, with its key's path and its mend.
+
+Where the shape of the file is wrong, the rest of it is read all the same, so that all faults are told at once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from handler.config.load_rules import read_rules
+from handler.config.load_sections import read_safety
+from handler.config.load_webhook import read_alarms, read_webhook
+from handler.config.problems import Notes
+from handler.config.schema import CONFIG
+from handler.errors import InvalidConfiguration
+from handler.lib.validation import dotted
+from handler.model import names
+from handler.model.policy import Cluster, Config
+from handler.model.request import OpType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from handler.config.shape_errors import ShapeFault
+    from handler.errors import ConfigurationError
+
+#: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for
+#: another part.
+_ROLE_ARN: Final = re.compile(r"qcs::cam::uin/[0-9]{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
+
+
+def read_config(
+    raw: object, locate: Callable[[str], str] = lambda path: "", known: Iterable[ConfigurationError] = ()
+) -> Config:
+    """The configuration that ``raw`` (the file's mapping) means. ``locate`` gives ``file:line`` for a key's path.
+
+    ``known`` are problems that were found before.
+
+    Raises InvalidConfiguration with every problem, in the order of their lines.
+    """
+    shape: Any = raw
+    faults: list[ShapeFault] = []
+    moved: list[tuple[str, str]] = []
+    if CONFIG.faults(raw):
+        from handler.config.shape_errors import readable
+
+        shape, faults, moved = readable(raw)
+    notes = Notes(locate, shape and shape["clusters"], moved)
+    for problem in known:
+        notes.add(problem)
+    for fault in faults:
+        notes.problem(dotted("", fault.steps), fault.problem, fault.hint)
+    config = Config() if shape is None else _config(notes, shape)
+    if notes.problems:
+        raise InvalidConfiguration(notes.problems)
+    return config
+
+
+def _config(notes: Notes, shape: Any) -> Config:
+    clusters = {key: _cluster(notes, key, cluster) for key, cluster in (shape["clusters"] or {}).items()}
+    config = Config(
+        clusters=clusters,
+        rules=read_rules(notes, shape.get("rules"), shape.get("limits"), clusters),
+        webhook=read_webhook(notes, shape.get("webhook")),
+        safety=read_safety(notes, shape.get("safety", {})),
+        alarms=read_alarms(notes, shape.get("alarms")),
+    )
+    notes.remembered("safety.keep_records", config.safety.keep_records)
+    return config
+
+
+def _cluster(notes: Notes, key: str, shape: Any) -> Cluster:
+    path = f"clusters.{key}"
+    if not names.is_cluster_id(key):
+        notes.problem(path, "is not a cluster id", f"{names.CLUSTER_ID_IS}, as the console shows it")
+    shape = shape or {"region": None, "allow": None}
+    region, allow, role_arn = shape["region"], shape["allow"], shape.get("role_arn")
+    if region is not None and not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", region):
+        notes.problem(f"{path}.region", "is not a region", "such as ap-guangzhou")
+    if role_arn is not None and not _ROLE_ARN.fullmatch(role_arn):
+        notes.problem(
+            f"{path}.role_arn",
+            "is not a role",
+            "qcs::cam::uin/100000000001:roleName/steward, as the CAM console shows it",
+        )
+    # What could not be read may be any: no rule is refused for it.
+    operations = list(OpType) if allow is None or None in allow else allow
+    return Cluster(
+        id=key,
+        name=shape.get("name", key),
+        region=region,
+        allow=frozenset(OpType(name) for name in operations),
+        operations_per_hour=shape.get("operations_per_hour", 12),
+        role_arn=role_arn or "",
+    )

@@ -1,0 +1,1 @@
+"""Pure decisions: what is asked, what may proceed, and whether it helped."""

@@ -1,0 +1,141 @@
+"""From intents to operations: what many events ask of one cluster becomes one request.
+
+Intents that agree in cluster and manner (OpType, strategy, stop parameters) are one plan; its scope is their exact
+union.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from handler.model.observation import Reading, UnknownPart, same_spelling
+from handler.model.request import OpScope
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from handler.model.intent import Intent, Limits
+    from handler.model.observation import Observation
+    from handler.model.request import Manner, Target
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The intents that one request to one cluster would serve."""
+
+    cluster: str
+    manner: Manner
+    intents: tuple[Intent, ...]
+
+    @property
+    def is_order(self) -> bool:
+        return self.intents[0].is_order
+
+    @cached_property
+    def scope(self) -> OpScope:
+        """All that is asked for, and nothing else."""
+        return OpScope.union_of(intent.scope for intent in self.intents)
+
+
+def plan(intents: Iterable[Intent]) -> list[Plan]:
+    """One plan for each cluster and manner, in the order in which they were first asked for; what persons and timers ask for comes first.
+
+    Orders and needs are never one: limits and quarantine, which do not hold an order back, would not hold the needs
+    that went with it.
+    """
+    groups: dict[tuple[str, str, bool], list[Intent]] = {}
+    for intent in intents:
+        groups.setdefault((intent.cluster, intent.manner.stable, intent.is_order), []).append(intent)
+    plans = [Plan(group[0].cluster, group[0].manner, tuple(group)) for group in groups.values()]
+    return sorted(plans, key=lambda one: not one.is_order) if len(plans) > 1 else plans
+
+
+class Asked(NamedTuple):
+    """One process that is asked for, by whom, and within which limits."""
+
+    #: :attr:`Target.key`.
+    key: str
+    reading: Reading
+    manner: Manner
+    intents: tuple[Intent, ...]
+    is_order: bool
+    even_if_healthy: bool
+    limits: Limits
+
+    @classmethod
+    def of(cls, key: str, reading: Reading, manner: Manner, intents: Sequence[Intent]) -> Asked:
+        """What ``intents``, most often one, together ask of a process."""
+        if len(intents) == 1:
+            (only,) = intents
+            return cls(key, reading, manner, (only,), only.is_order, only.even_if_healthy, only.limits)
+        limits = intents[0].limits
+        for intent in intents[1:]:
+            if intent.limits is not limits:
+                limits = limits.strictest(intent.limits)
+        even_if_healthy = any(intent.even_if_healthy for intent in intents)
+        return cls(key, reading, manner, tuple(intents), intents[0].is_order, even_if_healthy, limits)
+
+
+def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[Intent, str]]]:
+    """The processes that a plan means, and the intents that mean none, each with the problem.
+
+    One intent that names what does not exist spoils nothing but itself.
+    """
+    asked: dict[str, tuple[Reading, list[Intent]]] = {}
+    unknown: list[tuple[Intent, str]] = []
+    for intent in the_plan.intents:
+        try:
+            meant = seen.resolve(intent.scope)
+        except UnknownPart as error:
+            unknown.append((intent, error.problem))
+            continue
+        for key, reading in meant.items():
+            if known := asked.get(key):
+                known[1].append(intent)
+            else:
+                asked[key] = reading, [intent]
+    return [
+        Asked.of(key, reading, the_plan.manner, asking) for key, (reading, asking) in sorted(asked.items())
+    ], unknown
+
+
+def with_a_past(the_plan: Plan, past: Collection[str]) -> tuple[list[Asked], list[Intent]]:
+    """Those of a plan's processes that are in ``past`` (keys), not looked at; and the intents that name such ones only.
+
+    An intent for "all" is not among these: a look has to say what it means.
+    """
+    asking: dict[str, list[Intent]] = {}
+    targets: dict[str, Target] = {}
+    wholly: list[Intent] = []
+    for intent in the_plan.intents if past else ():
+        named = intent.scope.targets
+        known = [target for target in named or () if target.key in past]
+        for target in known:
+            targets[target.key] = target
+            asking.setdefault(target.key, []).append(intent)
+        if known and len(known) == len(named or ()):
+            wholly.append(intent)
+    asked = [Asked.of(key, Reading.unseen(targets[key]), the_plan.manner, asking[key]) for key in sorted(asking)]
+    return asked, wholly
+
+
+def scope_to_send(the_plan: Plan, chosen: Sequence[Asked], held_any: bool) -> OpScope:
+    """The scope of the request, in the cluster's own spelling.
+
+    As it was asked where every process goes ("all of a service" lets the API order the components itself); exactly the
+    chosen processes once anything is held back.
+    """
+    targets = [asked.reading.target for asked in chosen]
+    exactly = OpScope.of_targets(targets)
+    if held_any or not the_plan.scope.says_all:
+        return exactly
+    parts = [exactly]
+    for service, component, ip in the_plan.scope:
+        if component is None:
+            parts.append(OpScope.of_service(service))
+        elif ip is None:
+            names = [t.component for t in targets if t.service == service and same_spelling(t.component, component)]
+            parts.append(OpScope.of_component(service, names[0]))
+    return OpScope.union_of(parts)

@@ -1,0 +1,105 @@
+"""Rules: a pattern over an Event, and the Intent that it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, Union
+
+from handler.errors import Fault, InvalidInput
+from handler.model import names
+from handler.model.intent import Intent, Limits
+from handler.model.request import All, OpScope, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from handler.decide.patterns import Mismatch, Pattern
+    from handler.decide.templates import Template
+    from handler.model.event import Event
+    from handler.model.request import Manner
+
+#: component template → all its nodes, or address templates
+ComponentScope = tuple["Template", Union[Literal[All.ALL], "tuple[Template, ...]"]]
+#: service template → all its components, or component scopes
+ServiceScope = tuple["Template", Union[Literal[All.ALL], "tuple[ComponentScope, ...]"]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of steward.yml. ``order_limits`` hold where a timer or a person asks, ``limits`` where an alert does."""
+
+    name: str
+    pattern: Pattern
+    manner: Manner
+    cluster: Template
+    scope: tuple[ServiceScope, ...]
+    limits: Limits
+    order_limits: Limits
+    even_if_healthy: bool = False
+
+    def matches(self, view: Mapping[str, Any]) -> bool:
+        """Whether the rule is for this event (:meth:`Event.view`)."""
+        return self.pattern.matches(view)
+
+    def explain(self, view: Mapping[str, Any]) -> list[Mismatch]:
+        """What in the event does not match; empty where it does."""
+        return self.pattern.explain(view)
+
+    def intent(self, event: Event, view: Mapping[str, Any]) -> Intent:
+        """What the event asks for by this rule. Raises TemplateError, or InvalidInput where a template gives what is none."""
+        cluster = _cluster(self.cluster.render(view))
+        is_order = event.source in ("timer", "request")
+        return Intent(
+            cluster,
+            self.manner,
+            self._scope(view),
+            self.name,
+            is_order,
+            self.even_if_healthy,
+            self.order_limits if is_order else self.limits,
+            event.occurred_at,
+        )
+
+    def _scope(self, view: Mapping[str, Any]) -> OpScope:
+        parts: list[OpScope] = []
+        for service_template, components in self.scope:
+            service = _service_name(service_template.render(view))
+            if isinstance(components, All):
+                parts.append(OpScope.of_service(service))
+                continue
+            for component_template, addresses in components:
+                component = _process_name(component_template.render(view), "component")
+                if isinstance(addresses, All):
+                    parts.append(OpScope.of_component(service, component))
+                else:
+                    ips = [_address(ip.render(view)) for ip in addresses]
+                    parts += [OpScope.of_target(Target(service, component, ip)) for ip in ips]
+        return parts[0] if len(parts) == 1 else OpScope.union_of(parts)
+
+
+def _address(text: str) -> str:
+    if address := names.address(text):
+        return address
+    raise InvalidInput(Fault("do.scope", f"{_shown(text)} is not an address (a filter such as `|host` strips a port)"))
+
+
+def _cluster(text: str) -> str:
+    if not names.is_cluster_id(text):
+        raise InvalidInput(Fault("do.cluster", f"{_shown(text)} is not a cluster id ({names.CLUSTER_ID_IS})"))
+    return text
+
+
+@lru_cache(maxsize=512)
+def _service_name(text: str) -> str:
+    return _process_name(text, "service").upper()
+
+
+def _process_name(text: str, what: str) -> str:
+    if not names.is_process_name(text):
+        raise InvalidInput(Fault("do.scope", f"{_shown(text)} is not a {what} name"))
+    return text
+
+
+def _shown(text: str) -> str:
+    return repr(text[:60] + "…" if len(text) > 60 else text)

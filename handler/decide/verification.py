@@ -1,0 +1,138 @@
+"""Did it help? What each OpType promises of a process, and whether two looks at it show that.
+
+Pure: the readings before and after come in, a verdict goes out. A restart is seen by a changed ``LastRestartTime`` (two
+readings compared with each other, since the API names no zone), the other operations are goals, seen by the state
+itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from handler.model.request import OpType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from handler.model.observation import Reading
+    from handler.model.request import Manner
+
+
+def is_satisfied(op_type: OpType, reading: Reading) -> bool:
+    """Whether the process is already what a goal operation would make it. A restart is no goal: always False."""
+    if op_type is OpType.START_SERVICE:
+        return reading.is_up
+    if op_type is OpType.STOP_SERVICE:
+        return reading.is_stopped
+    if op_type is OpType.STOP_MONITOR:  # *enters* maintenance
+        return reading.in_maintenance
+    if op_type is OpType.START_MONITOR:
+        return not reading.in_maintenance
+    return False
+
+
+def was_carried_out(op_type: OpType, before: str, now: Reading) -> bool:
+    """Whether the operation is seen to have reached the process; ``before`` is its earlier LastRestartTime."""
+    if op_type is OpType.RESTART_SERVICE:
+        return _was_restarted(before, now)
+    return is_satisfied(op_type, now)
+
+
+def was_left_alone(op_type: OpType, before: str, now: Reading) -> bool:
+    """Whether the process shows that the operation has not reached it. Between this and :func:`was_carried_out` lies what cannot be told."""
+    if op_type is OpType.RESTART_SERVICE:
+        return bool(before) and now.last_restart == before
+    if op_type is OpType.START_SERVICE:
+        return now.is_stopped  # one that is started and down may have been started, and died of it
+    return not is_satisfied(op_type, now)
+
+
+def keeps_promise(op_type: OpType, before: str, now: Reading) -> bool:
+    """Whether the process is what the OpType promises: for a restart, restarted and up again."""
+    if op_type is OpType.RESTART_SERVICE:
+        return _was_restarted(before, now) and now.is_up
+    return is_satisfied(op_type, now)
+
+
+def _was_restarted(before: str, now: Reading) -> bool:
+    # An answer without LastRestartTime is a reading that is missing, not another time.
+    return bool(now.last_restart) and now.last_restart != before
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one look shows of an operation's processes, by :attr:`Target.key`, each in one of the three lists."""
+
+    kept: tuple[str, ...]
+    #: Carried out, but the process is not (yet) what was promised.
+    carried_out: tuple[str, ...]
+    #: Nothing seen of the operation; a process that is no longer listed is here too.
+    untouched: tuple[str, ...]
+    #: Of the untouched, those that may have been reached all the same: they are not listed, or what would tell is not
+    #: shown.
+    unclear: tuple[str, ...] = ()
+
+    @property
+    def all_kept(self) -> bool:
+        return not self.carried_out and not self.untouched
+
+    @property
+    def none_touched(self) -> bool:
+        return not self.kept and not self.carried_out
+
+    @property
+    def total(self) -> int:
+        return len(self.kept) + len(self.carried_out) + len(self.untouched)
+
+    def describe(self, name_of: Callable[[str], str] = str) -> str:
+        """``3 of 5 verified; not yet: HDFS/DataNode/172.16.0.5, …``; ``name_of`` a process is what people call it."""
+        waiting = [*self.carried_out, *self.untouched]
+        text = f"{len(self.kept)} of {self.total} verified"
+        if waiting:
+            more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
+            text += f"; not yet: {', '.join(map(name_of, waiting[:3]))}{more}"
+        return text
+
+
+def judge(op_type: OpType, before: Mapping[str, str], now: Mapping[str, Reading]) -> Verdict:
+    """Compare each target's earlier LastRestartTime (``before``, by key) with its reading ``now`` (by key)."""
+    kept, carried_out, untouched, unclear = [], [], [], []
+    for key, last_restart in sorted(before.items()):
+        reading = now.get(key)
+        if reading is None:
+            untouched.append(key)
+            unclear.append(key)
+        elif keeps_promise(op_type, last_restart, reading):
+            kept.append(key)
+        elif was_carried_out(op_type, last_restart, reading):
+            carried_out.append(key)
+        else:
+            untouched.append(key)
+            if not was_left_alone(op_type, last_restart, reading):
+                unclear.append(key)
+    return Verdict(tuple(kept), tuple(carried_out), tuple(untouched), tuple(unclear))
+
+
+#: Seconds that one process is given to be what was promised, beyond the waits between batches.
+PATIENCE: Mapping[OpType, float] = {
+    OpType.START_SERVICE: 600.0,
+    OpType.STOP_SERVICE: 600.0,
+    OpType.RESTART_SERVICE: 600.0,
+    OpType.START_MONITOR: 300.0,
+    OpType.STOP_MONITOR: 300.0,
+}
+#: Seconds of a stop's ``GraceDownTime`` that are waited for.
+MOST_GRACE = 86_400.0
+#: Seconds that one further batch of a rolling restart takes, beyond its wait.
+BATCH_SECONDS = 60.0
+
+
+def patience(manner: Manner, processes: int) -> float:
+    """Seconds after which an operation that has not kept its promise has failed to."""
+    seconds = PATIENCE[manner.op_type]
+    if manner.stop_params is not None:
+        seconds += min(manner.stop_params.grace_down_time or 0, MOST_GRACE)
+    if manner.strategy is not None and manner.strategy.rolling:
+        seconds += max(0, manner.strategy.batches(processes) - 1) * (manner.strategy.time_wait + BATCH_SECONDS)
+    return seconds

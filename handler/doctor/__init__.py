@@ -1,0 +1,1 @@
+"""A read-only examination of a deployed function."""

@@ -1,0 +1,1 @@
+"""The only code that acts: deciding with the ledger, sending, polling, following up."""

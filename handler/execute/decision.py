@@ -1,0 +1,224 @@
+"""What to do about one plan: look at the cluster, ask the guards, and choose the processes to act upon."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from handler.decide import guards
+from handler.decide.planning import Plan, resolve, scope_to_send, with_a_past
+from handler.decide.verification import patience
+from handler.errors import ApiError, ClusterBusy, NeverSent, NotCarriedOut, ObservationIncomplete, Throttled
+from handler.execute.case import hold, of_processes
+from handler.execute.polling import observe
+from handler.execute.sending import LATEST_SEND, SECONDS_TO_ACT
+from handler.model.history import Operation, State
+from handler.model.observation import Observation
+from handler.model.outcome import Outcome
+from handler.model.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from handler.decide.planning import Asked
+    from handler.execute.case import Case
+    from handler.execute.context import Run
+    from handler.lib.clock import Deadline
+    from handler.model.history import History
+
+    Held = list[tuple[Asked, Outcome]]
+
+
+class Decided(NamedTuple):
+    """What is to be armed, and then sent."""
+
+    operation: Operation
+    request: Request
+    #: The cluster's version that it was decided upon, which arming compares.
+    version: int
+    #: By both clocks, and from before arming on: later the worker counts as lost.
+    send_by: Deadline
+
+
+def decide(run: Run, the_plan: Plan, cases: Sequence[Case]) -> Decided | None:
+    """What to send, and on which past that was decided; None where nothing is: every case then has its outcome."""
+    now = run.clock.now()
+    send_by = run.deadline.sooner(LATEST_SEND, until=now + LATEST_SEND)
+    by_intent = {id(case.intent): case for case in cases}
+    history = run.ledger.history(run.cluster.id, now, quarantine_within=run.config.safety.quarantine.within)
+    the_plan = _without_the_decided(run, the_plan, by_intent, history)
+    the_plan, seen = _look(run, the_plan, by_intent)
+    if seen is None:
+        return None
+    chosen, is_part = _choose(run, the_plan, by_intent, guards.View(seen, history, run.config.safety, now))
+    if not chosen:
+        return None
+    request = Request(run.cluster.id, the_plan.manner, scope_to_send(the_plan, chosen, is_part))
+    served = [case for case in cases if case.outcome is None]
+    if held := _held_at_last(run, request, history):
+        hold(served, held)
+        return None
+    return Decided(_operation(run, request, chosen, served, now), request, history.version, send_by)
+
+
+def _without_the_decided(run: Run, the_plan: Plan, by_intent: dict[int, Case], history: History) -> Plan:
+    """What is left of a plan when the past has spoken: what is under operation, or was done since it was asked for, needs no look.
+
+    An alert that comes through a second sender, under another id, is such a one; and looks are requests too.
+    """
+    now = run.clock.now()
+    asked, wholly = with_a_past(the_plan, history.targets)
+    unseen = guards.View(Observation(run.cluster.id, 0, {}, now), history, run.config.safety, now)
+    passed, held = _weigh(asked, unseen, guards.PAST_GUARDS)
+    undecided = {id(intent) for one in passed for intent in one.intents}
+    decided = {id(intent) for intent in wholly} - undecided
+    if not decided:
+        return the_plan
+    for key, outcomes in _said(held).items():
+        if key in decided:
+            by_intent[key].outcome = of_processes(outcomes)
+    left = tuple(intent for intent in the_plan.intents if id(intent) not in decided)
+    if not left:
+        _tell(run, the_plan, [], held)
+    return replace(the_plan, intents=left)
+
+
+def _look(run: Run, the_plan: Plan, by_intent: dict[int, Case]) -> tuple[Plan, Observation | None]:
+    """What can be served of a plan, and the cluster, ready for it; None where nothing can. What cannot has its outcome."""
+    cases = [by_intent[id(intent)] for intent in the_plan.intents]
+    if not cases:
+        return the_plan, None
+    try:
+        seen = observe(run.gateway, run.cluster, the_plan.scope.services, run.deadline, run.clock)
+    except (ApiError, ObservationIncomplete) as error:
+        hold(cases, _not_looked_at(run, error))
+        return the_plan, None
+    if not_ready := guards.cluster_ready(seen):
+        hold(cases, not_ready)
+        return the_plan, None
+    for service, why in seen.unseen.items():
+        hold([case for case in cases if service in case.intent.scope.services], _not_looked_at(run, why))
+    if seen.unseen:
+        the_plan = replace(the_plan, intents=tuple(case.intent for case in cases if case.outcome is None))
+    return the_plan, seen if the_plan.intents else None
+
+
+def _not_looked_at(run: Run, error: ApiError | ObservationIncomplete) -> Outcome:
+    code = getattr(error, "code", "ObservationIncomplete")
+    reason = f"the cluster cannot be looked at: {error}"
+    if isinstance(error, NotCarriedOut) and not isinstance(error, (NeverSent, Throttled, ClusterBusy)):
+        return Outcome.refused(f"api.{code}", reason, guard="look")
+    outcome = Outcome.deferred("look.failed", reason, guard="look", retry=True, api_code=code)
+    run.alarm(outcome, "look")
+    return outcome
+
+
+def _choose(run: Run, the_plan: Plan, by_intent: dict[int, Case], view: guards.View) -> tuple[list[Asked], bool]:
+    """The processes that no guard holds back, and whether more were asked for; the cases none of whose processes is among them have their outcome."""
+    asked, unknown = resolve(the_plan, view.seen)
+    for intent, problem in unknown:
+        by_intent[id(intent)].outcome = Outcome.refused("scope.unknown", problem, guard="scope")
+    passed, held = _weigh(asked, view)
+    chosen, over_budget = guards.within_budgets(passed, view)
+    held += over_budget
+    _tell(run, the_plan, chosen, held)
+    for one, outcome in held:
+        _escalate(run, one, outcome)
+    served = {id(intent) for one in chosen for intent in one.intents} if held else ()
+    for key, outcomes in _said(held).items():
+        case = by_intent[key]
+        if key in served:
+            case.held_in_part = of_processes(outcomes)
+            case.has_more = any(outcome.status == "deferred" for outcome in outcomes)
+        elif case.outcome is None:
+            case.outcome = of_processes(outcomes)
+    return chosen, bool(held or unknown)
+
+
+def _escalate(run: Run, one: Asked, outcome: Outcome) -> None:
+    """What a person should decide is said, once for each process in quarantine and each component."""
+    now = run.clock.now()
+    if outcome.code == "guard.quarantine":
+        until = run.ledger.quarantine(run.cluster.id, one.key, now, now + run.config.safety.quarantine.release_after)
+        run.alarm(outcome, str(one.reading.target), occasion=repr(until))
+    elif outcome.code == "guard.max_share" and not one.is_order:
+        # More need help than may be helped at once: one escalation for the component.
+        run.alarm(outcome, f"{one.reading.target.service}/{one.reading.target.component}")
+
+
+def _held_at_last(run: Run, request: Request, history: History) -> Outcome | None:
+    """What holds back a request that could be sent, whatever it is."""
+    if spent := guards.within_hourly(history, run.cluster.operations_per_hour):
+        run.alarm(spent, "operations_per_hour")
+        return spent
+    if run.mode == "observe":
+        would = f"observe mode: would send {request.op_type} of {request.scope}"
+        return Outcome.skipped("mode.observe", would, guard="mode")
+    if run.deadline.remaining() < SECONDS_TO_ACT:
+        return Outcome.deferred("time.short", "too little time is left to send and to see", retry=True)
+    return None
+
+
+def _operation(run: Run, request: Request, chosen: list[Asked], served: list[Case], now: float) -> Operation:
+    manner = request.manner
+    return Operation(
+        id=f"op-{os.urandom(8).hex()}",
+        cluster=run.cluster.id,
+        op_type=request.op_type,
+        state=State.SENDING,
+        owner=run.owner,
+        armed_at=now,
+        settled_at=now,
+        deadline=now + patience(manner, len(chosen)),
+        request=request.to_wire(),
+        digest=request.digest(),
+        before={one.key: one.reading.last_restart for one in chosen},
+        incidents={case.incident: case.digest for case in served},
+        parts={
+            case.incident: case.intent.parts_since or now for case in served if case.has_more or case.intent.parts_since
+        },
+        events=tuple(dict.fromkeys(case.event.id for case in served)),
+        rules=tuple(dict.fromkeys(case.intent.rule for case in served)),
+        is_order=chosen[0].is_order,
+        batches=manner.strategy.batches(len(chosen)) if manner.strategy else 1,
+    )
+
+
+def _weigh(
+    asked: Iterable[Asked], view: guards.View, table: Sequence[guards.ProcessGuard] = guards.PROCESS_GUARDS
+) -> tuple[list[Asked], Held]:
+    """The processes that no guard of the table holds back, and the others, each with what the first guard said."""
+    passed: list[Asked] = []
+    held: Held = []
+    touched = view.history.touched
+    for one in asked:
+        for guard in table if one.key in touched else guards.GUARDS_WITHOUT_A_PAST:
+            if outcome := guard(one, view):
+                held.append((one, outcome))
+                break
+        else:
+            passed.append(one)
+    return passed, held
+
+
+def _said(held: Held) -> dict[int, list[Outcome]]:
+    """What was said to each intent (by ``id``) about its processes."""
+    said: dict[int, list[Outcome]] = {}
+    for one, outcome in held:
+        for intent in one.intents:
+            said.setdefault(id(intent), []).append(outcome)
+    return said
+
+
+def _tell(run: Run, the_plan: Plan, chosen: list[Asked], held: Held) -> None:
+    run.log.info(
+        "steward.guards",
+        cluster=run.cluster.id,
+        op_type=the_plan.manner.op_type.value,
+        proceed=len(chosen),
+        held=len(held),
+        held_by=Counter(outcome.code for _, outcome in held) or None,
+        reason=held[0][1].reason if held else None,
+    )

@@ -1,0 +1,263 @@
+"""The follow-up: each minute it looks at every operation that is still open and finishes it.
+
+What an invocation began and could not see to its end (its time was up, it crashed, an answer was lost) ends here:
+verified, failed, timed out, or, for a request in doubt, found not to have been carried out. It only looks and writes
+down; it never sends to a cluster. It may run twice at once: every step names the state it found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
+from handler.execute.in_doubt import SENDING_SECONDS, alarm_of, of_lost_worker
+from handler.execute.polling import observe, services_of, verdict_of
+from handler.lib.threads import side_by_side
+from handler.model.history import Operation, State, some_of
+from handler.model.observation import BUSY, RUNNING, read
+from handler.model.request import OpType
+from handler.report import own_faults
+from handler.report.alarms import Alarm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from handler.cloud.emr import Gateway
+    from handler.decide.verification import Verdict
+    from handler.ledger.protocol import Ledger
+    from handler.lib.clock import Clock, Deadline
+    from handler.model.observation import Observation
+    from handler.model.policy import Config
+    from handler.report.log import Log
+
+#: The ``Message`` of the timer that calls for it.
+MESSAGE: Final = "steward:follow-up"
+#: A signed request is refused by the API 300 s after its timestamp: only later can one in doubt be ruled out. With a
+#: margin for clocks.
+SIGNATURE_SECONDS: Final = 300.0 + 60.0
+#: Seconds past its deadline for which an operation that could not be looked at is tried again: a failed look says
+#: nothing of it.
+LOOK_AGAIN_SECONDS: Final = 900.0
+#: Seconds past its deadline for which what the API took is waited for while the cluster carries out a workflow, which
+#: may be this one.
+BUSY_SECONDS: Final = 3600.0
+#: Seconds after which it is said again that an operation cannot be read.
+UNREADABLE_SECONDS: Final = 86_400.0
+#: Seconds that must be left to begin another cluster.
+SECONDS_TO_LOOK: Final = 1.0
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """All that one round works with.
+
+    ``say`` says an alarm, the same one once. It is called before what the alarm is about is settled: who dies in
+    between leaves an operation that the next round ends.
+    """
+
+    config: Config
+    gateway: Gateway
+    ledger: Ledger
+    clock: Clock
+    log: Log
+    say: Callable[[Alarm], None]
+
+    def run(self, deadline: Deadline) -> dict[str, int]:
+        """One round, the oldest first, by the deadline: how many operations are now in which state.
+
+        Raises LedgerUnavailable where the open operations cannot be read.
+        """
+        unreadable: list[str] = []
+        operations = self.ledger.open_operations(unreadable)
+        by_cluster: dict[str, list[Operation]] = {}
+        for operation in operations:
+            by_cluster.setdefault(operation.cluster, []).append(operation)
+        for name in unreadable:
+            if self._is_new(name):
+                self.say(self._cannot_be_read(name))
+
+        def follow(item: tuple[str, list[Operation]]) -> list[State]:
+            return self._follow_cluster(item[0], item[1], deadline)
+
+        found = side_by_side(follow, list(by_cluster.items()))
+        counts = Counter(state.value for states in found for state in states)
+        self.log.info("steward.follow_up", open=len(operations), states=counts or None)
+        self._tidy()
+        return counts
+
+    def _is_new(self, name: str) -> bool:
+        return self.ledger.claim(f"unreadable|{name}", self.clock.now(), UNREADABLE_SECONDS)
+
+    def _cannot_be_read(self, name: str) -> Alarm:
+        return Alarm(
+            "operation.unreadable",
+            "",
+            name,
+            f"operation {name} is open, and its record in the ledger cannot be read: what came of it cannot be seen, and its processes are "
+            "left alone until a person has put the record right or taken it out",
+        )
+
+    def _follow_cluster(self, cluster_id: str, operations: Sequence[Operation], deadline: Deadline) -> list[State]:
+        seen: Observation | None = None
+        cluster = self.config.clusters.get(cluster_id)
+        if cluster is not None and deadline.remaining() >= SECONDS_TO_LOOK:
+            services = {service for operation in operations for service in services_of(operation)}
+            try:
+                seen = observe(self.gateway, cluster, services, deadline, self.clock)
+            except (ApiError, ObservationIncomplete) as error:
+                self.log.warning("steward.follow_up.look_failed", cluster=cluster_id, problem=str(error))
+            for service, why in seen.unseen.items() if seen else ():
+                self.log.warning("steward.follow_up.look_failed", cluster=cluster_id, service=service, problem=str(why))
+        states = []
+        for operation in operations:
+            try:
+                its = seen if seen and seen.unseen.keys().isdisjoint(services_of(operation)) else None
+                states.append(self._follow(operation, its, may_be_seen=cluster is not None))
+            except LedgerUnavailable as error:
+                self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
+                states.append(operation.state)
+            except Exception as error:  # this one's, be it ours or its record's; the others are finished all the same
+                fault = own_faults.outcome_of(error, self.log)
+                self.say(Alarm(fault.code, cluster_id, operation.id, fault.reason))
+                states.append(operation.state)
+        return states
+
+    def _follow(self, operation: Operation, seen: Observation | None, *, may_be_seen: bool) -> State:
+        """Where one operation is after this look."""
+        now = self.clock.now()
+        if operation.state is State.SENDING:
+            if now - operation.armed_at < SENDING_SECONDS:
+                return State.SENDING  # its owner is at it
+            lost = of_lost_worker(operation, self.ledger, now)
+            if lost is None:
+                return State.SENDING
+            operation = lost
+        state = self._follow_sent(operation, seen, may_be_seen=may_be_seen)
+        if operation.state is state is State.IN_DOUBT:  # whoever put it in doubt may have died before it was said
+            why = operation.reason or f"its answer is not known ({operation.code})"
+            self.say(alarm_of(operation, why, f"Now: {_readings(operation, seen)}" if seen else ""))
+        return state
+
+    def _follow_sent(self, operation: Operation, seen: Observation | None, *, may_be_seen: bool) -> State:
+        now = self.clock.now()
+        if seen is None and may_be_seen and now < operation.deadline + LOOK_AGAIN_SECONDS:
+            return operation.state  # the next round looks
+        verdict = verdict_of(operation, seen.services) if seen is not None else None
+        if verdict is not None:
+            self._tell_progress(operation, verdict)
+        state, why = conclude(operation, verdict, seen, now)
+        if state is operation.state:
+            if verdict is not None and verdict.describe(operation.name_of) != operation.observed:
+                self.ledger.settle(operation.moved(state, now, observed=verdict.describe(operation.name_of)), state)
+            return state
+        observed = verdict.describe(operation.name_of) if verdict is not None else ""
+        if end := _ENDS.get((operation.state, state)):
+            known = self.ledger.get(operation.id)
+            if known is None or known.state is not operation.state:
+                return known.state if known else operation.state  # while we looked, another round was faster
+            self.say(
+                Alarm(
+                    f"operation.{state.lower()}",
+                    operation.cluster,
+                    operation.id,
+                    f"{operation.in_words()}: {end}. {_sentence(why)}; before: {operation.before_in_words()}; "
+                    f"now: {_readings(operation, seen)}",
+                    facts={"operation": operation.id, "api_request_id": operation.request_id},
+                    occasion=operation.id,
+                )
+            )
+        if not self.ledger.settle(operation.moved(state, now, reason=why, observed=observed), operation.state):
+            return operation.state  # another round was faster
+        self._tell_end(operation, state, why, observed)
+        return state
+
+    def _tell_progress(self, operation: Operation, verdict: Verdict) -> None:
+        self.log.info(
+            "steward.progress",
+            operation=operation.id,
+            cluster=operation.cluster,
+            op_type=operation.op_type.value,
+            verified=len(verdict.kept),
+            of=verdict.total,
+            batches=operation.batches,
+            seen=verdict.describe(operation.name_of),
+        )
+
+    def _tell_end(self, operation: Operation, state: State, why: str, observed: str) -> None:
+        self.log.info(
+            "steward.operation",
+            operation=operation.id,
+            cluster=operation.cluster,
+            op_type=operation.op_type.value,
+            was=operation.state.value,
+            state=state.value,
+            reason=why,
+            seen=observed,
+            api_request_id=operation.request_id,
+            events=",".join(operation.events[:20]),
+        )
+
+    def _tidy(self) -> None:
+        try:
+            forgotten = self.ledger.expire(self.clock.now(), self.config.safety.keep_records)
+        except LedgerUnavailable as error:
+            self.log.error("steward.ledger.expire_failed", problem=str(error))
+            return
+        if forgotten:
+            self.log.info("steward.ledger.expired", records=forgotten)
+
+
+def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | None, now: float) -> tuple[State, str]:
+    """Where an operation (ACCEPTED or IN_DOUBT) is, by what is seen of it now; and why. Pure."""
+    if verdict is not None and verdict.all_kept:
+        return State.VERIFIED, "seen to have worked"
+    if operation.state is State.IN_DOUBT and verdict is not None and seen is not None:
+        is_ruled_out = verdict.none_touched and not verdict.unclear and seen.status == RUNNING
+        if is_ruled_out and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:
+            return State.NOT_SENT, "not carried out: nothing changed, and its signature is no longer valid"
+        # Of some processes it may have been the cluster's own daemon, or somebody else.
+        if operation.op_type is OpType.RESTART_SERVICE and not verdict.untouched:
+            return State.ACCEPTED, "carried out: every process restarted"
+    may_yet_act = operation.state is State.IN_DOUBT and now - operation.armed_at <= SIGNATURE_SECONDS
+    is_at_work = (
+        operation.state is State.ACCEPTED
+        and seen is not None
+        and seen.status in BUSY
+        and now < operation.deadline + BUSY_SECONDS
+    )
+    if now < operation.deadline or may_yet_act or is_at_work:
+        return operation.state, ""
+    if verdict is None:
+        return State.TIMED_OUT, "its deadline passed, and the cluster could not be looked at"
+    if verdict.none_touched:
+        return State.TIMED_OUT, "its deadline passed, and nothing was seen of it"
+    return State.FAILED, "carried out, but its processes are not what was promised"
+
+
+#: What a person is told where an operation that was in the one state ends in the other.
+_ENDS: Final = {
+    (State.ACCEPTED, State.FAILED): "it did not help",
+    (State.ACCEPTED, State.TIMED_OUT): "nothing came of it",
+    (State.IN_DOUBT, State.FAILED): "it was in doubt, and did not help",
+    (State.IN_DOUBT, State.TIMED_OUT): "it is in doubt, and could not be settled",
+    (State.IN_DOUBT, State.NOT_SENT): "it was in doubt, and nothing was done; only a repeat of its event does it now",
+}
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _readings(operation: Operation, seen: Observation | None) -> str:
+    """What its processes are seen to be."""
+    if seen is None:
+        return "not seen"
+    now = read(seen.services, operation.before)
+    return some_of(
+        [
+            f"{operation.name_of(key)} {now[key].describe() if key in now else 'is not listed'}"
+            for key in operation.before
+        ]
+    )

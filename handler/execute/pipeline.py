@@ -1,0 +1,230 @@
+"""The sequence: events → intents → plans → guards → request → verification → outcomes. Its collaborators are passed in.
+
+An event never acts. It states an intent; here all intents of a payload are weighed, cluster by cluster and side by
+side, against what the cluster is seen to be and what the ledger says was already done, and then acted upon at most
+once. Every event leaves with exactly one Outcome.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from handler.decide import guards
+from handler.decide.templates import TemplateError
+from handler.errors import InvalidInput, LedgerUnavailable
+from handler.execute.case import UNNAMED_SECONDS, Case
+from handler.execute.context import Collaborators, Run
+from handler.execute.serving import serve
+from handler.lib.threads import side_by_side
+from handler.model.event import Unreadable
+from handler.model.intent import ORDER_LIMITS, Intent
+from handler.model.outcome import URGENCY, Outcome, Record
+from handler.report.alarms import Alarm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handler.lib.clock import Deadline
+    from handler.model.event import Event
+
+
+#: Seconds after its time at which a timer comes for the last time: the platform delivers what raised twice more, a
+#: minute apart.
+LAST_TRY_SECONDS: Final = 110.0
+
+
+@dataclass
+class Served:
+    """What a payload came to."""
+
+    #: One for each event.
+    records: list[Record]
+    #: One for each decision: where several rules matched an event there are several, and a person hears of each.
+    decided: list[Record]
+    alarms: list[Alarm] = field(default_factory=list)
+
+
+class Pipeline(Collaborators):
+    """The sequence, for one invocation."""
+
+    def serve(self, received: Sequence[Event | Unreadable], deadline: Deadline) -> Served:
+        """Decide and act on every event of a payload, by the deadline. Raises nothing for what an event holds."""
+        served = Served([], [])
+        fates: list[tuple[Event | Unreadable, list[Case], Outcome | None]] = []
+        by_cluster: dict[str, list[Case]] = {}
+        resolved: dict[str, list[Event]] = {}
+        for event in received:
+            if isinstance(event, Unreadable):
+                fates.append((event, [], Outcome.refused("input.invalid", str(event.error))))
+                continue
+            if event.status == "resolved":
+                for cluster in self._clusters_of(event):
+                    resolved.setdefault(cluster, []).append(event)
+            cases, outcome = self._understand(event)
+            fates.append((event, cases, outcome))
+            for case in cases:
+                if case.outcome is None:
+                    by_cluster.setdefault(case.intent.cluster, []).append(case)
+
+        def serve_cluster(item: tuple[str, list[Case]]) -> list[Alarm]:
+            run = Run(**vars(self), cluster=self.config.clusters[item[0]], deadline=deadline)
+            return serve(run, item[1])
+
+        unwritten: dict[int, Outcome] = {}
+        for cluster, events in resolved.items():
+            if failure := self._end(cluster, events):
+                unwritten.update((id(event), failure) for event in events)
+                served.alarms.append(Alarm(failure.code, "", "ledger", failure.reason))
+        for alarms in side_by_side(serve_cluster, list(by_cluster.items())):
+            served.alarms.extend(alarms)
+        now = self.clock.now()
+        for event, cases, outcome in fates:
+            decided = _decided(now, event, cases, unwritten.get(id(event), outcome))
+            served.decided += decided
+            if event.source == "timer" and not isinstance(event, Unreadable):
+                served.alarms += _given_up(event, decided, now)
+            served.records.append(decided[0] if len(decided) == 1 else _joined(decided))
+        return served
+
+    # -- one event
+
+    def _clusters_of(self, event: Event) -> set[str]:
+        """The clusters that a resolved alert concerned: the one that it names, and those that rules named when it fired."""
+        cases, _ = self._cases(event._replace(status="firing"))
+        return {event.cluster, *(case.intent.cluster for case in cases)} & self.config.clusters.keys()
+
+    def _understand(self, event: Event) -> tuple[list[Case], Outcome | None]:
+        """What the rules make of an event: its cases, or the outcome where there are none."""
+        cases, refusal = self._cases(event)
+        if event.status == "resolved":
+            what = "the alert is resolved" + ("" if cases or refusal else "; no rule matches it")
+            return [], Outcome.skipped("guard.resolved", what, guard="resolved")
+        if not cases:
+            return [], refusal or Outcome.skipped("rules.none", "no rule matches this event")
+        if refusal is not None:  # one rule could not be applied: the event says so, whatever the others do
+            self.log.warning("steward.rule.refused", event_id=event.id, reason=refusal.reason)
+        now = self.clock.now()
+        for case in cases:
+            for guard in guards.INTENT_GUARDS:
+                if held := guard(case.intent, self.config, now):
+                    case.outcome = held
+                    break
+            if not self.log.is_debug:
+                continue
+            self.log.debug(
+                "steward.rule",
+                event_id=event.id,
+                rule=case.intent.rule,
+                op_type=case.intent.manner.op_type.value,
+                cluster=case.intent.cluster,
+                scope=str(case.intent.scope),
+                held=case.outcome.reason if case.outcome else None,
+            )
+        return cases, refusal
+
+    def _cases(self, event: Event) -> tuple[list[Case], Outcome | None]:
+        if event.request is not None:
+            from handler.receive.senders.request import unnamed  # with its shapes, which other events do not pay for
+
+            request = event.request
+            intent = Intent(
+                cluster=request.instance_id,
+                manner=request.manner,
+                scope=request.scope,
+                rule="request",
+                is_order=True,
+                limits=ORDER_LIMITS,
+                occurred_at=event.occurred_at,
+            )
+            if event.id != unnamed(request):
+                return [Case(event, intent)], None
+            # Soon after the first such call it is the sender's retry (``entry.py``); later, a new wish.
+            turn = int(self.clock.now() // UNNAMED_SECONDS)
+            return [Case(event, intent, period=f"#{turn}", earlier_period=f"#{turn - 1}")], None
+        cases: list[Case] = []
+        refused: dict[str, str] = {}
+        view = event.view()
+        for rule in self.config.rules:
+            if not rule.matches(view):
+                continue
+            try:
+                intent = rule.intent(event, view)
+            except (TemplateError, InvalidInput) as error:
+                refused[rule.name] = f"rule {rule.name}: {error}"
+                continue
+            cases.append(Case(event, intent))
+        if not refused:
+            return cases, None
+        return cases, Outcome.refused("rules.template", "; ".join(refused.values()), rule=",".join(refused))
+
+    def _end(self, cluster: str, events: list[Event]) -> Outcome | None:
+        """Write down that these alerts are over; what their outcome is where that fails: the sender is to say it again."""
+        try:
+            self.ledger.end(cluster, [f"{event.source}:{event.id}" for event in events], self.clock.now())
+        except LedgerUnavailable as error:
+            why = f"that the alert is resolved could not be written down, since the ledger cannot be used: {error}"
+            return Outcome.failed("ledger.unavailable", why, retry=True)
+        return None
+
+
+def _decided(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> list[Record]:
+    """What was decided about an event, at least one thing: for each of its cases, and ``outcome`` where there is one besides."""
+    found = [
+        Record(
+            at=now,
+            event=event.id,
+            source=event.source,
+            name=event.name,
+            cluster=case.intent.cluster,
+            outcome=case.outcome,
+            rules=(case.intent.rule,),
+            operations=(case.operation,) if case.operation else (),
+        )
+        for case in cases
+        if case.outcome is not None
+    ]
+    if outcome is not None:
+        cluster = cases[0].intent.cluster if cases else event.cluster
+        found.append(Record(now, event.id, event.source, event.name, cluster, outcome))
+    return found
+
+
+def _given_up(event: Event, decided: list[Record], now: float) -> list[Alarm]:
+    """A timer's orders that were put off and that no sender repeats: nobody else would say that they are not carried out."""
+    is_last = event.occurred_at is not None and now - event.occurred_at >= LAST_TRY_SECONDS
+    return [
+        Alarm(
+            "timer.not_done",
+            record.cluster,
+            event.name,
+            f"{event.name}: {record.outcome.reason}; it is not delivered again, so what it asks for is not done",
+            facts={"event_id": event.id, "rules": ",".join(record.rules), "held_by": record.outcome.code},
+            occasion=event.id,
+        )
+        for record in decided
+        if record.outcome.status == "deferred" and (is_last or not record.outcome.wants_repeat)
+    ]
+
+
+def _joined(decided: list[Record]) -> Record:
+    """One record of what several rules came to: the most urgent outcome, and its cluster, which also says what the others did.
+
+    That a repeat of the event can help one of them is kept: what the others did is not done again.
+    """
+    leading = max(decided, key=lambda record: URGENCY[record.outcome.status])
+    others = {
+        f"{one.outcome.status} on {one.cluster}: {one.outcome.reason}": one.outcome
+        for one in decided
+        if one is not leading
+    }
+    retry = {"retry": True} if any(one.wants_repeat for one in others.values()) else {}
+    return leading._replace(
+        outcome=replace(
+            leading.outcome,
+            reason="; besides ".join((leading.outcome.reason, *others)),
+            facts={**leading.outcome.facts, **retry},
+        ),
+        rules=tuple(dict.fromkeys(rule for one in decided for rule in one.rules)),
+        operations=tuple(dict.fromkeys(name for one in decided for name in one.operations)),
+    )

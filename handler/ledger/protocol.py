@@ -1,0 +1,168 @@
+"""The ledger: what was claimed, sent and seen, kept outside the function.
+
+One protocol, so that stores can differ. The one thing that a store must get right is :meth:`Ledger.arm`: it writes an
+operation's record before the first byte leaves, in one step with comparing the cluster's version, so that of any number
+of workers that decided on the same past exactly one sends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from handler.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from handler.model.history import Entry, History, Operation, State, Unsent
+    from handler.model.outcome import Record
+    from handler.model.policy import Breaker
+
+
+class Ledger(Protocol):
+    """The history of all clusters. Every method may raise LedgerUnavailable; then nothing may be sent.
+
+    That is found out within a few seconds by one of those who ask, and told to the others at once
+    (``handler/ledger/fail_fast.py``).
+
+    Times are seconds since the epoch and passed in: a store has no clock. All methods are safe to call from several
+    threads and processes at once. A *version* counts the changes of one cluster's operations.
+    """
+
+    def enter(
+        self, cluster: str, incidents: Mapping[str, str], now: float, breaker: Breaker, *, is_counted: bool = False
+    ) -> Entry:
+        """Note that these incidents (key → origin) came in, and answer what is known of them.
+
+        An *origin* is the sender's identity of the occurrence (source and event id); :meth:`end` marks origins, and an
+        incident whose origin is marked is in ``Entry.ended``. Incidents that no operation has served yet are intents;
+        each is counted once within the last ``window`` seconds towards the storm ``breaker``, however often it comes:
+        closed, it opens at more than ``intents``; open, it closes when ``close_after`` seconds have passed since it
+        opened and no more than half of ``intents``, or one alone, are in the window. ``is_counted``: they are only
+        read, since they came in before.
+        """
+
+    def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:
+        """The cluster's past: the newest operation on every target, and what the budgets count.
+
+        ``restarts`` counts, for each target, RestartService operations that were no orders and were settled as VERIFIED
+        or FAILED in the last ``quarantine_within`` seconds and after the target's last quarantine, released or over.
+        ``operations_last_hour`` counts all but NOT_SENT and REJECTED ones.
+        """
+
+    def arm(self, operation: Operation, version: int) -> bool:
+        """Write ``operation`` (state SENDING) durably, if the cluster's version is still ``version``; answers whether it is written.
+
+        Also False, with nothing written, where one of its incidents already has an operation that does not leave it
+        open (:attr:`Past.leaves_its_incident_open`), or one of its targets an open one: the version makes that
+        impossible for callers that read before they armed, and the store does not rely on it. On True each target's and
+        incident's newest operation is this one.
+        """
+
+    def settle(self, operation: Operation, expected: State) -> bool:
+        """Write down, durably, where ``operation`` is now, if the record is still its owner's and in ``expected``; else False, with nothing changed.
+
+        What is written is what :meth:`Operation.moved` changes. A settled restart that an alert asked for is counted
+        for quarantine. The state may still be ``expected``: then only what was observed is new.
+        """
+
+    def get(self, operation: str) -> Operation | None:
+        """One operation by its id."""
+
+    def open_operations(self, unreadable: list[str] | None = None) -> list[Operation]:
+        """Every operation that is SENDING, ACCEPTED or IN_DOUBT, the oldest first.
+
+        One that cannot be read is left out, and its id noted in ``unreadable``, so that it does not stand in the way of
+        the others; where nobody wants to know, LedgerUnavailable is raised.
+        """
+
+    def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
+        """The sender says that these occurrences are over."""
+
+    def quarantine(self, cluster: str, target: str, now: float, until: float) -> float:
+        """Leave a target alone until ``until``, where it is not left alone already; until when it is then."""
+
+    def release(self, target: str, now: float, cluster: str | None = None) -> list[str]:
+        """Let targets with this key (in one cluster, or in all) out of quarantine; the clusters in which there were any."""
+
+    def quarantined(self, now: float) -> list[tuple[str, str, float]]:
+        """Who is in quarantine: (cluster, target key, until)."""
+
+    def claim(self, key: str, now: float, seconds: float) -> bool:
+        """Whether nobody claimed ``key`` in the last ``seconds``; it is claimed then. For alarms that many would raise at once."""
+
+    def keep_unsent(self, unsent: Sequence[Unsent], until: float, most: int) -> None:
+        """Keep alarms that are yet to be sent: the caller's to send until ``until``. Of more than ``most`` in all the oldest go."""
+
+    def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
+        """``most`` alarms that are nobody's to send now, the oldest first; the caller's until ``until``, so that two do not send the same.
+
+        Of more, those that were nobody's for the longest time: what cannot be sent does not stand before the others.
+        What was raised before ``since`` is forgotten.
+        """
+
+    def forget_unsent(self, ids: Iterable[str]) -> None:
+        """These alarms were sent, or never will be."""
+
+    def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
+        """Take a token of a bucket that fills by ``rate`` a second up to ``burst``: the seconds to wait before using it.
+
+        Tokens are taken in advance (the bucket may go below zero), as far as ``most_wait`` seconds; None, with nothing
+        taken, beyond.
+        """
+
+    def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
+        """Keep what became of events, for ``steward history``: the canonical line of each. Need not survive a power cut.
+
+        What the log hides is kept nowhere else.
+        """
+
+    def records(
+        self,
+        *,
+        cluster: str | None = None,
+        since: float = 0.0,
+        event: str | None = None,
+        most: int = 1000,
+        unreadable: list[str] | None = None,
+    ) -> list[Record]:
+        """Outcomes, the newest first, with all that their lines said as ``facts``; ``unreadable`` as in :meth:`open_operations`, with their numbers."""
+
+    def operations(
+        self,
+        *,
+        cluster: str | None = None,
+        since: float = 0.0,
+        most: int = 1000,
+        unreadable: list[str] | None = None,
+    ) -> list[Operation]:
+        """Operations, the newest first; ``unreadable`` as in :meth:`open_operations`."""
+
+    def expire(self, now: float, keep: float) -> int:
+        """Forget what is older than ``keep`` seconds and not open; how many operations and records that were."""
+
+    def check(self) -> list[str]:
+        """What a person should know about this store: warnings in plain words, none where all is well."""
+
+    def close(self) -> None:
+        """Let go of files and connections. Using it again opens it again."""
+
+
+def open_ledger(url: str) -> Ledger:
+    """The ledger at ``url``: ``sqlite:///FILE`` (four slashes for an absolute path; ``:memory:`` for none), ``redis://…`` or ``rediss://…``.
+
+    Raises ConfigurationError for another URL. The store is first touched when it is first used.
+    """
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
+        from handler.ledger.sqlite import SqliteLedger
+
+        return SqliteLedger(url[len("sqlite:///") :])
+    if url.startswith(("redis://", "rediss://")):
+        from handler.ledger.redis import RedisLedger
+
+        return RedisLedger(url)
+    raise ConfigurationError(
+        "is no ledger that is known here",
+        where="STEWARD_LEDGER",
+        hint="sqlite:///FILE (four slashes for an absolute path) or redis://HOST:PORT/0",
+    )

@@ -1,0 +1,1 @@
+"""Clock, threads, validation, strict JSON, wording: nothing here knows of EMR."""

@@ -1,0 +1,195 @@
+"""Shapes: TypedDicts that pydantic validates, at a start-up cost that a function can bear.
+
+A shape is written as a ``TypedDict`` with ``Annotated`` bounds. On a laptop pydantic turns it into a validator when it
+is first used. Importing pydantic takes about as long as importing the whole SDK, so a deployed package can carry what
+pydantic made of each shape (its core schema, plain data) and only pydantic's Rust core is loaded there; the two are the
+same validator, which a test proves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+from handler.errors import Fault, InvalidInput
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails, SchemaValidator
+
+T = TypeVar("T")
+#: The way from a payload to one of its values: keys and indexes.
+Steps = tuple[int | str, ...]
+
+#: What is said of a key that may not stand there. Which ones may is known to whoever asked.
+UNKNOWN: Final = "unknown"
+MISSING: Final = "is missing"
+#: By pydantic's type of error: what is wrong, in the words of JSON.
+WORDS: Final = {
+    "missing": MISSING,
+    "extra_forbidden": UNKNOWN,
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
+    "finite_number": "must be a finite number",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "has fewer than {min_length} items",
+    "too_long": "has more than {max_length} items",
+    "string_too_short": "is shorter than {min_length} characters",
+    "string_too_long": "is longer than {max_length} characters",
+}
+#: Faults of one payload that its sender is told.
+MOST_FAULTS: Final = 10
+#: Characters of a value that are looked at for the word that was meant.
+MOST_IN_WORD: Final = 80
+
+#: Where ``python -m steward.package.compiled_shapes`` writes the core schemas, by shape name; absent on a laptop.
+COMPILED = "compiled_shapes.json"
+
+_compiled: dict[str, Any] | None = None
+#: Every shape there is, for the package and the test that compares.
+shapes: dict[str, Shape[Any]] = {}
+
+
+class Shape(Generic[T]):
+    """A validator for ``kind``, made when first used.
+
+    Validation is lax as pydantic's default is (``"1"`` is read as a number where one is wanted), unless ``is_strict``;
+    JSON-like input only.
+    """
+
+    __slots__ = ("_is_strict", "_validator", "kind", "name")
+
+    def __init__(self, kind: type[T], *, is_strict: bool = False) -> None:
+        self.kind = kind
+        self._is_strict = is_strict
+        self.name = f"{kind.__module__}.{kind.__qualname__}"
+        self._validator: SchemaValidator | None = None
+        shapes[self.name] = self
+
+    def read(self, raw: object, at: str = "") -> T:
+        """``raw`` as ``kind``; ``at`` is the path of ``raw`` within the payload, for the error's field names.
+
+        Raises InvalidInput, naming each field that is wrong (the first ten).
+        """
+        try:
+            return self._validated(raw)
+        except (ValueError, RecursionError) as error:
+            told = [Fault(dotted(at, steps), problem) for steps, problem in _faults(error)[:MOST_FAULTS]]
+            raise InvalidInput(*told) from None
+
+    def faults(self, raw: object) -> list[tuple[Steps, str]]:
+        """All that is wrong with ``raw``, each with the steps that lead to it; nothing where it is valid."""
+        try:
+            self._validated(raw)
+        except (ValueError, RecursionError) as error:
+            return _faults(error)
+        return []
+
+    def _validated(self, raw: object) -> T:
+        validator = self._validator or self._make()
+        return cast("T", validator.validate_python(raw, strict=self._is_strict or None))
+
+    def core_schema(self) -> dict[str, Any]:
+        """What pydantic makes of the shape, as plain data."""
+        from pydantic import TypeAdapter
+
+        return cast("dict[str, Any]", _as_data(TypeAdapter(self.kind).core_schema))
+
+    def _make(self) -> SchemaValidator:
+        compiled = _load_compiled().get(self.name)
+        if compiled:
+            _import_core_alone()
+        from pydantic_core import SchemaValidator
+
+        self._validator = SchemaValidator(compiled or self.core_schema())
+        return self._validator
+
+
+def _load_compiled() -> dict[str, Any]:
+    global _compiled  # noqa: PLW0603 - read once an instance; the file is part of the code
+    if _compiled is None:
+        import os
+
+        try:
+            with open(os.path.join(os.path.dirname(__file__), COMPILED), encoding="utf-8") as file:
+                _compiled = json.load(file)
+        except FileNotFoundError:
+            _compiled = {}
+    return cast("dict[str, Any]", _compiled)
+
+
+def _import_core_alone() -> None:
+    """Import pydantic_core without its ``core_schema``: types for those who write schemas, and three quarters of its import (10 ms)."""
+    import sys
+    import types
+
+    if "pydantic_core" in sys.modules:
+        return
+    name = "pydantic_core.core_schema"
+    sys.modules[name] = stand_in = types.ModuleType(name)
+    # What the package takes from there are names for type checkers.
+    for taken in ("CoreConfig", "CoreSchema", "CoreSchemaType", "ErrorType"):
+        setattr(stand_in, taken, Any)
+    try:
+        import pydantic_core  # noqa: F401
+    except ImportError:
+        pass  # another version, which takes more: whoever imports it next gets all of it
+    finally:
+        del sys.modules[name]
+
+
+def _as_data(schema: Any) -> Any:
+    """The core schema without what only a running Python can hold: the TypedDict class, and the addresses in its refs."""
+    if isinstance(schema, dict):
+        return {
+            key: re.sub(r":\d+", "", value) if key in ("ref", "schema_ref") else _as_data(value)
+            for key, value in schema.items()
+            if key not in ("cls", "metadata") and not (key == "computed_fields" and not value)
+        }
+    if isinstance(schema, (list, tuple)):
+        return [_as_data(item) for item in schema]
+    return schema
+
+
+def _faults(error: Exception) -> list[tuple[Steps, str]]:
+    from pydantic_core import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return [((), "nested too deeply" if isinstance(error, RecursionError) else "is not valid data")]
+    return [(detail["loc"], _in_words(detail)) for detail in error.errors(include_url=False)]
+
+
+def _in_words(detail: ErrorDetails) -> str:
+    """pydantic's finding in plain words, and after a semicolon how to mend it where that can be told. No value is repeated."""
+    kind, bounds, value = detail["type"], detail.get("ctx", {}), detail["input"]
+    if kind == "literal_error":
+        words = re.findall(r"'([^']*)'", bounds["expected"])
+        if len(words) == 1:
+            return f"must be `{words[0]}`"
+        from handler.lib.nearest import question
+
+        asked = question(value[:MOST_IN_WORD], words) if isinstance(value, str) else ""
+        return f"must be one of {', '.join(words)}" + (f"; {asked}" if asked else "")
+    if kind in ("too_short", "string_too_short") and bounds["min_length"] == 1:
+        return "is empty"
+    if words_of_kind := WORDS.get(kind):
+        return words_of_kind.format_map(bounds)
+    text = detail["msg"].removeprefix("Input should ")
+    return f"must {text}" if text != detail["msg"] else text[:1].lower() + text[1:]
+
+
+def dotted(at: str, steps: Steps) -> str:
+    """``alerts[0].labels.ip`` for ``("alerts", 0, "labels", "ip")`` below ``at``."""
+    path = at
+    for step in steps:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        else:
+            name = step if len(step) <= 80 else step[:79] + "…"
+            path += f".{name}" if path else name
+    return path

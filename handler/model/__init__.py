@@ -1,0 +1,1 @@
+"""The values that the rooms of the function hand to each other."""

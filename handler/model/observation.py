@@ -1,0 +1,234 @@
+"""What a cluster is seen to be, and which of its processes a scope means.
+
+The numbers are those of DescribeInstances and DescribeServiceNodeInfos (EMR API 2019-01-03). Where a page leaves one
+open, the comment says so, and what is assumed is the careful reading.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from handler.errors import ApiError, ObservationIncomplete
+    from handler.model.request import OpScope, Target
+
+#: DescribeInstances ``Status``: the one value at which the cluster takes an operation (assumed: nothing else is
+#: documented to).
+RUNNING: Final = 2
+#: A workflow is on its way and will end.
+BUSY: Final[Mapping[int, str]] = {
+    3: "being created",
+    4: "scaling out",
+    5: "adding router nodes",
+    6: "installing components",
+    7: "executing commands",
+    8: "restarting a service",
+    9: "entering maintenance",
+    10: "pausing a service",
+    11: "leaving maintenance",
+    12: "resuming a service",
+    13: "distributing configuration",
+    22: "waiting for a change of configuration",
+    24: "scaling in",
+}
+#: Going, gone, or never come.
+GONE: Final[Mapping[int, str]] = {
+    14: "being destroyed",
+    15: "destroying core nodes",
+    16: "destroying task nodes",
+    17: "destroying router nodes",
+    18: "changing the web proxy's password",
+    19: "being isolated",
+    20: "being reversed",
+    21: "being reclaimed",
+    23: "isolated",
+    33: "waiting for its refund",
+    34: "refunded",
+    301: "failed to be created",
+    302: "failed to scale out",
+}
+
+STARTED, STOPPED = 1, 2  # ServiceStatus: what was last asked for (2 mirrors the filter OperatorStateId: assumed)
+WATCHED, MAINTENANCE = 1, 2  # MonitorStatus (2 mirrors the filter MaintainStateId: assumed)
+GOOD, UNAVAILABLE, UNKNOWN, AT_RISK, NOT_PROBED = 1, 0, -2, -3, -4  # HealthStatus.Code: what probes see
+HEALTH: Final[Mapping[int, str]] = {
+    GOOD: "good",
+    UNAVAILABLE: "unavailable",
+    UNKNOWN: "unknown",
+    AT_RISK: "at risk",
+    NOT_PROBED: "not probed",
+}
+
+#: Names that Tencent's own pages use for one process; lower case.
+SPELLINGS: Final = (
+    frozenset({"zkfc", "zkfailovercontroller"}),
+    frozenset({"quorumpeermain", "zookeeper"}),
+    frozenset({"hregionserver", "regionserver"}),
+    frozenset({"timelineserver", "applicationhistoryserver"}),
+    frozenset({"hivemetastore", "metastore"}),
+)
+
+
+def component_key(name: str) -> str:
+    """One name for one process, whatever its case and the page it was taken from."""
+    name = name.lower()
+    return _CANONICAL.get(name, name)
+
+
+def same_spelling(left: str, right: str) -> bool:
+    """Whether two names mean the same process."""
+    return component_key(left) == component_key(right)
+
+
+_CANONICAL: Final[Mapping[str, str]] = {name: min(names) for names in SPELLINGS for name in names}
+
+
+class Reading(NamedTuple):
+    """One process as it is seen now.
+
+    ``health`` is a HealthStatus code; ``last_restart`` the API's ``LastRestartTime``, which names no zone: it is
+    compared with another reading only, never with a clock.
+    """
+
+    target: Target
+    service_status: int
+    monitor_status: int
+    health: int
+    last_restart: str
+
+    @classmethod
+    def unseen(cls, target: Target) -> Reading:
+        """Of a process that was not looked at: nothing is known but its name."""
+        return cls(target, 0, 0, UNKNOWN, "")
+
+    @property
+    def is_stopped(self) -> bool:
+        """Somebody stopped it: it shows stopped, where a dead process shows started and unavailable (assumed)."""
+        return self.service_status == STOPPED
+
+    @property
+    def in_maintenance(self) -> bool:
+        return self.monitor_status == MAINTENANCE
+
+    @property
+    def is_healthy(self) -> bool:
+        """Started, and the probes say so."""
+        return self.service_status == STARTED and self.health == GOOD
+
+    @property
+    def is_up(self) -> bool:
+        """Started, and no probe speaks against it; a process that is never probed counts."""
+        return self.service_status == STARTED and self.health in (GOOD, NOT_PROBED)
+
+    @property
+    def serves(self) -> bool:
+        """Whether taking it away would be felt: anything that is not known to be down."""
+        return self.service_status == STARTED and self.health != UNAVAILABLE
+
+    @property
+    def surely_serves(self) -> bool:
+        """Whether it can be counted upon while another is away: a probe that could not tell is no promise."""
+        return self.serves and self.health != UNKNOWN
+
+    def describe(self) -> str:
+        """``started, health unavailable, last restart 2024-08-16 14:13:32``."""
+        state = {STARTED: "started", STOPPED: "stopped"}.get(self.service_status, f"status {self.service_status}")
+        watch = ", in maintenance" if self.in_maintenance else ""
+        health = HEALTH.get(self.health, f"code {self.health}")
+        return f"{state}{watch}, health {health}, last restart {self.last_restart or 'unknown'}"
+
+
+class UnknownPart(Exception):
+    """The scope names a service, component or node that the cluster does not have. ``problem`` names what there is."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One cluster, seen at one time: its status, and the processes of the services that were asked for."""
+
+    cluster: str
+    status: int
+    #: By service name, upper case. A service that the cluster does not have is there with no readings.
+    services: Mapping[str, tuple[Reading, ...]]
+    #: Seconds since the epoch at which the looking began.
+    seen_at: float
+    #: By service name: why a service that was asked for is not among them.
+    unseen: Mapping[str, ApiError | ObservationIncomplete] = field(default_factory=dict)
+
+    def status_text(self) -> str:
+        """The cluster's status in words."""
+        if self.status == RUNNING:
+            return "running"
+        return BUSY.get(self.status) or GONE.get(self.status) or f"in status {self.status}"
+
+    @cached_property
+    def _by_target(self) -> dict[Target, tuple[str, Reading]]:
+        """Each reading with its target's key."""
+        return {
+            reading.target: (reading.target.key, reading) for readings in self.services.values() for reading in readings
+        }
+
+    @cached_property
+    def _by_component(self) -> dict[tuple[str, str], dict[str, Reading]]:
+        """The readings of a service's component, by address."""
+        index: dict[tuple[str, str], dict[str, Reading]] = {}
+        for service, readings in self.services.items():
+            for reading in readings:
+                index.setdefault((service, component_key(reading.target.component)), {})[reading.target.ip] = reading
+        return index
+
+    def component(self, service: str, component: str) -> dict[str, Reading]:
+        """All processes of one component, by address."""
+        return self._by_component.get((service.upper(), component_key(component)), {})
+
+    def resolve(self, scope: OpScope) -> dict[str, Reading]:
+        """The processes that ``scope`` means, by :attr:`Target.key`.
+
+        Raises UnknownPart where any of its parts does not exist: a scope that is partly wrong is a mistake, not a wish.
+        """
+        if targets := scope.targets:  # each by its name, mostly spelled as the cluster spells it
+            with suppress(KeyError):
+                return dict([self._by_target[target] for target in targets])
+        return {
+            reading.target.key: reading
+            for service, component, ip in scope
+            for reading in self._matching(service, component, ip)
+        }
+
+    def _matching(self, service: str, component: str | None, ip: str | None) -> tuple[Reading, ...]:
+        readings = self.services.get(service, ())
+        if not readings:
+            raise UnknownPart(f"service {service}: {self.cluster} shows no process of it")
+        if component is None:
+            return readings
+        of_component = self._by_component.get((service, component_key(component)))
+        if not of_component:
+            names = sorted({reading.target.component for reading in readings})
+            raise UnknownPart(f"component {component}: {service} has {_listed(names)}")
+        if ip is None:
+            return tuple(of_component.values())
+        at = of_component.get(ip)
+        if at is None:
+            raise UnknownPart(f"address {ip}: {component} runs on {_listed(sorted(of_component))}")
+        return (at,)
+
+
+def read(services: Mapping[str, tuple[Reading, ...]], keys: Iterable[str]) -> dict[str, Reading]:
+    """The readings of these targets (:attr:`Target.key`) that are there."""
+    wanted = set(keys)
+    return {
+        key: reading for readings in services.values() for reading in readings if (key := reading.target.key) in wanted
+    }
+
+
+def _listed(names: list[str], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,169 @@
+"""steward.yml: what it means, as frozen values that the function works with; and how it is read.
+
+Here are the values, which read nothing. ``steward_file`` finds and parses the file, ``shape`` has its keys, and
+``reading`` makes the values of them: ``rules``, ``safety``, ``webhook_and_alarms``, which share ``notes`` and
+``durations``. What is wrong is said by ``yaml_faults`` where it is not YAML, and by ``faults`` where its shape is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from handler.decide.rules import Rule
+    from handler.model.request import OpType
+
+DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+#: Every name under which the roles are known that need a majority, or one of a pair.
+QUORUM_ROLES: Final = ("NameNode", "JournalNode", "QuorumPeerMain", "Zookeeper")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that may be touched. ``role_arn``: the role to assume for it, where it belongs to another account."""
+
+    id: str
+    name: str
+    region: str
+    allow: frozenset[OpType]
+    operations_per_hour: int = 12
+    role_arn: str = ""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who may call over HTTP: by basic credentials where ``user`` is set, else by a bearer token. ``secret_env`` names a variable."""
+
+    name: str
+    secret_env: str
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """The door. ``patience``: seconds within which a sender is answered."""
+
+    callers: tuple[Caller, ...] = ()
+    patience: float = 4.0
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """More than ``intents`` within ``window`` seconds open it; it closes ``close_after`` seconds later at the earliest."""
+
+    intents: int = 100
+    window: float = 300.0
+    close_after: float = 600.0
+
+    @property
+    def quiet_intents(self) -> float:
+        """With no more than this in the window it may close."""
+        return max(1, self.intents / 2)
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """``restarts`` within ``within`` seconds that did not help; the process is left alone for ``release_after`` seconds."""
+
+    restarts: int = 3
+    within: float = 3600.0
+    release_after: float = 86400.0
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """From ``start`` to ``end`` (seconds since the epoch) nothing is done, to ``clusters`` or, where that is empty, to any."""
+
+    start: float
+    end: float
+    reason: str
+    clusters: frozenset[str] = frozenset()
+
+    def covers(self, now: float, cluster: str) -> bool:
+        """Whether it is in force at ``now`` (seconds since the epoch)."""
+        return self.start <= now < self.end and (not self.clusters or cluster in self.clusters)
+
+
+@dataclass(frozen=True)
+class MaintenanceWindow:
+    """A time of the week at which alerts are left to the people at work. ``start`` and ``end`` in minutes of the day; it may pass midnight."""
+
+    days: frozenset[int]
+    start: int
+    end: int
+    time_zone: str
+    reason: str
+    clusters: frozenset[str] = frozenset()
+
+    def covers(self, now: float, cluster: str) -> bool:
+        """Whether it is open at ``now`` (seconds since the epoch), by the clock of its time zone."""
+        if self.clusters and cluster not in self.clusters:
+            return False
+        import datetime
+        import zoneinfo
+
+        local = datetime.datetime.fromtimestamp(now, zoneinfo.ZoneInfo(self.time_zone))
+        minute, day = local.hour * 60 + local.minute, local.weekday()
+        if self.start < self.end:
+            return day in self.days and self.start <= minute < self.end
+        # Past midnight it still belongs to the day on which it began.
+        return (day in self.days and minute >= self.start) or ((day - 1) % 7 in self.days and minute < self.end)
+
+
+@dataclass(frozen=True)
+class Safety:
+    """What holds for all rules."""
+
+    quorum_roles: tuple[str, ...] = QUORUM_ROLES
+    breaker: Breaker = field(default_factory=Breaker)
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    freezes: tuple[Freeze, ...] = ()
+    maintenance_windows: tuple[MaintenanceWindow, ...] = ()
+    #: Seconds for which the ledger remembers what is finished; longer than every sender's repeat.
+    keep_records: float = 30 * 86400.0
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A chat or pager: ``url_env`` names the variable that holds its apprise URL."""
+
+    url_env: str
+
+
+@dataclass(frozen=True)
+class EventBus:
+    """An EventBridge bus."""
+
+    id: str
+    region: str
+
+
+@dataclass(frozen=True)
+class AlarmSettings:
+    """Where alarms go besides the log. The same alarm is said once within ``group_within`` seconds."""
+
+    chat: tuple[Chat, ...] = ()
+    event_bus: EventBus | None = None
+    group_within: float = 600.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of steward.yml."""
+
+    clusters: Mapping[str, Cluster] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    webhook: Webhook = field(default_factory=Webhook)
+    safety: Safety = field(default_factory=Safety)
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that the file names: those of secrets."""
+        return (
+            *(caller.secret_env for caller in self.webhook.callers),
+            *(chat.url_env for chat in self.alarms.chat),
+        )

@@ -1,0 +1,1 @@
+"""One file a sender: its wire model, and how it becomes an Event."""

@@ -1,0 +1,1 @@
+"""What is written and sent about an event: log, alarms, HTTP responses."""

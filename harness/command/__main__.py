@@ -1,5 +1,0 @@
-"""``python -m harness.command``."""
-
-from harness.command import main
-
-main()

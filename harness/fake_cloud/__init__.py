@@ -1,0 +1,1 @@
+"""The fake API of EMR and what stands around it: state, wire format and errors."""

@@ -1,0 +1,159 @@
+"""One cluster: its processes, what it is busy with, and what may be asked of it.
+
+Refusals follow StartStopServiceOrMonitor's list of error codes; where no page says which code a mistake earns, the
+nearest is taken (assumed).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING, Final
+
+from harness.fake_cloud import errors
+from harness.fake_cloud.process import Process
+from harness.fake_cloud.workflow import RESTART, STATUS, Operation, ScopePart, Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from harness.fake_cloud.timeline import Timeline
+
+RUNNING: Final = 2
+#: Created or scaled in vain: operations on it fail.
+FAILED: Final = frozenset({301, 302})
+#: Being taken away, or taken: as good as not there.
+GOING: Final = frozenset({14, 19, 20, 21, 23, 33, 34})
+
+#: Live identifiers have eight characters.
+IDENTIFIER: Final = re.compile(r"emr-[a-z0-9]{8}")
+
+#: A restart that is not rolling is refused for these (documented).
+ROLLING_ONLY: Final = frozenset({"ResourceManager", "PrestoCoordinator"})
+
+_ACTIVE_AND_STANDBY: Final = frozenset({"NameNode", "ResourceManager", "HMaster"})
+
+
+class Cluster:
+    """A cluster and its processes. Reading it makes whatever is due first."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        identifier: str,
+        services: Mapping[str, Mapping[str, Sequence[str]]],
+        *,
+        name: str,
+        region: str,
+        project_id: int,
+        uin: str,
+        transition_seconds: float,
+    ) -> None:
+        self.timeline = timeline
+        self.id = identifier
+        self.name = name
+        self.region = region
+        self.project_id = project_id
+        #: The account that it belongs to.
+        self.uin = uin
+        #: How long a start, a stop, a restart of one batch, or a change of maintenance takes.
+        self.transition_seconds = transition_seconds
+        #: After how long EMR's own daemon pulls up a dead process; ``None``: never.
+        self.daemon_seconds: float | None = None
+        #: Services that StartStopServiceOrMonitor does not serve.
+        self.unsupported: set[str] = set()
+        self.created_at = timeline.clock.now() - 90 * 86400
+        self._status = RUNNING
+        self._workflow: Workflow | None = None
+        self._processes = list(self._made(services))
+
+    def _made(self, services: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterable[Process]:
+        restarted_at = self.created_at + 3600
+        for service, components in services.items():
+            for component, ips in components.items():
+                for position, ip in enumerate(ips):
+                    restarted_at += 7  # no two alike, so that a mix-up of readings shows
+                    process = Process(self, service, component, ip, restarted_at)
+                    if component in _ACTIVE_AND_STANDBY:
+                        process.ha_state = "standby" if position else "active"
+                    yield process
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.name}, {self.region})"
+
+    # -- what is seen
+
+    @property
+    def status(self) -> int:
+        """``Status`` of DescribeInstances; 2 is running."""
+        with self.timeline.current():
+            return self._status
+
+    @status.setter
+    def status(self, status: int) -> None:
+        """Somebody else's workflow has it, or its life is over: anything but 2 refuses operations."""
+        with self.timeline.current():
+            self._status = status
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(process.service for process in self._processes))
+
+    def processes(self, service: str | None = None, component: str | None = None) -> tuple[Process, ...]:
+        """Those of a service and component, or all."""
+        return tuple(
+            process
+            for process in self._processes
+            if service in (None, process.service) and component in (None, process.component)
+        )
+
+    # -- what is asked of it; the caller holds the timeline
+
+    def begin(self, operation: Operation) -> None:
+        """Carry ``operation`` out, or raise the API's error."""
+        if self._status in FAILED:
+            raise errors.FailedOperation(f"Cluster {self.id} is in status {self._status}.")
+        if self._workflow or self._status != RUNNING:
+            raise errors.InstanceInProcess(f"Cluster {self.id} is in status {self._status}.")
+        if operation.op_type == RESTART and not operation.strategy.rolling:
+            refused = sorted({process.component for process in operation.targets} & ROLLING_ONLY)
+            if refused:
+                raise errors.RestartServiceUnsupported(f"{', '.join(refused)}: rolling restart only.")
+        self._status = STATUS[operation.op_type]
+        self._workflow = Workflow(self, operation)
+        self._workflow.begin()
+
+    def workflow_ended(self) -> None:
+        self._workflow = None
+        self._status = RUNNING
+
+    def resolve(self, scope: Iterable[ScopePart]) -> tuple[Process, ...]:
+        """The processes that ``scope`` means, each once."""
+        return tuple(dict.fromkeys(process for part in scope for process in self._resolve(part)))
+
+    def _resolve(self, part: ScopePart) -> tuple[Process, ...]:
+        of_service = self.processes(part.service)
+        if not of_service:
+            raise errors.InvalidServiceName(f"{self.id} has no service {part.service!r}.")
+        if part.service in self.unsupported:
+            raise errors.ServiceNotSupport(f"{part.service} does not support this operation.")
+        if part.component is None:
+            return of_service
+        of_component = self.processes(part.service, part.component)
+        if not of_component:
+            raise errors.ServiceNodeNotFound(f"{part.service} of {self.id} has no {part.component!r}.")
+        # An empty list is an absent one: all nodes.
+        if not part.ips:
+            return of_component
+        return tuple(process for ip in part.ips for process in _on_node(of_component, ip))
+
+
+def _on_node(processes: tuple[Process, ...], ip: str) -> list[Process]:
+    try:
+        ipaddress.ip_address(ip)
+    except ValueError:
+        raise errors.InvalidIpList(f"{ip!r} is not an address.") from None
+    found = [process for process in processes if process.ip == ip]
+    if not found:
+        raise errors.InvalidIpList(f"{processes[0].component} does not run on {ip}.")
+    return found

@@ -1,0 +1,51 @@
+"""The two clusters that the demonstration, ``steward serve`` and the sample events are about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from harness.fake_cloud.cloud import Cloud
+
+if TYPE_CHECKING:
+    from handler.lib.clock import Clock
+
+ANALYTICS: Final = "emr-4zvc5mul"
+NIGHTLY: Final = "emr-8kd2m1qp"
+
+
+def _addresses(network: str, first: int, count: int) -> list[str]:
+    return [f"{network}.{host}" for host in range(first, first + count)]
+
+
+def demo_cloud(clock: Clock, *, transition_seconds: float = 3.0) -> Cloud:
+    """``analytics`` in ap-guangzhou (HDFS, YARN, HIVE, HBASE, ZOOKEEPER) and ``nightly`` in ap-shanghai (HBASE, HIVE)."""
+    cloud = Cloud(clock, transition_seconds=transition_seconds)
+    masters, cores, commons = (_addresses("172.16.0", *span) for span in ((2, 2), (5, 5), (10, 3)))
+    cloud.add_cluster(
+        ANALYTICS,
+        {
+            "HDFS": {
+                "NameNode": masters,
+                "JournalNode": commons,
+                "ZKFailoverController": masters,
+                "DataNode": cores,
+            },
+            "YARN": {"ResourceManager": masters, "NodeManager": cores, "JobHistoryServer": masters[:1]},
+            "HIVE": {"HiveServer2": masters, "HiveMetaStore": masters},
+            "HBASE": {"HMaster": masters, "HRegionServer": cores},
+            "ZOOKEEPER": {"QuorumPeerMain": commons},
+        },
+        name="analytics",
+        region="ap-guangzhou",
+    )
+    masters, cores = (_addresses("172.17.0", *span) for span in ((2, 2), (5, 3)))
+    cloud.add_cluster(
+        NIGHTLY,
+        {
+            "HBASE": {"HMaster": masters, "HRegionServer": cores},
+            "HIVE": {"HiveServer2": masters, "HiveMetaStore": masters},
+        },
+        name="nightly",
+        region="ap-shanghai",
+    )
+    return cloud

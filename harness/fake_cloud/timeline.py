@@ -1,0 +1,53 @@
+"""What happens when: changes wait for their moment on a clock and are made when somebody next looks.
+
+No thread runs. A change that was due at 3.0 s is made as of 3.0 s, even where the next look comes at 60 s, so that what
+is seen does not depend on how often it is looked at.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from handler.lib.clock import Clock
+
+
+class Timeline:
+    """The clock, the changes that wait for it, and the one lock that guards all state."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._lock = threading.RLock()
+        self._waiting: list[tuple[float, int, Callable[[float], None]]] = []
+        self._order = itertools.count()
+        self._running = False
+
+    @contextmanager
+    def current(self) -> Iterator[float]:
+        """Hold the lock with every change made that is due; gives the present moment (seconds since the epoch)."""
+        with self._lock:
+            now = self.clock.now()
+            self._catch_up(now)
+            yield now
+
+    def at(self, moment: float, change: Callable[[float], None]) -> None:
+        """Make ``change`` at ``moment``; it is handed that moment, and may plan others."""
+        with self._lock:
+            heapq.heappush(self._waiting, (moment, next(self._order), change))
+
+    def _catch_up(self, now: float) -> None:
+        if self._running:  # a change that is being made looks at the state
+            return
+        self._running = True
+        try:
+            while self._waiting and self._waiting[0][0] <= now:
+                moment, _, change = heapq.heappop(self._waiting)
+                change(moment)
+        finally:
+            self._running = False

@@ -1,0 +1,1 @@
+"""The steward command: check a configuration, simulate, operate, package, deploy."""

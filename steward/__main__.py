@@ -1,0 +1,5 @@
+"""``python -m steward``."""
+
+from steward.cli.main import main
+
+main()

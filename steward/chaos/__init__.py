@@ -1,0 +1,1 @@
+"""Storms of deliveries with faults and killed workers."""

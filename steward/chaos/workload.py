@@ -1,0 +1,118 @@
+"""What storms are about: DataNodes that are all dead, the rule that restarts them, and the deliveries that tell of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from handler.config.loader import read_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from handler.model.policy import Config
+
+#: In each cluster.
+NODES: Final = 5
+
+
+def clusters(needs: int) -> dict[str, list[str]]:
+    """Cluster → addresses of its DataNodes, all of which will be dead."""
+    return {
+        f"emr-{number:08d}": [f"10.{number >> 8}.{number & 255}.{node + 1}" for node in range(NODES)]
+        for number in range((needs + NODES - 1) // NODES)
+    }
+
+
+def restarting(
+    names: Iterable[str],
+    *,
+    limits: Mapping[str, Any],
+    safety: Mapping[str, Any] | None = None,
+    operations_per_hour: int = 12,
+    rolling: bool = False,
+) -> Config:
+    """A configuration of these clusters with one rule, ``restart``: what fires is restarted, within ``limits``."""
+    cluster = {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": operations_per_hour}
+    rule = {
+        "name": "restart",
+        "when": {"status": ["firing"]},
+        "do": {
+            "operation": "RestartService",
+            "cluster": "{cluster}",
+            "scope": {"{service}": {"{component}": ["{ip}"]}},
+            "strategy": {"rolling": rolling},
+        },
+        "limits": limits,
+    }
+    return read_config({"clusters": dict.fromkeys(names, cluster), "rules": [rule], "safety": safety or {}})
+
+
+def deliveries(needs: list[tuple[str, str]], count: int, began: float) -> list[Any]:
+    """``count`` deliveries of the needs (cluster, address), each in one of four forms, in no order."""
+    # Of twenty: the sender's repeats, the same through a queue, Cloud Monitor's own alarm, and one under another
+    # fingerprint.
+    forms = [alertmanager] * 11 + [in_ckafka] * 6 + [cloud_monitor] * 2 + [renamed]
+    events = [forms[number // len(needs) % len(forms)](*needs[number % len(needs)], began) for number in range(count)]
+    random.Random(count).shuffle(events)  # noqa: S311 - the same storm each time
+    return events
+
+
+def alertmanager(cluster: str, ip: str, began: float) -> dict[str, Any]:
+    """Alertmanager's body, with one alert, firing since ``began`` (seconds since the epoch)."""
+    labels = {
+        "alertname": "DataNodeDown",
+        "cluster_id": cluster,
+        "service": "HDFS",
+        "component": "DataNode",
+        "ip": ip,
+    }
+    alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": _iso(began), "fingerprint": ip}
+    return {"version": "4", "status": "firing", "groupKey": "{}", "truncatedAlerts": 0, "alerts": [alert]}
+
+
+def in_ckafka(cluster: str, ip: str, began: float) -> dict[str, Any]:
+    """The same, through a queue."""
+    body = json.dumps(alertmanager(cluster, ip, began))
+    return {"Records": [{"Ckafka": {"topic": "alerts", "partition": 1, "offset": 36, "msgKey": "", "msgBody": body}}]}
+
+
+def cloud_monitor(cluster: str, ip: str, began: float) -> dict[str, Any]:
+    """Cloud Monitor's own alarm of it."""
+    return {
+        "sessionId": f"session-{cluster}-{ip}",
+        "alarmStatus": "1",
+        "alarmType": "metric",
+        "alarmObjInfo": {
+            "region": "gz",
+            "namespace": "QCE/TXMR_HDFS",
+            "dimensions": {"id4hdfsdatanode": cluster, "host4hdfsdatanode": ip},
+        },
+        "alarmPolicyInfo": {
+            "policyId": "policy-1",
+            "policyType": "new_hdfs_datanode_dim",
+            "policyName": "DataNode does not answer",
+            "conditions": {
+                "metricName": "DatanodeProcessAlive",
+                "calcType": "<",
+                "calcValue": "1",
+                "currentValue": "0",
+            },
+        },
+        "firstOccurTime": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(began + 8 * 3600)),
+        "durationTime": 60,
+        "recoverTime": "0",
+    }
+
+
+def renamed(cluster: str, ip: str, began: float) -> dict[str, Any]:
+    """The same alert under another id, as a second Alertmanager tells it."""
+    event = alertmanager(cluster, ip, began)
+    event["alerts"][0]["fingerprint"] = f"again-{ip}"
+    return event
+
+
+def _iso(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

@@ -1,0 +1,122 @@
+"""``steward check``: every fault of a configuration and of its deployment, and what is doubtful in them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from handler.config import file
+from handler.doctor.checks import many
+from handler.errors import ConfigurationError, InvalidConfiguration
+from steward.cli.context import JsonOption, example_or
+from steward.config.lint import warnings
+
+if TYPE_CHECKING:
+    from handler.model.policy import Config
+
+#: How the function is deployed; it lies beside steward.yml.
+SERVERLESS: Final = "serverless.yml"
+
+
+def add_to(app: typer.Typer) -> None:
+    """The command of this file."""
+    app.command(short_help="Every fault of a configuration, with its line.")(check)
+
+
+def check(
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="A configuration, or a serverless.yml; else STEWARD_CONFIG, ./steward.yml, or the example.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Every fault of a configuration, and of the serverless.yml beside it, with its line. Exits with 2 where there is any.
+
+    What is valid and probably not meant is a warning, and changes nothing.
+
+    Example: steward check steward.yml; steward check serverless.yml --json
+    """
+    problems: list[ConfigurationError] = []
+    doubts: list[ConfigurationError] = []
+    fine: list[str] = []
+    try:
+        path, deployment = _files(config)
+        loaded = None
+        if path is not None:
+            loaded = _configuration(path, problems, doubts, fine)
+        if deployment.exists() or deployment is config:
+            _deployment(deployment, loaded, problems, fine, alone=path is None)
+    except ConfigurationError as error:
+        problems.append(error)
+    if as_json:
+        document = {"problems": list(map(_row, problems)), "warnings": list(map(_row, doubts))}
+        json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        for doubt in doubts:
+            at = ": ".join(part for part in (doubt.where, doubt.path) if part)
+            typer.echo(f"{at}: warning: {doubt.problem}" + (f" ({doubt.hint})" if doubt.hint else ""), err=True)
+        for problem in problems:
+            typer.echo(str(problem), err=True)
+        for line in () if problems else fine:
+            typer.echo(line)
+    if problems:
+        raise typer.Exit(2)
+
+
+def _files(named: Path | None) -> tuple[Path | None, Path]:
+    """The configuration and the serverless.yml that are meant; either may lie beside the other, or not be there."""
+    if named is not None and named.name == SERVERLESS:
+        beside = named.parent / "steward.yml"
+        return (beside if beside.exists() else None), named
+    path = example_or(named)
+    return path, path.parent / SERVERLESS
+
+
+def _configuration(
+    path: Path, problems: list[ConfigurationError], doubts: list[ConfigurationError], fine: list[str]
+) -> Config | None:
+    document = file.parsed(str(path))
+    try:
+        loaded = document.config()
+    except InvalidConfiguration as error:
+        problems += error.problems
+        return None
+    doubts += warnings(document.raw, loaded, document.locate)
+    counts = (many(loaded.clusters, "cluster"), many(loaded.rules, "rule"), many(loaded.webhook.callers, "caller"))
+    fine.append(f"{path}: fine. {', '.join(counts)}.")
+    return loaded
+
+
+def _deployment(
+    path: Path, loaded: Config | None, problems: list[ConfigurationError], fine: list[str], *, alone: bool
+) -> None:
+    try:
+        from steward.deploy import serverless_file  # its shape takes longer to make than all else takes to read
+
+        file = serverless_file.load(path, loaded)
+    except InvalidConfiguration as error:
+        problems += error.problems
+        return
+    compared = " No steward.yml lies beside it: its timers were not held against rules." if alone else ""
+    fine.append(f"{path}: fine. {many(file.inputs.events, 'trigger')}.{compared}")
+
+
+def _row(problem: ConfigurationError) -> dict[str, Any]:
+    """For programs: the place, what is wrong with it, and how to mend it."""
+    file, _, line = problem.where.rpartition(":")
+    has_line = bool(file) and line.isdigit()
+    return {
+        "file": file if has_line else problem.where,
+        "line": int(line) if has_line else None,
+        "path": problem.path,
+        "problem": problem.problem,
+        "hint": problem.hint,
+    }

@@ -1,0 +1,1 @@
+"""steward.yml as people write it."""

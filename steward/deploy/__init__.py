@@ -1,0 +1,1 @@
+"""What surrounds the function: serverless.yml and access policies."""

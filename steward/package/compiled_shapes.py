@@ -1,0 +1,33 @@
+"""``python -m steward.package.compiled_shapes FILE``: what pydantic makes of every shape, for a function that loads pydantic's Rust core only."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from handler.lib.validation import shapes
+
+#: The modules that define shapes; sources are loaded by the function one at a time.
+MODULES = (
+    "handler.config.schema",
+    "handler.cloud.emr",
+    "handler.cloud.credentials",
+    *(
+        f"handler.receive.senders.{name}"
+        for name in ("alertmanager", "eventbridge", "grafana", "request", "tcop", "timer")
+    ),
+)
+
+
+def compiled() -> dict[str, Any]:
+    """The core schema of every shape, by its name."""
+    for name in MODULES:
+        importlib.import_module(name)
+    return {name: shape.core_schema() for name, shape in sorted(shapes.items())}
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(json.dumps(compiled(), separators=(",", ":")), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The function wired to a fake cloud, on a fake platform."""

@@ -1,0 +1,62 @@
+"""pytest fixtures on the fake cloud: given this cluster, when this event arrives, then these processes run.
+
+``pytest_plugins = ["steward.simulate.fixtures"]``. Everything is in one process and on a virtual clock; the SDK is the real one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_mock import MockerFixture
+
+from handler.config.file import load
+from handler.config.settings import Settings
+from handler.ledger.protocol import Ledger
+from handler.model.policy import Config
+from harness.clock import VirtualClock
+from harness.fake_cloud.demo_clusters import demo_cloud
+from steward.simulate.world import World, private_world
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def sample(name: str) -> Any:
+    """A file of events/, read."""
+    return json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def example() -> Config:
+    """The example steward.yml."""
+    return load(str(ROOT / "steward.yml"))
+
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+def make_world(example: Config, mocker: MockerFixture) -> MakeWorld:
+    """Makes a world: the demo clusters on a virtual clock, the function with ``config`` (the example), nothing of this machine's environment."""
+    mocker.patch.dict("os.environ", {"PATH": "/usr/bin:/bin"}, clear=True)
+
+    def make(config: Config | None = None, *, settings: Settings | None = None, ledger: Ledger | None = None) -> World:
+        clock = VirtualClock()
+        return private_world(
+            config or example,
+            clock=clock,
+            cloud=demo_cloud(clock, transition_seconds=3.0),
+            settings=settings,
+            ledger=ledger,
+        )
+
+    return make
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """A world as :func:`make_world` makes it, with the example configuration."""
+    return make_world()

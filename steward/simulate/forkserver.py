@@ -1,0 +1,21 @@
+"""Processes that share nothing but what each of them would import first, and so are there at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+from typing import Final
+
+PROCESSES: Final = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    [
+        "steward.chaos.workload",
+        "steward.cli.main",
+        "steward.cli.context",
+        "harness.fake_cloud.server",
+        "steward.cli.narration",
+        "steward.simulate.world",
+        "handler.app",
+        "tencentcloud.common.common_client",
+        "redis",
+    ]
+)

@@ -1,0 +1,189 @@
+"""The function, wired for one occasion: to a fake cloud of its own, or to the endpoint that was named; and door keys that were made for it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from handler.app import Function
+from handler.config.settings import Endpoint, Settings
+from handler.errors import InvalidInput
+from handler.ledger.protocol import Ledger, open_ledger
+from handler.lib.clock import Clock, SystemClock
+from handler.model.event import Event, Unreadable
+from handler.model.request import Target
+from handler.receive.envelopes import HttpCall, open_envelope
+from handler.receive.payload import read
+from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
+from harness.fake_cloud.demo_clusters import demo_cloud
+from steward.simulate.platform import RETRIES, Invocation, invoke, restamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from handler.model.policy import Config
+
+
+@dataclass
+class Wired:
+    """The function as it is wired to some cloud: what it is given, and what it says."""
+
+    function: Function
+    clock: Clock
+    env: dict[str, str]
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def deliver(
+        self, event: Any, *, fresh: bool = True, time_limit_ms: int = 30_000, retries: int = RETRIES
+    ) -> Invocation:
+        """Deliver it as the platform would; ``fresh``: as if it had happened now. An HTTP envelope gets a caller's credentials."""
+        if fresh:
+            event = restamp(event, self.clock.now())
+        return invoke(self.function, self._signed(event), self.clock, time_limit_ms=time_limit_ms, retries=retries)
+
+    def outcomes(self) -> list[dict[str, Any]]:
+        """The canonical lines so far."""
+        return [line for line in self.lines if line["event"] == "steward.outcome"]
+
+    def _signed(self, event: Any) -> Any:
+        if not isinstance(open_envelope(event), HttpCall) or not self.function.config.webhook.callers:
+            return event
+        bearer = next((one for one in self.function.config.webhook.callers if not one.user), None)
+        # What a sample says of who calls is not known here: the call is made by the first caller with a token.
+        headers = {
+            name: value for name, value in dict(event.get("headers") or {}).items() if name.lower() != "authorization"
+        }
+        if bearer is not None:
+            headers["authorization"] = f"Bearer {self.env[bearer.secret_env]}"
+        return {**event, "headers": headers}
+
+
+@dataclass(kw_only=True)
+class World(Wired):
+    """Given this cluster, when this event arrives, then these processes run and this many requests were made."""
+
+    cloud: Cloud
+
+    def requests(self) -> int:
+        """How many operations were carried out by the cloud."""
+        return len(self.cloud.operations)
+
+    def kill_what_fires(self, event: Any, known: set[str] | None = None) -> list[str]:
+        """Make the alerts of ``event`` true: the processes that they name die. The names of those.
+
+        Alerts whose id is in ``known`` were made true before; the others are added. What a rule restarts
+        ``even_if_healthy`` stays up: the alert is about one that answers.
+        """
+        killed = []
+        known = set() if known is None else known
+        for alert in events_of(event):
+            if alert.status != "firing" or not (alert.component and alert.ip) or alert.id in known:
+                continue
+            known.add(alert.id)
+            view = alert.view()
+            if any(rule.even_if_healthy and rule.matches(view) for rule in self.function.config.rules):
+                continue
+            try:
+                process = self.cloud.process(alert.cluster, alert.component, alert.ip)
+            except KeyError:
+                continue  # no such process here: the function will say so
+            process.kill()
+            killed.append(str(Target(process.service, process.component, process.ip)))
+        return list(dict.fromkeys(killed))
+
+
+def events_of(event: Any) -> list[Event]:
+    """What can be read of an event, whatever envelope it is in."""
+    return [one for one in received_of(event) if isinstance(one, Event)]
+
+
+def received_of(event: Any) -> list[Event | Unreadable]:
+    """An event as the function reads it, whatever envelope it is in; an HTTP call's body that cannot be opened is one Unreadable."""
+    envelope = open_envelope(event)
+    try:
+        payload = envelope.payload() if isinstance(envelope, HttpCall) else event
+    except InvalidInput as error:
+        return [Unreadable("the HTTP call", "unknown", error)]
+    return read(payload)
+
+
+def real_world(
+    config: Config,
+    *,
+    settings: Settings,
+    ledger: Ledger,
+    env: Mapping[str, str],
+    on_line: Callable[[dict[str, Any]], None] | None = None,
+) -> Wired:
+    """The clusters at the endpoint of ``settings``, with the credentials of ``env``: what is decided here is done there."""
+    clock, lines = SystemClock(), _Lines(on_line)
+    full_env = {**_door_keys(config), **env}
+    function = Function(settings, config, env=full_env, clock=clock, ledger=ledger, write=lines.write)
+    return Wired(function, clock, full_env, lines.rows)
+
+
+def private_world(
+    config: Config,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    cloud: Cloud | None = None,
+    ledger: Ledger | None = None,
+    endpoint: str = "",
+    env: Mapping[str, str] | None = None,
+    on_line: Callable[[dict[str, Any]], None] | None = None,
+) -> World:
+    """The demo clusters, or those of ``cloud``; in process where no ``endpoint`` of a fake is given. The real SDK either way."""
+    clock, lines = clock or SystemClock(), _Lines(on_line)
+    cloud = cloud or demo_cloud(clock, transition_seconds=1.0)
+    for cluster in config.clusters.values():
+        if cluster.id not in {one.id for one in cloud.clusters()}:
+            cloud.add_cluster(cluster.id, _like_the_demo(cloud), name=cluster.name, region=cluster.region)
+    fake_credentials = {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
+    full_env = {**_door_keys(config), **(env or {}), **fake_credentials}
+    settings = settings or Settings(log_level="DEBUG")
+    function = Function(
+        replace(settings, endpoint=Endpoint.parse(endpoint)) if endpoint else settings,
+        config,
+        env=full_env,
+        clock=clock,
+        ledger=ledger or open_ledger("sqlite:///:memory:"),
+        transport=None if endpoint else lambda: _adapter(cloud),
+        write=lines.write,
+    )
+    return World(function, clock, full_env, lines.rows, cloud=cloud)
+
+
+def _door_keys(config: Config) -> dict[str, str]:
+    """A secret for each caller, for those that the environment has none of."""
+    return {one.secret_env: secrets.token_urlsafe(24) for one in config.webhook.callers}
+
+
+class _Lines:
+    """The function's log lines, kept as ``rows`` and passed on as they come."""
+
+    def __init__(self, on_line: Callable[[dict[str, Any]], None] | None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._on_line = on_line
+
+    def write(self, text: str) -> None:
+        for line in text.splitlines():
+            row = json.loads(line)
+            self.rows.append(row)
+            if self._on_line is not None:
+                self._on_line(row)
+
+
+def _adapter(cloud: Cloud) -> Any:
+    from harness.fake_cloud.adapter import CloudAdapter  # brings requests and pydantic along
+
+    return CloudAdapter(cloud)
+
+
+def _like_the_demo(cloud: Cloud) -> dict[str, dict[str, list[str]]]:
+    services: dict[str, dict[str, list[str]]] = {}
+    for process in cloud.clusters()[0].processes():
+        services.setdefault(process.service, {}).setdefault(process.component, []).append(process.ip)
+    return services

@@ -1,0 +1,301 @@
+"""Operations: the algebra of scopes, against a model; strategies and manners."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.decide.planning import plan, resolve, scope_to_send
+from handler.model.observation import Observation, Reading, UnknownPart, same_spelling
+from handler.model.request import (
+    ALL,
+    Manner,
+    OpScope,
+    OpType,
+    Request,
+    StopParams,
+    StrategyConfig,
+    Target,
+    UnresolvedScope,
+)
+from tests.handler.decide.test_guards import an_intent
+
+UNIVERSE = [
+    Target(service, component, ip)
+    for service, component in (("HDFS", "DataNode"), ("HDFS", "NameNode"), ("HIVE", "HiveServer2"))
+    for ip in ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+]
+parts = st.one_of(
+    st.sampled_from(["HDFS", "hive"]).map(OpScope.of_service),
+    st.tuples(st.sampled_from([("HDFS", "DataNode"), ("HDFS", "datanode"), ("HIVE", "HiveServer2")])).map(
+        lambda pair: OpScope.of_component(*pair[0])
+    ),
+    st.lists(st.sampled_from(UNIVERSE), max_size=5).map(OpScope.of_targets),
+)
+scopes = st.lists(parts, max_size=4).map(OpScope.union_of)
+
+
+def meant(scope: OpScope) -> set[Target]:
+    return {target for target in UNIVERSE if scope.covers(target)}
+
+
+@given(left=scopes, right=scopes)
+def test_union_is_what_either_means(left: OpScope, right: OpScope) -> None:
+    """Commutative, idempotent, and exact."""
+    assert meant(left | right) == meant(left) | meant(right)
+    assert left | right == right | left
+    assert left | left == left
+    assert hash(left | right) == hash(right | left)
+
+
+@given(left=scopes, right=scopes)
+def test_difference_is_exact_or_says_that_it_cannot_be_said(left: OpScope, right: OpScope) -> None:
+    """ "All but some" is no scope of the API's."""
+    try:
+        assert meant(left - right) == meant(left) - meant(right)
+    except UnresolvedScope:
+        assert meant(left) & meant(right)
+
+
+@given(scope=scopes)
+def test_the_wire_never_means_more(scope: OpScope) -> None:
+    """A missing list there means all: a part without nodes is left out whole."""
+    read_back = OpScope.union_of(
+        OpScope.of_service(service["ServiceName"])
+        if "ComponentInfoList" not in service
+        else OpScope.union_of(
+            OpScope.of_component(service["ServiceName"], one["ComponentName"], one.get("IpList", ALL))
+            for one in service["ComponentInfoList"]
+        )
+        for service in scope.to_wire()["ServiceInfoList"]
+    )
+    assert meant(read_back) == meant(scope)
+    assert bool(scope) == bool(list(scope))
+
+
+def test_a_scope_reads_well() -> None:
+    """For people, and for machines."""
+    scope = OpScope.of_service("hive") | OpScope.of_component("HDFS", "DataNode", [f"10.0.0.{n}" for n in range(6)])
+    assert str(scope) == "HDFS/DataNode on 10.0.0.0, 10.0.0.1, 10.0.0.2, 10.0.0.3 and 2 more; HIVE (all)"
+    assert scope.services == ["HDFS", "HIVE"]
+    assert str(OpScope()) == "nothing"
+    assert "HIVE" in repr(scope)
+    assert not OpScope.of_component("HDFS", "DataNode", [])
+    assert repr(ALL) == "ALL"
+    assert str(UNIVERSE[0]) == str(OpScope.of_target(UNIVERSE[0])) == "HDFS/DataNode/10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "processes", "batches"),
+    [
+        (StrategyConfig(), 5, 5),
+        (StrategyConfig(batch_size=2), 5, 3),
+        (StrategyConfig(rolling=False), 5, 1),
+        (StrategyConfig(), 0, 0),
+    ],
+)
+def test_batches(strategy: StrategyConfig, processes: int, batches: int) -> None:
+    """How many a rolling restart takes."""
+    assert strategy.batches(processes) == batches
+
+
+@pytest.mark.parametrize(
+    ("manner", "problem"),
+    [
+        (Manner(OpType.RESTART_SERVICE), "strategy"),
+        (Manner(OpType.RESTART_SERVICE, StrategyConfig()), ""),
+        (Manner(OpType.START_SERVICE, keep_monitor=True), "keep_monitor"),
+        (Manner(OpType.STOP_MONITOR, keep_monitor=True), ""),
+        (Manner(OpType.START_SERVICE, stop_params=StopParams()), "stop_params"),
+        (Manner(OpType.STOP_MONITOR, StrategyConfig()), ""),
+        (Manner(OpType.STOP_SERVICE, stop_params=StopParams("safe")), ""),
+    ],
+)
+def test_what_the_api_would_not_take(manner: Manner, problem: str) -> None:
+    """It is said before anything is sent."""
+    assert [field for field, _ in manner.problems()] == ([problem] if problem else [])
+
+
+@given(left=scopes, right=scopes)
+def test_a_digest_is_of_the_meaning(left: OpScope, right: OpScope) -> None:
+    """Equal for requests that ask the same, however they were written."""
+    manner = Manner(OpType.STOP_SERVICE)
+    one, other = Request("emr-4zvc5mul", manner, left), Request("emr-4zvc5mul", manner, right)
+    assert (one.digest() == other.digest()) == (left == right)
+
+
+# -- resolving against what is seen
+
+
+def seen() -> Observation:
+    services: dict[str, tuple[Reading, ...]] = {"HDFS": (), "HIVE": (), "KUDU": ()}
+    for target in UNIVERSE:
+        services[target.service] += (Reading(target, 1, 1, 1, ""),)
+    return Observation("emr-4zvc5mul", 2, services, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("scope", "problem"),
+    [
+        (OpScope.of_service("KUDU"), "service KUDU"),
+        (OpScope.of_component("HDFS", "DatNode"), "HDFS has DataNode, NameNode"),
+        (OpScope.of_component("HDFS", "DataNode", ["10.9.9.9"]), "runs on 10.0.0.1, 10.0.0.2, 10.0.0.3"),
+    ],
+)
+def test_what_does_not_exist_is_named_with_what_does(scope: OpScope, problem: str) -> None:
+    """Unknown service, component or address."""
+    with pytest.raises(UnknownPart, match=problem):
+        seen().resolve(scope)
+
+
+@given(scope=scopes)
+def test_a_scope_resolves_to_what_it_means(scope: OpScope) -> None:
+    """Each process once, whatever case it was written in."""
+    assert {reading.target for reading in seen().resolve(scope).values()} == meant(scope)
+
+
+def test_one_wrong_intent_spoils_only_itself() -> None:
+    """The others of the plan are served, in the cluster's own spelling."""
+    good = an_intent(scope=OpScope.of_component("HDFS", "DATANODE"))
+    bad = an_intent(scope=OpScope.of_component("HDFS", "Data"))
+    (the_plan,) = plan([good, bad])
+    asked, unknown = resolve(the_plan, seen())
+    assert [intent for intent, _ in unknown] == [bad]
+    assert len(asked) == 3
+    (only,) = plan([good])
+    assert scope_to_send(only, asked, held_any=False) == OpScope.of_component("HDFS", "DataNode")
+    assert scope_to_send(only, asked[:1], held_any=True) == OpScope.of_component("HDFS", "DataNode", ["10.0.0.1"])
+    (whole,) = plan([an_intent(scope=OpScope.of_service("HDFS"))])
+    assert scope_to_send(whole, resolve(whole, seen())[0], held_any=False) == OpScope.of_service("HDFS")
+
+
+def test_known_spellings_mean_one_process() -> None:
+    """Tencent's own pages differ."""
+    assert same_spelling("ZKFC", "ZKFailoverController")
+    assert not same_spelling("DataNode", "NameNode")
+
+
+# -- the algebra's laws, over names in any case, empty lists, and a cluster that grows
+
+
+WORDS = ("HDFS", "hdfs", "YARN")
+NAMES = ("DataNode", "datanode", "DATANODE", "NameNode")
+IPS = ("10.0.0.1", "10.0.0.2")
+#: "10.0.0.99" and Router come later: where "all" and "all that there is today" part.
+LATER = [
+    Target(service, component, ip)
+    for service in ("HDFS", "YARN")
+    for component in ("DataNode", "NameNode", "Router")
+    for ip in (*IPS, "10.0.0.99")
+]
+anything = st.lists(
+    st.one_of(
+        st.builds(OpScope.of_service, st.sampled_from(WORDS)),
+        st.builds(OpScope.of_component, st.sampled_from(WORDS), st.sampled_from(NAMES)),
+        st.builds(
+            OpScope.of_component, st.sampled_from(WORDS), st.sampled_from(NAMES), st.frozensets(st.sampled_from(IPS))
+        ),
+    ),
+    max_size=4,
+).map(OpScope.union_of)
+
+
+def meant_later(scope: OpScope) -> set[Target]:
+    return {target for target in LATER if scope.covers(target)}
+
+
+def takes_some(scope: OpScope, service: str, component: str | None) -> bool:
+    """Whether ``scope`` takes a part, but not the whole, of a service or of one of its components."""
+    of_service = [(name, ip) for its, name, ip in scope if its == service]
+    if (None, None) in of_service:
+        return False
+    if component is None:
+        return bool(of_service)
+    ips = {ip for name, ip in of_service if name is not None and name.lower() == component.lower()}
+    return bool(ips) and None not in ips
+
+
+@given(left=anything, right=anything, third=anything)
+def test_union_is_associative_and_all_absorbs(left: OpScope, right: OpScope, third: OpScope) -> None:
+    """In any grouping; nothing adds nothing; and "all" stays all whatever is added."""
+    assert (left | right) | third == left | (right | third) == OpScope.union_of([left, right, third])
+    assert left | OpScope() == left
+    every = OpScope.of_service("hdfs") | OpScope.of_service("YARN")
+    assert left | every == every
+
+
+@given(left=anything, right=anything)
+def test_equal_is_what_means_the_same_and_nothing_else(left: OpScope, right: OpScope) -> None:
+    """One stable form for one meaning, today and on a cluster that has grown; equal scopes hash alike."""
+    same = meant_later(left) == meant_later(right)
+    assert (left == right) == (left.stable() == right.stable()) == same
+    assert not same or hash(left) == hash(right)
+
+
+@given(left=anything, right=anything)
+def test_only_all_but_some_is_unresolved(left: OpScope, right: OpScope) -> None:
+    """UnresolvedScope exactly where a part is taken out of an "all"; otherwise what is left shares nothing with what was taken."""
+    if any(ip is None and takes_some(right, service, component) for service, component, ip in left):
+        with pytest.raises(UnresolvedScope, match="but some"):
+            left - right
+        return
+    rest = left - right
+    assert meant_later(rest) == meant_later(left) - meant_later(right)
+    assert rest | left == left
+    assert not (left - left)
+
+
+@given(scope=anything)
+def test_the_wire_holds_no_empty_list(scope: OpScope) -> None:
+    """For the API a missing or empty list is "all": there is none, and every name stands once."""
+    services = scope.to_wire()["ServiceInfoList"]
+    assert [one["ServiceName"] for one in services] == scope.services
+    for service in services:
+        components = service.get("ComponentInfoList", [{"ComponentName": "x"}])
+        assert components
+        assert len({one["ComponentName"].lower() for one in components}) == len(components)
+        assert all(one.get("IpList", ["x"]) for one in components)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        OpScope(),
+        OpScope.of_component("HDFS", "DataNode", []),
+        OpScope.of_component("HDFS", "DataNode", ["10.0.0.1"]) - OpScope.of_service("HDFS"),
+        OpScope.of_targets([]),
+        OpScope.union_of([]),
+        OpScope.of_component("HDFS", "DataNode", []) | OpScope.of_component("YARN", "NodeManager", []),
+    ],
+    ids=range(6),
+)
+def test_nothing_is_one_value(nothing: OpScope) -> None:
+    """However nothing is said, it equals nothing, shows as nothing, is never sent as "all", and takes nothing away."""
+    assert not nothing
+    assert nothing == OpScope()
+    assert (str(nothing), nothing.services, list(nothing), nothing.to_wire()) == (
+        "nothing",
+        [],
+        [],
+        {"ServiceInfoList": []},
+    )
+    assert OpScope.of_service("HDFS") - nothing == OpScope.of_service("HDFS")
+    assert OpScope.of_component("HDFS", "DataNode") - nothing == OpScope.of_component("HDFS", "DataNode")
+
+
+@pytest.mark.parametrize("op_type", list(OpType))
+@pytest.mark.parametrize("strategy", [None, StrategyConfig()])
+@pytest.mark.parametrize("params", [None, StopParams("safe")])
+@pytest.mark.parametrize("keep_monitor", [None, False, True])
+def test_every_manner_is_taken_or_says_why_not(
+    op_type: OpType, strategy: StrategyConfig | None, params: StopParams | None, keep_monitor: bool | None
+) -> None:
+    """RestartService needs a strategy; StopParams are StopService's, and False too is said of StopMonitor alone."""
+    wrong = {
+        "strategy": op_type is OpType.RESTART_SERVICE and strategy is None,
+        "stop_params": op_type is not OpType.STOP_SERVICE and params is not None,
+        "keep_monitor": op_type is not OpType.STOP_MONITOR and keep_monitor is not None,
+    }
+    told = dict(Manner(op_type, strategy, params, keep_monitor).problems())
+    assert {field for field, is_wrong in wrong.items() if is_wrong} == set(told)

@@ -1,0 +1,144 @@
+"""The platform's timer: an order by name, or a whole request in its message."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from handler.decide.patterns import compile_pattern
+from handler.model.event import Event, Unreadable
+from handler.model.request import Manner, OpScope, OpType
+from handler.receive.payload import read
+
+TIMER = {"Type": "Timer", "TriggerName": "hbase-night", "Time": "2026-11-23T14:00:00Z", "Message": "nightly-stop"}
+REQUEST: dict[str, Any] = {
+    "InstanceId": "emr-8kd2m1qp",
+    "OpType": "StartService",
+    "OpScope": {"ServiceInfoList": [{"ServiceName": "HBASE"}]},
+    "Reason": "the working day begins",
+}
+
+
+def test_a_message_is_text_for_rules() -> None:
+    """It names the event; the trigger and the due time are its identity, the same when the platform repeats it."""
+    assert read(TIMER) == [
+        Event(
+            id="hbase-night@2026-11-23T14:00:00Z",
+            source="timer",
+            name="nightly-stop",
+            labels={"trigger": "hbase-night"},
+            message="nightly-stop",
+            occurred_at=1795442400.0,
+        )
+    ]
+    assert read(TIMER) == read(dict(TIMER))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        None,
+        "nightly-stop",
+        "[on-call] stop",
+        "{not JSON}",
+        '{"note": "text"}',
+        "[1, 2]",
+        "{}",
+        " ",
+        '"InstanceId"',
+        "5",
+    ],
+)
+def test_any_other_text_is_text_too(message: str | None) -> None:
+    """A brace alone makes no request."""
+    (event,) = read({**TIMER, "Message": message})
+    assert isinstance(event, Event)
+    assert event.message == (message or "")
+    assert event.name == ((message or "").strip() or "hbase-night")
+    assert event.labels == {"trigger": "hbase-night"}
+    assert event.request is None
+
+
+def test_the_message_may_be_absent() -> None:
+    """A timer without an argument is still a timer."""
+    (event,) = read({key: value for key, value in TIMER.items() if key != "Message"})
+    assert isinstance(event, Event)
+    assert (event.name, event.message) == ("hbase-night", "")
+
+
+@pytest.mark.parametrize(
+    "when", [{"name": ["nightly-stop"]}, {"message": ["nightly-stop"]}, {"labels": {"trigger": ["hbase-night"]}}]
+)
+def test_a_rule_may_ask_for_the_name_the_message_or_the_trigger(when: dict[str, Any]) -> None:
+    """Each is what somebody would write first."""
+    (event,) = read(TIMER)
+    assert isinstance(event, Event)
+    assert compile_pattern({"source": ["timer"], **when}, "when").matches(event.view())
+
+
+def test_a_long_message_is_cut_in_the_name_alone() -> None:
+    """The platform takes 4 KB; the log's name is one of many fields."""
+    (event,) = read({**TIMER, "Message": "x" * 4000})
+    assert isinstance(event, Event)
+    assert (len(event.name), len(event.message)) == (256, 4000)
+
+
+def test_a_message_can_be_a_whole_request() -> None:
+    """The request is the timer's, with the timer's identity and time, whatever its own Id says."""
+    (event,) = read({**TIMER, "Message": json.dumps({**REQUEST, "Id": "the same every day"})})
+    assert isinstance(event, Event)
+    assert (event.id, event.source, event.name) == ("hbase-night@2026-11-23T14:00:00Z", "timer", "hbase-night")
+    assert (event.cluster, event.service, event.occurred_at) == ("emr-8kd2m1qp", "HBASE", 1795442400.0)
+    assert event.message == "the working day begins"
+    assert event.labels["trigger"] == "hbase-night"
+    assert event.request is not None
+    assert event.request.manner == Manner(OpType.START_SERVICE)
+    assert event.request.scope == OpScope.of_service("HBASE")
+
+
+def test_a_message_can_be_several_requests() -> None:
+    """Each has its own id and its own fate."""
+    wrong = {**REQUEST, "OpType": "Start"}
+    first, second, third = read({**TIMER, "Message": json.dumps([REQUEST, wrong, 5])})
+    assert isinstance(first, Event)
+    assert first.id == "hbase-night@2026-11-23T14:00:00Z#0"
+    assert isinstance(second, Unreadable)
+    assert (second.id, second.source) == ("hbase-night@2026-11-23T14:00:00Z#1", "timer")
+    assert second.error.faults[0].field == "Message[1].OpType"
+    assert isinstance(third, Unreadable)
+    assert third.error.faults[0].field == "Message[2]"
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "problem"),
+    [
+        ({"TriggerName": ""}, "TriggerName", "is empty"),
+        ({"TriggerName": 5}, "TriggerName", "must be a text"),
+        ({"Time": "now"}, "Time", "RFC 3339"),
+        ({"Time": None}, "Time", "must be a text"),
+        ({"Message": {"InstanceId": "emr-8kd2m1qp"}}, "Message", "must be a text"),
+        ({"Message": '{"InstanceId": "emr-8kd2m1qp"'}, "Message", "is not JSON"),
+        ({"Message": '{"OpType": NaN}'}, "Message", "holds NaN"),
+        ({"Message": json.dumps({**REQUEST, "OpScope": {}})}, "Message.OpScope.ServiceInfoList", "is missing"),
+        ({"Message": json.dumps({"OpType": "StartService"})}, "Message.InstanceId", "is missing"),
+        ({"Message": json.dumps({**REQUEST, "Opscope": {}})}, "Message.Opscope", "did you mean OpScope?"),
+    ],
+)
+def test_a_broken_timer_names_its_field(change: dict[str, Any], field: str, problem: str) -> None:
+    """A request that was mistyped does not pass for text, and so for nothing."""
+    (event,) = read({**TIMER, **change})
+    assert isinstance(event, Unreadable)
+    assert event.source == "timer"
+    assert event.error.faults[0].field == field
+    assert problem in event.error.faults[0].problem
+
+
+@pytest.mark.parametrize("missing", ["TriggerName", "Time"])
+def test_a_timer_needs_its_name_and_time(missing: str) -> None:
+    """Without either it would have the same identity every day."""
+    (event,) = read({key: value for key, value in TIMER.items() if key != missing})
+    assert isinstance(event, Unreadable)
+    assert event.error.faults[0].field == missing

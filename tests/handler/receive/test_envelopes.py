@@ -1,0 +1,313 @@
+"""What the platform puts around a payload: HTTP calls and queues."""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.errors import InvalidInput
+from handler.lib.strict_json import MOST_BYTES
+from handler.model.event import Event, Unreadable
+from handler.receive.envelopes import HttpCall, Queue, open_envelope
+from handler.receive.payload import read
+
+EVENTS = Path(__file__).parents[3] / "events"
+
+
+def sample(name: str) -> dict[str, Any]:
+    """What the platform hands over."""
+    raw: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return raw
+
+
+def http(**change: Any) -> HttpCall:
+    """The documented function-URL event, changed."""
+    call = open_envelope({**sample("documented-function-url"), **change})
+    assert isinstance(call, HttpCall)
+    return call
+
+
+def test_the_documented_function_url() -> None:
+    """Everything that a door and a router need."""
+    call = http()
+    assert call == HttpCall(
+        method="POST",
+        path="/",
+        headers=call.headers,
+        body=b'{"test":"hello world"}',
+        remote="111.206.96.145",
+    )
+    assert call.headers["accept-encoding"] == "gzip, deflate, br"
+    assert call.payload() == {"test": "hello world"}
+    assert (call.size, call.is_too_large, call.idempotency_key) == (22, False, "")
+
+
+def test_an_api_gateway_call() -> None:
+    """Base64 is undone, header names are lower case, the address is the gateway's."""
+    call = open_envelope(sample("apigateway-base64-tcop"))
+    assert isinstance(call, HttpCall)
+    assert (call.method, call.path, call.remote) == ("POST", "/steward", "10.0.2.14")
+    assert call.headers["authorization"].startswith("Basic ")
+    assert read(call.payload()) == read(sample("tcop-metric-datanode-down"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"httpMethod": "POST"},
+        {"headers": {}, "body": "{}"},
+        {"requestContext": {}},
+        {"headerParameters": {}},
+        {"isBase64Encoded": False, "body": "{}"},
+        {"httpMethod": None, "headers": None, "body": None, "path": None, "queryString": None, "requestContext": None},
+        {"httpMethod": 5, "headers": [1], "path": {}, "queryString": "a=1", "requestContext": "x"},
+        {"httpMethod": "POST", "Type": "Timer", "TriggerName": "x", "Time": "2026-11-23T14:00:00Z"},
+        {"httpMethod": "POST", "Records": []},
+    ],
+)
+def test_whatever_looks_like_http_has_to_authenticate(raw: dict[str, Any]) -> None:
+    """An HTTP call never passes for a bare event or a queue, which the platform has authenticated."""
+    assert isinstance(open_envelope(raw), HttpCall)
+
+
+@pytest.mark.parametrize("raw", [None, 5, "x", "{}", [], [{"httpMethod": "POST"}], {}, True, b"x", 0.5])
+def test_anything_else_is_bare(raw: object) -> None:
+    """Of any type."""
+    assert open_envelope(raw) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "documented-timer",
+        "documented-tcop-metric",
+        "documented-alertmanager",
+        "documented-eventbridge",
+        "documented-request",
+        "grafana-resolved",
+    ],
+)
+def test_senders_payloads_are_bare(name: str) -> None:
+    """No sender's payload is mistaken for a call."""
+    assert open_envelope(sample(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"Authorization": "a", "X-Y": "b"}, {"authorization": "a", "x-y": "b"}),
+        ({"A": ["1", "2"]}, {"a": "1, 2"}),
+        ({"A": 1, "B": None, "C": True}, {"a": "1", "b": "", "c": "true"}),
+        ({"A": "1", "a": "2"}, {"a": "1, 2"}),
+        ({5: "x"}, {"5": "x"}),
+        (None, {}),
+        ([["a", "b"]], {}),
+        ("a: b", {}),
+    ],
+)
+def test_header_names_are_lower_case(headers: object, expected: dict[str, str]) -> None:
+    """Two spellings of one header never hide one behind the other."""
+    assert http(headers=headers).headers == expected
+
+
+def test_a_long_header_is_cut() -> None:
+    """8 KB are enough for any credential."""
+    assert len(http(headers={"a": "x" * 100_000}).headers["a"]) == 8192
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ({"Idempotency-Key": "k"}, "k"),
+        ({"webhook-id": "msg_1"}, "msg_1"),
+        ({"webhook-id": "msg_1", "Idempotency-Key": " k "}, "k"),
+        ({"Idempotency-Key": " ", "webhook-id": "msg_1"}, "msg_1"),
+        ({}, ""),
+    ],
+)
+def test_the_callers_key(headers: dict[str, str], key: str) -> None:
+    """The Idempotency-Key, else Standard Webhooks' id."""
+    assert http(headers=headers).idempotency_key == key
+
+
+def test_the_callers_key_is_a_direct_calls_identity() -> None:
+    """So that a retry of the call is the same event."""
+    call = open_envelope(sample("function-url-request"))
+    assert isinstance(call, HttpCall)
+    (event,) = read(call.payload(), idempotency_key=call.idempotency_key)
+    assert event.id == "deploy-2026-11-23-0417"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"body": None}, "body: is empty"),
+        ({"body": ""}, "body: is empty"),
+        ({"body": {"a": 1}}, "body: is no string"),
+        ({"body": 5}, "body: is no string"),
+        ({"body": "\ud800"}, "body: is not UTF-8"),
+        ({"body": "%%%", "isBase64Encoded": True}, "body: is not base64"),
+        ({"body": "e30", "isBase64Encoded": True}, "body: is not base64"),
+        ({"body": "é", "isBase64Encoded": "true"}, "body: is not base64"),
+        ({"body": "\ud800", "isBase64Encoded": True}, "body: is not base64"),
+        ({"body": base64.b64encode(b'{"a": "\xff"}').decode(), "isBase64Encoded": True}, "body: is not UTF-8 (byte 7)"),
+        ({"body": "a=1&b=2"}, "body: is not JSON"),
+        ({"body": '{"a": 1, "a": 2}'}, "body: has a key twice"),
+        ({"body": "[" * 100_000}, "body: is nested more than 64 deep"),
+        ({"body": " " * (MOST_BYTES + 1)}, "body: is longer than"),
+        ({"headers": {"content-encoding": "gzip"}}, "content-encoding: is not supported"),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_body_that_cannot_be_read_is_refused_when_it_is_asked_for(change: dict[str, Any], problem: str) -> None:
+    """Opening never raises: first the caller is authenticated, then told what is wrong."""
+    call = http(**change)
+    with pytest.raises(InvalidInput) as caught:
+        call.payload()
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("body", ["eyJhIjogMX0=", "eyJh\nIjog\r\nMX0=\n"])
+def test_base64_may_be_folded(body: str) -> None:
+    """As mail folds it."""
+    assert http(body=body, isBase64Encoded=True).payload() == {"a": 1}
+
+
+def test_too_large_is_told_apart() -> None:
+    """It has a status code of its own."""
+    assert http(body=" " * (MOST_BYTES + 1)).is_too_large
+    assert not http(body=" " * MOST_BYTES).is_too_large
+
+
+def test_what_would_be_logged_is_bounded() -> None:
+    """Path, method and address come from outside."""
+    call = http(path="/" + "x" * 100_000, httpMethod="post\x1b", headers={"x-scf-remote-addr": "y" * 1000})
+    assert (len(call.path), call.method, len(call.remote)) == (1024, "POST\ufffd", 64)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "httpMethod",
+                "headers",
+                "body",
+                "path",
+                "queryString",
+                "queryStringParameters",
+                "isBase64Encoded",
+                "requestContext",
+            ]
+        ),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text()
+        | st.lists(st.text(), max_size=2)
+        | st.dictionaries(st.text(), st.text() | st.none(), max_size=3),
+        min_size=1,
+    )
+)
+def test_any_http_envelope_is_opened(raw: dict[str, Any]) -> None:
+    """Whatever types stand where; the payload is a value or InvalidInput."""
+    call = open_envelope({"httpMethod": "POST", **raw})
+    assert isinstance(call, HttpCall)
+    assert all(isinstance(value, str) for value in (*call.headers, *call.headers.values()))
+    assert isinstance(call.body, bytes)
+    with suppress(InvalidInput):
+        call.payload()
+
+
+# -- queues
+
+
+def ckafka(*bodies: Any) -> dict[str, Any]:
+    """Messages as CKafka's trigger delivers them."""
+    return {
+        "Records": [
+            {"Ckafka": {"topic": "alerts", "partition": 1, "offset": 36 + n, "msgKey": "None", "msgBody": body}}
+            for n, body in enumerate(bodies)
+        ]
+    }
+
+
+def test_queues_hold_any_senders_payload() -> None:
+    """One message, one payload; what is in it reads as it would bare."""
+    queue = open_envelope(sample("ckafka-alertmanager"))
+    assert isinstance(queue, Queue)
+    assert queue.read() == read(sample("alertmanager-datanode-down"))
+    assert read(sample("cmq-tcop")) == read(sample("tcop-metric-datanode-down"))
+
+
+def test_a_bad_message_spoils_only_itself() -> None:
+    """It is named by the queue's own id of it, which a redelivery repeats."""
+    good, bad, other = read(sample("ckafka-mixed"))
+    assert isinstance(good, Event)
+    assert isinstance(bad, Unreadable)
+    assert isinstance(other, Event)
+    assert (bad.id, bad.source) == ("ckafka:alerts/1/38", "unknown")
+    assert bad.error.faults[0].field == "Records[1].Ckafka.msgBody"
+
+
+def test_messages_hold_arrays_objects_and_queues() -> None:
+    """A body may be a value already, an array of payloads, or an envelope again."""
+    timer = sample("documented-timer")
+    assert read(ckafka(timer)) == read(timer)
+    assert read(ckafka(json.dumps([timer, timer]))) == read([timer, timer])
+    assert read(ckafka(json.dumps(ckafka(json.dumps(timer))))) == read(timer)
+    assert read([ckafka(json.dumps(timer)), timer]) == read([timer, timer])
+
+
+def test_layers_are_bounded() -> None:
+    """Envelopes in envelopes end."""
+    raw: Any = sample("documented-timer")
+    for _ in range(20):
+        raw = ckafka(raw)
+    (event,) = read(raw)
+    assert isinstance(event, Unreadable)
+    assert "layers" in event.error.faults[0].problem
+
+
+def test_a_messages_id_is_a_direct_calls_identity() -> None:
+    """A redelivery is the same call, and the same call sent again tomorrow is another."""
+    call = {key: value for key, value in sample("request-start").items() if key != "Id"}
+    first, second = read(ckafka(call, call))
+    assert (first.id, second.id) == ("ckafka:alerts/1/36", "ckafka:alerts/1/37")
+    one, two = read(ckafka([call, call]))
+    assert (one.id, two.id) == ("ckafka:alerts/1/36#0", "ckafka:alerts/1/36#1")
+    (cmq,) = read({"Records": [{"CMQ": {"topicName": "t", "msgId": "7", "msgBody": json.dumps(call)}}]})
+    assert cmq.id == "cmq:t/7"
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ({"Records": []}, "Records"),
+        ({"Records": None}, "Records"),
+        ({"Records": {"Ckafka": {}}}, "Records"),
+        ({"Records": "x"}, "Records"),
+        ({"Records": [5]}, "Records[0]"),
+        ({"Records": [{}]}, "Records[0]"),
+        ({"Records": [{"Sqs": {"msgBody": "{}"}}]}, "Records[0]"),
+        ({"Records": [{"Ckafka": []}]}, "Records[0]"),
+        ({"Records": [{"Ckafka": {}}]}, "Records[0].Ckafka.msgBody"),
+        ({"Records": [{"CMQ": {"msgBody": None}}]}, "Records[0].CMQ.msgBody"),
+        ({"Records": [{"CMQ": {"msgBody": ""}}]}, "Records[0].CMQ.msgBody"),
+        ({"Records": [{"CMQ": {"msgBody": "x"}}]}, "Records[0].CMQ.msgBody"),
+        ({"Records": [{"CMQ": {"msgBody": 5}}]}, "Records[0].CMQ.msgBody"),
+        ({"Records": [{"CMQ": {"msgBody": "[]"}}]}, "Records[0].CMQ.msgBody"),
+        ({"Records": [{"CMQ": {"msgBody": '[{"Records": [0]}]'}}]}, "Records[0].CMQ.msgBody[0].Records[0]"),
+    ],
+)
+def test_a_broken_queue_names_its_field(raw: dict[str, Any], field: str) -> None:
+    """Down through the layers."""
+    (event,) = read(raw)
+    assert isinstance(event, Unreadable)
+    assert event.error.faults[0].field == field

@@ -1,0 +1,335 @@
+"""Alarms: said once, in the log always, elsewhere within their time; and nothing that sending does changes anything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import apprise
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_mock import MockerFixture
+
+from handler.cloud.client import CloudApi
+from handler.config.settings import Credentials
+from handler.errors import LedgerUnavailable, NeverSent
+from handler.ledger.protocol import Ledger, open_ledger
+from handler.lib.clock import Deadline, SystemClock
+from handler.model.outcome import Outcome, Record
+from handler.model.policy import AlarmSettings, Chat, EventBus
+from handler.report import alarms as module
+from handler.report.alarms import FAULTS, Alarm, Alarms, alarms_of, grouped
+from handler.report.log import Log
+
+URL = "json://127.0.0.1:9/token-that-nobody-may-see"
+CHAT = AlarmSettings(chat=(Chat("CHAT_URL"),))
+BUS = AlarmSettings(event_bus=EventBus("eb-example0", "ap-guangzhou"))
+BOTH = AlarmSettings(CHAT.chat, BUS.event_bus)
+KEY = Credentials("AKIDEXAMPLE", "secret-key-example")
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    opened = open_ledger("sqlite:///:memory:")
+    yield opened
+    opened.close()
+
+
+class Scene:
+    """Alarms with their log, and a stand-in for the API that keeps what it is given."""
+
+    def __init__(
+        self, settings: AlarmSettings, ledger: Ledger, mocker: MockerFixture, *, credentials: Credentials | None = KEY
+    ) -> None:
+        self.written: list[str] = []
+        self.log = Log(self.written.append, SystemClock())
+        self.api = mocker.create_autospec(CloudApi, instance=True)
+        self.alarms = Alarms(
+            settings,
+            {"CHAT_URL": URL},
+            ledger=ledger,
+            api=self.api,
+            credentials=credentials,
+            clock=SystemClock(),
+        )
+
+    def say(self, *alarms: Alarm, seconds: float = 5.0) -> None:
+        self.alarms.say(alarms or [an_alarm()], self.log, Deadline(SystemClock(), seconds))
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.written]
+
+    def events(self) -> list[str]:
+        return [line["event"] for line in self.lines]
+
+    def problems(self) -> list[str]:
+        return [line["problem"] for line in self.lines if line["event"] == "steward.alarm.unsent"]
+
+
+def an_alarm(about: str = "op-1", **more: Any) -> Alarm:
+    return Alarm("operation.failed", "emr-4zvc5mul", about, "it did not help", **more)
+
+
+# -- which, and how many
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_said"),
+    [
+        (Outcome.done("x"), False),
+        (Outcome.skipped("a.b", "x"), False),
+        (Outcome.deferred("a.b", "x"), False),
+        (Outcome.unverified("x"), False),
+        (Outcome.refused("a.b", "x"), True),
+        (Outcome.failed("a.b", "x"), True),
+        (Outcome.in_doubt("a.b", "x"), True),
+        (Outcome.refused("guard.quarantine", "x"), False),  # escalated once, by whoever put it there
+        (Outcome.failed("ledger.unavailable", "x"), False),  # one ledger, one alarm
+    ],
+)
+def test_a_person_hears_of_what_went_wrong(outcome: Outcome, is_said: bool) -> None:
+    """Refused, failed, in doubt; not what was only put off."""
+    found = alarms_of([Record(0, "e", "tcop", "n", "emr-4zvc5mul", outcome, ("r",), ("op-1",))])
+    assert bool(found) == is_said
+    assert all((one.code, one.about, one.text) == (outcome.code, "op-1", "x") for one in found)
+
+
+def about(source: str, fault: str) -> str:
+    outcome = Outcome.refused("input.invalid", fault)
+    return alarms_of([Record(0, "e", source, "", "", outcome)])[0].about
+
+
+def test_another_fault_of_a_sender_is_another_alarm() -> None:
+    """Not one for all that cannot be read, nor one for each place in a payload."""
+    first = about("alertmanager", "alerts[0].startsAt: is no RFC 3339 time")
+    assert first == about("alertmanager", "alerts[17].startsAt: is no RFC 3339 time")
+    assert first != about("alertmanager", "alerts[0].labels.ip: Input should be a valid string")
+    assert first != about("grafana", "alerts[0].startsAt: is no RFC 3339 time")
+
+
+@given(st.lists(st.text(), min_size=200, max_size=300))
+def test_a_thousand_sorts_of_nonsense_are_no_thousand_alarms(faults: list[str]) -> None:
+    """The names of faulty fields are the sender's: it could raise an alarm a second."""
+    assert len({about("alertmanager", fault) for fault in faults}) <= FAULTS
+
+
+alarms = st.builds(
+    Alarm, st.sampled_from("ab"), st.sampled_from("cd"), st.sampled_from("ef"), st.text(), st.integers(1, 5)
+)
+
+
+@given(st.lists(alarms))
+def test_identical_alarms_are_one(many: list[Alarm]) -> None:
+    """One of each, in the order in which they first came; their count is kept."""
+    groups = grouped(many)
+    assert [one.key for one in groups] == list(dict.fromkeys(one.key for one in many))
+    for one in groups:
+        same = [other for other in many if other.key == one.key]
+        assert one.count == sum(other.count for other in same)
+        assert one.text == same[0].text
+
+
+def test_an_alarm_is_said_once_until_its_time_is_over(ledger: Ledger, mocker: MockerFixture) -> None:
+    """By a claim in the ledger: another instance does not say it again; another alarm is another."""
+    first, second = (Scene(AlarmSettings(), ledger, mocker) for _ in range(2))
+    first.say(an_alarm(), an_alarm())
+    second.say(an_alarm(), an_alarm("op-2"))
+    assert first.events() == ["steward.alarm"]
+    assert first.lines[0]["count"] == 2
+    assert second.events() == ["steward.alarm.repeated", "steward.alarm"]
+
+
+def test_without_its_ledger_an_alarm_is_rather_said_twice_than_never(ledger: Ledger, mocker: MockerFixture) -> None:
+    """The ledger's own failure is alarmed so: by each instance, which remembers that it did."""
+    mocker.patch.object(ledger, "claim", side_effect=LedgerUnavailable("gone"))
+    for _ in range(2):
+        scene = Scene(AlarmSettings(), ledger, mocker)
+        scene.say()
+        scene.say()
+        assert scene.events() == ["steward.alarm", "steward.alarm.repeated"]
+
+
+# -- chats
+
+
+def test_a_chat_is_told_without_secrets(ledger: Ledger, mocker: MockerFixture) -> None:
+    """One message for all; title and text bear what happened, and no secret that is known."""
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
+    scene = Scene(CHAT, ledger, mocker)
+    scene.say(an_alarm(), an_alarm(), Alarm("ledger", "", "x", f"said by {URL}"))
+    (call,) = notify.call_args_list
+    assert call.kwargs["title"] == "EMR Steward: 2 alarms"
+    assert "it did not help (×2)" in call.kwargs["body"]
+    assert "token-that-nobody-may-see" not in str(call)
+    assert scene.problems() == []
+
+
+def test_a_chat_whose_url_is_not_set_is_said(ledger: Ledger, mocker: MockerFixture) -> None:
+    """By the variable's name; the others are told all the same."""
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
+    scene = Scene(AlarmSettings((Chat("UNSET"), Chat("CHAT_URL"))), ledger, mocker)
+    scene.say()
+    assert scene.problems() == ["UNSET is no URL that apprise knows"]
+    assert notify.call_args.kwargs["title"] == "EMR Steward: operation.failed emr-4zvc5mul"
+
+
+def refuses(*_: Any, **__: Any) -> bool:
+    return False
+
+
+def raises(*_: Any, **__: Any) -> bool:
+    raise RuntimeError("x" * (300 - len("RuntimeError: ") - 12) + URL)
+
+
+def leaves(*_: Any, **__: Any) -> bool:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("notify", [refuses, raises, leaves])
+def test_a_chat_that_fails_changes_nothing(ledger: Ledger, mocker: MockerFixture, notify: Any) -> None:
+    """It refuses, raises or wants to leave: said in the log, without the secret or its beginning, and nothing raised."""
+    mocker.patch.object(apprise.Apprise, "notify", notify)
+    scene = Scene(BOTH, ledger, mocker)
+    scene.say()
+    assert len(scene.problems()) == 1
+    assert "json://" not in "".join(scene.written)
+    assert scene.api.call.call_count == 1
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.0, -1.0])
+def test_alarms_end_in_time_whatever_hangs(
+    ledger: Ledger, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """Both ways hang: what is left of the invocation is not outlasted, and each is said to be unsent."""
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.1)
+    over = threading.Event()
+    mocker.patch.object(apprise.Apprise, "notify", side_effect=lambda **_: over.wait(5))
+    scene = Scene(BOTH, ledger, mocker)
+    scene.api.call.side_effect = lambda *_: over.wait(5)
+    began = time.monotonic()
+    scene.say(seconds=seconds)
+    assert time.monotonic() - began < max(0.0, seconds) + 0.3
+    assert [line["way"] for line in scene.lines if line["event"] == "steward.alarm.unsent"] == [
+        "chat:CHAT_URL",
+        "event_bus",
+    ]
+    over.set()
+
+
+def test_a_chat_that_hangs_leaves_the_event_bus_its_time(
+    ledger: Ledger, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SEND_SECONDS is for all ways together, and the first does not take it all."""
+    monkeypatch.setattr(module, "SEND_SECONDS", 0.6)
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.1)
+    over = threading.Event()
+    mocker.patch.object(apprise.Apprise, "notify", side_effect=lambda **_: over.wait(5))
+    scene = Scene(BOTH, ledger, mocker)
+    began = time.monotonic()
+    scene.say(seconds=30)
+    assert time.monotonic() - began < 0.9
+    assert [line["way"] for line in scene.lines if line["event"] == "steward.alarm.unsent"] == ["chat:CHAT_URL"]
+    assert scene.api.call.call_count == 1
+    over.set()
+
+
+def test_a_chat_is_not_begun_with_when_there_is_no_time_for_it(ledger: Ledger, mocker: MockerFixture) -> None:
+    """Half of a sending is worse than one that the follow-up makes: it may arrive, and is made again."""
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
+    scene = Scene(BOTH, ledger, mocker)
+    scene.say(seconds=module.LEAST_SECONDS - 0.1)
+    assert not notify.called
+    assert scene.api.call.call_count == 1
+    (problem,) = scene.problems()
+    assert "too little time" in problem
+
+
+def test_a_chat_whose_library_took_all_the_time_is_not_sent_to(ledger: Ledger, mocker: MockerFixture) -> None:
+    """The thread that loads it may go on after its invocation gave up: what was given up is not sent beside the follow-up."""
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
+    late = threading.Event()
+    mocker.patch.object(apprise.Apprise, "add", side_effect=lambda _: late.wait(5))
+    scene = Scene(CHAT, ledger, mocker)
+    scene.say(seconds=module.LEAST_SECONDS + 0.1)
+    late.set()
+    time.sleep(0.1)
+    assert len(scene.problems()) == 1
+    assert not notify.called
+
+
+def test_without_its_ledger_nothing_is_kept_and_everything_tried(ledger: Ledger, mocker: MockerFixture) -> None:
+    """As well as can be: at once, and one that fails is an error, since nobody sends it later. A store that is gone is asked once."""
+    claim = mocker.patch.object(ledger, "claim", side_effect=LedgerUnavailable("gone"))
+    keep = mocker.patch.object(ledger, "keep_unsent", side_effect=LedgerUnavailable("gone"))
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=False)
+    scene = Scene(CHAT, ledger, mocker)
+    scene.say(an_alarm("a"), an_alarm("b"))
+    assert (claim.call_count, keep.call_count, notify.call_count) == (1, 0, 1)
+    (line,) = [line for line in scene.lines if line["event"] == "steward.alarm.unsent"]
+    assert (line["level"], line["is_kept"], line["count"]) == ("ERROR", False, 2)
+
+
+# -- the event bus
+
+
+def test_the_event_bus_is_given_each_alarm(ledger: Ledger, mocker: MockerFixture) -> None:
+    """One PutEvents with an event an alarm, to the bus and region of the settings."""
+    scene = Scene(BUS, ledger, mocker)
+    scene.say(an_alarm(facts={"operation": "op-1"}), Alarm("ledger", "", "x", "y"))
+    ((product, credentials, action, params, _),) = (call.args for call in scene.api.call.call_args_list)
+    assert (product.service, product.region, product.scheme, product.host) == (
+        "eb",
+        "ap-guangzhou",
+        "https",
+        "eb.tencentcloudapi.com",
+    )
+    assert (credentials, action, params["EventBusId"]) == (KEY, "PutEvents", "eb-example0")
+    assert [event["Subject"] for event in params["EventList"]] == ["emr-4zvc5mul", "steward"]
+    assert json.loads(params["EventList"][0]["Data"])["operation"] == "op-1"
+
+
+def test_an_event_bus_that_cannot_be_reached_is_said(ledger: Ledger, mocker: MockerFixture) -> None:
+    """In the log, and nothing raised."""
+    scene = Scene(BUS, ledger, mocker)
+    scene.api.call.side_effect = NeverSent("ConnectionRefusedError", "no way")
+    scene.say()
+    assert scene.problems() == ["ConnectionRefusedError: no way"]
+
+
+def test_an_event_bus_without_credentials_is_said(ledger: Ledger, mocker: MockerFixture) -> None:
+    """What is configured and cannot be done is not left out in silence."""
+    scene = Scene(BUS, ledger, mocker, credentials=None)
+    scene.say()
+    assert scene.problems() == ["no credentials"]
+    assert not scene.api.call.called
+
+
+# -- what is paid for
+
+
+def test_the_library_is_loaded_only_to_send() -> None:
+    """An invocation that alarms nobody over a chat does not pay for apprise, nor for the SDK."""
+    program = """
+import sys
+from handler.report.alarms import Alarm, Alarms
+from handler.lib.clock import Deadline, SystemClock
+from handler.cloud.client import CloudApi
+from handler.model.policy import AlarmSettings, Chat
+from handler.ledger.protocol import open_ledger
+from handler.report.log import Log
+clock, ledger, written = SystemClock(), open_ledger("sqlite:///:memory:"), []
+for chat in ((), (Chat("U"),)):
+    alarms = Alarms(AlarmSettings(chat), {}, ledger=ledger, api=CloudApi(), credentials=None, clock=clock)
+    alarms.say([Alarm("a", "b", "c", "d")] if not chat else [], Log(written.append, clock), Deadline(clock, 5))
+assert len(written) == 1, written
+print(sorted({"apprise", "requests", "tencentcloud"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -1,0 +1,169 @@
+"""What an HTTP caller is told: statuses, bodies, and problem+json by RFC 9457."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.errors import Fault
+from handler.model.history import State
+from handler.model.outcome import Outcome, OutcomeStatus, Record
+from handler.report.responses import REFUSALS, REPLAYS, TITLES, answer, direct_status, problem
+
+STATUSES = get_args(OutcomeStatus)
+
+
+def a_record(outcome: Outcome, event: str = "e-1", operations: tuple[str, ...] = ()) -> Record:
+    return Record(0.0, event, "request", "n", "emr-4zvc5mul", outcome, ("r",), operations)
+
+
+def body_of(response: dict[str, Any]) -> dict[str, Any]:
+    """The response's body, as the platform sends it: UTF-8."""
+    assert set(response) == {"isBase64Encoded", "statusCode", "headers", "body"}
+    assert response["isBase64Encoded"] is False
+    assert response["headers"]["Cache-Control"] == "no-store"
+    body = json.loads(response["body"].encode("utf-8"))
+    assert isinstance(body, dict)
+    return body
+
+
+@pytest.mark.parametrize("status", sorted(TITLES))
+def test_a_problem_is_rfc_9457(status: int) -> None:
+    """type, title, status and detail, the status the response's own, and each field at fault."""
+    response = problem(status, "what is wrong", faults=[Fault("a[0].b", "is none"), Fault("", "is late")])
+    assert response["statusCode"] == status
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+    assert body_of(response) == {
+        "type": "about:blank",
+        "title": TITLES[status],
+        "status": status,
+        "detail": "what is wrong",
+        "errors": [{"field": "a[0].b", "detail": "is none"}, {"field": "", "detail": "is late"}],
+    }
+
+
+def test_a_problem_bears_its_headers_and_further_members() -> None:
+    """WWW-Authenticate and the like; without faults there is no list of them."""
+    response = problem(401, "who?", headers={"WWW-Authenticate": "Basic"}, sessionId="s")
+    assert response["headers"]["WWW-Authenticate"] == "Basic"
+    assert body_of(response)["sessionId"] == "s"
+    assert "errors" not in body_of(response)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Outcome.done("worked"), 200),
+        (Outcome.skipped("guard.satisfied", "already"), 200),
+        (Outcome.unverified("accepted"), 202),
+        (Outcome.in_doubt("api.ReadTimeout", "lost"), 202),
+        (Outcome.deferred("guard.cooldown", "later"), 409),
+        (Outcome.refused("guard.listed", "x"), 403),
+        (Outcome.refused("guard.allowed", "x"), 403),
+        (Outcome.refused("once.conflict", "x"), 422),
+        (Outcome.refused("scope.unknown", "x"), 404),
+        (Outcome.refused("api.ResourceNotFound.InstanceNotFound", "x"), 404),
+        (Outcome.refused("api.AuthFailure.SignatureExpire", "x"), 500),
+        (Outcome.refused("api.UnauthorizedOperation.CheckCamAuth", "x"), 500),
+        (Outcome.refused("input.invalid", "x"), 400),
+        (Outcome.refused("api.InvalidParameter.InvalidIpList", "x"), 422),
+        (Outcome.refused("guard.quarantine", "x"), 422),
+        (Outcome.failed("fault", "x"), 500),
+        (Outcome.skipped("once.sending", "in progress"), 202),
+        (Outcome.skipped("once.accepted", "looked at"), 202),
+        (Outcome.skipped("once.in_doubt", "nobody knows"), 202),
+        (Outcome.skipped("once.verified", "worked"), 200),
+        (Outcome.skipped("once.failed", "did not help"), 500),
+        (Outcome.skipped("once.timed_out", "not seen"), 500),
+    ],
+)
+def test_a_direct_caller_is_told_by_the_status(outcome: Outcome, status: int) -> None:
+    """One thing was asked: what became of it is the status, and the body says why."""
+    assert direct_status(outcome) == status
+    response = answer([a_record(outcome)], is_direct=True, extra={})
+    assert response["statusCode"] == status
+    body = body_of(response)
+    assert body["outcomes"][0]["outcome"] == outcome.status
+    if status >= 400:
+        assert response["headers"]["Content-Type"] == "application/problem+json"
+        assert (body["status"], body["detail"]) == (status, outcome.reason)
+
+
+def test_every_state_of_an_earlier_call_has_a_status() -> None:
+    """None is told as if it were a skip of no matter."""
+    replayed = {f"once.{state.lower()}" for state in State} - {
+        "once.not_sent",
+        "once.rejected",
+    }  # sent anew; refused again
+    assert replayed <= set(REPLAYS)
+
+
+def test_every_outcome_and_refusal_has_a_status_with_a_title() -> None:
+    """No status is answered that has no name."""
+    for status in STATUSES:
+        answered = direct_status(Outcome(status, "code", "reason"))
+        assert answered < 400 or answered in TITLES
+    assert {status for _, status in REFUSALS} <= set(TITLES)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "status"),
+    [
+        ([Outcome.done("x")], 200),
+        ([Outcome.refused("guard.listed", "x")], 200),
+        ([Outcome.failed("fault", "x")], 200),
+        ([Outcome.done("x"), Outcome.unverified("x")], 202),
+        ([Outcome.done("x"), Outcome.in_doubt("api.X", "x")], 202),
+        ([], 200),
+    ],
+)
+def test_a_sender_is_told_that_all_is_decided(outcomes: list[Outcome], status: int) -> None:
+    """A sender that repeats 5xx is not asked to: refusals are decisions, 202 while something is yet to be seen."""
+    response = answer([a_record(outcome) for outcome in outcomes], is_direct=False, extra={})
+    assert response["statusCode"] == status
+    assert response["headers"]["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("is_direct", [True, False])
+@pytest.mark.parametrize("others", [[], [Outcome.done("x"), Outcome.in_doubt("api.X", "x")]])
+def test_who_may_do_better_later_is_asked_to_repeat(is_direct: bool, others: list[Outcome]) -> None:
+    """503, which Alertmanager alone repeats, and when; what became of each event stands in the body, and no retCode that says 0."""
+    again = Outcome.deferred("api.busy", "the cluster is busy", retry=True)
+    records = [a_record(outcome) for outcome in (*others, again)]
+    response = answer(records, is_direct=is_direct, extra={"sessionId": "s", "retCode": 0})
+    assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "60")
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+    body = body_of(response)
+    assert body["detail"] == "the cluster is busy"
+    assert len(body["outcomes"]) == len(records)
+    assert "retCode" not in body
+
+
+def test_a_direct_call_with_many_events_is_answered_as_a_sender() -> None:
+    """One status cannot speak for two."""
+    records = [a_record(Outcome.refused("guard.listed", "x")), a_record(Outcome.done("x"))]
+    assert answer(records, is_direct=True, extra={})["statusCode"] == 200
+
+
+def test_an_answer_names_every_event_and_bears_what_the_sender_wants() -> None:
+    """Event, outcome, code, reason, the operations where there are any; Cloud Monitor's sessionId and retCode."""
+    records = [a_record(Outcome.done("worked"), "e-1", ("op-1",)), a_record(Outcome.skipped("x.y", "not"), "e-2")]
+    assert body_of(answer(records, is_direct=False, extra={"sessionId": "s", "retCode": 0})) == {
+        "outcomes": [
+            {"event": "e-1", "outcome": "done", "code": "verified", "reason": "worked", "operations": ["op-1"]},
+            {"event": "e-2", "outcome": "skipped", "code": "x.y", "reason": "not"},
+        ],
+        "sessionId": "s",
+        "retCode": 0,
+    }
+
+
+@given(st.text(), st.text() | st.just("lone \ud800"), st.sampled_from(STATUSES), st.booleans())
+def test_every_answer_can_be_sent(event: str, reason: str, status: OutcomeStatus, is_direct: bool) -> None:
+    """Whatever a sender wrote into its names, lone surrogates too, the body is UTF-8 and reads back."""
+    response = answer([a_record(Outcome(status, "code", reason), event)], is_direct=is_direct, extra={})
+    assert body_of(response)["outcomes"][0]["reason"] == reason

@@ -1,0 +1,844 @@
+"""The steward command, as a person uses it: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handler.ledger.protocol import open_ledger
+from handler.lib.clock import SystemClock
+from harness.clock import AheadClock
+from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
+from harness.fake_cloud.demo_clusters import demo_cloud
+from harness.fake_cloud.server import CloudServer
+from tests.command import ROOT, steward
+
+EVENTS = ROOT / "events"
+
+
+def sample(name: str) -> str:
+    """The path of a file of events/."""
+    return str(EVENTS / f"{name}.json")
+
+
+DOWN = sample("alertmanager-datanode-down")
+RESTART_HIVE = sample("request-restart-hive")
+PROCESS = "HDFS/datanode/172.16.0.5"
+
+
+def test_the_demo_verifies_everything(tmp_path: Path) -> None:
+    """Exit 0 only if every operation was verified; no colours where there is no terminal."""
+    done = steward("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for step in ("event", "rule", "plan", "guards", "request", "verify", "outcome"):
+        assert len(re.findall(rf"^  {step} ", done.stdout, re.MULTILINE)) >= 3
+    assert "\x1b[" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "HDFS/datanode/172.16.0.5",
+        "HDFS/DataNode/172.16.0.5",
+        "hdfs/DATANODE/172.16.0.5",
+        "HDFS/DataNode@172.16.0.5",
+    ],
+)
+def test_release_takes_any_spelling(tmp_path: Path, spelling: str) -> None:
+    """As the outcome, the alert or the console has it; it says in which cluster, and only there where one is named."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    now = time.time()
+    for cluster in ("emr-4zvc5mul", "emr-8kd2m1qp"):
+        assert ledger.quarantine(cluster, "HDFS/datanode/172.16.0.5", now, now + 3600)
+    where = {"STEWARD_LEDGER": f"sqlite:///{tmp_path}/ledger.db"}
+    listed = steward("release", cwd=tmp_path, **where).stdout.splitlines()
+    assert [line.partition("  until ")[0] for line in listed] == [
+        "emr-4zvc5mul  HDFS/DataNode/172.16.0.5",
+        "emr-8kd2m1qp  HDFS/DataNode/172.16.0.5",
+    ]
+    done = steward("release", spelling, "--cluster", "emr-8kd2m1qp", cwd=tmp_path, **where)
+    assert (done.returncode, done.stdout) == (0, "HDFS/DataNode/172.16.0.5 is released in emr-8kd2m1qp\n")
+    assert [cluster for cluster, _, _ in ledger.quarantined(time.time())] == ["emr-4zvc5mul"]
+    ledger.close()
+
+
+def test_run_explain_history(tmp_path: Path) -> None:
+    """An event is delivered, told, remembered, and explained afterwards."""
+    done = steward("run", DOWN, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    (outcome,) = told["outcomes"]
+    assert outcome["outcome"] == "done"
+    assert told["requests"][0]["OpType"] == "RestartService"
+    assert [operation["state"] for operation in told["operations"]] == ["VERIFIED"]
+    again = steward("run", DOWN, cwd=tmp_path)
+    assert re.search(r"outcome +(deferred|skipped): ", again.stdout), again.stdout
+    history = json.loads(steward("history", "--json", cwd=tmp_path).stdout)
+    assert history["operations"][0]["state"] == "VERIFIED"
+    assert "VERIFIED" in steward("history", "--since", "1h", cwd=tmp_path).stdout
+    past = steward("explain", outcome["event_id"], cwd=tmp_path)
+    row = json.loads(steward("explain", outcome["event_id"], "--json", cwd=tmp_path).stdout)
+    assert [one["outcome"] for one in row["events"]][-1] == "done"
+    assert [one["state"] for one in row["operations"]] == ["VERIFIED"]
+    header, when, *facts, operation = past.stdout.splitlines()
+    assert header == f"alertmanager: DataNodeDown {outcome['event_id']}"
+    assert re.fullmatch(r"  \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  done: RestartService verified on 1 process", when)
+    assert facts == [
+        "    cluster: emr-4zvc5mul",
+        "    rule: restart-dead-process",
+        "    scope: HDFS/DataNode/172.16.0.5",
+        "    invocation: local-1",
+    ]
+    assert re.fullmatch(r"    op-[0-9a-f]{16}: RestartService VERIFIED, RequestId \S+; 1 of 1 verified", operation)
+    assert steward("release", "HDFS/datanode/172.16.0.5", cwd=tmp_path).returncode == 1
+
+
+def test_several_files_are_told_apart(tmp_path: Path) -> None:
+    """Each outcome bears its file; whatever makes the exit code 1 is among the errors."""
+    bad = sample("bad-request-misspelt")
+    done = steward("run", DOWN, bad, "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert [(line["file"], line["outcome"]) for line in told["outcomes"]] == [(DOWN, "done"), (bad, "refused")]
+    assert [error["file"] for error in told["errors"]] == [bad]
+    assert told["errors"][0]["error"].startswith("refused: ")
+
+
+def test_a_storm_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    """What holds of a thousand alerts is said a few times, and that nobody tries again; without the breaker they are one request."""
+    storm = sample("storm-1000")
+    held = steward("run", storm, cwd=tmp_path)
+    assert len(held.stdout.splitlines()) < 25, held.stdout
+    assert re.search(
+        r"^  outcome deferred: the storm breaker .*\(nobody tries again: a later event may\)$",
+        held.stdout,
+        re.MULTILINE,
+    )
+    assert "  outcome and 995 more\n" in held.stdout
+    text = (ROOT / "steward.yml").read_text(encoding="utf-8")
+    (tmp_path / "steward.yml").write_text(
+        text.replace("intents: 100,", "intents: 2000,").replace("wait_seconds: 30", "wait_seconds: 0"), encoding="utf-8"
+    )
+    let = steward("run", storm, "--json", cwd=tmp_path, STEWARD_LEDGER="sqlite:///other.db")
+    told = json.loads(let.stdout)
+    assert len(told["requests"]) == 1
+    assert len(told["outcomes"]) == 1000
+
+
+def test_explain_speaks_json(tmp_path: Path) -> None:
+    """What each rule makes of each event: what it asks for, or what does not match."""
+    (event,) = json.loads(steward("explain", DOWN, "--json", cwd=tmp_path).stdout)["events"]
+    assert (event["source"], event["component"]) == ("alertmanager", "DataNode")
+    by_name = {row["rule"]: row for row in event["rules"]}
+    asked = by_name["restart-dead-process"]
+    assert (asked["matches"], asked["asks"]) == (True, "RestartService HDFS/DataNode/172.16.0.5 on emr-4zvc5mul")
+    assert by_name["nightly-stop"]["mismatches"][0]["path"] == "source"
+    (direct,) = json.loads(steward("explain", RESTART_HIVE, "--json", cwd=tmp_path).stdout)["events"]
+    assert direct["request"]["OpType"] == "RestartService"
+    none = steward("explain", sample("bad-number"), "--json", cwd=tmp_path)
+    assert none.returncode == 1
+    assert json.loads(none.stdout)["events"][0]["problem"]
+
+
+def test_what_a_private_fake_is_still_at_is_finished_when_it_ends(tmp_path: Path) -> None:
+    """A rolling restart takes minutes; by the fake's clock, not by that of whoever waits. Nothing is left open."""
+    call = json.loads((EVENTS / "request-restart-hive.json").read_text(encoding="utf-8"))
+    body = json.dumps(call)  # an HTTP sender is answered after 4 s
+    event = json.dumps({"httpMethod": "POST", "path": "/", "headers": {}, "body": body})
+    done = steward("run", "-", cwd=tmp_path, stdin=event)
+    assert re.search(r"^  outcome unverified: ", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^  later   op-[0-9a-f]{16} is VERIFIED: ", done.stdout, re.MULTILINE)
+    assert done.returncode == 0
+    assert steward("follow-up", cwd=tmp_path).stdout == "No operation is open in .steward/fake.db.\n"
+
+
+def test_follow_up_says_what_became_of_what_is_open(tmp_path: Path) -> None:
+    """As the timer does, once: still under way, then seen to have worked; what cannot be looked at is said, with exit code 1."""
+    clock = AheadClock()
+    cloud = demo_cloud(clock)
+    event = json.dumps(
+        {"httpMethod": "POST", "path": "/", "headers": {}, "body": Path(RESTART_HIVE).read_text("utf-8")}
+    )
+    with CloudServer(cloud) as server:
+        env = {
+            "STEWARD_EMR_ENDPOINT": server.url,
+            "TENCENTCLOUD_SECRET_ID": SECRET_ID,
+            "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+        }
+        sent = steward("run", "-", cwd=tmp_path, stdin=event, **env)
+        assert re.search(r"^  outcome unverified: ", sent.stdout, re.MULTILINE), sent.stdout
+        assert "  next    `steward follow-up` looks at it again" in sent.stdout
+        waiting = steward("follow-up", cwd=tmp_path, **env)
+        assert waiting.returncode == 0, waiting.stderr
+        assert re.search(r"^  still ACCEPTED: .* looked at until \d{4}-", waiting.stdout, re.MULTILINE), waiting.stdout
+        cloud.denied.add((SECRET_ID, "DescribeServiceNodeInfos"))
+        blind = steward("follow-up", cwd=tmp_path, **env)
+        assert blind.returncode == 1
+        assert "  still ACCEPTED: cannot be looked at: UnauthorizedOperation" in blind.stdout
+        cloud.denied.clear()
+        clock.move_on(240)
+        done = steward("follow-up", "--json", cwd=tmp_path, **env)
+        assert done.returncode == 0, done.stdout
+        (row,) = json.loads(done.stdout)["operations"]
+        assert (row["was"], row["state"]) == ("ACCEPTED", "VERIFIED")
+    assert len(cloud.operations) == 1
+
+
+def test_an_interrupted_run_says_what_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C ends the looking, not what was sent."""
+    cloud = demo_cloud(SystemClock(), transition_seconds=60.0)
+    cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    with CloudServer(cloud) as server:
+        env = {
+            "STEWARD_EMR_ENDPOINT": server.url,
+            "TENCENTCLOUD_SECRET_ID": SECRET_ID,
+            "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+        }
+        with subprocess.Popen(
+            [sys.executable, "-u", "-m", "steward", "run", DOWN],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            assert running.stdout is not None
+            assert running.stderr is not None
+            assert any(line.startswith("  verify ") for line in running.stdout)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(20) == 130
+            said = running.stderr.read()
+    assert re.fullmatch(r"Interrupted; op-[0-9a-f]{16} was sent and goes on: `steward follow-up` looks at it\n", said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mode", "code"),
+    [
+        (("--mode", "observe"), "act", "mode.observe"),
+        ((), "observe", "mode.observe"),
+        (("--mode", "act"), "observe", "verified"),
+    ],
+)
+def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode: str, code: str) -> None:
+    """It says what it would send; STEWARD_MODE holds where no option says otherwise."""
+    done = steward("run", DOWN, *arguments, "--json", cwd=tmp_path, STEWARD_MODE=mode)
+    told = json.loads(done.stdout)
+    assert told["outcomes"][0]["code"] == code
+    assert len(told["requests"]) == (code == "verified")
+    assert done.returncode == 0
+
+
+MALFORMED = json.dumps(
+    {"version": "4", "alerts": [{"status": "firing", "labels": {"alertname": "a"}, "startsAt": "yesterday"}]}
+)
+NO_TIME = "outcome refused: alerts[0].startsAt: is no RFC 3339 time"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "says"),
+    [
+        (("run", "missing.json"), "", 2, ("missing.json: cannot be read",)),
+        (("run", "-"), "{", 2, ("is no JSON",)),
+        (("run", "-"), '{"a": 1}', 1, ("outcome refused: is of no known sender",)),
+        (("run", "-"), MALFORMED, 1, (NO_TIME,)),
+        (("run", "-", "--as-it-is"), MALFORMED, 1, (NO_TIME,)),
+        (("run", sample("bad-function-url-duplicate-key")), "", 1, ("has a key twice in one object: 'OpType'",)),
+        (("run", sample("bad-function-url-nan")), "", 1, ("holds NaN, which is no JSON",)),
+        (("run", DOWN, "--mode", "dry"), "", 2, ("act nor observe",)),
+        (("run", DOWN, "--config", "none.yml"), "", 2, ("none.yml: no such file",)),
+        (("run",), "", 2, ("EVENT",)),
+        (("check",), "", 0, ("steward.yml: fine. ", "serverless.yml: fine. 4 triggers.")),
+        (("check", str(ROOT / "serverless.yml")), "", 0, ("serverless.yml: fine. 4 triggers.",)),
+        (("check", "serverless.yml"), "", 2, ("serverless.yml: no such file",)),
+        (("explain", DOWN), "", 0, ("yes  restart-dead-process", "nightly-stop: source is")),
+        (("explain", RESTART_HIVE), "", 0, ("direct request",)),
+        (("explain", sample("bad-function-url-nan")), "", 1, ("unreadable: body: holds NaN, which is no JSON",)),
+        (("explain", sample("bad-tcop-status")), "", 1, ("unreadable: alarmStatus: ",)),
+        (("explain", sample("alertmanager-one-bad")), "", 0, ("unreadable: alerts[", "yes  restart-dead-process")),
+        (("release", "DataNode@172.16.0.5"), "", 2, ("is not SERVICE/COMPONENT/ADDRESS",)),
+        (("release", "HDFS/datanode/172.16.0"), "", 2, ("is not SERVICE/COMPONENT/ADDRESS",)),
+        (("history", "--since", "soon"), "", 2, ("is not a duration",)),
+        (("schema",), "", 0, ("json-schema.org",)),
+        (("--version",), "", 0, ("steward",)),
+        (("--help",), "", 0, ("explain", "Exit codes:")),
+    ],
+)
+def test_what_it_says_and_how_it_ends(
+    tmp_path: Path, arguments: tuple[str, ...], stdin: str, code: int, says: tuple[str, ...]
+) -> None:
+    """In words, and by its exit code; never a traceback."""
+    done = steward(*arguments, cwd=tmp_path, stdin=stdin)
+    assert done.returncode == code, done.stdout + done.stderr
+    for text in says:
+        assert text in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "says"),
+    [
+        *(
+            (arguments, {}, ".steward/fake.db: there is no ledger there yet (`steward run` makes it; STEWARD_LEDGER names another)\n")
+            for arguments in (("history", "--json"), ("explain", "op"), ("release",), ("release", PROCESS), ("follow-up",))
+        ),
+        (("history",), {"STEWARD_LEDGER": "sqlite:///typo.db"}, "typo.db: there is no ledger there yet (STEWARD_LEDGER)\n"),
+        (("history",), {"STEWARD_LEDGER": "sqlite:////no/a.db"}, "/no/a.db: there is no ledger there yet (STEWARD_LEDGER)\n"),
+    ],
+)  # fmt: skip
+def test_looking_makes_no_ledger(tmp_path: Path, arguments: tuple[str, ...], env: dict[str, str], says: str) -> None:
+    """A misspelt one is not read as one in which nothing happened, and nothing is left behind."""
+    done = steward(*arguments, cwd=tmp_path, **env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(says)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ledger_that_knows_nothing_is_named(tmp_path: Path) -> None:
+    """By its file, so that another than the one that was meant is noticed."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/mine.db")
+    assert ledger.records() == []
+    ledger.close()
+    where = {"STEWARD_LEDGER": "sqlite:///mine.db"}
+    for arguments, code, says in (
+        (("history",), 0, "mine.db knows nothing in the last 24h.\n"),
+        (("explain", "no-such-event"), 1, "There is no file no-such-event, and mine.db knows no event of this id; "),
+        (("release",), 0, "mine.db knows of nothing in quarantine.\n"),
+        (("release", PROCESS), 1, "is not in quarantine; `steward release` lists what is"),
+        (("follow-up",), 0, "No operation is open in mine.db.\n"),
+    ):
+        done = steward(*arguments, cwd=tmp_path, **where)
+        assert done.returncode == code
+        assert says in done.stdout + done.stderr
+
+
+def test_the_exit_codes_are_those_of_the_table(tmp_path: Path) -> None:
+    """What the README and ``steward --help`` say of each; a failed follow-up and an interruption have tests of their own."""
+    nowhere = {
+        "STEWARD_EMR_ENDPOINT": "http://127.0.0.1:9",
+        "TENCENTCLOUD_SECRET_ID": "a",
+        "TENCENTCLOUD_SECRET_KEY": "b",
+    }
+    storm, unreadable = sample("storm-1000"), sample("bad-number")
+    cases: list[tuple[int, str, tuple[str, ...], dict[str, str]]] = [
+        (0, "done: ", ("run", DOWN), {}),
+        (0, "skipped: ", ("run", sample("alertmanager-resolved")), {}),
+        (0, "a later event may", ("run", storm), {}),
+        (1, "refused: ", ("run", unreadable), {}),
+        (1, "the sender is asked to repeat it", ("run", DOWN), nowhere),
+        (0, "", ("history",), {}),
+        (0, "", ("explain", DOWN), {}),
+        (1, "Nothing in it can be read as an event.\n", ("explain", unreadable), {}),
+        (1, "knows no event of this id", ("explain", "none"), {}),
+        (0, "nothing in quarantine", ("release",), {}),
+        (1, "is not in quarantine", ("release", PROCESS), {}),
+        (1, "fail ", ("doctor",), nowhere),
+        (2, "is set but empty", ("doctor",), {"STEWARD_MODE": ""}),
+        (2, "is set but empty", ("run", DOWN), {"STEWARD_MODE": ""}),
+        (2, "none.yml: no such file\n", ("check", "none.yml"), {}),
+        (2, "No such command", ("restart",), {}),
+        (2, "there is no ledger there yet", ("history",), {"STEWARD_LEDGER": "sqlite:///none.db"}),
+        (2, "redis ledger 127.0.0.1:9", ("history",), {"STEWARD_LEDGER": "redis://127.0.0.1:9/0"}),
+    ]
+    for code, says, arguments, env in cases:
+        done = steward(*arguments, cwd=tmp_path, **env)
+        assert done.returncode == code, (arguments, done.stdout + done.stderr)
+        assert says in done.stdout + done.stderr
+
+
+def test_a_resolved_alert_is_explained_as_what_it_is(tmp_path: Path) -> None:
+    """A rule for any status matches it, and yet nothing is done."""
+    config = """
+clusters: {emr-4zvc5mul: {region: ap-guangzhou, allow: [StartService]}}
+rules:
+  - {name: always, when: {source: [alertmanager]}, do: {operation: StartService, cluster: "{cluster}", scope: {HDFS: all}}}
+"""
+    (tmp_path / "steward.yml").write_text(config)
+    done = steward("explain", sample("alertmanager-resolved"), cwd=tmp_path)
+    assert done.returncode == 0
+    assert "skip always" in done.stdout
+    assert "the alert is resolved, and nothing is done" in done.stdout
+    assert "yes" not in done.stdout
+
+
+def test_what_a_sender_wrote_is_no_markup(tmp_path: Path) -> None:
+    """Brackets in an alert's name and id, or in a file's, are printed as they are: by run, by explain, by history."""
+    alert = {"labels": {"alertname": "[/red]x"}, "startsAt": "2026-11-23T21:34:02Z", "fingerprint": "[/bold]f"}
+    body = json.dumps({"version": "4", "status": "firing", "alerts": [alert]})
+    (tmp_path / "[/dim]e.json").parent.mkdir(exist_ok=True)
+    (tmp_path / "[/dim]e.json").write_text(json.dumps({"httpMethod": "POST", "headers": {}, "body": body}))
+    for arguments in (("run", "[/dim]e.json"), ("explain", "[/dim]e.json"), ("history",)):
+        done = steward(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "[/bold]f@" in done.stdout
+    assert re.search(r"^  HTTP +200 ", steward("run", "[/dim]e.json", cwd=tmp_path).stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"TENCENTCLOUD_SECRET_ID": "a", "TENCENTCLOUD_SECRET_KEY": "b"}, "the platform would deliver it again"),
+        ({}, "set TENCENTCLOUD_SECRET_ID"),
+    ],
+)
+def test_an_api_out_of_reach_is_told_at_once(tmp_path: Path, env: dict[str, str], says: str) -> None:
+    """Refused connections and missing credentials end in an outcome; the platform's minutes are not waited for."""
+    done = steward(
+        "run", DOWN, cwd=tmp_path, STEWARD_EMR_ENDPOINT="http://127.0.0.1:9", **env
+    )  # within steward()'s time-out
+    assert done.returncode == 1
+    assert says in done.stdout
+    assert "fault of the steward" not in done.stdout
+
+
+def test_a_ledger_out_of_reach_is_told_once(tmp_path: Path) -> None:
+    """As the outcome; the alarm refers to it, and a repeat within its time is no second alarm."""
+    env = {"STEWARD_LEDGER": "redis://127.0.0.1:9/0"}
+    done = steward("run", DOWN, DOWN, cwd=tmp_path, **env)
+    assert done.returncode == 1
+    assert "RetryLater" not in done.stdout
+    first, second = done.stdout.split(DOWN)[1:]
+    assert len(re.findall("the ledger cannot be used", first)) == 1
+    assert "  alarm   raised for this outcome (ledger.unavailable)\n" in first
+    assert "  retry   the platform would deliver it again in a minute" in first
+    assert "  alarm   already raised, not long ago (ledger.unavailable)\n" in second
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_without_colour_there_is_no_style_at_all(tmp_path: Path, no_color: str) -> None:
+    """Neither bold nor dim, which NO_COLOR alone would leave."""
+    env = {"TTY_COMPATIBLE": "1", "FORCE_COLOR": "1", "TERM": "xterm", **({"NO_COLOR": no_color} if no_color else {})}
+    done = steward("explain", DOWN, cwd=tmp_path, **env)
+    assert ("\x1b[" in done.stdout) == (not no_color)
+
+
+def test_a_misspelt_variable_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    """What was meant to hold back does not: that is seen at once."""
+    done = steward("run", DOWN, cwd=tmp_path, STEWARD_MDOE="observe")
+    assert "  warning STEWARD_MDOE: nothing reads it; did you mean STEWARD_MODE?\n" in done.stdout
+    assert done.stdout.index("warning") < done.stdout.index("request")
+
+
+def test_what_is_wrong_is_told_once_and_a_long_answer_is_cut(tmp_path: Path) -> None:
+    """Not by the event, the outcome and the HTTP answer again; where an answer is not whole, an ellipsis says so."""
+    alert = {"status": "firing", "labels": {"alertname": "a"}, "startsAt": "2026-11-23T21:34:02Z"}
+    for alerts, says in (
+        ([{**alert, "startsAt": "soon"}], r"400 Bad Request: nothing in the body can be served"),
+        ([{**alert, "fingerprint": str(number)} for number in range(9)], r'200 \{"outcomes":.{180,}…'),
+    ):
+        body = json.dumps({"version": "4", "alerts": alerts})
+        done = steward("run", "-", cwd=tmp_path, stdin=json.dumps({"httpMethod": "POST", "headers": {}, "body": body}))
+        assert re.search(rf"^  HTTP    {says}$", done.stdout, re.MULTILINE), done.stdout
+        assert done.stdout.count("is no RFC 3339 time") == (len(alerts) == 1)
+    for name in ("bad-function-url-nan", "bad-tcop-status", "bad-number"):
+        problem = "NaN|neither 1|is a number"
+        assert len(re.findall(problem, steward("run", str(EVENTS / f"{name}.json"), cwd=tmp_path).stdout)) == 1
+
+
+def test_it_says_which_configuration_it_used(tmp_path: Path) -> None:
+    """First of all; that of the checkout stands in without being taken for one's own."""
+    (tmp_path / "empty").mkdir()
+    mine = tmp_path / "steward.yml"
+    mine.write_text("clusters: {}\n", encoding="utf-8")
+    cases: list[tuple[str, tuple[str, ...], dict[str, str], str, Path]] = [
+        ("empty", (), {}, "the example (there is no steward.yml here)", ROOT / "steward.yml"),
+        (".", (), {}, "steward.yml", Path("steward.yml")),
+        ("empty", ("--config", str(mine)), {}, str(mine), mine),
+        ("empty", (), {"STEWARD_CONFIG": str(mine)}, f"{mine} (STEWARD_CONFIG)", mine),
+    ]
+    for folder, options, env, says, file in cases:
+        for command in ("run", "explain"):
+            arguments = command, sample("alertmanager-resolved"), *options
+            assert steward(*arguments, cwd=tmp_path / folder, **env).stdout.startswith(f"config   {says}\n\n")
+        document = json.loads(steward(*arguments, "--json", cwd=tmp_path / folder, **env).stdout)
+        assert document["config"] == str(file)
+
+
+def test_a_process_has_one_name_wherever_it_is_told(tmp_path: Path) -> None:
+    """As the cluster spells it: by run, by explain and by history."""
+    said = steward("run", DOWN, cwd=tmp_path).stdout
+    said += steward("explain", DOWN, cwd=tmp_path).stdout + steward("history", cwd=tmp_path).stdout
+    for step in ("given ", "rule ", "plan ", "request ", "verify  0 of 1", "yes ", " op-"):
+        lines = [line for line in said.splitlines() if re.search(rf"^ .*{step}", line)]
+        assert lines
+        assert "HDFS/DataNode/172.16.0.5" in lines[0], step
+    assert set(re.findall(r"(\S*datanode\S*)172", said, re.IGNORECASE)) == {"HDFS/DataNode/"}
+
+
+def test_what_is_copied_from_a_narrow_screen_is_whole(tmp_path: Path) -> None:
+    """The ids that explain asks for are neither cut nor broken, and no line of a rule is."""
+    told = json.loads(steward("run", DOWN, "--json", cwd=tmp_path).stdout)
+    (outcome,) = told["outcomes"]
+    history = steward("history", cwd=tmp_path, COLUMNS="40").stdout
+    assert re.search(rf"^  .* done +{outcome['event_id']}  restart-dead-process: ", history, re.MULTILINE)
+    assert re.search(r"^  .* VERIFIED +op-[0-9a-f]{16}  emr-4zvc5mul: RestartService on ", history, re.MULTILINE)
+    explained = steward("explain", DOWN, cwd=tmp_path, COLUMNS="40").stdout
+    assert "  yes  restart-dead-process: RestartService HDFS/DataNode/172.16.0.5 on emr-4zvc5mul\n" in explained
+    nothing = steward("history", "--cluster", "emr-none", cwd=tmp_path)
+    assert nothing.stdout == ".steward/fake.db knows nothing of emr-none in the last 24h.\n"
+
+
+def test_history_tells_everything_and_where_it_is_cut(tmp_path: Path) -> None:
+    """What the guard weighed and what verification saw in the lines, in words; every field of an operation in the document; and whether there is more."""
+    for _ in range(3):
+        steward("run", DOWN, cwd=tmp_path)
+        time.sleep(1.1)  # in one and the same second it would be one alert that comes again
+    text = steward("history", cwd=tmp_path).stdout
+    assert re.search(r"^    1 of 1 verified$", text, re.MULTILINE)
+    assert re.search(
+        r" restart-dead-process: HDFS/DataNode/\S+ had operation .*; its cooldown of 15 min ends in ", text
+    )
+    assert re.search(r"^    scope HDFS/DataNode/172.16.0.5, invocation local-1$", text, re.MULTILINE)
+    for raw in ("cooldown_s", "guard cooldown", "attempts", "mode act", "processes 1"):
+        assert raw not in text
+    assert "Cut:" not in text
+    cut = steward("history", "--most", "2", cwd=tmp_path).stdout
+    assert cut.endswith("Cut: only the newest 2 events are shown; --most N shows more.\n")
+    document = json.loads(steward("history", "--most", "2", "--json", cwd=tmp_path).stdout)
+    assert (document["cut"], len(document["events"])) == (["events"], 2)
+    (operation,) = document["operations"]
+    assert list(operation["before"]) == ["HDFS/datanode/172.16.0.5"]
+    assert operation["deadline"] > operation["settled_at"] > operation["at"]
+    assert (operation["attempts"], operation["is_order"], operation["code"], operation["reason"]) == (1, False, "", "")
+
+
+def test_history_tells_what_cannot_be_read_and_shows_the_rest(tmp_path: Path) -> None:
+    """A record and an operation of a damaged ledger; by explain too."""
+    named = {"STEWARD_LEDGER": f"sqlite:///{tmp_path}/mine.db"}
+    first, second = (
+        json.loads(steward("run", DOWN, "--json", cwd=tmp_path, **named).stdout)["outcomes"][0]["event_id"]
+        for _ in "12"
+    )
+    with sqlite3.connect(tmp_path / "mine.db") as db:
+        db.execute("UPDATE operations SET body = '{'")
+        ((operation,),) = db.execute("SELECT id FROM operations").fetchall()
+    db.close()
+    explained = steward("explain", first, cwd=tmp_path, **named)
+    assert (explained.returncode, explained.stdout.count("done: ")) == (0, 1)
+    assert explained.stdout.endswith(f"Operation {operation} cannot be read.\n")
+    with sqlite3.connect(tmp_path / "mine.db") as db:
+        db.execute("UPDATE records SET body = '{' WHERE number = 1")
+    db.close()
+    explained = steward("explain", first, cwd=tmp_path, **named)
+    assert (explained.returncode, explained.stdout) == (1, "Record 1, of an event, cannot be read.\n")
+    history = steward("history", cwd=tmp_path, **named).stdout
+    assert second in history
+    assert history.endswith(f"Operation {operation} cannot be read.\nRecord 1, of an event, cannot be read.\n")
+    document = json.loads(steward("history", "--json", cwd=tmp_path, **named).stdout)
+    assert document["unreadable"] == {"operations": [operation], "events": ["1"]}
+    assert [row["event"] for row in document["events"]] == [second]
+
+
+def test_a_fake_cluster_proves_nothing_of_a_real_one(tmp_path: Path) -> None:
+    """What the fake accepted is no right of the real role, and holds nothing back there; in a ledger that was named, it is said."""
+    assert steward("run", DOWN, cwd=tmp_path).returncode == 0
+    rights = [row for row in json.loads(steward("doctor", "--json", cwd=tmp_path).stdout) if "right" in row["name"]]
+    assert rights
+    assert {row["state"] for row in rights} == {"not proved"}
+    assert "VERIFIED" in steward("history", cwd=tmp_path).stdout
+    assert "VERIFIED" not in steward("history", cwd=tmp_path, STEWARD_EMR_ENDPOINT="global").stdout
+    named = steward("run", DOWN, cwd=tmp_path, STEWARD_LEDGER="sqlite:///mine.db")
+    assert "the fake cluster is remembered there too" in named.stderr
+    assert (tmp_path / "mine.db").exists()
+
+
+def test_a_fake_behind_an_endpoint_proves_nothing_either(tmp_path: Path) -> None:
+    """Its operations are in a ledger of its own; in one that was named, it is said."""
+    cloud = demo_cloud(SystemClock(), transition_seconds=0.1)
+    cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    with CloudServer(cloud) as server:
+        env = {
+            "STEWARD_EMR_ENDPOINT": server.url,
+            "TENCENTCLOUD_SECRET_ID": SECRET_ID,
+            "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+        }
+        done = steward("run", DOWN, cwd=tmp_path, **env)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "VERIFIED" in steward("history", cwd=tmp_path, **env).stdout
+        named = steward("run", DOWN, cwd=tmp_path, STEWARD_LEDGER="sqlite:///mine.db", **env)
+    place = server.url.removeprefix("http://").replace(":", "-")
+    assert f"at {place}, which is not the cloud's, is remembered there too" in named.stderr
+    assert [file.name for file in (tmp_path / ".steward").glob("*.db")] == [f"{place}.db"]
+    for endpoint in ("global", "regional", "emr.tencentcloudapi.com"):
+        assert "VERIFIED" not in steward("history", cwd=tmp_path, STEWARD_EMR_ENDPOINT=endpoint).stdout
+
+
+def test_the_doctor_tells_what_is_missing_and_ends_by_it(tmp_path: Path) -> None:
+    """0 where nothing fails, 1 where something does, 2 for settings or configuration; lines for people, JSON for programs."""
+    steward_yml = tmp_path / "steward.yml"
+    steward_yml.write_text(
+        "clusters:\n  emr-4zvc5mul: {region: ap-guangzhou, allow: [RestartService]}\n", encoding="utf-8"
+    )
+    cloud = demo_cloud(SystemClock())
+    with CloudServer(cloud) as server:
+        env = {"STEWARD_EMR_ENDPOINT": server.url, "TENCENTCLOUD_SECRET_ID": SECRET_ID}
+        well = steward("doctor", "--json", cwd=tmp_path, TENCENTCLOUD_SECRET_KEY=SECRET_KEY, **env)
+        assert well.returncode == 0, well.stdout + well.stderr
+        states = {row["name"]: row["state"] for row in json.loads(well.stdout)}
+        assert states["credentials"] == states["cluster emr-4zvc5mul"] == states["clock"] == "ok"
+        ill = steward("doctor", cwd=tmp_path, TENCENTCLOUD_SECRET_KEY="planted-secret-key", **env)
+    assert ill.returncode == 1, ill.stdout + ill.stderr
+    assert re.search(
+        r"^fail +credentials: a lasting key; AuthFailure.SignatureFailure.*\n +→ the secret key is not that of the secret id",
+        ill.stdout,
+        re.MULTILINE,
+    )
+    told = re.findall(r"^(fail|warn|not proved|ok) +", ill.stdout, re.MULTILINE)
+    assert told == sorted(told, key=["fail", "warn", "not proved", "ok"].index)
+    assert re.search(r"\n\d+ fail, (\d+ warn, )?\d+ not proved, \d+ ok\n\Z", ill.stdout)
+    assert "planted-secret-key" not in ill.stdout + ill.stderr
+    assert "\x1b[" not in ill.stdout
+    none = steward("doctor", "--config", "none.yml", cwd=tmp_path)
+    assert none.returncode == 2
+    assert "none.yml: no such file" in none.stdout
+    assert not none.stderr
+    assert {request.action for request in cloud.requests} == {"DescribeInstances", "DescribeServiceNodeInfos"}
+
+
+def test_check_names_every_fault_with_its_line(tmp_path: Path) -> None:
+    """All at once, not the first only."""
+    (tmp_path / "steward.yml").write_text(
+        "clusters:\n  emr-4zvc5mul: {region: ap-guangzhou, allow: [RestartService]}\nrules:\n"
+        "  - name: a\n    when: {statsu: [firing]}\n    do: {operation: RestartService, cluster: '{clutser}', scope: {HDFS: all}}\n",
+        encoding="utf-8",
+    )
+    done = steward("check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 3
+    assert "steward.yml:5: rules[0].when.statsu" in done.stderr
+    assert "did you mean cluster" in done.stderr
+
+
+def test_check_doubts_what_is_valid_and_probably_not_meant(tmp_path: Path) -> None:
+    """With its line, and exit code 0; for programs the same as JSON."""
+    file = tmp_path / "steward.yml"
+    file.write_text(
+        "clusters:\n  emr-4zvc5mul: {region: ap-guangzou, allow: [StopService]}\nrules:\n  - name: a\n"
+        "    when: {ip: [{cidr: 172.16.0.5/16}, {cidr: 172.16.0.5/32}, {cidr: 'FD00::/8'}]}\n"
+        "    do: {operation: StopService, cluster: emr-4zvc5mul, scope: {HDFS: all}}\n",
+        encoding="utf-8",
+    )
+    done = steward("check", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "steward.yml:2: clusters.emr-4zvc5mul.region: warning: ap-guangzou is not a region that is known here "
+        "(did you mean ap-guangzhou?)\n"
+        "steward.yml:5: rules[0].when.ip[0].cidr: warning: 172.16.0.5/16 is all of 172.16.0.0/16 "
+        "(one address is /32 or /128)\n"
+    )
+    told = json.loads(steward("check", "--json", cwd=tmp_path).stdout)
+    assert told["problems"] == []
+    assert [(row["file"], row["line"]) for row in told["warnings"]] == [("steward.yml", 2), ("steward.yml", 5)]
+    file.write_text("clusters: {}\n", encoding="utf-8")
+    assert "warning: is empty: nothing will ever be done" in steward("check", cwd=tmp_path).stderr
+    file.write_text("clusters: {}\nrule: []\n", encoding="utf-8")
+    bad = steward("check", "--json", cwd=tmp_path)
+    assert bad.returncode == 2
+    assert json.loads(bad.stdout)["problems"] == [
+        {
+            "file": "steward.yml",
+            "line": 2,
+            "path": "rule",
+            "problem": "unknown key",
+            "hint": "did you mean rules?",
+        }
+    ]
+    none = steward("check", "nosuch.yml", "--json", cwd=tmp_path)
+    assert none.returncode == 2
+    assert json.loads(none.stdout)["problems"][0]["problem"] == "no such file"
+
+
+def test_check_holds_the_serverless_yml_beside_it_against_the_rules(tmp_path: Path) -> None:
+    """By either file's name, the faults of both at once; a serverless.yml alone is read for itself."""
+    (tmp_path / "steward.yml").write_text(
+        "clusters:\n  emr-4zvc5mul: {region: ap-guangzhou, allow: [RestartService]}\n", encoding="utf-8"
+    )
+    serverless = tmp_path / "serverless.yml"
+    serverless.write_text((ROOT / "serverless.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    for arguments in ((), ("steward.yml",), ("serverless.yml",)):
+        done = steward("check", *arguments, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "events[2].timer.parameters.argument: no rule of steward.yml is for it" in done.stderr
+        assert "STEWARD_SECRET_TCOP: nothing reads it" in done.stderr
+    with serverless.open("a", encoding="utf-8") as file:
+        file.write("stag: dev\n")
+    (tmp_path / "steward.yml").write_text("clusters: {}\nrule: []\n", encoding="utf-8")
+    done = steward("check", cwd=tmp_path)
+    assert "steward.yml:2: rule: " in done.stderr
+    assert "did you mean stage?" in done.stderr
+    (tmp_path / "steward.yml").unlink()
+    serverless.write_text((ROOT / "serverless.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    alone = steward("check", "serverless.yml", cwd=tmp_path)
+    assert alone.returncode == 0
+    assert "No steward.yml lies beside it" in alone.stdout
+
+
+def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
+    """A call with a caller's credentials restarts on the fake cluster beside it, one without is refused; a secret of the user's is not printed."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "steward", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "STEWARD_SECRET_DEPLOY": "deploy-secret-for-the-test"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "config   the example (there is no steward.yml here)\n"
+            found = re.search(r"listens on (http://127\.0\.0\.1:\d+), a fake", server.stdout.readline())
+            assert found is not None
+            offered = next(line for line in server.stdout if line.startswith("  deploy: curl "))
+            assert "Bearer $STEWARD_SECRET_DEPLOY" in offered
+            assert "deploy-secret-for-the-test" not in offered
+            named = re.search(r"-d @(\S+) ", offered)
+            assert named is not None
+            body = (tmp_path / named[1]).read_bytes()
+
+            def call(headers: dict[str, str]) -> tuple[int, Any]:
+                request = urllib.request.Request(found[1] + "/", body, headers)  # noqa: S310 - our own server
+                try:
+                    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+                        return answer.status, json.load(answer)
+                except urllib.error.HTTPError as error:
+                    return error.code, json.load(error)
+
+            assert call({})[0] == 401
+            status, answer = call({"Authorization": "Bearer deploy-secret-for-the-test"})
+            assert status in (200, 202)
+            assert answer["outcomes"][0]["outcome"] in ("done", "unverified")
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def test_an_alert_is_made_true_where_it_is_served(tmp_path: Path) -> None:
+    """What it names dies when it first comes in, however old the sample is; its repeat is the same occurrence. A stranger's call kills nothing."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "steward", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "STEWARD_EMR_ENDPOINT": "global"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stderr is not None
+            assert "is set, and not used here" in server.stderr.readline()
+            offered = next(line for line in server.stdout if line.startswith("  alertmanager: curl "))
+            found = re.search(r'"Authorization: (.*?)" -d @(\S+) (http://\S+)', offered)
+            assert found is not None
+            body = (tmp_path / found[2]).read_bytes()
+
+            def call(headers: dict[str, str]) -> Any:
+                request = urllib.request.Request(found[3], body, headers)  # noqa: S310 - our own server
+                with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+                    return json.load(answer)["outcomes"][0]["outcome"]
+
+            with pytest.raises(urllib.error.HTTPError):
+                call({})
+            assert call({"Authorization": found[1]}) in ("done", "unverified")
+            call({"Authorization": found[1]})
+        finally:
+            server.terminate()
+            server.wait(10)
+        said = server.stdout.read()
+    assert said.count("  given   HDFS/DataNode/172.16.0.5 died on the fake cluster") == 1
+    assert said.index("  refused ") < said.index("  given ")
+    assert said.count("  request ") == 1
+
+
+def test_a_url_that_lets_nobody_in_says_what_is_missing(tmp_path: Path) -> None:
+    """Without callers every call is refused, which is seen before the first."""
+    (tmp_path / "steward.yml").write_text("clusters: {}\n", encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "steward", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            said = [server.stdout.readline() for _ in range(7)]
+        finally:
+            server.terminate()
+            server.wait(10)
+    assert said[0] == "config   steward.yml\n"
+    assert said[5] == "Every call is refused: steward.yml names no webhook.callers. Such as:\n"
+    assert "bearer_env" in said[6]
+
+
+def test_each_delivery_is_told_under_its_heading_and_each_start_begins_anew(tmp_path: Path) -> None:
+    """Time, method, path, caller and status, of those too that come no further than the door; what an earlier cluster was told is forgotten."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    said = ""
+    for _ in range(2):
+        with subprocess.Popen(
+            [sys.executable, "-u", "-m", "steward", "serve", "--port", str(port)],
+            cwd=tmp_path,
+            env={
+                "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": str(ROOT),
+                "STEWARD_SECRET_DEPLOY": "deploy-secret-for-the-test",
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as server:
+            try:
+                assert server.stdout is not None
+                assert any(line.startswith("  deploy: curl ") for line in server.stdout)
+
+                def call(method: str, path: str = "/", size: int | None = None, *, is_known: bool = True) -> int:
+                    headers = {"Authorization": "Bearer deploy-secret-for-the-test"} if is_known else {}
+                    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+                    body = Path(RESTART_HIVE).read_bytes() if size is None else None
+                    if size is not None:
+                        headers["Content-Length"] = str(size)
+                    connection.request(method, path, body, headers)
+                    status = connection.getresponse().status
+                    connection.close()
+                    return status
+
+                assert call("POST") in (200, 202)
+                assert call("POST", "/x", is_known=False) == 401
+                assert call("GET") == 405
+                assert call("POST", size=7_000_000) == 413
+            finally:
+                server.terminate()
+                server.wait(10)
+            said += server.stdout.read()
+    headings = re.findall(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  (.*)$", said, re.MULTILINE)
+    told = [re.sub("202", "200", heading) for heading in headings]
+    assert told == 2 * [
+        "POST / by deploy → 200",
+        "POST /x by an unknown caller → 401",
+        "GET / by deploy → 405",
+        "POST / by an unknown caller → 413",
+    ]
+    assert said.count("\n  request ") == 2
+    assert [file.name for file in (tmp_path / ".steward").glob("*.db")] == [f"serve-{port}.db"]
+    history = steward("history", cwd=tmp_path, STEWARD_LEDGER=f"sqlite:///.steward/serve-{port}.db")
+    assert history.stdout.count(" op-") == 1
+
+
+@pytest.mark.parametrize("command", ["serve", "cloud"])
+def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path, command: str) -> None:
+    """And what to do about it, without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = steward(command, "--port", str(port), cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f"port {port}: cannot be listened on: Address already in use (--port 0 takes a free one)\n"

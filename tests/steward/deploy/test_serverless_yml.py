@@ -1,0 +1,424 @@
+"""serverless.yml against the vendor's own deployment code: what it would send, call by call.
+
+``deploy/toolkit/deployment.js`` has ``tencent-component-toolkit`` deploy the file to a region that is played in memory.
+This proves what the file means to the vendor's code; whether the platform takes it, only the platform can say.
+"""
+
+from __future__ import annotations
+
+import copy
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handler.config import file
+from handler.errors import InvalidConfiguration
+from handler.execute.follow_up import MESSAGE as FOLLOW_UP
+from steward.deploy import cron, serverless_file
+from steward.deploy.serverless_schema import Part, Trigger
+from steward.simulate.platform import timer_event
+from steward.simulate.world import events_of
+
+ROOT = Path(__file__).parents[3]
+TOOLKIT = ROOT / "deploy" / "toolkit"
+FILE = ROOT / "serverless.yml"
+RAW = file.read_raw(str(FILE))[0]
+CONFIG = file.load(str(ROOT / "steward.yml"))
+#: What npm says where the lock file does not fit; anything else that fails is the way to the registry.
+OUR_FAULT = re.compile(r"code (EUSAGE|EINTEGRITY|ERESOLVE|EJSONPARSE|EBADENGINE|ETARGET)")
+CODE = {"CosBucketName": "code-bucket", "CosObjectName": "/function.zip"}
+Calls = list[dict[str, Any]]
+
+
+@dataclass
+class Deployed:
+    """The calls of a first deployment and of the same once more; ``error`` where the vendor's code gave up."""
+
+    calls: Calls
+    again: Calls
+    error: str = ""
+
+    def inputs_of(self, action: str) -> list[dict[str, Any]]:
+        """What the first deployment sent in each call of ``action``."""
+        return [call["input"] for call in self.calls if call["action"] == action]
+
+
+@pytest.fixture(scope="module")
+def toolkit() -> Path:
+    """The vendor's code, installed as the lock file says; skipped where that is impossible."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        pytest.skip("node and npm are needed to run the vendor's deployment code")
+    # Several workers test at once; one installs.
+    with open(Path(tempfile.gettempdir()) / f"emr-steward-toolkit-{os.getuid()}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _versions(TOOLKIT / "node_modules" / ".package-lock.json") != _versions(TOOLKIT / "package-lock.json"):
+            try:
+                done = subprocess.run(
+                    [npm, "ci"], cwd=TOOLKIT, capture_output=True, text=True, timeout=240, check=False
+                )
+            except subprocess.TimeoutExpired:
+                pytest.skip("npm ci took more than four minutes: the registry is out of reach")
+            if done.returncode:
+                assert not OUR_FAULT.search(done.stderr), done.stderr
+                code = re.search(r"code \w+", done.stderr)
+                pytest.skip(f"npm ci failed, the registry is out of reach: {code[0] if code else done.stderr[-200:]}")
+    return Path(node)
+
+
+def _versions(lock: Path) -> dict[str, str]:
+    """What a lock file pins; empty where there is none."""
+    try:
+        packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+    except FileNotFoundError:
+        return {}
+    return {name: one["version"] for name, one in packages.items() if name and not one.get("optional")}
+
+
+def deploy(node: Path, *files: Path, **env: str) -> list[Deployed]:
+    """Each file, deployed by the vendor's code with nothing but ``env`` set."""
+    done = subprocess.run(
+        [str(node), "deployment.js", *map(str, files)],
+        cwd=TOOLKIT,
+        env={"PATH": "/usr/bin:/bin", **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [
+        Deployed(one.get("calls", []), one.get("again", []), one.get("error", "")) for one in json.loads(done.stdout)
+    ]
+
+
+@pytest.fixture(scope="module")
+def ours(toolkit: Path) -> Deployed:
+    """The file that is shipped, by somebody who set one secret."""
+    (deployed,) = deploy(toolkit, FILE, STEWARD_SECRET_TCOP="a-secret-of-the-test")
+    assert not deployed.error
+    return deployed
+
+
+# -- the function
+
+
+def test_the_function_is_created_as_the_file_says(ours: Deployed) -> None:
+    """Handler, runtime, memory, time limit and role; the network open, since the API must be called; nothing installed over there."""
+    (sent,) = ours.inputs_of("CreateFunction")
+    created = {key: value for key, value in sent.items() if key != "Environment"}
+    assert created == {
+        "FunctionName": "emr-steward",
+        "Namespace": "default",
+        "Type": "Event",
+        "DeployMode": "code",
+        "Code": CODE,
+        "Handler": "index.main_handler",
+        "Runtime": "Python3.10",
+        "MemorySize": 128,
+        "Timeout": 60,
+        "Role": "emr-steward",
+        "Description": "Restarts, starts and stops EMR services, once and verified.",
+        "PublicNetConfig": {"PublicNetStatus": "ENABLE", "EipConfig": {"EipStatus": "DISABLE"}},
+        "InstallDependency": "FALSE",
+        "L5Enable": "FALSE",
+        "DiskSize": 512,
+    }
+    assert {one["Key"]: one["Value"] for one in sent["Environment"]["Variables"]} == {
+        "STEWARD_MODE": "observe",
+        "STEWARD_LEDGER": "sqlite:////tmp/steward-ledger.db",
+        "STEWARD_SECRET_TCOP": "a-secret-of-the-test",
+    }
+    assert {(call["service"], call["region"]) for call in ours.calls} == {("scf", "ap-guangzhou")}
+
+
+def test_the_handler_is_there() -> None:
+    """``index.main_handler``: a file in the root of the package, and a function in it that takes an event and a context."""
+    import inspect
+
+    import index
+
+    module, _, function = RAW["inputs"]["handler"].partition(".")
+    assert (ROOT / f"{module}.py").is_file()
+    assert list(inspect.signature(getattr(index, function)).parameters) == ["event", "context"]
+
+
+def test_the_role_has_our_policies() -> None:
+    """The file's comment sends to the policies that `steward policy` writes."""
+    for name in re.findall(r"deploy/[\w-]+\.json", FILE.read_text(encoding="utf-8")):
+        assert json.loads((ROOT / name).read_text(encoding="utf-8"))["statement"]
+
+
+# -- the triggers
+
+
+def test_the_url_is_open_to_both_networks_without_the_platforms_authentication(ours: Deployed) -> None:
+    """Senders cannot sign for the platform: the function's own door asks who calls."""
+    (url,) = [one for one in ours.inputs_of("CreateTrigger") if one["Type"] == "http"]
+    assert url["Qualifier"] == "$DEFAULT"
+    assert url["Enable"] == "OPEN"
+    assert json.loads(url["TriggerDesc"]) == {
+        "AuthType": "NONE",
+        "NetConfig": {"EnableIntranet": True, "EnableExtranet": True},
+    }
+
+
+def test_each_timer_is_created_switched_on_with_its_argument(ours: Deployed) -> None:
+    """The follow-up each minute, and the examples of a night and a morning; in seven fields."""
+    timers = [one for one in ours.inputs_of("CreateTrigger") if one["Type"] == "timer"]
+    assert {one["TriggerName"]: (one["TriggerDesc"], one["CustomArgument"]) for one in timers} == {
+        "follow-up": ("0 * * * * * *", FOLLOW_UP),
+        "hbase-night": ("0 0 22 * * * *", "nightly-stop"),
+        "hbase-morning": ("0 0 7 * * * *", "morning-start"),
+    }
+    for timer in timers:
+        assert timer["Enable"] == "OPEN"
+        assert timer["Qualifier"] == "$DEFAULT"
+        assert not cron.problem_of(timer["TriggerDesc"])
+    assert len(ours.inputs_of("CreateTrigger")) == 1 + len(timers)
+
+
+def test_each_timers_event_has_its_rule(ours: Deployed) -> None:
+    """What the platform will deliver for each argument that is sent: the follow-up, or an event for exactly one rule of steward.yml."""
+    served = {}
+    for timer in ours.inputs_of("CreateTrigger"):
+        if timer["Type"] == "timer" and timer["CustomArgument"] != FOLLOW_UP:
+            (event,) = events_of(timer_event(timer["TriggerName"], timer["CustomArgument"], 0.0))
+            (rule,) = [rule for rule in CONFIG.rules if rule.matches(event.view())]
+            served[timer["TriggerName"]] = (rule.name, rule.manner.op_type.value)
+    assert served == {
+        "hbase-night": ("nightly-stop", "StopService"),
+        "hbase-morning": ("morning-start", "StartService"),
+    }
+
+
+# -- once more
+
+
+def test_the_second_deployment_leaves_the_timers_alone(ours: Deployed) -> None:
+    """An upgrade changes code and configuration and updates the URL; no trigger is deleted, so no minute is missed."""
+    changes = [call for call in ours.again if not call["action"].startswith(("Get", "List"))]
+    assert [call["action"] for call in changes] == [
+        "UpdateFunctionCode",
+        "UpdateFunctionConfiguration",
+        "UpdateTrigger",
+    ]
+    (created,) = ours.inputs_of("CreateFunction")
+    configuration = changes[1]["input"]
+    assert {key: created[key] for key in configuration} == configuration
+    (url,) = [one for one in ours.inputs_of("CreateTrigger") if one["Type"] == "http"]
+    assert changes[2]["input"] == url
+
+
+# -- the keys
+
+#: Every key that we let pass, on top of what the shipped file has.
+RICH: dict[str, Any] = {
+    "namespace": "default",
+    "initTimeout": 10,
+    "publicAccess": True,
+    "eip": False,
+    "vpcConfig": {"vpcId": "vpc-1", "subnetId": "subnet-1"},
+    "layers": [{"name": "a", "version": 1}],
+    "cfs": [
+        {
+            "cfsId": "cfs-1",
+            "mountInsId": "cfs-2",
+            "localMountDir": "/mnt",
+            "remoteMountDir": "/",
+            "userId": 1,
+            "userGroupId": 1,
+        }
+    ],
+    "diskSize": 512,
+    "deadLetter": {"type": "topic", "name": "a", "filterType": "b"},
+    "cls": {"logsetId": "a", "topicId": "b"},
+    "tags": {"a": "b"},
+    "installDependency": False,
+    "asyncRunEnable": True,
+    "traceEnable": False,
+    "msgTTL": 60,
+    "retryNum": 1,
+    "publish": True,
+    "publishDescription": "a",
+    "ignoreTriggers": False,
+}
+RICH_HTTP = {"name": "url", "enable": True}
+RICH_EVENTS: list[dict[str, Any]] = [
+    {
+        "ckafka": {
+            "parameters": {
+                "name": "ckafka-1",
+                "instanceId": "ckafka-2",
+                "topic": "alerts",
+                "qualifier": "$DEFAULT",
+                "maxMsgNum": 1,
+                "offset": "latest",
+                "retry": 1,
+                "timeout": 1,
+                "consumerGroupName": "a",
+                "enable": True,
+            }
+        }
+    },
+    {"cmq": {"parameters": {"name": "alerts", "qualifier": "$DEFAULT", "filterKey": ["a"], "enable": True}}},
+]
+
+
+def rich() -> dict[str, Any]:
+    """The shipped file with every key that we let pass."""
+    raw: dict[str, Any] = copy.deepcopy(RAW)
+    raw["inputs"].update(copy.deepcopy(RICH))
+    raw["inputs"]["events"] += copy.deepcopy(RICH_EVENTS)
+    raw["inputs"]["events"][0]["http"]["parameters"].update(RICH_HTTP)
+    return raw
+
+
+def others(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+    """``value`` with another value in one place, for each place; with its path."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            for path, other in others(item, f"{at}.{key}"):
+                yield path, {**value, key: other}
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            for path, other in others(item, f"{at}[{place}]"):
+                yield path, [*value[:place], other, *value[place + 1 :]]
+    elif isinstance(value, bool):
+        yield at, not value
+    elif isinstance(value, int):
+        yield at, value + 1
+    else:
+        yield at, {"event": "web", "NONE": "CAM"}.get(value, "another")
+
+
+def written(path: Path, raw: dict[str, Any]) -> Path:
+    """The file; JSON is YAML."""
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    return path
+
+
+def test_every_key_that_we_let_pass_is_sent(toolkit: Path, tmp_path: Path) -> None:
+    """Another value of it makes another call: none of our keys is one that the vendor drops in silence."""
+    raw = rich()
+    del raw["inputs"]["src"]  # read before the toolkit has its turn
+    variants = list(others(raw["inputs"]))
+    files = [written(tmp_path / f"{n}.yml", {**raw, "inputs": one}) for n, (_, one) in enumerate(variants)]
+    compared, *deployments = deploy(toolkit, written(tmp_path / "rich.yml", raw), *files)
+    assert not compared.error
+    dropped = [
+        path
+        for (path, _), deployed in zip(variants, deployments, strict=True)
+        if deployed.error or deployed.calls == compared.calls
+    ]
+    assert not dropped
+
+
+def test_that_file_has_every_key_of_our_shape(tmp_path: Path) -> None:
+    """A key that is added to the shape has to be shown to be sent; and the file is one that we let pass."""
+    file = serverless_file.load(written(tmp_path / "serverless.yml", rich()), CONFIG, {})
+    missing = [f"{type(part).__name__}.{name}" for part in _parts(file.inputs) for name in _unset(part)]
+    assert set(missing) == {"Source.bucket", "Source.exclude", "Source.include", "Source.object"}
+
+
+def _parts(value: Any) -> Iterator[Part]:
+    if isinstance(value, Part):
+        yield value
+        value = [getattr(value, name) for name in type(value).model_fields]
+    for item in value if isinstance(value, list) else ():
+        yield from _parts(item)
+
+
+def _unset(part: Part) -> set[str]:
+    """The keys of a mapping that are not there; of a trigger only one can be."""
+    return set() if isinstance(part, Trigger) else {*type(part).model_fields} - part.model_fields_set
+
+
+def variant(path: Path, change: dict[str, Any], among: str) -> Path:
+    """The shipped file with ``change`` in ``inputs``, or in the parameters of its first trigger ``among``."""
+    raw = copy.deepcopy(RAW)
+    events = raw["inputs"]["events"]
+    (next(one[among]["parameters"] for one in events if among in one) if among else raw["inputs"]).update(change)
+    return written(path, raw)
+
+
+@pytest.mark.parametrize(
+    ("among", "change", "says"),
+    [
+        ("", {"memory": 256}, "inputs.memory: unknown key (did you mean memorySize?)"),
+        ("", {"timeOut": 5}, "inputs.timeOut: unknown key (did you mean timeout?)"),
+        ("", {"msgTTL": 60}, "inputs: msgTTL without asyncRunEnable: true"),
+        ("timer", {"arguments": "a"}, "parameters.arguments: unknown key (did you mean argument?)"),
+        ("timer", {"timeZone": "Asia/Shanghai"}, "parameters.timeZone: unknown key"),
+    ],
+)
+def test_what_the_vendor_drops_in_silence_we_refuse(
+    toolkit: Path, tmp_path: Path, among: str, change: dict[str, Any], says: str
+) -> None:
+    """The same calls with it as without it: nobody would hear of the slip."""
+    path = variant(tmp_path / "serverless.yml", change, among)
+    without, with_it = deploy(toolkit, FILE, path)
+    assert not with_it.error
+    assert with_it.calls == without.calls
+    _refused(path, says)
+
+
+@pytest.mark.parametrize(
+    ("among", "gone", "sent", "says"),
+    [
+        ("", "timeout", '"Timeout": 3,', "inputs.timeout: is missing"),
+        ("timer", "enable", '"Enable": "CLOSE"', "parameters.enable: is missing"),
+        ("http", "netConfig", r"\"EnableExtranet\":false", "parameters.netConfig: is missing"),
+        ("http", "qualifier", '"Values": [null]', "parameters.qualifier: is missing"),
+    ],
+)
+def test_what_the_vendor_replaces_by_a_default_that_harms_we_demand(
+    toolkit: Path, tmp_path: Path, among: str, gone: str, sent: str, says: str
+) -> None:
+    """Three seconds, a timer that is switched off, a URL that nobody can call, one that is not found again."""
+    raw = copy.deepcopy(RAW)
+    events = raw["inputs"]["events"]
+    del (next(one[among]["parameters"] for one in events if among in one) if among else raw["inputs"])[gone]
+    path = written(tmp_path / "serverless.yml", raw)
+    whole, deployed = deploy(toolkit, FILE, path)
+    assert not deployed.error
+    assert deployed.calls != whole.calls
+    assert json.dumps(deployed.calls).count(sent) > json.dumps(whole.calls).count(sent)
+    _refused(path, says)
+
+
+def test_a_first_deployment_with_asynchronous_execution_needs_a_namespace(toolkit: Path, tmp_path: Path) -> None:
+    """The vendor's code stops half-way, the function made and no trigger; so we refuse it before."""
+    path = variant(tmp_path / "serverless.yml", {"asyncRunEnable": True}, "")
+    named = variant(tmp_path / "named.yml", {"asyncRunEnable": True, "namespace": "default"}, "")
+    stopped, through = deploy(toolkit, path, named)
+    assert stopped.error
+    assert not through.error
+    _refused(path, "inputs: asyncRunEnable without namespace")
+    assert serverless_file.load(named, CONFIG, {}).inputs.async_run_enable
+
+
+def test_an_empty_value_would_be_sent_as_it_is_and_we_refuse_it(toolkit: Path, tmp_path: Path) -> None:
+    """An empty text as an empty text, nothing at all as the word null."""
+    path = variant(tmp_path / "serverless.yml", {"environment": {"variables": {"STEWARD_MODE": "", "TZ": None}}}, "")
+    (deployed,) = deploy(toolkit, path)
+    (created,) = deployed.inputs_of("CreateFunction")
+    assert created["Environment"]["Variables"] == [{"Key": "STEWARD_MODE", "Value": ""}, {"Key": "TZ", "Value": "null"}]
+    _refused(path, "variables.STEWARD_MODE: is empty")
+    _refused(path, "variables.TZ: is empty")
+
+
+def _refused(path: Path, says: str) -> None:
+    with pytest.raises(InvalidConfiguration) as raised:
+        serverless_file.load(path, CONFIG, {})
+    assert any(says in str(problem) for problem in raised.value.problems), str(raised.value)

@@ -1,0 +1,71 @@
+"""Compiled shapes are pydantic's own, and a function that has them needs no pydantic."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
+
+from handler.errors import InvalidInput
+from handler.lib.validation import COMPILED, shapes
+from steward.package.compiled_shapes import compiled
+from steward.simulate.fixtures import sample
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_compiled_shape_decides_as_pydantic_does() -> None:
+    """On every sample, good and bad: the same value, or the same faults in the same places."""
+    inputs = [sample(path.stem) for path in sorted((ROOT / "events").glob("*.json"))]
+    plain = json.loads(json.dumps(compiled()))
+    for name, schema in plain.items():
+        validator, adapter = SchemaValidator(schema), TypeAdapter(shapes[name].kind)
+        for raw in inputs:
+            try:
+                expected: object = adapter.validate_python(raw)
+            except ValidationError as error:
+                expected = [(fault["loc"], fault["msg"]) for fault in error.errors()]
+            try:
+                found: object = validator.validate_python(raw)
+            except ValidationError as error:
+                found = [(fault["loc"], fault["msg"]) for fault in error.errors()]
+            assert found == expected
+
+
+def test_with_compiled_shapes_an_event_loads_no_pydantic(tmp_path: Path) -> None:
+    """As it is deployed: a copy of handler/ with the file beside it, and the configuration as JSON."""
+    shutil.copytree(ROOT / "handler", tmp_path / "handler", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "index.py", tmp_path)
+    (tmp_path / "handler" / "lib" / COMPILED).write_text(json.dumps(compiled()), encoding="utf-8")
+    config = {"clusters": {"emr-4zvc5mul": {"region": "ap-guangzhou", "allow": ["StopService"]}}, "rules": []}
+    (tmp_path / "steward.json").write_text(json.dumps(config), encoding="utf-8")
+    code = (
+        "import index, json, sys\n"
+        f"event = json.loads({json.dumps(json.dumps(sample('alertmanager-resolved')))})\n"
+        "answer = index.main_handler(event, {'time_limit_in_ms': 3000})\n"
+        "heavy = {'pydantic', 'tencentcloud', 'requests', 'ruamel'} & {name.partition('.')[0] for name in sys.modules}\n"
+        "print(json.dumps([answer['counts'], sorted(heavy)]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "STEWARD_LEDGER": "sqlite:///:memory:"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [{"skipped": 1}, []]
+
+
+def test_a_shape_names_the_field() -> None:
+    """By its dotted path below where it stood."""
+    import pytest
+
+    with pytest.raises(InvalidInput) as raised:
+        shapes["handler.cloud.emr.ProcessesWire"].read({"TotalCnt": 1, "ServiceNodeList": [{"Ip": 1}]}, "answer")
+    assert raised.value.faults[0].field == "answer.ServiceNodeList[0].Ip"
