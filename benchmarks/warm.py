@@ -24,15 +24,17 @@ from handler.config.loader import read_config
 from handler.config.settings import Settings
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.lib.clock import Deadline, SystemClock
-from handler.model.history import State
 from handler.model.observation import Reading
-from handler.model.request import Request, Target
+from handler.model.operation import State
+from handler.model.request import Request
+from handler.model.scope import Target
 from steward.simulate.redis_server import MISSING, RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handler.model.policy import Cluster, Config
+    from handler.config.config import Config
+    from handler.model.policy import Cluster
 
 #: Payloads that are served before those that are measured.
 WARMING = 20

@@ -1,62 +1,78 @@
-"""The composition root: where settings, configuration, clock, gateway and ledger are wired, and nowhere else."""
+"""The function: its entry, its wiring, and the exit contract of one invocation.
+
+``Function`` wires settings, configuration, clock, gateway and ledger, here and nowhere else. ``Invocation`` serves one
+event of the platform. HTTP calls are always answered. Timers and asynchronous events return their result, and raise
+only where the platform's retry (two more, a minute apart) can help.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from handler.cloud.account import Credentials
 from handler.cloud.client import CloudApi
 from handler.cloud.credentials import AssumedRoles, Keys
 from handler.cloud.emr import EmrGateway
-from handler.config.deployment import RESERVE, time_limit_problem, unknown_variables
 from handler.config.file import load
-from handler.config.settings import Credentials, Settings
-from handler.errors import ConfigurationError, LedgerUnavailable, NotAuthenticated
+from handler.config.settings import RESERVE, Settings, time_limit_problem, unknown_variables
+from handler.errors import (
+    ConfigurationError,
+    InvalidInput,
+    LedgerUnavailable,
+    NotAuthenticated,
+    StewardError,
+    Unauthenticated,
+)
+from handler.execute.follow_up import MESSAGE as FOLLOW_UP
 from handler.execute.follow_up import FollowUp
-from handler.execute.pipeline import Pipeline
-from handler.invocation import Invocation, asks_for_doctor
+from handler.execute.pipeline import Pipeline, Served
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import Deadline, SystemClock
+from handler.model.alarm import Alarm
+from handler.model.event import Unreadable
+from handler.model.outcome import Record
 from handler.receive import auth
-from handler.receive.envelopes import HttpCall, Queue, open_envelope
-from handler.receive.payload import read
-from handler.report.alarms import Alarm, Alarms
-from handler.report.log import Log
+from handler.receive.envelopes import Context, HttpCall, asks_for_doctor, open_envelope
+from handler.receive.payload import read, response_fields
+from handler.report import responses
+from handler.report.alarms import Alarms, alarms_of
+from handler.report.log import Log, event_fields, outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from handler.cloud.emr import Gateway
+    from handler.config.config import Config
     from handler.doctor.probes import Examination
     from handler.ledger.protocol import Ledger
     from handler.lib.clock import Clock
-    from handler.model.policy import Config
-
-#: Seconds: the platform's own default, where the context does not say.
-DEFAULT_TIME_LIMIT: Final = 3.0
+    from handler.model.event import Event
 
 
-class Context(NamedTuple):
-    """What the platform says of an invocation."""
+def main_handler(event: Any, context: Any) -> Any:
+    """What the platform calls (``index.main_handler``): ``event`` and ``context`` are dicts there, whatever they are here.
 
-    request_id: str
-    #: Seconds that the invocation may take; None where it does not say.
-    time_limit: float | None
+    Raises ConfigurationError where the function cannot start, and RetryLater where a repeat can help, for events that
+    are not HTTP.
+    """
+    try:
+        function = Function.of_this_instance()
+    except ConfigurationError:
+        if isinstance(open_envelope(event), HttpCall):
+            # The caller cannot be known without the configuration, so it is told nothing of it.
+            return responses.problem(500, "the function cannot start; its log says why")
+        if not asks_for_doctor(event):
+            raise
+        from handler.doctor.probes import of_broken_function
 
-    @property
-    def seconds(self) -> float:
-        """The time limit that counts."""
-        return DEFAULT_TIME_LIMIT if self.time_limit is None else self.time_limit
+        return of_broken_function(event, Context.of(context).seconds, os.environ, to_stdout)
+    return function.handle(event, context)
 
-    @classmethod
-    def of(cls, raw: Any) -> Context:
-        """Whatever the platform, or whoever calls, passes."""
-        about = raw if isinstance(raw, dict) else {}
-        limit = about.get("time_limit_in_ms")
-        if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 <= limit < 1e9:
-            limit = None
-        return cls(str(about.get("request_id") or "")[:80], None if limit is None else limit / 1000)
+
+class RetryLater(StewardError):
+    """Nothing was lost, but nothing could be done now either: the platform should deliver the event again."""
 
 
 class Function:
@@ -121,7 +137,7 @@ class Function:
             return invocation.answer_call(envelope)
         if asks_for_doctor(raw):
             return invocation.examine(raw, about.seconds)
-        events = envelope.read() if isinstance(envelope, Queue) else read(raw)
+        events = read(raw)
         return invocation.serve_events(events)
 
     # -- wiring for one invocation
@@ -225,7 +241,120 @@ class Function:
             log.error("steward.ledger.unavailable", problem=str(error))
 
 
+class Invocation:
+    """One event of the platform: its time, its log, its answer."""
+
+    def __init__(self, function: Function, log: Log, deadline: Deadline) -> None:
+        self._function = function
+        self._log = log
+        self._deadline = deadline
+
+    # -- HTTP
+
+    def answer_call(self, call: HttpCall) -> dict[str, Any]:
+        """Authenticate, read, serve, answer; without a secret, whatever the sender wrote. Raises nothing."""
+        response = self._response(call)
+        return {**response, "body": self._log.hide(response["body"])}
+
+    def _response(self, call: HttpCall) -> dict[str, Any]:
+        self._deadline = self._deadline.sooner(self._function.config.webhook.patience)
+        try:
+            caller = self._function.authenticate(call)
+        except Unauthenticated as error:
+            self._log.warning("steward.door.refused", remote=call.remote, path=self._log.hide(call.path)[:200])
+            return responses.problem(
+                401, str(error), headers={"WWW-Authenticate": 'Basic realm="steward", Bearer realm="steward"'}
+            )
+        self._log = self._log.with_fields(caller=caller)
+        if call.method != "POST":
+            return responses.problem(405, "only POST is served here", headers={"Allow": "POST"})
+        try:
+            payload = call.payload()
+        except InvalidInput as error:
+            self._log.warning("steward.input.refused", problem=str(error), bytes=call.size)
+            return responses.problem(413 if call.is_too_large else 400, "the body cannot be read", faults=error.faults)
+        if asks_for_doctor(payload):
+            # Whoever may ring here need not learn what the role may do.
+            return responses.problem(403, "the doctor answers to an invocation of the function only, not over HTTP")
+        events = read(payload, idempotency_key=call.idempotency_key)
+        served = self._serve(events)
+        unreadable = [event.error for event in events if isinstance(event, Unreadable)]
+        if unreadable and len(unreadable) == len(events):
+            found = [fault for error in unreadable for fault in error.faults][:20]
+            return responses.problem(400, "nothing in the body can be served", faults=found)
+        return responses.answer(served.records, is_direct=events[0].source == "request", extra=response_fields(payload))
+
+    # -- the doctor
+
+    def examine(self, raw: Mapping[str, Any], time_limit: float) -> dict[str, Any]:
+        """What is well with this function and what is not. ``time_limit`` in seconds."""
+        from handler.doctor.probes import report
+
+        examination = self._function.examination(self._deadline, time_limit)
+        return report(examination.findings(send_test_alarm=bool(raw.get("send_test_alarm"))), self._log)
+
+    # -- everything else
+
+    def serve_events(self, events: Sequence[Event | Unreadable]) -> dict[str, Any]:
+        """Serve what came without HTTP; what became of it. Raises RetryLater where a repeat can help."""
+        if all(_is_follow_up(event) for event in events):
+            return self._follow_up()
+        served = self._serve(events)
+        if again := [record.outcome for record in served.records if record.outcome.wants_repeat]:
+            reason = self._log.hide(again[0].reason)
+            raise RetryLater(f"{len(again)} of {len(served.records)} events: {reason}")
+        return responses.summary(served.records, self._log.hide)
+
+    def _follow_up(self) -> dict[str, Any]:
+        function, alarms = self._function, self._function.alarms()
+        try:
+            counts = function.follow_up(self._log, lambda alarm: alarms.say_soon([alarm], self._log)).run(
+                self._deadline
+            )
+        except LedgerUnavailable as error:
+            self._log.error("steward.ledger.unavailable", problem=str(error))
+            alarms.say([Alarm("ledger.unavailable", "", "ledger", str(error))], self._log, self._deadline)
+            return {"follow_up": "the ledger cannot be used"}
+        alarms.say_unsent(self._log, self._deadline)
+        return {"follow_up": counts}
+
+    # -- both
+
+    def _serve(self, events: Sequence[Event | Unreadable]) -> Served:
+        """Outcomes, their log lines, their alarms and their place in the ledger."""
+        function = self._function
+        for event in events if self._log.is_debug else ():
+            self._log.debug("steward.event", **event_fields(event))
+        try:
+            served = function.pipeline(self._log, self._owner()).serve(events, self._deadline)
+        except Exception as error:
+            served = self._fault(events, error)
+        lines = self._log.outcomes(served.records, mode=function.settings.mode)
+        alarms = [*served.alarms, *alarms_of(served.decided)]
+        if alarms:
+            function.alarms().say(alarms, self._log, self._deadline)
+        try:
+            function.ledger.record(served.records, lines)
+        except LedgerUnavailable as error:
+            self._log.error("steward.ledger.record_failed", problem=str(error))
+        return served
+
+    def _fault(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
+        outcome = outcome_of(error, self._log)
+        now = self._function.clock.now()
+        records = [Record(now, event.id, event.source, event.name, event.cluster, outcome) for event in events]
+        return Served(records, records)
+
+    @staticmethod
+    def _owner() -> str:
+        return os.urandom(8).hex()
+
+
 def to_stdout(text: str) -> None:
     """Where the platform reads the log."""
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def _is_follow_up(event: Event | Unreadable) -> bool:
+    return not isinstance(event, Unreadable) and event.source == "timer" and event.message == FOLLOW_UP

@@ -1,7 +1,7 @@
 """Does the suite notice? Each safeguard is taken out of a copy of the code, and some test must fail.
 
 ``python -m tests.mutations`` (``make mutations``). A mutation is one edit that must fit exactly once, so that none goes
-stale unnoticed. Exit code 1 where one survives. The guards are not listed here: whatever ``handler/decide/guards.py`` has is
+stale unnoticed. Exit code 1 where one survives. The guards are not listed here: whatever ``handler/decide/process_guards.py`` has is
 taken out, one at a time.
 """
 
@@ -71,7 +71,7 @@ class Mutation:
 
 def guards() -> list[Mutation]:
     """Each guard that is asked by way of a tuple, not asked; each other one letting everything through."""
-    file = "handler/decide/guards.py"
+    file = "handler/decide/process_guards.py"
     text = (ROOT / file).read_text(encoding="utf-8")
     tree = ast.parse(text)
     found: list[Mutation] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handler.ledger.protocol import Ledger
-from handler.model.history import Operation, State
+from handler.model.operation import Operation, State
 from handler.model.outcome import Record
 from handler.model.request import OpType
 from handler.report.log import Log

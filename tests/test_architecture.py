@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -35,11 +36,11 @@ IMPURE = {
 }
 
 
-def imports_of(path: Path, *, top_level_only: bool = False) -> set[str]:
-    """The dotted names that a file imports, those for type checkers left out."""
+def imports_of(path: Path, *, top_level_only: bool = False, with_typing: bool = False) -> set[str]:
+    """The dotted names that a file imports; those for type checkers only ``with_typing``."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+        if not with_typing and isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
             node.body = []
     nodes = tree.body if top_level_only else list(ast.walk(tree))
     names: set[str] = set()
@@ -60,6 +61,49 @@ def roots(names: set[str]) -> set[str]:
 def test_the_function_never_imports_the_harness(path: Path) -> None:
     """Nothing that is deployed needs what is not."""
     assert not roots(imports_of(path)) & {"harness", "steward", "tests", "benchmarks"}
+
+
+#: The floors of ``handler``, from the bottom. A room imports from the floors below it and from itself.
+FLOORS = (
+    ("errors", "lib"),
+    ("model",),
+    ("receive", "decide", "ledger", "cloud"),
+    ("config",),
+    ("report",),
+    ("execute", "doctor"),
+    ("app",),
+)
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Each module of ``handler``, and the modules of ``handler`` that it imports, for type checkers too."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in HANDLER}
+    graph: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        imported = imports_of(path, with_typing=True)
+        graph[name] = {one for one in imported if one in modules and not one.endswith("__init__")}
+    return graph
+
+
+def test_a_room_imports_only_from_the_floors_below() -> None:
+    """Data flows one way. ``lib`` may raise what ``errors`` draws."""
+    floor = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+    upward = []
+    for module, imported in import_graph().items():
+        room = module.split(".")[1]
+        if room == "__init__":
+            continue
+        for other in imported:
+            below = other.split(".")[1]
+            is_allowed = below == room or floor[below] < floor[room] or (room, below) == ("lib", "errors")
+            upward += [] if is_allowed else [f"{module} imports {other}"]
+    assert upward == []
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Not even for type checkers."""
+    sorter = graphlib.TopologicalSorter(import_graph())
+    sorter.prepare()  # raises CycleError, which names the circle
 
 
 def test_one_file_imports_the_sdk_and_only_when_needed() -> None:

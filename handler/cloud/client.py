@@ -25,13 +25,14 @@ from handler.errors import (
     ServerFailed,
     Throttled,
 )
+from handler.lib import in_flight
 from handler.lib.clock import Deadline, SystemClock
-from handler.report.log import CUT
+from handler.lib.wording import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from handler.config.settings import Credentials
+    from handler.cloud.account import Credentials
 
 #: Seconds that one call may take, however much time the invocation has left.
 CALL_SECONDS: Final = 10.0
@@ -100,17 +101,17 @@ class CloudApi:
         except Exception as refused:  # the SDK looks at a key before there is anything to send
             raise api_error(refused, was_sent=False) from None
         # call_json changes the headers that it is given and leaves the signature in them: it is given its own.
-        flown, answer, error = transport.run(lambda: client.call_json(action, params, headers={}), seconds, deadline)
+        sent, answer, error = in_flight.run(lambda: client.call_json(action, params, headers={}), seconds, deadline)
         if isinstance(error, TimeoutError):
-            what = "sent, but not answered" if flown.was_sent else "not sent"
-            raise (AnswerLost if flown.was_sent else NeverSent)("DeadlineExceeded", f"{action}: {what}: {error}")
+            what = "sent, but not answered" if sent.was_sent else "not sent"
+            raise (AnswerLost if sent.was_sent else NeverSent)("DeadlineExceeded", f"{action}: {what}: {error}")
         # By both clocks: the one stands still while a machine is suspended.
         trusted = Deadline(SystemClock(), KEPT_SECONDS, until=time.time() + KEPT_SECONDS)
         with self._lock:
             self._idle.setdefault(product, []).append((trusted, client))
         try:
             if error is not None:
-                raise api_error(error, flown.was_sent)
+                raise api_error(error, sent.was_sent)
             return _response(answer)
         except NotAuthorized as denied:
             # The API says that something is missing, and rarely what.
@@ -142,7 +143,7 @@ class CloudApi:
         from tencentcloud.common.profile.client_profile import ClientProfile
         from tencentcloud.common.profile.http_profile import HttpProfile
 
-        # protocol has an effect in the constructor only. reqTimeout bounds one read; flight.run bounds the call.
+        # protocol has an effect in the constructor only. reqTimeout bounds one read; in_flight.run bounds the call.
         http = HttpProfile(protocol=product.scheme, endpoint=product.host, reqTimeout=CALL_SECONDS)
         profile = ClientProfile(httpProfile=http, language="en-US", disable_region_breaker=True, retryer=None)
         client = CommonClient(product.service, product.version, None, product.region, profile)
@@ -219,7 +220,7 @@ CODES: Final[dict[str, type[ApiError]]] = {
 def classified(code: str, message: str, request_id: str) -> ApiError:
     """The error for one of the API's codes."""
     kind = CODES.get(code.partition(".")[0], ServerFailed)
-    return kind(_cut(code, 120), _cut(message, MOST_MESSAGE), _cut(request_id, 80))
+    return kind(cut(code, 120), cut(message, MOST_MESSAGE), cut(request_id, 80))
 
 
 def api_error(error: BaseException, was_sent: bool) -> ApiError:
@@ -230,7 +231,7 @@ def api_error(error: BaseException, was_sent: bool) -> ApiError:
         return AnswerLost("ServerNetworkError", "the answer's HTTP status is not 200")
     request_id = str(getattr(error, "requestId", "") or "")
     if code == "InvalidCredential":
-        return NotAuthenticated(code, _cut(str(message), MOST_MESSAGE))
+        return NotAuthenticated(code, cut(str(message), MOST_MESSAGE))
     # Without a RequestId, and with nothing sent, a code is the SDK's own word and not the API's.
     is_the_apis = was_sent or request_id
     if isinstance(code, str) and is_the_apis and code not in ("ClientNetworkError", "ClientError", "ClientParamsError"):
@@ -256,9 +257,4 @@ def _harmless(error: BaseException) -> str:
     import re
 
     text = re.sub(r"<[^>]* object at 0x[0-9a-f]+>[:,]? ?", "", str(error))
-    return _cut(text, 200)
-
-
-def _cut(text: str, most: int) -> str:
-    """At most so many characters, with a mark: before it the log looks for the half of a secret."""
-    return text if len(text) <= most else text[: most - 1] + CUT
+    return cut(text, 200)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from typing_extensions import TypedDict
 
+from handler.cloud.account import Credentials
 from handler.cloud.client import Product
-from handler.config.settings import Credentials
 from handler.errors import (
     ApiError,
     ClusterBusy,
@@ -23,14 +23,13 @@ from handler.errors import (
     Rejected,
     Throttled,
 )
-from handler.lib.bounds import Bound
-from handler.lib.validation import Shape
+from handler.lib.validation import Bound, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from handler.cloud.account import Endpoint
     from handler.cloud.client import CloudApi
-    from handler.config.settings import Endpoint
     from handler.lib.clock import Clock, Deadline
     from handler.model.policy import Cluster
 

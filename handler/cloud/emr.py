@@ -12,16 +12,15 @@ from typing_extensions import NotRequired, TypedDict
 
 from handler.cloud.client import Product
 from handler.errors import AnswerLost, InvalidInput, NotAuthenticated, NotFound, ObservationIncomplete
-from handler.lib.bounds import Bound
-from handler.lib.validation import Shape
+from handler.lib.validation import Bound, Shape
 from handler.model.observation import UNKNOWN, Reading
-from handler.model.request import Target
+from handler.model.scope import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from handler.cloud.account import Credentials, Endpoint
     from handler.cloud.client import CloudApi
-    from handler.config.settings import Credentials, Endpoint
     from handler.lib.clock import Deadline
     from handler.model.policy import Cluster
     from handler.model.request import Request

@@ -8,7 +8,7 @@ from handler.config.loader import read_config
 from handler.errors import ConfigurationError, InvalidConfiguration, InvalidInput
 
 if TYPE_CHECKING:
-    from handler.model.policy import Config
+    from handler.config.config import Config
 
 MOST_BYTES: Final = 1_000_000
 MOST_DEPTH: Final = 50

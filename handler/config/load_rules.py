@@ -12,7 +12,8 @@ from handler.decide.rules import ComponentScope, Rule, ServiceScope
 from handler.decide.templates import Template, TemplateError, compile_template
 from handler.model import names
 from handler.model.intent import ORDER_LIMITS, Limits
-from handler.model.request import ALL, Manner, OpType, StopParams, StrategyConfig
+from handler.model.request import Manner, OpType, StopParams, StrategyConfig
+from handler.model.scope import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from handler.config.config import Config
 from handler.config.load_rules import read_rules
 from handler.config.load_sections import read_safety
 from handler.config.load_webhook import read_alarms, read_webhook
@@ -16,7 +17,7 @@ from handler.config.schema import CONFIG
 from handler.errors import InvalidConfiguration
 from handler.lib.validation import dotted
 from handler.model import names
-from handler.model.policy import Cluster, Config
+from handler.model.policy import Cluster
 from handler.model.request import OpType
 
 if TYPE_CHECKING:

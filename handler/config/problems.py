@@ -10,8 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import ConfigurationError
-from handler.lib.durations import duration, span
-from handler.lib.nearest import meant
+from handler.lib.wording import duration, meant, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

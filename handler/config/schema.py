@@ -6,8 +6,7 @@ from typing import Annotated, Any, Final, Literal, Union
 
 from typing_extensions import NotRequired, TypedDict
 
-from handler.lib.bounds import Bound
-from handler.lib.validation import Shape
+from handler.lib.validation import Bound, Shape
 
 Duration = Union[str, int, float]  # noqa: UP007 - evaluated on Python 3.10, where the shapes are read
 OpName = Literal["StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor"]

@@ -2,105 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING
 
-from handler.config.deployment import VARIABLES
+from handler.cloud.account import Endpoint
+from handler.lib.temporary_folder import temporary_folder
+from handler.model.policy import LEVELS, Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
 from handler.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Mode = Literal["act", "observe"]
-LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
-
-
-#: The names that STEWARD_EMR_ENDPOINT may take instead of a host or a URL.
-ENDPOINTS: Final = {
-    "global": "emr.tencentcloudapi.com",
-    "regional": "emr.{region}.tencentcloudapi.com",
-    "international": "emr.intl.tencentcloudapi.com",
-    "internal": "emr.internal.tencentcloudapi.com",  # inside a VPC (assumed)
-}
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where the EMR API is: ``host`` may hold ``{region}`` and a port."""
-
-    scheme: Literal["https", "http"] = "https"
-    host: str = ENDPOINTS["global"]
-
-    def for_region(self, region: str) -> str:
-        return self.host.replace("{region}", region)
-
-    def of_service(self, service: str, region: str) -> str:
-        """The host of another of the cloud's products, in the same network; a host that is not the cloud's own serves all."""
-        host = self.for_region(region)
-        return f"{service}.{host[len('emr.') :]}" if self.is_the_clouds else host
-
-    @property
-    def is_the_clouds(self) -> bool:
-        """Whether the cloud itself answers there, and no proxy, recording or fake."""
-        return self.host.startswith("emr.") and self.host.endswith(".tencentcloudapi.com")
-
-    @classmethod
-    def parse(cls, text: str) -> Endpoint:
-        """``global``, ``regional``, ``international``, ``internal``, a host, or a whole URL without a path."""
-        if text in ENDPOINTS:
-            return cls("https", ENDPOINTS[text])
-        scheme, found, host = text.partition("://")
-        if not found:
-            scheme, host = "https", text
-        import re
-
-        host = host.rstrip("/")
-        named = re.fullmatch(r"((?:[A-Za-z0-9._-]|\{region\})+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?", host, re.ASCII)
-        # A bare word is a misspelt name of those above, not a host that anybody calls.
-        is_a_word = not found and re.fullmatch(r"[A-Za-z_-]+", host) and host != "localhost"
-        if scheme not in ("https", "http") or not named or is_a_word or not 0 < int(named[2] or 443) < 65536:
-            # A misspelt word is shown; anything more may hold a user and a password.
-            is_harmless = re.fullmatch(r"[A-Za-z0-9._-]{1,60}", text, re.ASCII)
-            raise ConfigurationError(
-                f"{text!r} is not an endpoint" if is_harmless else "is not an endpoint",
-                where="STEWARD_EMR_ENDPOINT",
-                hint=f"one of {', '.join(ENDPOINTS)}, a host, or a URL such as http://127.0.0.1:18080",
-            )
-        return cls("http" if scheme == "http" else "https", host)
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """A key of the cloud's API. Never printed: its repr shows nothing but whether a token is there."""
-
-    secret_id: str = field(repr=False)
-    secret_key: str = field(repr=False)
-    token: str = field(repr=False, default="")
-
-    @property
-    def kind(self) -> str:
-        """``role`` for the temporary key of an execution role, ``key`` for a lasting one."""
-        return "role" if self.token else "key"
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Credentials:
-        """The function platform's names first, then the SDK's. Raises ConfigurationError where neither pair is whole.
-
-        The platform rewrites its variables before every invocation (assumed), so this is called in each.
-        """
-        for names in (
-            ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"),
-            ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"),
-        ):
-            secret_id, secret_key, token = (env.get(name, "") for name in names)
-            if secret_id and secret_key:
-                return cls(secret_id, secret_key, token)
-        raise ConfigurationError(
-            "no credentials",
-            where="environment",
-            hint="give the function an execution role (`role` in serverless.yml), or set TENCENTCLOUD_SECRET_ID and "
-            "TENCENTCLOUD_SECRET_KEY",
-        )
 
 
 @dataclass(frozen=True)
@@ -153,13 +70,48 @@ def _default_ledger() -> str:
     return f"sqlite:///{temporary_folder()}/steward-ledger.db"
 
 
-def temporary_folder() -> str:
-    """Where files may be written that nobody keeps, as ``tempfile`` finds it, which takes 4 ms to import."""
-    import os
+PREFIX: Final = "STEWARD_"
 
-    for folder in (os.environ.get("TMPDIR", ""), "/tmp"):  # noqa: S108 - the folder's name is all that is wanted
-        if os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
-            return os.path.abspath(folder)
-    import tempfile
 
-    return tempfile.gettempdir()
+#: Every variable of our own. steward.yml names further ones, for secrets.
+VARIABLES: Final = (
+    "STEWARD_CONFIG",
+    "STEWARD_EB_ENDPOINT",
+    "STEWARD_EMR_ENDPOINT",
+    "STEWARD_LEDGER",
+    "STEWARD_LOG_LEVEL",
+    "STEWARD_MODE",
+)
+
+
+#: Seconds of a time limit below which no cluster could be looked at, called and written down before it is over.
+LEAST_TIME_LIMIT: Final = 2.0
+
+
+#: Seconds of the time limit that are kept for writing down and answering.
+RESERVE: Final = 0.5
+
+
+def unknown_variables(env: Mapping[str, str], named: Iterable[str] = ()) -> dict[str, str]:
+    """The variables that look like ours and that nobody reads, each with the nearest right name, or with nothing.
+
+    ``named`` are those that steward.yml names.
+    """
+    known = {*VARIABLES, *named}
+    strangers = sorted(name for name in env if name.upper().startswith(PREFIX) and name not in known)
+    if not strangers:
+        return {}
+    from handler.lib.wording import nearest
+
+    # What is set already was not meant; and what all have in common makes none of them near.
+    unset = {name.removeprefix(PREFIX): name for name in sorted(known) if name not in env}
+    return {name: unset.get(nearest(name[len(PREFIX) :], unset), "") for name in strangers}
+
+
+def time_limit_problem(seconds: float, patience: float) -> str:
+    """What is wrong with a function's time limit; nothing where it is long enough. ``patience``: see ``Webhook``."""
+    if seconds < LEAST_TIME_LIMIT:
+        return f"{seconds:g} s: too little to look at a cluster, send and write down, so nothing is ever done"
+    if seconds < patience + RESERVE:
+        return f"{seconds:g} s: less than HTTP senders are kept waiting ({patience:g} s) and {RESERVE:g} s to answer"
+    return ""

@@ -26,8 +26,8 @@ from handler.config.schema import (
     StrategyShape,
     WebhookShape,
 )
-from handler.lib.nearest import meant, nearest
 from handler.lib.validation import MISSING, UNKNOWN, dotted
+from handler.lib.wording import meant, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args
 
 from handler.decide.patterns import PatternError
-from handler.lib.nearest import meant
+from handler.lib.wording import meant
 from handler.model.event import SourceKind, Status
 
 #: The fields that can be a few words only. What cannot be read has no rules.

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from handler.errors import StewardError
-from handler.lib.nearest import meant
+from handler.lib.wording import meant
 from handler.model.event import FIELDS
 
 #: A check of one value that is neither None, nor a list, nor an object.

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from handler.model.observation import Reading, UnknownPart, same_spelling
-from handler.model.request import OpScope
+from handler.model.components import same_spelling
+from handler.model.observation import Reading, UnknownPart
+from handler.model.scope import OpScope
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from handler.model.intent import Intent, Limits
     from handler.model.observation import Observation
-    from handler.model.request import Manner, Target
+    from handler.model.request import Manner
+    from handler.model.scope import Target
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union
 from handler.errors import Fault, InvalidInput
 from handler.model import names
 from handler.model.intent import Intent, Limits
-from handler.model.request import All, OpScope, Target
+from handler.model.scope import All, OpScope, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

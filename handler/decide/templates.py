@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from handler.errors import StewardError
-from handler.lib.nearest import question
+from handler.lib.wording import question
 from handler.model.event import FIELDS
 
 #: What a label's name cannot hold here, because it is how other template languages index, convert and format.

@@ -7,6 +7,14 @@ itself.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
+from handler.model.observation import BUSY, RUNNING
+from handler.model.operation import Operation, State
+
+if TYPE_CHECKING:
+    from handler.model.observation import Observation
+
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -136,3 +144,40 @@ def patience(manner: Manner, processes: int) -> float:
     if manner.strategy is not None and manner.strategy.rolling:
         seconds += max(0, manner.strategy.batches(processes) - 1) * (manner.strategy.time_wait + BATCH_SECONDS)
     return seconds
+
+
+#: A signed request is refused by the API 300 s after its timestamp: only later can one in doubt be ruled out. With a
+#: margin for clocks.
+SIGNATURE_SECONDS: Final = 300.0 + 60.0
+
+
+#: Seconds past its deadline for which what the API took is waited for while the cluster carries out a workflow, which
+#: may be this one.
+BUSY_SECONDS: Final = 3600.0
+
+
+def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | None, now: float) -> tuple[State, str]:
+    """Where an operation (ACCEPTED or IN_DOUBT) is, by what is seen of it now; and why. Pure."""
+    if verdict is not None and verdict.all_kept:
+        return State.VERIFIED, "seen to have worked"
+    if operation.state is State.IN_DOUBT and verdict is not None and seen is not None:
+        is_ruled_out = verdict.none_touched and not verdict.unclear and seen.status == RUNNING
+        if is_ruled_out and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:
+            return State.NOT_SENT, "not carried out: nothing changed, and its signature is no longer valid"
+        # Of some processes it may have been the cluster's own daemon, or somebody else.
+        if operation.op_type is OpType.RESTART_SERVICE and not verdict.untouched:
+            return State.ACCEPTED, "carried out: every process restarted"
+    may_yet_act = operation.state is State.IN_DOUBT and now - operation.armed_at <= SIGNATURE_SECONDS
+    is_at_work = (
+        operation.state is State.ACCEPTED
+        and seen is not None
+        and seen.status in BUSY
+        and now < operation.deadline + BUSY_SECONDS
+    )
+    if now < operation.deadline or may_yet_act or is_at_work:
+        return operation.state, ""
+    if verdict is None:
+        return State.TIMED_OUT, "its deadline passed, and the cluster could not be looked at"
+    if verdict.none_touched:
+        return State.TIMED_OUT, "its deadline passed, and nothing was seen of it"
+    return State.FAILED, "carried out, but its processes are not what was promised"

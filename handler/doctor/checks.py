@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from handler.config.deployment import LEAST_TIME_LIMIT, time_limit_problem, unknown_variables
+from handler.config.settings import LEAST_TIME_LIMIT, time_limit_problem, unknown_variables
 from handler.doctor.findings import Finding
 from handler.errors import ApiError, NotAuthenticated, NotAuthorized, NotFound, ObservationIncomplete
-from handler.model.history import State
 from handler.model.observation import RUNNING
+from handler.model.operation import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from handler.config.config import Config
     from handler.doctor.findings import Call, LedgerSeen, Seen
     from handler.errors import ConfigurationError
-    from handler.model.history import Operation
-    from handler.model.policy import Config
+    from handler.model.operation import Operation
 
 #: Seconds by which clocks may differ: the API refuses a signature beyond the second, and a network's delay is within
 #: the first.

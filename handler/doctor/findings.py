@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from handler.config.settings import Credentials
+    from handler.cloud.account import Credentials
+    from handler.config.config import Config
     from handler.errors import ConfigurationError, StewardError
-    from handler.model.history import Operation
-    from handler.model.policy import Config
+    from handler.model.operation import Operation
 
 Health = Literal["ok", "warn", "fail", "not proved"]
 

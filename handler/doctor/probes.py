@@ -10,28 +10,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from handler.cloud.account import Credentials
 from handler.cloud.client import CloudApi
 from handler.cloud.credentials import AssumedRoles, Keys
 from handler.cloud.emr import EmrGateway
-from handler.config.deployment import RESERVE
 from handler.config.file import load
-from handler.config.settings import Credentials, Settings
+from handler.config.settings import RESERVE, Settings
 from handler.doctor.checks import ASSUME, LOOKS, diagnose
 from handler.doctor.findings import AlarmsSeen, Call, Finding, LedgerSeen, Seen
 from handler.errors import ApiError, ConfigurationError, InvalidConfiguration, LedgerUnavailable, ObservationIncomplete
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import Deadline, SystemClock
 from handler.lib.threads import side_by_side
+from handler.model.alarm import Alarm
 from handler.receive import auth
-from handler.report.alarms import Alarm, Alarms
+from handler.report.alarms import Alarms
 from handler.report.log import Log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from handler.config.config import Config
     from handler.ledger.protocol import Ledger
     from handler.lib.clock import Clock
-    from handler.model.policy import Cluster, Config
+    from handler.model.policy import Cluster
 
 #: A service that nearly every cluster has; one that a cluster does not have is answered with an empty list.
 USUAL_SERVICE: Final = "HDFS"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from handler.decide import guards
+from handler.decide import budgets, intent_guards
 from handler.errors import LedgerUnavailable
 from handler.execute.case import UNNAMED_SECONDS
 from handler.execute.in_doubt import SENDING_SECONDS, alarm_of, of_lost_worker
-from handler.model.history import State
+from handler.model.operation import State
 from handler.model.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from handler.execute.case import Case
     from handler.execute.context import Run
-    from handler.model.history import Operation, Past
+    from handler.model.history import Past
+    from handler.model.operation import Operation
 
 
 def enter(run: Run, cases: list[Case], *, is_counted: bool = False) -> list[Case]:
@@ -26,7 +27,7 @@ def enter(run: Run, cases: list[Case], *, is_counted: bool = False) -> list[Case
     _know_retries(run, cases)
     incidents = {case.incident: case.origin for case in cases}
     entry = run.ledger.enter(run.cluster.id, incidents, run.clock.now(), breaker, is_counted=is_counted)
-    stormy = guards.breaker_closed(run.cluster.id, entry, breaker)
+    stormy = budgets.breaker_closed(run.cluster.id, entry, breaker)
     if stormy is not None:  # whoever opened it may have died before it was said
         run.alarm(stormy, "breaker", occasion=repr(entry.breaker_opened_at))
     pasts = _without_the_lost(run, entry.incidents)
@@ -42,7 +43,7 @@ def enter(run: Run, cases: list[Case], *, is_counted: bool = False) -> list[Case
                 "once.conflict", "the same occurrence asks for something else earlier in this payload", guard="once"
             )
         else:
-            case.outcome = guards.not_seen_before(digest, past) or stormy
+            case.outcome = intent_guards.not_seen_before(digest, past) or stormy
         if past is not None and case.outcome is not None:
             case.operation = past.operation
         elif past is not None and past.parts_since:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from handler.report.alarms import Alarm
+from handler.model.alarm import Alarm
 
 if TYPE_CHECKING:
     from handler.cloud.emr import Gateway
-    from handler.config.settings import Mode
+    from handler.config.config import Config
     from handler.ledger.protocol import Ledger
     from handler.lib.clock import Clock, Deadline
     from handler.model.outcome import Outcome
-    from handler.model.policy import Cluster, Config
+    from handler.model.policy import Cluster, Mode
     from handler.report.log import Log
 
 

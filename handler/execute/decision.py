@@ -7,15 +7,15 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from handler.decide import guards
+from handler.decide import budgets, intent_guards, process_guards
 from handler.decide.planning import Plan, resolve, scope_to_send, with_a_past
 from handler.decide.verification import patience
 from handler.errors import ApiError, ClusterBusy, NeverSent, NotCarriedOut, ObservationIncomplete, Throttled
 from handler.execute.case import hold, of_processes
 from handler.execute.polling import observe
 from handler.execute.sending import LATEST_SEND, SECONDS_TO_ACT
-from handler.model.history import Operation, State
 from handler.model.observation import Observation
+from handler.model.operation import Operation, State
 from handler.model.outcome import Outcome
 from handler.model.request import Request
 
@@ -52,7 +52,7 @@ def decide(run: Run, the_plan: Plan, cases: Sequence[Case]) -> Decided | None:
     the_plan, seen = _look(run, the_plan, by_intent)
     if seen is None:
         return None
-    chosen, is_part = _choose(run, the_plan, by_intent, guards.View(seen, history, run.config.safety, now))
+    chosen, is_part = _choose(run, the_plan, by_intent, process_guards.View(seen, history, run.config.safety, now))
     if not chosen:
         return None
     request = Request(run.cluster.id, the_plan.manner, scope_to_send(the_plan, chosen, is_part))
@@ -70,8 +70,8 @@ def _without_the_decided(run: Run, the_plan: Plan, by_intent: dict[int, Case], h
     """
     now = run.clock.now()
     asked, wholly = with_a_past(the_plan, history.targets)
-    unseen = guards.View(Observation(run.cluster.id, 0, {}, now), history, run.config.safety, now)
-    passed, held = _weigh(asked, unseen, guards.PAST_GUARDS)
+    unseen = process_guards.View(Observation(run.cluster.id, 0, {}, now), history, run.config.safety, now)
+    passed, held = _weigh(asked, unseen, process_guards.PAST_GUARDS)
     undecided = {id(intent) for one in passed for intent in one.intents}
     decided = {id(intent) for intent in wholly} - undecided
     if not decided:
@@ -95,7 +95,7 @@ def _look(run: Run, the_plan: Plan, by_intent: dict[int, Case]) -> tuple[Plan, O
     except (ApiError, ObservationIncomplete) as error:
         hold(cases, _not_looked_at(run, error))
         return the_plan, None
-    if not_ready := guards.cluster_ready(seen):
+    if not_ready := intent_guards.cluster_ready(seen):
         hold(cases, not_ready)
         return the_plan, None
     for service, why in seen.unseen.items():
@@ -115,13 +115,15 @@ def _not_looked_at(run: Run, error: ApiError | ObservationIncomplete) -> Outcome
     return outcome
 
 
-def _choose(run: Run, the_plan: Plan, by_intent: dict[int, Case], view: guards.View) -> tuple[list[Asked], bool]:
+def _choose(
+    run: Run, the_plan: Plan, by_intent: dict[int, Case], view: process_guards.View
+) -> tuple[list[Asked], bool]:
     """The processes that no guard holds back, and whether more were asked for; the cases none of whose processes is among them have their outcome."""
     asked, unknown = resolve(the_plan, view.seen)
     for intent, problem in unknown:
         by_intent[id(intent)].outcome = Outcome.refused("scope.unknown", problem, guard="scope")
     passed, held = _weigh(asked, view)
-    chosen, over_budget = guards.within_budgets(passed, view)
+    chosen, over_budget = budgets.within_budgets(passed, view)
     held += over_budget
     _tell(run, the_plan, chosen, held)
     for one, outcome in held:
@@ -150,7 +152,7 @@ def _escalate(run: Run, one: Asked, outcome: Outcome) -> None:
 
 def _held_at_last(run: Run, request: Request, history: History) -> Outcome | None:
     """What holds back a request that could be sent, whatever it is."""
-    if spent := guards.within_hourly(history, run.cluster.operations_per_hour):
+    if spent := budgets.within_hourly(history, run.cluster.operations_per_hour):
         run.alarm(spent, "operations_per_hour")
         return spent
     if run.mode == "observe":
@@ -187,14 +189,16 @@ def _operation(run: Run, request: Request, chosen: list[Asked], served: list[Cas
 
 
 def _weigh(
-    asked: Iterable[Asked], view: guards.View, table: Sequence[guards.ProcessGuard] = guards.PROCESS_GUARDS
+    asked: Iterable[Asked],
+    view: process_guards.View,
+    table: Sequence[process_guards.ProcessGuard] = process_guards.PROCESS_GUARDS,
 ) -> tuple[list[Asked], Held]:
     """The processes that no guard of the table holds back, and the others, each with what the first guard said."""
     passed: list[Asked] = []
     held: Held = []
     touched = view.history.touched
     for one in asked:
-        for guard in table if one.key in touched else guards.GUARDS_WITHOUT_A_PAST:
+        for guard in table if one.key in touched else process_guards.GUARDS_WITHOUT_A_PAST:
             if outcome := guard(one, view):
                 held.append((one, outcome))
                 break

@@ -11,38 +11,32 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from handler.decide.verification import conclude
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.execute.in_doubt import SENDING_SECONDS, alarm_of, of_lost_worker
 from handler.execute.polling import observe, services_of, verdict_of
 from handler.lib.threads import side_by_side
-from handler.model.history import Operation, State, some_of
-from handler.model.observation import BUSY, RUNNING, read
-from handler.model.request import OpType
-from handler.report import own_faults
-from handler.report.alarms import Alarm
+from handler.model.alarm import Alarm
+from handler.model.observation import read
+from handler.model.operation import Operation, State, some_of
+from handler.report import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handler.cloud.emr import Gateway
+    from handler.config.config import Config
     from handler.decide.verification import Verdict
     from handler.ledger.protocol import Ledger
     from handler.lib.clock import Clock, Deadline
     from handler.model.observation import Observation
-    from handler.model.policy import Config
     from handler.report.log import Log
 
 #: The ``Message`` of the timer that calls for it.
 MESSAGE: Final = "steward:follow-up"
-#: A signed request is refused by the API 300 s after its timestamp: only later can one in doubt be ruled out. With a
-#: margin for clocks.
-SIGNATURE_SECONDS: Final = 300.0 + 60.0
 #: Seconds past its deadline for which an operation that could not be looked at is tried again: a failed look says
 #: nothing of it.
 LOOK_AGAIN_SECONDS: Final = 900.0
-#: Seconds past its deadline for which what the API took is waited for while the cluster carries out a workflow, which
-#: may be this one.
-BUSY_SECONDS: Final = 3600.0
 #: Seconds after which it is said again that an operation cannot be read.
 UNREADABLE_SECONDS: Final = 86_400.0
 #: Seconds that must be left to begin another cluster.
@@ -119,7 +113,7 @@ class FollowUp:
                 self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
                 states.append(operation.state)
             except Exception as error:  # this one's, be it ours or its record's; the others are finished all the same
-                fault = own_faults.outcome_of(error, self.log)
+                fault = log.outcome_of(error, self.log)
                 self.say(Alarm(fault.code, cluster_id, operation.id, fault.reason))
                 states.append(operation.state)
         return states
@@ -207,33 +201,6 @@ class FollowUp:
             return
         if forgotten:
             self.log.info("steward.ledger.expired", records=forgotten)
-
-
-def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | None, now: float) -> tuple[State, str]:
-    """Where an operation (ACCEPTED or IN_DOUBT) is, by what is seen of it now; and why. Pure."""
-    if verdict is not None and verdict.all_kept:
-        return State.VERIFIED, "seen to have worked"
-    if operation.state is State.IN_DOUBT and verdict is not None and seen is not None:
-        is_ruled_out = verdict.none_touched and not verdict.unclear and seen.status == RUNNING
-        if is_ruled_out and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:
-            return State.NOT_SENT, "not carried out: nothing changed, and its signature is no longer valid"
-        # Of some processes it may have been the cluster's own daemon, or somebody else.
-        if operation.op_type is OpType.RESTART_SERVICE and not verdict.untouched:
-            return State.ACCEPTED, "carried out: every process restarted"
-    may_yet_act = operation.state is State.IN_DOUBT and now - operation.armed_at <= SIGNATURE_SECONDS
-    is_at_work = (
-        operation.state is State.ACCEPTED
-        and seen is not None
-        and seen.status in BUSY
-        and now < operation.deadline + BUSY_SECONDS
-    )
-    if now < operation.deadline or may_yet_act or is_at_work:
-        return operation.state, ""
-    if verdict is None:
-        return State.TIMED_OUT, "its deadline passed, and the cluster could not be looked at"
-    if verdict.none_touched:
-        return State.TIMED_OUT, "its deadline passed, and nothing was seen of it"
-    return State.FAILED, "carried out, but its processes are not what was promised"
 
 
 #: What a person is told where an operation that was in the one state ends in the other.

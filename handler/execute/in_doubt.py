@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handler.cloud.client import CALL_SECONDS
-from handler.model.history import State
-from handler.report.alarms import Alarm
+from handler.model.alarm import Alarm
+from handler.model.operation import State
 
 if TYPE_CHECKING:
     from handler.ledger.protocol import Ledger
-    from handler.model.history import Operation
+    from handler.model.operation import Operation
 
 #: A worker that has not settled by then is dead: no call takes longer than CALL_SECONDS, tries and pauses included.
 SENDING_SECONDS: Final = 6 * CALL_SECONDS

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from handler.decide.verification import judge
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.lib.threads import side_by_side
-from handler.model.history import State
 from handler.model.observation import Observation, read
+from handler.model.operation import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from handler.decide.verification import Verdict
     from handler.execute.context import Run
     from handler.lib.clock import Clock, Deadline
-    from handler.model.history import Operation
     from handler.model.observation import Reading
+    from handler.model.operation import Operation
     from handler.model.policy import Cluster
 
 #: Seconds between looks at an operation: short at first, since most are quick, then patient.

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from handler.errors import ApiError, ClusterBusy, LedgerUnavailable, NeverSent, NotCarriedOut, Throttled
 from handler.execute.in_doubt import alarm_of
 from handler.execute.polling import verify
-from handler.lib.utc import utc_text
-from handler.model.history import Operation, State
+from handler.lib.wording import utc_text
+from handler.model.alarm import Alarm
+from handler.model.operation import Operation, State
 from handler.model.outcome import Outcome
-from handler.report.alarms import Alarm
 
 if TYPE_CHECKING:
     from handler.execute.context import Run

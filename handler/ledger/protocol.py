@@ -14,7 +14,9 @@ from handler.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from handler.model.history import Entry, History, Operation, State, Unsent
+    from handler.model.alarm import Unsent
+    from handler.model.history import Entry, History
+    from handler.model.operation import Operation, State
     from handler.model.outcome import Record
     from handler.model.policy import Breaker
 

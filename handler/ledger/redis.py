@@ -29,7 +29,9 @@ from handler.ledger.serialization import (
     operation_to_text,
     record_from,
 )
-from handler.model.history import Entry, History, Operation, Past, State, Unsent
+from handler.model.alarm import Unsent
+from handler.model.history import Entry, History, Past
+from handler.model.operation import Operation, State
 from handler.model.request import OpType
 
 if TYPE_CHECKING:

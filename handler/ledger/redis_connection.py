@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from redis.connection import Connection, SSLConnection
 
-from handler.cloud import transport
+from handler.lib import in_flight
 from handler.lib.clock import Deadline, SystemClock
 
 #: Seconds to connect in: to look up the name, to be let in at one of its addresses, to greet by TLS.
@@ -36,13 +36,13 @@ class _Kept:
         def connect() -> Any:
             made = super(_Kept, self)._connect()  # type: ignore[misc]
             try:
-                transport.note_sent()
-            except transport.Abandoned:
+                in_flight.note_sent()
+            except in_flight.Abandoned:
                 made.close()
                 raise
             return made
 
-        _, made, error = transport.run(connect, CONNECT_SECONDS)
+        _, made, error = in_flight.run(connect, CONNECT_SECONDS)
         if isinstance(error, RuntimeError):
             raise OSError(f"no thread to connect in: {error}")
         if error is not None:

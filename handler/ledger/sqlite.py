@@ -10,7 +10,6 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.config.settings import temporary_folder
 from handler.errors import LedgerUnavailable
 from handler.ledger.serialization import (
     CHANGING,
@@ -22,7 +21,10 @@ from handler.ledger.serialization import (
     record_from,
 )
 from handler.ledger.sqlite_file import OPEN_STATES, SqliteFile
-from handler.model.history import OPEN, UNTOUCHED, Entry, History, Operation, Past, State, Unsent
+from handler.lib.temporary_folder import temporary_folder
+from handler.model.alarm import Unsent
+from handler.model.history import Entry, History, Past
+from handler.model.operation import OPEN, UNTOUCHED, Operation, State
 from handler.model.request import OpType
 
 if TYPE_CHECKING:

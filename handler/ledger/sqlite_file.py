@@ -16,7 +16,7 @@ from weakref import WeakSet
 from handler.errors import LedgerUnavailable
 from handler.ledger.fail_fast import Outage
 from handler.ledger.serialization import SCHEMA_VERSION
-from handler.model.history import OPEN
+from handler.model.operation import OPEN
 
 if TYPE_CHECKING:
     import sqlite3

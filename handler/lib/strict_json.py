@@ -11,7 +11,7 @@ from collections import Counter
 from typing import Any, NoReturn
 
 from handler.errors import Fault, InvalidInput
-from handler.receive.sanitize import cut
+from handler.lib.wording import cut
 
 #: The platform's own bound of a synchronous request (SCF, "Quota limits"), in bytes.
 MOST_BYTES = 6 * 1024 * 1024

@@ -8,6 +8,11 @@ same validator, which a test proves.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
@@ -171,7 +176,7 @@ def _in_words(detail: ErrorDetails) -> str:
         words = re.findall(r"'([^']*)'", bounds["expected"])
         if len(words) == 1:
             return f"must be `{words[0]}`"
-        from handler.lib.nearest import question
+        from handler.lib.wording import question
 
         asked = question(value[:MOST_IN_WORD], words) if isinstance(value, str) else ""
         return f"must be one of {', '.join(words)}" + (f"; {asked}" if asked else "")
@@ -193,3 +198,20 @@ def dotted(at: str, steps: Steps) -> str:
             name = step if len(step) <= 80 else step[:79] + "…"
             path += f".{name}" if path else name
     return path
+
+
+class Bound:
+    """In ``Annotated[int, Bound(ge=0, le=300)]``: what the core schema of the value says besides.
+
+    Numbers know ``ge`` and ``le``, texts and lists ``min_length`` and ``max_length``. A class of our own, since the
+    packaged function never derives a schema, and ``annotated_types``, which says the same, takes 9 ms to import.
+    """
+
+    __slots__ = ("_bounds",)
+
+    def __init__(self, **bounds: int) -> None:
+        self._bounds = bounds
+
+    def __get_pydantic_core_schema__(self, kind: Any, derive: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """pydantic's protocol for annotations."""
+        return {**derive(kind), **self._bounds}

@@ -5,6 +5,11 @@ This is knowledge to help a rule, never a whitelist: a name that is not here sta
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 from typing import Final, NamedTuple
 
 
@@ -128,3 +133,27 @@ def process_of_policy(policy_type: str, namespace: str) -> Process:
         # PRESTO's policies hold PRESTOSQL's roles too; otherwise a role of another service is none.
         return found if found.service.startswith(service) else Process(service, "")
     return Process(service, "")
+
+
+#: Names that Tencent's own pages use for one process; lower case.
+SPELLINGS: Final = (
+    frozenset({"zkfc", "zkfailovercontroller"}),
+    frozenset({"quorumpeermain", "zookeeper"}),
+    frozenset({"hregionserver", "regionserver"}),
+    frozenset({"timelineserver", "applicationhistoryserver"}),
+    frozenset({"hivemetastore", "metastore"}),
+)
+
+
+def component_key(name: str) -> str:
+    """One name for one process, whatever its case and the page it was taken from."""
+    name = name.lower()
+    return _CANONICAL.get(name, name)
+
+
+def same_spelling(left: str, right: str) -> bool:
+    """Whether two names mean the same process."""
+    return component_key(left) == component_key(right)
+
+
+_CANONICAL: Final[Mapping[str, str]] = {name: min(names) for names in SPELLINGS for name in names}

@@ -5,48 +5,16 @@ The states are those of one operation's life; who may move it from one to the ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from handler.lib.utc import utc_text
-from handler.model.request import ALL, OpScope, OpType
+from handler.model.operation import ENDED, OPEN, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-
-class State(str, Enum):
-    """Where an operation is. An absent record means that nothing was sent."""
-
-    SENDING = "SENDING"  # maybe sent: the owner is at it, or died at it
-    NOT_SENT = "NOT_SENT"  # certainly not carried out: it may be armed again
-    REJECTED = "REJECTED"  # the API definitely refused
-    ACCEPTED = "ACCEPTED"  # the API took it; that it worked is yet to be seen
-    IN_DOUBT = "IN_DOUBT"  # sent, answer unknown: observed, never sent again
-    VERIFIED = "VERIFIED"  # seen to have worked
-    FAILED = "FAILED"  # carried out, and seen not to have worked
-    TIMED_OUT = "TIMED_OUT"  # the deadline passed before anything could be seen
-
-    def __str__(self) -> str:
-        return self.value
-
-
-#: States in which the cluster may still be changing because of us.
-OPEN: Final = frozenset({State.SENDING, State.ACCEPTED, State.IN_DOUBT})
-#: States of operations that did nothing to the cluster.
-UNTOUCHED: Final = frozenset({State.NOT_SENT, State.REJECTED})
-#: States in which what was sent is over.
-ENDED: Final = frozenset(State) - OPEN - UNTOUCHED
-
-
-class Unsent(NamedTuple):
-    """An alarm that one way has not taken yet: ``text`` is for whoever wrote it, ``at`` is when it was raised (seconds since the epoch)."""
-
-    id: str
-    at: float
-    text: str
+    from handler.model.request import OpType
 
 
 class Past(NamedTuple):
@@ -114,120 +82,3 @@ class History:
     def under_operation(self) -> frozenset[str]:
         """The targets whose newest operation is still open."""
         return frozenset(key for key, past in self.targets.items() if past.state in OPEN)
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One request and its life: what the ledger keeps of it."""
-
-    id: str
-    cluster: str
-    op_type: OpType
-    state: State
-    #: Who armed it. Whoever moves it on must know the owner, and the state that it leaves.
-    owner: str
-    armed_at: float
-    settled_at: float
-    #: When verification gives up, seconds since the epoch.
-    deadline: float
-    #: The request as it is sent (JSON object).
-    request: Mapping[str, Any]
-    #: SHA-256 of the request's meaning.
-    digest: str
-    #: By Target.key: the LastRestartTime read before.
-    before: Mapping[str, str]
-    #: Incident keys, each with the digest of what it asked for.
-    incidents: Mapping[str, str]
-    #: The ids of the events that it serves, and the rules that asked.
-    events: tuple[str, ...]
-    rules: tuple[str, ...]
-    #: Whether a timer or a person asked.
-    is_order: bool
-    #: Those of the incidents that are served in parts, each with the time at which the first part was armed.
-    parts: Mapping[str, float] = field(default_factory=dict)
-    #: Batches that a rolling restart takes; 1 otherwise.
-    batches: int = 1
-    attempts: int = 1
-    #: The API's code or ours, where it did not go well.
-    code: str = ""
-    #: The API's RequestId.
-    request_id: str = ""
-    #: What the newest look at it showed.
-    observed: str = ""
-    #: Why it is in its state, in words, where the follow-up concluded it.
-    reason: str = ""
-
-    @property
-    def is_open(self) -> bool:
-        return self.state in OPEN
-
-    @property
-    def is_restart_for_a_need(self) -> bool:
-        """Whether it counts for quarantine: a restart that an alert asked for, seen to its end."""
-        ended = self.state in (State.VERIFIED, State.FAILED)
-        return ended and self.op_type is OpType.RESTART_SERVICE and not self.is_order
-
-    @property
-    def scope(self) -> OpScope:
-        """What the request names."""
-        parts = []
-        for service in self.request.get("OpScope", {}).get("ServiceInfoList", ()):
-            name, components = service["ServiceName"], service.get("ComponentInfoList")
-            parts += [OpScope.of_service(name)] if components is None else []
-            parts += [
-                OpScope.of_component(name, one["ComponentName"], one.get("IpList", ALL)) for one in components or ()
-            ]
-        return OpScope.union_of(parts)
-
-    def in_words(self) -> str:
-        """The request, for a person: ``RestartService of HDFS/DataNode/10.0.0.1 in emr-…, begun at 2026-01-31T12:00:00Z, RequestId …``."""
-        known = f", RequestId {self.request_id}" if self.request_id else ""
-        return f"{self.op_type} of {self.scope} in {self.cluster}, begun at {utc_text(self.armed_at)}{known}"
-
-    def before_in_words(self) -> str:
-        """The readings from before."""
-        return some_of(
-            [f"{self.name_of(key)} last restarted {last or 'never seen'}" for key, last in self.before.items()]
-        )
-
-    @cached_property
-    def _names(self) -> dict[str, str]:
-        """By the beginning of a Target.key: that of its name, for each component that the request names."""
-        return {f"{service}/{name.lower()}/": f"{service}/{name}/" for service, name, _ in self.scope if name}
-
-    def name_of(self, key: str) -> str:
-        """One of its processes (Target.key) as the cluster spells it, where that is known."""
-        begin, slash, ip = key.rpartition("/")
-        if known := self._names.get(begin + slash):
-            return known + ip
-        from handler.model.components import spelled  # with names of which hardly any event needs one
-
-        return spelled(key)
-
-    def moved(
-        self,
-        state: State,
-        now: float,
-        *,
-        code: str = "",
-        request_id: str = "",
-        observed: str = "",
-        reason: str = "",
-        attempts: int | None = None,
-    ) -> Operation:
-        """The operation in ``state``. Empty texts keep what is there; the time is noted where the state is another."""
-        return replace(
-            self,
-            state=state,
-            settled_at=now if state is not self.state else self.settled_at,
-            code=code or self.code,
-            request_id=request_id or self.request_id,
-            observed=observed or self.observed,
-            reason=reason or self.reason,
-            attempts=self.attempts if attempts is None else attempts,
-        )
-
-
-def some_of(texts: Sequence[str], most: int = 5) -> str:
-    """The first of these texts, and how many more there are."""
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

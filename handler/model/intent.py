@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from handler.model.request import Manner, OpScope
+    from handler.model.request import Manner
+    from handler.model.scope import OpScope
 
 
 @dataclass(frozen=True)

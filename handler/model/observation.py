@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from handler.model.components import component_key
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from handler.errors import ApiError, ObservationIncomplete
-    from handler.model.request import OpScope, Target
+    from handler.model.scope import OpScope, Target
 
 #: DescribeInstances ``Status``: the one value at which the cluster takes an operation (assumed: nothing else is
 #: documented to).
@@ -63,29 +65,6 @@ HEALTH: Final[Mapping[int, str]] = {
     AT_RISK: "at risk",
     NOT_PROBED: "not probed",
 }
-
-#: Names that Tencent's own pages use for one process; lower case.
-SPELLINGS: Final = (
-    frozenset({"zkfc", "zkfailovercontroller"}),
-    frozenset({"quorumpeermain", "zookeeper"}),
-    frozenset({"hregionserver", "regionserver"}),
-    frozenset({"timelineserver", "applicationhistoryserver"}),
-    frozenset({"hivemetastore", "metastore"}),
-)
-
-
-def component_key(name: str) -> str:
-    """One name for one process, whatever its case and the page it was taken from."""
-    name = name.lower()
-    return _CANONICAL.get(name, name)
-
-
-def same_spelling(left: str, right: str) -> bool:
-    """Whether two names mean the same process."""
-    return component_key(left) == component_key(right)
-
-
-_CANONICAL: Final[Mapping[str, str]] = {name: min(names) for names in SPELLINGS for name in names}
 
 
 class Reading(NamedTuple):

@@ -8,12 +8,9 @@ Here are the values, which read nothing. ``steward_file`` finds and parses the f
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from handler.decide.rules import Rule
     from handler.model.request import OpType
 
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -150,20 +147,7 @@ class AlarmSettings:
     group_within: float = 600.0
 
 
-@dataclass(frozen=True)
-class Config:
-    """All of steward.yml."""
+Mode = Literal["act", "observe"]
 
-    clusters: Mapping[str, Cluster] = field(default_factory=dict)
-    rules: tuple[Rule, ...] = ()
-    webhook: Webhook = field(default_factory=Webhook)
-    safety: Safety = field(default_factory=Safety)
-    alarms: AlarmSettings = field(default_factory=AlarmSettings)
 
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """The environment variables that the file names: those of secrets."""
-        return (
-            *(caller.secret_env for caller in self.webhook.callers),
-            *(chat.url_env for chat in self.alarms.chat),
-        )
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")

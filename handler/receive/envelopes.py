@@ -7,7 +7,7 @@ CKafka and CMQ triggers (SCF, "Ckafka trigger", "CMQ trigger") wrap several mess
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.errors import Fault, InvalidInput
 from handler.lib import strict_json
@@ -16,7 +16,6 @@ from handler.receive import sanitize
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from handler.model.event import Event, Unreadable
 
 #: Any of these makes an object an HTTP call. None of them is a key of any sender's payload; where in doubt, the caller
 #: has to say who they are.
@@ -67,18 +66,6 @@ class HttpCall:
         return strict_json.parse(self.body, "body")
 
 
-class Queue(NamedTuple):
-    """A queue's delivery: the platform has authenticated it. ``raw`` is its envelope."""
-
-    raw: Mapping[str, Any]
-
-    def read(self) -> list[Event | Unreadable]:
-        """The events of all its messages; one that cannot be read spoils only itself."""
-        from handler.receive.payload import read
-
-        return read(self.raw)
-
-
 class Message(NamedTuple):
     """One message of a queue: its body, the queue's own id of it (which a redelivery repeats), and where it stood."""
 
@@ -87,17 +74,15 @@ class Message(NamedTuple):
     at: str
 
 
-def open_envelope(raw: object) -> HttpCall | Queue | None:
-    """The HTTP call or the queue's delivery that the platform handed over; None for a bare payload. Never raises.
+def open_envelope(raw: object) -> HttpCall | None:
+    """The HTTP call that the platform handed over; None for anything else. Never raises.
 
     An HTTP call is for its receiver to authenticate. A queue's delivery and a bare payload came through the platform's
     own access control; ``handler.receive.payload.read`` reads both.
     """
     if not isinstance(raw, dict):
         return None
-    if any(sign in raw for sign in _SIGNS_OF_HTTP):
-        return _http_call(raw)
-    return Queue(raw) if QUEUE in raw else None
+    return _http_call(raw) if any(sign in raw for sign in _SIGNS_OF_HTTP) else None
 
 
 def _http_call(raw: Mapping[str, Any]) -> HttpCall:
@@ -176,3 +161,34 @@ def _body(raw: object, is_base64: object) -> bytes:
         return raw.encode()
     except UnicodeEncodeError:
         raise InvalidInput(Fault("body", "is not UTF-8")) from None
+
+
+#: Seconds: the platform's own default, where the context does not say.
+DEFAULT_TIME_LIMIT: Final = 3.0
+
+
+class Context(NamedTuple):
+    """What the platform says of an invocation."""
+
+    request_id: str
+    #: Seconds that the invocation may take; None where it does not say.
+    time_limit: float | None
+
+    @property
+    def seconds(self) -> float:
+        """The time limit that counts."""
+        return DEFAULT_TIME_LIMIT if self.time_limit is None else self.time_limit
+
+    @classmethod
+    def of(cls, raw: Any) -> Context:
+        """Whatever the platform, or whoever calls, passes."""
+        about = raw if isinstance(raw, dict) else {}
+        limit = about.get("time_limit_in_ms")
+        if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 <= limit < 1e9:
+            limit = None
+        return cls(str(about.get("request_id") or "")[:80], None if limit is None else limit / 1000)
+
+
+def asks_for_doctor(event: Any) -> bool:
+    """``{"steward": "doctor"}``, with or without ``"send_test_alarm": true``."""
+    return isinstance(event, dict) and event.get("steward") == "doctor" and set(event) <= {"steward", "send_test_alarm"}

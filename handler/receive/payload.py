@@ -110,16 +110,31 @@ def _opened(
 
 
 def _from_sender(payload: dict[str, Any], key: str, at: str) -> list[Event | Unreadable]:
-    sender = next((sender for sender in SENDERS if sender.is_sender(payload)), None)
+    sender = _sender_of(payload)
     if sender is None:
         known = "; ".join(f"{sender.source} ({sender.looks})" for sender in SENDERS)
         return [_unread(payload, "unknown", Fault(at, f"is of no known sender; looked for {known}"))]
-    module = import_module(f"handler.receive.senders.{sender.source}")
+    module = _module_of(sender)
     try:
         received = module.read(payload, at, key) if sender.source == "request" else module.read(payload, at)
     except InvalidInput as error:
         return [_unread(payload, sender.source, *error.faults)]
     return cast("list[Event | Unreadable]", received)
+
+
+def response_fields(payload: object) -> dict[str, Any]:
+    """The fields that the payload's sender demands in an HTTP response; most senders demand none."""
+    sender = _sender_of(payload) if isinstance(payload, dict) else None
+    fields = getattr(_module_of(sender), "response_fields", None) if sender else None
+    return fields(payload) if fields else {}
+
+
+def _sender_of(payload: dict[str, Any]) -> Sender | None:
+    return next((sender for sender in SENDERS if sender.is_sender(payload)), None)
+
+
+def _module_of(sender: Sender) -> Any:
+    return import_module(f"handler.receive.senders.{sender.source}")
 
 
 def _unread(payload: object, source: SourceKind, *faults: Fault) -> Unreadable:

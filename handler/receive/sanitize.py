@@ -11,6 +11,8 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from handler.lib.wording import cut
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -40,11 +42,6 @@ def plain(text: str, most: int) -> str:
     """``text`` with U+FFFD for what is unfit, cut to ``most`` characters, the last being an ellipsis then."""
     text = cut(text, most)
     return text if text.isprintable() else _UNFIT.sub("\ufffd", text)
-
-
-def cut(text: str, most: int) -> str:
-    """``text``, at most so many characters of it, with an ellipsis for the rest: the log looks before it for the half of a secret."""
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def identity(text: str) -> str:

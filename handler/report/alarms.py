@@ -14,18 +14,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from handler.cloud import transport
 from handler.cloud.client import Product
 from handler.errors import ApiError, LedgerUnavailable
+from handler.lib import in_flight
 from handler.lib.threads import side_by_side
-from handler.lib.utc import utc_text
-from handler.model.history import Unsent
+from handler.lib.wording import utc_text
+from handler.model.alarm import Alarm, Unsent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from handler.cloud.account import Credentials
     from handler.cloud.client import CloudApi
-    from handler.config.settings import Credentials
     from handler.ledger.protocol import Ledger
     from handler.lib.clock import Clock, Deadline
     from handler.model.outcome import Record
@@ -59,32 +59,6 @@ MOST_SAID: Final = 10_000
 MOST_TEXT: Final = 4000
 #: The way of an event bus; that of a chat is ``chat:VARIABLE``.
 EVENT_BUS: Final = "event_bus"
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """One thing to tell a person. Alarms with the same ``code``, ``cluster``, ``about`` and ``occasion`` are the same alarm.
-
-    What has an occasion (an operation, the opening of a breaker) is said once, however often it is raised: so it may be
-    raised by everybody who sees it, and is said even if the first who saw it died. What has none is said again after
-    ``group_within``.
-    """
-
-    code: str
-    cluster: str
-    about: str
-    text: str
-    count: int = 1
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    occasion: str = ""
-
-    @property
-    def key(self) -> str:
-        return "|".join((self.code, self.cluster, self.about, *filter(None, [self.occasion])))
-
-    @property
-    def title(self) -> str:
-        return f"EMR Steward: {self.code} {self.cluster}".rstrip()
 
 
 def alarms_of(records: Iterable[Record]) -> list[Alarm]:
@@ -278,7 +252,7 @@ class Alarms:
         def send(way: str) -> str:
             if seconds < LEAST_SECONDS and way != EVENT_BUS:
                 return f"too little time is left to begin with it: {seconds:.1f} s"
-            _, problem, error = transport.run(lambda: self._ways[way](by_way[way], log, its_deadline), seconds)
+            _, problem, error = in_flight.run(lambda: self._ways[way](by_way[way], log, its_deadline), seconds)
             return str(problem) if error is None else f"{type(error).__name__}: {error}"
 
         # At once: one that hangs takes nothing of another's time, and all end together.

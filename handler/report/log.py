@@ -11,11 +11,21 @@ JSON writes a secret's quotes and backslashes otherwise than they are, and a cut
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
+from handler.lib.wording import CUT
+from handler.model.event import Unreadable
+from handler.model.outcome import Outcome
+
+if TYPE_CHECKING:
+    from handler.model.event import Event
+
 import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.config.settings import LEVELS
+from handler.model.policy import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,8 +38,6 @@ MOST_BYTES: Final = 8000
 #: Secrets shorter than this are not looked for: they would blank out ordinary words.
 SHORTEST_SECRET: Final = 6
 REDACTED: Final = "[redacted]"
-#: The end of what was cut, here as in ``sources.text``. What stands before it may be half a secret.
-CUT: Final = "…"
 
 
 #: Depth to which a nested value is shown; what contains itself ends there.
@@ -291,3 +299,22 @@ def _iso(now: float) -> str:
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         _iso_cache = (second, text)
     return f"{text}.{int((now - second) * 1000):03d}Z"
+
+
+def event_fields(event: Event | Unreadable) -> dict[str, Any]:
+    if isinstance(event, Unreadable):
+        return {"event_id": event.id, "source": event.source, "problem": str(event.error)}
+    fields = event.view()
+    fields["event_id"] = fields.pop("id")
+    return fields
+
+
+def outcome_of(error: Exception, log: Log) -> Outcome:
+    """The outcome of events that our own ``error`` interrupted; the line ``steward.fault`` says where it was raised."""
+    import traceback
+
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{os.path.basename(where.filename)}:{where.lineno}"
+    problem = log.hide(f"{type(error).__name__}: {error}")  # before the cut, which could leave half a secret
+    log.error("steward.fault", problem=problem[:500], at=place)
+    return Outcome.failed("fault", f"a fault of the steward itself at {place} ({type(error).__name__})")

@@ -7,6 +7,11 @@ thing, and is told by the status what became of it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -116,3 +121,20 @@ def _response(
         # A lone surrogate can be held by a string, but not be sent.
         "body": text.encode("utf-8", "backslashreplace").decode(),
     }
+
+
+def summary(records: Sequence[Record], hide: Callable[[str], str]) -> dict[str, Any]:
+    """What an asynchronous invocation returns. The platform logs it, so it is short and bears no secret."""
+    counts: dict[str, int] = {}
+    for record in records:
+        counts[record.outcome.status] = counts.get(record.outcome.status, 0) + 1
+    first = [
+        {
+            "event": hide(r.event),
+            "outcome": r.outcome.status,
+            "code": r.outcome.code,
+            "reason": hide(r.outcome.reason),
+        }
+        for r in records[:20]
+    ]
+    return {"outcomes": first, "counts": counts}

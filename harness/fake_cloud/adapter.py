@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ProtocolError
 
-from handler.cloud.transport import note_sent
+from handler.lib.in_flight import note_sent
 from harness.fake_cloud import faults
 from harness.fake_cloud.api import Api
 from harness.fake_cloud.faults import FaultQueue, Kind

@@ -23,13 +23,13 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from handler.app import Function
-from handler.config.settings import Endpoint, Settings
+from handler.app import Function, RetryLater
+from handler.cloud.account import Endpoint
+from handler.config.settings import Settings
 from handler.errors import ApiError
-from handler.invocation import RetryLater
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.lib.clock import Deadline, SystemClock
-from handler.model.history import State
+from handler.model.operation import State
 from handler.receive.payload import read
 from handler.report.log import Log
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud

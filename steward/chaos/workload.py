@@ -12,7 +12,7 @@ from handler.config.loader import read_config
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from handler.model.policy import Config
+    from handler.config.config import Config
 
 #: In each cluster.
 NODES: Final = 5

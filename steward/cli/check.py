@@ -16,7 +16,7 @@ from steward.cli.context import JsonOption, example_or
 from steward.config.lint import warnings
 
 if TYPE_CHECKING:
-    from handler.model.policy import Config
+    from handler.config.config import Config
 
 #: How the function is deployed; it lies beside steward.yml.
 SERVERLESS: Final = "serverless.yml"

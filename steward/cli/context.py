@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from handler.cloud.account import Endpoint
 from handler.config.file import load
-from handler.config.settings import Endpoint
 from handler.errors import ConfigurationError
 from handler.ledger.protocol import Ledger, open_ledger
 from steward.cli.narration import say
@@ -20,7 +20,7 @@ from steward.cli.narration import say
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from handler.model.policy import Config
+    from handler.config.config import Config
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 #: In the current folder: what the command remembers where STEWARD_LEDGER names no other place.

@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 
 from handler.app import Function
+from handler.config.config import Config
 from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
 from handler.lib.clock import SystemClock
-from handler.lib.utc import utc_text
-from handler.model.history import State
-from handler.model.policy import Config
+from handler.lib.wording import utc_text
+from handler.model.operation import State
 from steward.cli.context import ConfigOption, JsonOption, known_ledger, load_config, on_a_fake
 from steward.cli.narration import Narrator, say, screen
 from steward.simulate.platform import context, timer_event
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from handler.ledger.protocol import Ledger
-    from handler.model.history import Operation
+    from handler.model.operation import Operation
     from harness.clock import AheadClock
     from steward.simulate.world import Wired
 

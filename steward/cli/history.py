@@ -12,12 +12,11 @@ import typer
 
 from handler.decide.templates import TemplateError
 from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable
-from handler.lib.durations import duration
-from handler.lib.utc import utc_text
+from handler.lib.wording import duration, utc_text
 from handler.model import names
 from handler.model.components import spelled
 from handler.model.event import Unreadable
-from handler.model.request import Target
+from handler.model.scope import Target
 from steward.cli.context import ConfigOption, JsonOption, example_or, known_ledger, load_config, read_event, tell_config
 from steward.cli.narration import say, screen
 from steward.config.json_schema import json_schema
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from handler.decide.rules import Rule
     from handler.ledger.protocol import Ledger
     from handler.model.event import Event
-    from handler.model.history import Operation
+    from handler.model.operation import Operation
     from handler.model.outcome import Record
 
 

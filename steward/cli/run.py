@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from handler.app import RetryLater
 from handler.config.file import load
-from handler.config.settings import Mode, Settings
-from handler.invocation import RetryLater
+from handler.config.settings import Settings
+from handler.lib import wording
 from handler.lib.clock import SystemClock
-from handler.model.history import State
-from handler.receive import sanitize
+from handler.model.operation import State
+from handler.model.policy import Mode
 from harness.clock import AheadClock
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.cli import follow_up
@@ -40,7 +41,7 @@ from steward.simulate.platform import Invocation, function_url_event, timer_even
 from steward.simulate.world import Wired, World, private_world, real_world
 
 if TYPE_CHECKING:
-    from handler.model.policy import Config
+    from handler.config.config import Config
 
 BAD = {"failed", "refused", "in_doubt"}
 
@@ -240,10 +241,10 @@ def _world(
 def _in_short(status: int, body: str) -> str:
     """An HTTP answer; of a problem what no outcome's line has told."""
     if status < 400:
-        return f"{status} {sanitize.cut(body, 200)}"
+        return f"{status} {wording.cut(body, 200)}"
     problem = json.loads(body)
     is_told = problem["detail"] in [outcome["reason"] for outcome in problem.get("outcomes", ())]
-    return f"{status} {problem['title']}" + ("" if is_told else f": {sanitize.cut(problem['detail'], 200)}")
+    return f"{status} {problem['title']}" + ("" if is_told else f": {wording.cut(problem['detail'], 200)}")
 
 
 def _told(narrator: Narrator, invocation: Invocation) -> str:

@@ -18,7 +18,7 @@ from handler.errors import ConfigurationError, Unauthenticated
 from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import SystemClock
-from handler.lib.utc import utc_text
+from handler.lib.wording import utc_text
 from handler.receive.envelopes import HttpCall, open_envelope
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
 from harness.fake_cloud.demo_clusters import demo_cloud

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import ConfigurationError
-from handler.lib.nearest import question
+from handler.lib.wording import question
 
 if TYPE_CHECKING:
-    from handler.model.policy import Config
+    from handler.config.config import Config
 
 #: The cloud's regions (CVM, "Regions and AZs"). There will be others, hence a warning.
 REGIONS: Final = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from handler.model.policy import Config
+    from handler.config.config import Config
 
 ACT: Final = "emr:StartStopServiceOrMonitor"
 #: They show every cluster of the account; the API knows no narrower right.

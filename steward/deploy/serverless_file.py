@@ -12,14 +12,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from handler.config.deployment import time_limit_problem, unknown_variables
+from handler.config.config import Config
 from handler.config.file import locate, read_raw
-from handler.config.settings import Settings
+from handler.config.settings import Settings, time_limit_problem, unknown_variables
 from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.execute.follow_up import MESSAGE as FOLLOW_UP
 from handler.ledger.protocol import open_ledger
-from handler.lib.nearest import meant
-from handler.model.policy import Config
+from handler.lib.wording import meant
 from steward.deploy.serverless_schema import MOST_TIMERS, VARIABLE, Inputs, ServerlessFile, TimerParameters
 from steward.simulate.platform import timer_event
 from steward.simulate.world import events_of

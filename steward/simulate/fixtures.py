@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
+from handler.config.config import Config
 from handler.config.file import load
 from handler.config.settings import Settings
 from handler.ledger.protocol import Ledger
-from handler.model.policy import Config
 from harness.clock import VirtualClock
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.simulate.world import World, private_world

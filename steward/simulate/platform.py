@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import ConfigurationError, InvalidInput
 from handler.lib.strict_json import parse
-from handler.lib.utc import utc_text
+from handler.lib.wording import utc_text
 from handler.receive.timestamps import CHINA, counted, moment
 
 if TYPE_CHECKING:

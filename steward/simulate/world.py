@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from handler.app import Function
-from handler.config.settings import Endpoint, Settings
+from handler.cloud.account import Endpoint
+from handler.config.settings import Settings
 from handler.errors import InvalidInput
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.lib.clock import Clock, SystemClock
 from handler.model.event import Event, Unreadable
-from handler.model.request import Target
+from handler.model.scope import Target
 from handler.receive.envelopes import HttpCall, open_envelope
 from handler.receive.payload import read
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
@@ -23,7 +24,7 @@ from steward.simulate.platform import RETRIES, Invocation, invoke, restamp
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from handler.model.policy import Config
+    from handler.config.config import Config
 
 
 @dataclass

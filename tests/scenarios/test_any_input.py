@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handler.app import RetryLater
 from handler.config.file import load
-from handler.invocation import RetryLater
 from harness.clock import VirtualClock
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.simulate.platform import function_url_event

@@ -7,11 +7,12 @@ import time
 from typing import Any
 
 from handler.app import Function
-from handler.config.settings import Endpoint, Settings
+from handler.cloud.account import Endpoint
+from handler.config.config import Config
+from handler.config.settings import Settings
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import SystemClock
-from handler.model.history import State
-from handler.model.policy import Config
+from handler.model.operation import State
 from harness.clock import VirtualClock
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.server import CloudServer

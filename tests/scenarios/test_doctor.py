@@ -13,7 +13,7 @@ import apprise
 import pytest
 from pytest_mock import MockerFixture
 
-from handler import entrypoint
+from handler import app
 from handler.app import Function
 from handler.config.file import read_raw
 from handler.doctor.checks import exit_code
@@ -22,7 +22,7 @@ from handler.doctor.probes import Examination, Setup
 from handler.errors import ConfigurationError
 from handler.ledger.sqlite import SqliteLedger
 from handler.lib.clock import Deadline, SystemClock
-from handler.model.history import State
+from handler.model.operation import State
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.demo_clusters import demo_cloud
 from harness.fake_cloud.faults import Fault, Kind
@@ -592,9 +592,9 @@ def test_a_function_that_cannot_start_answers_the_doctor(
     env = {"STEWARD_CONFIG": str(tmp_path / "none.json"), "STEWARD_LEDGER": f"sqlite:///{tmp_path}/ledger.db"}
     mocker.patch.dict("os.environ", env, clear=True)
     mocker.patch.object(Function, "_instance", None)
-    answer = entrypoint.main_handler({"steward": "doctor"}, {"time_limit_in_ms": 30_000})
+    answer = app.main_handler({"steward": "doctor"}, {"time_limit_in_ms": 30_000})
     found = {one["name"]: one["state"] for one in answer["doctor"]}
     assert (found["configuration"], found["credentials"], found["settings"]) == ("fail", "fail", "ok")
     assert '"event":"steward.doctor"' in capsys.readouterr().out
     with pytest.raises(ConfigurationError):
-        entrypoint.main_handler({"Type": "Timer"}, {})
+        app.main_handler({"Type": "Timer"}, {})

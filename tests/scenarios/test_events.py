@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from handler.cloud.client import CloudApi
+from handler.config.config import Config
 from handler.config.file import read_raw
 from handler.config.loader import read_config
 from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
-from handler.model.policy import Config
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.faults import Fault, Kind
 from steward.simulate.fixtures import MakeWorld, sample

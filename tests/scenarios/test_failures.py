@@ -21,10 +21,10 @@ from handler.execute import decision
 from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import Deadline
-from handler.model.history import Operation, State
 from handler.model.observation import Observation, Reading
+from handler.model.operation import Operation, State
 from handler.model.policy import AlarmSettings, Chat, Cluster, EventBus
-from handler.model.request import OpScope
+from handler.model.scope import OpScope
 from harness.fake_cloud.faults import Fault, Kind
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import function_url_event, restamp, timer_event

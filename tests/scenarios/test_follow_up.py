@@ -12,16 +12,16 @@ from pytest_mock import MockerFixture
 
 from handler.config.file import read_raw
 from handler.config.loader import read_config
-from handler.decide.verification import Verdict
-from handler.execute.follow_up import BUSY_SECONDS, MESSAGE, SECONDS_TO_LOOK, FollowUp, conclude
+from handler.decide.verification import BUSY_SECONDS, Verdict, conclude
+from handler.execute.follow_up import MESSAGE, SECONDS_TO_LOOK, FollowUp
 from handler.execute.polling import observe
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import Deadline
 from handler.lib.threads import SIDE_BY_SIDE, side_by_side
-from handler.lib.utc import utc_text
+from handler.lib.wording import utc_text
 from handler.model.event import Event
-from handler.model.history import Operation, State
 from handler.model.observation import Observation, Reading
+from handler.model.operation import Operation, State
 from handler.model.policy import Cluster
 from handler.model.request import OpType, Request
 from handler.receive.payload import read
@@ -299,7 +299,7 @@ def test_a_fault_in_one_operation_stops_no_other(world: World, mocker: MockerFix
             raise RuntimeError("this cannot be")
         return conclude(operation, *others)
 
-    mocker.patch("handler.execute.follow_up.conclude", breaks)
+    mocker.patch("handler.decide.verification.conclude", breaks)
     for _ in range(5):
         world.clock.sleep(61)
         world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))

@@ -20,10 +20,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pytest_mock import MockerFixture
 
 from handler.app import Function
-from handler.config.settings import Endpoint, Settings
+from handler.cloud.account import Endpoint
+from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import Ledger, open_ledger
-from handler.model.history import State
+from handler.model.operation import State
 from harness.clock import VirtualClock
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud

@@ -17,13 +17,12 @@ from typing import Any
 
 import pytest
 
-from handler.app import Function
-from handler.cloud import transport
+from handler.app import Function, RetryLater
 from handler.errors import LedgerUnavailable
 from handler.execute.sending import LATEST_SEND
-from handler.invocation import RetryLater
+from handler.lib import in_flight
 from handler.lib.clock import SystemClock
-from handler.model.history import State
+from handler.model.operation import State
 from handler.report.log import Log
 from harness.fake_cloud.cloud import Cloud
 from harness.fake_cloud.server import CloudServer
@@ -67,14 +66,14 @@ def stop() -> None:
 
 def stop_when_signed() -> None:
     """Of the request that comes now: connected and signed, its first byte not yet sent."""
-    send = transport.note_sent
+    send = in_flight.note_sent
 
     def stopped() -> None:
-        transport.note_sent = send
+        in_flight.note_sent = send
         stop()
         send()
 
-    transport.note_sent = stopped
+    in_flight.note_sent = stopped
 
 
 def die_when_sent() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from handler.cloud.client import CloudApi
+from handler.config.config import Config
 from handler.config.loader import read_config
 from handler.ledger.protocol import open_ledger
-from handler.model.history import State
-from handler.model.policy import Config
+from handler.model.operation import State
 from harness.clock import VirtualClock
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.faults import Fault

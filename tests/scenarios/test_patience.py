@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
+from handler.config.config import Config
 from handler.config.settings import Settings
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import SystemClock
-from handler.model.policy import AlarmSettings, Caller, Chat, Config, Webhook
+from handler.model.policy import AlarmSettings, Caller, Chat, Webhook
 from harness.fake_cloud.demo_clusters import demo_cloud
 from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.server import CloudServer

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from handler.cloud.client import CloudApi
+from handler.config.config import Config
 from handler.config.file import read_raw
 from handler.config.loader import read_config
-from handler.model.policy import Config
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.sts import Role

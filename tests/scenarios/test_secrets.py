@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from handler.cloud.client import CloudApi
+from handler.config.config import Config
 from handler.config.file import read_raw
 from handler.config.loader import read_config
 from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import open_ledger
-from handler.model.policy import AlarmSettings, Chat, Config, EventBus
+from handler.model.policy import AlarmSettings, Chat, EventBus
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.sts import Role

@@ -11,7 +11,8 @@ from handler.ledger.protocol import open_ledger
 from handler.lib.clock import Deadline
 from handler.model.observation import Reading
 from handler.model.policy import Cluster
-from handler.model.request import Request, Target
+from handler.model.request import Request
+from handler.model.scope import Target
 from harness.clock import VirtualClock
 from steward.chaos.workload import restarting
 

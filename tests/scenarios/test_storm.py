@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.model.history import State
+from handler.model.operation import State
 from steward.chaos.storm import Plan, Storm, run
 from steward.simulate.redis_server import MISSING
 from tests.operations import an_operation

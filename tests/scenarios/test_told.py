@@ -15,7 +15,7 @@ from handler.errors import LedgerUnavailable
 from handler.execute import sending
 from handler.execute.follow_up import MESSAGE, FollowUp
 from handler.ledger.protocol import open_ledger
-from handler.model.history import State
+from handler.model.operation import State
 from handler.report.alarms import Alarms
 from harness.fake_cloud.faults import Fault, Kind
 from steward.simulate.fixtures import MakeWorld, sample

@@ -11,12 +11,14 @@ import pytest
 import requests
 
 from handler.app import Function
-from handler.cloud import transport
 from handler.cloud.client import CloudApi
+from handler.config.config import Config
 from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import Ledger, open_ledger
-from handler.model.history import Unsent
-from handler.model.policy import AlarmSettings, Chat, Config
+from handler.lib import in_flight
+from handler.model import alarm
+from handler.model.alarm import Unsent
+from handler.model.policy import AlarmSettings, Chat
 from handler.report import alarms as module
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.faults import Fault, Kind
@@ -60,7 +62,7 @@ class Hanging(CloudAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
         if request.headers.get("X-TC-Action") == ACTION:
-            transport.note_sent()
+            in_flight.note_sent()
             self._clock.sleep(10)
         return super().send(request, *args, **more)
 
@@ -170,7 +172,7 @@ def test_one_follow_up_sends_so_many_and_leaves_the_rest_to_the_next(
 ) -> None:
     """The oldest first, in one message that a chat can take; what cannot be read, or has no way any more, is dropped."""
     letters = [
-        module.Letter("chat:CHAT_URL", module.Alarm("a.b", "", str(n), f"<{n}> " + "x" * 300), world.clock.now() + n)
+        module.Letter("chat:CHAT_URL", alarm.Alarm("a.b", "", str(n), f"<{n}> " + "x" * 300), world.clock.now() + n)
         for n in range(module.MOST_TAKEN + 2)
     ]
     gone = replace(letters[0], way="chat:OLD", id="gone")

@@ -10,7 +10,7 @@ from pytest_mock import MockerFixture
 from handler.errors import LedgerUnavailable
 from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import open_ledger
-from handler.model.history import State
+from handler.model.operation import State
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import timer_event
 from steward.simulate.world import World

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from typing_extensions import NotRequired, TypedDict
 
 from handler.errors import Fault, InvalidInput
+from handler.lib import wording
 from handler.lib.validation import Shape
 from handler.model.components import Process, process_named, service_named
 from handler.model.event import Event, Unreadable
@@ -141,9 +142,9 @@ def _event(source: SourceKind, alert: Alert, group_status: Status | None, more: 
     annotations = alert.get("annotations") or {}
     name = labels.get("alertname", "")
     service, component = _process(
-        sanitize.cut(labels.get("service", ""), sanitize.MOST_IN_NAME),
-        sanitize.cut(_first(labels, COMPONENT_LABELS), sanitize.MOST_IN_NAME),
-        sanitize.cut(labels.get("job", ""), sanitize.MOST_IN_NAME),
+        wording.cut(labels.get("service", ""), sanitize.MOST_IN_NAME),
+        wording.cut(_first(labels, COMPONENT_LABELS), sanitize.MOST_IN_NAME),
+        wording.cut(labels.get("job", ""), sanitize.MOST_IN_NAME),
     )
     fingerprint = alert.get("fingerprint") or f"labels:{sanitize.digest(labels)}"
     return Event(

@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 from typing_extensions import NotRequired, TypedDict
 
 from handler.errors import Fault, InvalidInput
-from handler.lib.bounds import Bound
-from handler.lib.validation import UNKNOWN, Shape
+from handler.lib.validation import UNKNOWN, Bound, Shape
 from handler.model import names
 from handler.model.event import Event, Unreadable
-from handler.model.request import Manner, OpScope, OpType, Request, StopParams, StrategyConfig
+from handler.model.request import Manner, OpType, Request, StopParams, StrategyConfig
+from handler.model.scope import OpScope
 from handler.receive import sanitize
 
 _STRICT: Any = {"extra": "forbid", "strict": True}
@@ -235,7 +235,7 @@ def _with_hint(fault: Fault, at: str) -> Fault:
     """The fault of an unknown key with the nearest word that may stand there."""
     if fault.problem != UNKNOWN:
         return fault
-    from handler.lib.nearest import question
+    from handler.lib.wording import question
 
     inside = fault.field.removeprefix(at).lstrip(".")
     holder, _, key = inside.rpartition(".")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import NotRequired, TypedDict
 
 from handler.errors import Fault, InvalidInput
+from handler.lib import wording
 from handler.lib.validation import Shape
 from handler.model.components import process_of_policy
 from handler.model.event import Event, Unreadable
@@ -202,3 +203,9 @@ def _message(conditions: Mapping[str, Any], policy: PolicyInfo) -> str:
     if of("currentValue"):
         what += f" (now {of('currentValue')}{of('unit')})"
     return ": ".join(filter(None, (sanitize.as_text(policy.get("policyName")), what)))
+
+
+def response_fields(payload: dict[str, Any]) -> dict[str, Any]:
+    """The fields that older pages of Cloud Monitor demand in the response: its ``sessionId``, and ``retCode`` 0."""
+    session = payload.get("sessionId")
+    return {"sessionId": wording.cut(session, 256), "retCode": 0} if isinstance(session, str) else {}

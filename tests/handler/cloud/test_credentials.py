@@ -10,13 +10,14 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler import errors
+from handler.cloud.account import Credentials, Endpoint
 from handler.cloud.client import CloudApi
 from handler.cloud.credentials import MARGIN, SECONDS, AssumedRoles, AssumedWire, Keys
 from handler.cloud.emr import EmrGateway
-from handler.config.settings import Credentials, Endpoint
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.policy import Cluster
-from handler.model.request import Manner, OpScope, OpType, Request, StrategyConfig
+from handler.model.request import Manner, OpType, Request, StrategyConfig
+from handler.model.scope import OpScope
 from harness.clock import VirtualClock
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.demo_clusters import demo_cloud

@@ -14,12 +14,13 @@ from tencentcloud.emr.v20190103 import models
 
 from handler import errors
 from handler.cloud import transport
+from handler.cloud.account import Credentials, Endpoint
 from handler.cloud.client import CloudApi, Product, classified
 from handler.cloud.emr import EmrGateway
-from handler.config.settings import Credentials, Endpoint
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.policy import Cluster
-from handler.model.request import Manner, OpScope, OpType, Request, StopParams, StrategyConfig
+from handler.model.request import Manner, OpType, Request, StopParams, StrategyConfig
+from handler.model.scope import OpScope
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.demo_clusters import demo_cloud
 from harness.fake_cloud.faults import Fault, Kind

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tencentcloud.common.abstract_model import AbstractModel
 from tencentcloud.emr.v20190103 import models
 
-from handler.model.request import ALL, Manner, OpScope, OpType, Request, StopParams, StrategyConfig
+from handler.model.request import Manner, OpType, Request, StopParams, StrategyConfig
+from handler.model.scope import ALL, OpScope
 
 ROOT = models.StartStopServiceOrMonitorRequest
 

@@ -17,13 +17,14 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler import errors
-from handler.cloud import transport
+from handler.cloud.account import Credentials, Endpoint
 from handler.cloud.client import CODES, KEPT_SECONDS, CloudApi, Product, api_error, classified
 from handler.cloud.emr import EmrGateway
-from handler.config.settings import Credentials, Endpoint
+from handler.lib import in_flight
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.policy import Cluster
-from handler.model.request import Manner, OpScope, OpType, Request, StrategyConfig
+from handler.model.request import Manner, OpType, Request, StrategyConfig
+from handler.model.scope import OpScope
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
 from harness.fake_cloud.demo_clusters import demo_cloud
 from harness.fake_cloud.faults import Fault, Kind
@@ -342,11 +343,11 @@ def test_what_was_given_up_is_not_sent_however_much_time_is_left() -> None:
     def call() -> None:
         time.sleep(0.3)
         try:
-            transport.note_sent()
-        except transport.Abandoned:
+            in_flight.note_sent()
+        except in_flight.Abandoned:
             refused.set()
 
-    flown, _, error = transport.run(call, 0.1, Deadline(SystemClock(), 60))
+    flown, _, error = in_flight.run(call, 0.1, Deadline(SystemClock(), 60))
     assert isinstance(error, TimeoutError)
     assert refused.wait(3)
     assert not flown.was_sent

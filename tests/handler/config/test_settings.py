@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.config.deployment import VARIABLES, time_limit_problem, unknown_variables
-from handler.config.settings import ENDPOINTS, LEVELS, Credentials, Endpoint, Settings, temporary_folder
+from handler.cloud.account import ENDPOINTS, Credentials, Endpoint
+from handler.config.settings import VARIABLES, Settings, time_limit_problem, unknown_variables
 from handler.errors import ConfigurationError
+from handler.lib.temporary_folder import temporary_folder
+from handler.model.policy import LEVELS
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.decide import guards
-from handler.decide.guards import View
+from handler.config.config import Config
+from handler.decide import budgets, intent_guards, process_guards
 from handler.decide.planning import Asked
-from handler.lib.utc import utc_text
-from handler.model.history import Entry, History, Past, State
+from handler.decide.process_guards import View
+from handler.lib.wording import utc_text
+from handler.model.history import Entry, History, Past
 from handler.model.intent import ORDER_LIMITS, Intent, Limits
 from handler.model.observation import Observation, Reading
-from handler.model.policy import Breaker, Cluster, Config, Freeze, MaintenanceWindow, Quarantine, Safety
-from handler.model.request import Manner, OpScope, OpType, StrategyConfig, Target
+from handler.model.operation import State
+from handler.model.policy import Breaker, Cluster, Freeze, MaintenanceWindow, Quarantine, Safety
+from handler.model.request import Manner, OpType, StrategyConfig
+from handler.model.scope import OpScope, Target
 
 CLUSTER = "emr-4zvc5mul"
 NOW = 1_000_000.0
@@ -63,38 +66,43 @@ WINDOW = MaintenanceWindow(frozenset(range(7)), 0, 1440, "Asia/Shanghai", "patch
 @pytest.mark.parametrize(
     ("guard", "intent", "config", "code"),
     [
-        (guards.listed, an_intent(), CONFIG, None),
-        (guards.listed, an_intent(cluster="emr-other000"), CONFIG, "guard.listed"),
-        (guards.allowed, an_intent(), CONFIG, None),
-        (guards.allowed, an_intent(manner=Manner(OpType.STOP_SERVICE)), CONFIG, "guard.allowed"),
-        (guards.fresh, an_intent(), CONFIG, None),
-        (guards.fresh, an_intent(occurred_at=None), CONFIG, None),
-        (guards.fresh, an_intent(occurred_at=NOW - 601), CONFIG, "guard.max_event_age"),
-        (guards.fresh, an_intent(occurred_at=NOW + 300), CONFIG, None),
-        (guards.fresh, an_intent(occurred_at=NOW + 301), CONFIG, "guard.future"),
-        (guards.fresh, an_intent(occurred_at=NOW + 301, is_order=True), CONFIG, "guard.future"),
-        (guards.unfrozen, an_intent(), replace(CONFIG, safety=Safety(freezes=(Freeze(NOW - 9, NOW, "over"),))), None),
+        (intent_guards.listed, an_intent(), CONFIG, None),
+        (intent_guards.listed, an_intent(cluster="emr-other000"), CONFIG, "guard.listed"),
+        (intent_guards.allowed, an_intent(), CONFIG, None),
+        (intent_guards.allowed, an_intent(manner=Manner(OpType.STOP_SERVICE)), CONFIG, "guard.allowed"),
+        (intent_guards.fresh, an_intent(), CONFIG, None),
+        (intent_guards.fresh, an_intent(occurred_at=None), CONFIG, None),
+        (intent_guards.fresh, an_intent(occurred_at=NOW - 601), CONFIG, "guard.max_event_age"),
+        (intent_guards.fresh, an_intent(occurred_at=NOW + 300), CONFIG, None),
+        (intent_guards.fresh, an_intent(occurred_at=NOW + 301), CONFIG, "guard.future"),
+        (intent_guards.fresh, an_intent(occurred_at=NOW + 301, is_order=True), CONFIG, "guard.future"),
         (
-            guards.unfrozen,
+            intent_guards.unfrozen,
+            an_intent(),
+            replace(CONFIG, safety=Safety(freezes=(Freeze(NOW - 9, NOW, "over"),))),
+            None,
+        ),
+        (
+            intent_guards.unfrozen,
             an_intent(is_order=True),
             replace(CONFIG, safety=Safety(freezes=(Freeze(0, NOW + 1, "x"),))),
             "guard.freeze",
         ),
         (
-            guards.unfrozen,
+            intent_guards.unfrozen,
             an_intent(),
             replace(CONFIG, safety=Safety(freezes=(Freeze(0, NOW + 1, "x", frozenset({"emr-other000"})),))),
             None,
         ),
-        (guards.outside_maintenance_window, an_intent(), CONFIG, None),
+        (intent_guards.outside_maintenance_window, an_intent(), CONFIG, None),
         (
-            guards.outside_maintenance_window,
+            intent_guards.outside_maintenance_window,
             an_intent(),
             replace(CONFIG, safety=Safety(maintenance_windows=(WINDOW,))),
             "guard.maintenance_window",
         ),
         (
-            guards.outside_maintenance_window,
+            intent_guards.outside_maintenance_window,
             an_intent(is_order=True),
             replace(CONFIG, safety=Safety(maintenance_windows=(WINDOW,))),
             None,
@@ -103,10 +111,10 @@ WINDOW = MaintenanceWindow(frozenset(range(7)), 0, 1440, "Asia/Shanghai", "patch
 )
 def test_guards_over_an_intent(guard: Callable[..., Any], intent: Intent, config: Config, code: str | None) -> None:
     """Each passes or holds, with its code and a reason."""
-    held = guard(intent, config, NOW)
+    held = guard(intent, config.clusters, config.safety, NOW)
     assert (held.code if held else None) == code
     assert held is None or held.reason
-    assert guard in guards.INTENT_GUARDS
+    assert guard in intent_guards.INTENT_GUARDS
 
 
 def past(state: State, *, at: float = NOW - 60, digest: str = "") -> Past:
@@ -126,55 +134,55 @@ FREED = History(quarantined={"HDFS/datanode/172.16.0.5": NOW})
 @pytest.mark.parametrize(
     ("guard", "one", "history", "code"),
     [
-        (guards.not_in_maintenance, asked(), History(), None),
-        (guards.not_in_maintenance, asked(reading(monitor=2)), History(), "guard.maintenance"),
-        (guards.not_in_maintenance, asked(reading(monitor=2), is_order=True), History(), "guard.maintenance"),
-        (guards.not_in_maintenance, asked(reading(monitor=2), manner=LEAVE), History(), None),
-        (guards.not_stopped, asked(reading(status=2)), History(), "guard.stopped"),
-        (guards.not_stopped, asked(reading(status=2), is_order=True), History(), "guard.stopped"),
-        (guards.not_stopped, asked(reading(status=2), manner=START), History(), None),
-        (guards.not_satisfied, asked(), History(), None),
-        (guards.not_satisfied, asked(reading(health=1)), History(), None),
-        (guards.not_satisfied, asked(reading(health=1), manner=START), History(), "guard.satisfied"),
-        (guards.not_satisfied, asked(reading(health=-4), manner=START), History(), "guard.satisfied"),
-        (guards.not_satisfied, asked(reading(health=0), manner=START), History(), None),
-        (guards.not_satisfied, asked(reading(status=2), manner=STOP), History(), "guard.satisfied"),
-        (guards.not_satisfied, asked(manner=STOP), History(), None),
-        (guards.not_satisfied, asked(reading(monitor=2), manner=ENTER), History(), "guard.satisfied"),
-        (guards.not_satisfied, asked(manner=ENTER), History(), None),
-        (guards.not_satisfied, asked(manner=LEAVE), History(), "guard.satisfied"),
-        (guards.not_satisfied, asked(reading(monitor=2), manner=LEAVE), History(), None),
-        (guards.not_under_operation, asked(), History(), None),
-        (guards.not_under_operation, asked(), OPEN, "once.under_operation"),
-        (guards.not_under_operation, asked(is_order=True), OPEN, "once.under_operation"),
-        (guards.not_under_operation, asked(manner=START), OPEN, "once.under_operation"),
-        (guards.not_under_operation, asked(), DONE, None),
-        (guards.not_served, asked(), DONE, None),
-        (guards.not_served, asked(intent={"parts_since": NOW - 60}), DONE, "once.served"),
-        (guards.not_served, asked(intent={"parts_since": NOW - 60}, is_order=True), DONE, "once.served"),
-        (guards.not_served, asked(intent={"parts_since": NOW - 59}), DONE, None),
-        (guards.not_served, asked(intent={"parts_since": NOW - 60}), UNSENT, None),
-        (guards.not_served, asked(intent={"parts_since": NOW - 60}, manner=STOP), DONE, None),
-        (guards.needed, asked(), History(), None),
-        (guards.needed, asked(reading(health=1)), History(), "guard.healthy"),
-        (guards.needed, asked(reading(health=-3)), History(), None),
-        (guards.needed, asked(reading(health=1), even=True), History(), None),
-        (guards.needed, asked(reading(health=1), is_order=True), History(), None),
-        (guards.not_stale, asked(intent={"occurred_at": NOW - 100}), DONE, "guard.stale"),
-        (guards.not_stale, asked(intent={"occurred_at": NOW - 10}), DONE, None),
-        (guards.not_stale, asked(intent={"occurred_at": None}), DONE, None),
-        (guards.not_stale, asked(intent={"occurred_at": NOW - 100}, is_order=True), DONE, None),
-        (guards.not_quarantined, asked(), History(), None),
-        (guards.not_quarantined, asked(), TIRED, "guard.quarantine"),
-        (guards.not_quarantined, asked(), LOCKED, "guard.quarantine"),
-        (guards.not_quarantined, asked(), FREED, None),
-        (guards.not_quarantined, asked(is_order=True), TIRED, None),
-        (guards.not_quarantined, asked(manner=START), TIRED, None),
-        (guards.cooled_down, asked(), History(), None),
-        (guards.cooled_down, asked(), DONE, "guard.cooldown"),
-        (guards.cooled_down, asked(), UNSENT, None),
-        (guards.cooled_down, asked(limits=Limits(cooldown=60)), DONE, None),
-        (guards.cooled_down, asked(is_order=True), DONE, None),
+        (process_guards.not_in_maintenance, asked(), History(), None),
+        (process_guards.not_in_maintenance, asked(reading(monitor=2)), History(), "guard.maintenance"),
+        (process_guards.not_in_maintenance, asked(reading(monitor=2), is_order=True), History(), "guard.maintenance"),
+        (process_guards.not_in_maintenance, asked(reading(monitor=2), manner=LEAVE), History(), None),
+        (process_guards.not_stopped, asked(reading(status=2)), History(), "guard.stopped"),
+        (process_guards.not_stopped, asked(reading(status=2), is_order=True), History(), "guard.stopped"),
+        (process_guards.not_stopped, asked(reading(status=2), manner=START), History(), None),
+        (process_guards.not_satisfied, asked(), History(), None),
+        (process_guards.not_satisfied, asked(reading(health=1)), History(), None),
+        (process_guards.not_satisfied, asked(reading(health=1), manner=START), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(reading(health=-4), manner=START), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(reading(health=0), manner=START), History(), None),
+        (process_guards.not_satisfied, asked(reading(status=2), manner=STOP), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(manner=STOP), History(), None),
+        (process_guards.not_satisfied, asked(reading(monitor=2), manner=ENTER), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(manner=ENTER), History(), None),
+        (process_guards.not_satisfied, asked(manner=LEAVE), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(reading(monitor=2), manner=LEAVE), History(), None),
+        (process_guards.not_under_operation, asked(), History(), None),
+        (process_guards.not_under_operation, asked(), OPEN, "once.under_operation"),
+        (process_guards.not_under_operation, asked(is_order=True), OPEN, "once.under_operation"),
+        (process_guards.not_under_operation, asked(manner=START), OPEN, "once.under_operation"),
+        (process_guards.not_under_operation, asked(), DONE, None),
+        (process_guards.not_served, asked(), DONE, None),
+        (process_guards.not_served, asked(intent={"parts_since": NOW - 60}), DONE, "once.served"),
+        (process_guards.not_served, asked(intent={"parts_since": NOW - 60}, is_order=True), DONE, "once.served"),
+        (process_guards.not_served, asked(intent={"parts_since": NOW - 59}), DONE, None),
+        (process_guards.not_served, asked(intent={"parts_since": NOW - 60}), UNSENT, None),
+        (process_guards.not_served, asked(intent={"parts_since": NOW - 60}, manner=STOP), DONE, None),
+        (process_guards.needed, asked(), History(), None),
+        (process_guards.needed, asked(reading(health=1)), History(), "guard.healthy"),
+        (process_guards.needed, asked(reading(health=-3)), History(), None),
+        (process_guards.needed, asked(reading(health=1), even=True), History(), None),
+        (process_guards.needed, asked(reading(health=1), is_order=True), History(), None),
+        (process_guards.not_stale, asked(intent={"occurred_at": NOW - 100}), DONE, "guard.stale"),
+        (process_guards.not_stale, asked(intent={"occurred_at": NOW - 10}), DONE, None),
+        (process_guards.not_stale, asked(intent={"occurred_at": None}), DONE, None),
+        (process_guards.not_stale, asked(intent={"occurred_at": NOW - 100}, is_order=True), DONE, None),
+        (process_guards.not_quarantined, asked(), History(), None),
+        (process_guards.not_quarantined, asked(), TIRED, "guard.quarantine"),
+        (process_guards.not_quarantined, asked(), LOCKED, "guard.quarantine"),
+        (process_guards.not_quarantined, asked(), FREED, None),
+        (process_guards.not_quarantined, asked(is_order=True), TIRED, None),
+        (process_guards.not_quarantined, asked(manner=START), TIRED, None),
+        (process_guards.cooled_down, asked(), History(), None),
+        (process_guards.cooled_down, asked(), DONE, "guard.cooldown"),
+        (process_guards.cooled_down, asked(), UNSENT, None),
+        (process_guards.cooled_down, asked(limits=Limits(cooldown=60)), DONE, None),
+        (process_guards.cooled_down, asked(is_order=True), DONE, None),
     ],
 )
 def test_guards_over_a_process(guard: Callable[..., Any], one: Asked, history: History, code: str | None) -> None:
@@ -182,9 +190,9 @@ def test_guards_over_a_process(guard: Callable[..., Any], one: Asked, history: H
     held = guard(one, view(one.reading, history=history))
     assert (held.code if held else None) == code
     assert held is None or held.reason
-    assert guard in guards.PROCESS_GUARDS
+    assert guard in process_guards.PROCESS_GUARDS
     # A process without a past is not asked for it: whatever holds it back would do so then, too.
-    assert held is None or one.key in history.touched or guard in guards.GUARDS_WITHOUT_A_PAST
+    assert held is None or one.key in history.touched or guard in process_guards.GUARDS_WITHOUT_A_PAST
 
 
 @pytest.mark.parametrize(
@@ -197,7 +205,7 @@ def test_guards_over_a_process(guard: Callable[..., Any], one: Asked, history: H
 )
 def test_what_the_open_operation_does_not_do_is_asked_for_again(one: Asked, status: str) -> None:
     """A need of its kind it meets; a need of another kind, and what a person or a timer wants, waits until it is over."""
-    held = guards.not_under_operation(one, view(one.reading, history=OPEN))
+    held = process_guards.not_under_operation(one, view(one.reading, history=OPEN))
     assert held is not None
     assert (held.status, held.wants_repeat) == (status, status == "deferred")
 
@@ -220,7 +228,7 @@ def test_what_the_open_operation_does_not_do_is_asked_for_again(one: Asked, stat
 )
 def test_an_occurrence_is_served_once(state: State | None, digest: str, status: str | None, code: str | None) -> None:
     """A redelivery is told what became of it; the same occurrence asking for something else is refused."""
-    held = guards.not_seen_before(digest, past(state, digest="d") if state else None)
+    held = intent_guards.not_seen_before(digest, past(state, digest="d") if state else None)
     assert (held.status if held else None) == status
     assert (held.code if held else None) == code
 
@@ -240,18 +248,18 @@ def test_an_occurrence_is_served_once(state: State | None, digest: str, status: 
 )
 def test_only_a_running_cluster_is_acted_upon(status: int, outcome: str | None) -> None:
     """What is busy is waited for, what is going is left alone."""
-    held = guards.cluster_ready(view(status=status).seen)
+    held = intent_guards.cluster_ready(view(status=status).seen)
     assert (held.status if held else None) == outcome
 
 
 def test_the_hour_and_the_breaker() -> None:
     """Budgets of the whole cluster."""
-    assert guards.within_hourly(History(operations_last_hour=11), 12) is None
-    held = guards.within_hourly(History(operations_last_hour=12), 12)
+    assert budgets.within_hourly(History(operations_last_hour=11), 12) is None
+    held = budgets.within_hourly(History(operations_last_hour=12), 12)
     assert held is not None
     assert held.code == "guard.operations_per_hour"
-    assert guards.breaker_closed(CLUSTER, Entry(), Breaker()) is None
-    assert guards.breaker_closed(CLUSTER, Entry(breaker_opened_at=NOW), Breaker()) is not None
+    assert budgets.breaker_closed(CLUSTER, Entry(), Breaker()) is None
+    assert budgets.breaker_closed(CLUSTER, Entry(breaker_opened_at=NOW), Breaker()) is not None
 
 
 def chosen_of(
@@ -269,7 +277,7 @@ def chosen_of(
     targets = {one.target.key: past(State.ACCEPTED) for one in readings[:open_]}
     the_view = view(*readings, history=History(targets=targets), **more)
     wanted = [asked(one, manner=manner, limits=limits or Limits(), even=True) for one in readings[open_:]]
-    chosen, held = guards.within_budgets(wanted, the_view)
+    chosen, held = budgets.within_budgets(wanted, the_view)
     return [one.reading.target.ip for one in chosen], {outcome.code for _, outcome in held}
 
 
@@ -325,7 +333,7 @@ def test_what_somebody_stopped_is_away_too() -> None:
     serving = [reading(f"10.0.1.{n}", "DataNode", health=1) for n in range(5)]
     limits = Limits(max_nodes=99, max_share=0.5)
     wanted = [asked(one, limits=limits, even=True) for one in serving]
-    chosen, held = guards.within_budgets(wanted, view(*stopped, *serving))
+    chosen, held = budgets.within_budgets(wanted, view(*stopped, *serving))
     assert not chosen
     assert {outcome.code for _, outcome in held} == {"guard.max_share"}
     assert held[0][1].facts["away"] == 5
@@ -349,7 +357,7 @@ def test_budgets_hold_whatever_the_mix(
     manner = Manner(OpType.RESTART_SERVICE, StrategyConfig(rolling=rolling))
     limits = Limits(max_nodes=nodes, max_share=share)
     wanted = [asked(one, manner=manner, limits=limits, even=True) for one in readings[open_:]]
-    chosen, held = guards.within_budgets(wanted, view(*readings, history=history))
+    chosen, held = budgets.within_budgets(wanted, view(*readings, history=history))
     assert len(chosen) + len(held) == len(wanted)
     if chosen:
         assert len(busy) + len(chosen) <= max(nodes, 1)
@@ -370,13 +378,13 @@ def rows(test: Any) -> list[tuple[Any, ...]]:
 def test_every_guard_has_its_rows() -> None:
     """One that lets pass, and one that holds."""
     for test, table in (
-        (test_guards_over_an_intent, guards.INTENT_GUARDS),
-        (test_guards_over_a_process, guards.PROCESS_GUARDS),
+        (test_guards_over_an_intent, intent_guards.INTENT_GUARDS),
+        (test_guards_over_a_process, process_guards.PROCESS_GUARDS),
     ):
         shown = {(guard, code is not None) for guard, _, _, code in rows(test)}
         assert shown == {(guard, holds) for guard in table for holds in (False, True)}
     held = {code for *_, codes in rows(test_budgets) for code in codes}
-    assert held == {guard.__name__.replace("within_", "guard.") for guard in guards.BUDGET_GUARDS}
+    assert held == {guard.__name__.replace("within_", "guard.") for guard in budgets.BUDGET_GUARDS}
 
 
 def test_quarantine_counts_to_its_limit() -> None:
@@ -384,7 +392,7 @@ def test_quarantine_counts_to_its_limit() -> None:
     safety = Safety(quarantine=Quarantine(restarts=2))
     for count, code in ((1, None), (2, "guard.quarantine")):
         history = History(restarts={"HDFS/datanode/172.16.0.5": count})
-        held = guards.not_quarantined(asked(), view(reading(), history=history, safety=safety))
+        held = process_guards.not_quarantined(asked(), view(reading(), history=history, safety=safety))
         assert (held.code if held else None) == code
 
 
@@ -425,7 +433,7 @@ def test_a_rolling_restart_keeps_the_quorum_even_where_it_fails(
 def test_a_quorum_is_of_those_that_are_seen_to_serve(healths: tuple[int, ...], asks_for: int, goes: bool) -> None:
     """Who is left must be known to be there: a node that answers no probe may be gone."""
     readings = [reading(f"10.0.0.{n}", "JournalNode", health=health) for n, health in enumerate(healths)]
-    chosen, held = guards.within_budgets([asked(readings[asks_for], is_order=True)], view(*readings))
+    chosen, held = budgets.within_budgets([asked(readings[asks_for], is_order=True)], view(*readings))
     assert bool(chosen) == goes
     assert {outcome.code for _, outcome in held} <= {"guard.quorum"}
 
@@ -450,7 +458,9 @@ def test_max_nodes_counts_what_touches_processes(op_type: OpType, expected: int)
 )
 def test_spans_are_shown_in_the_unit_that_fits(seconds: float, text: str) -> None:
     """A reason is read at 3 a.m."""
-    held = guards.fresh(an_intent(occurred_at=NOW - seconds, limits=Limits(max_event_age=-1)), CONFIG, NOW)
+    held = intent_guards.fresh(
+        an_intent(occurred_at=NOW - seconds, limits=Limits(max_event_age=-1)), CONFIG.clusters, CONFIG.safety, NOW
+    )
     assert held is not None
     assert f"the event is {text} old" in held.reason
 
@@ -458,7 +468,9 @@ def test_spans_are_shown_in_the_unit_that_fits(seconds: float, text: str) -> Non
 @pytest.mark.parametrize("is_order", [True, False])
 def test_what_is_too_old_says_from_when_an_alert_counts(is_order: bool) -> None:
     """Who waits for the repeat of a deferred alert learns that it is as old as the alert."""
-    held = guards.fresh(an_intent(occurred_at=NOW - 7200, is_order=is_order), CONFIG, NOW)
+    held = intent_guards.fresh(
+        an_intent(occurred_at=NOW - 7200, is_order=is_order), CONFIG.clusters, CONFIG.safety, NOW
+    )
     assert held is not None
     assert ("which its repeats keep" in held.reason) is not is_order
 
@@ -466,7 +478,7 @@ def test_what_is_too_old_says_from_when_an_alert_counts(is_order: bool) -> None:
 @pytest.mark.parametrize("at", [NOW + 8 * 3600, 253_402_300_799.0 + 86_400])
 def test_what_is_yet_to_happen_is_refused_with_its_time(at: float) -> None:
     """A wrong zone is found by the two times; a year that no calendar has breaks nothing."""
-    held = guards.fresh(an_intent(occurred_at=at), CONFIG, NOW)
+    held = intent_guards.fresh(an_intent(occurred_at=at), CONFIG.clusters, CONFIG.safety, NOW)
     assert held is not None
     assert (held.status, held.is_alarming) == ("refused", True)
     assert utc_text(NOW) in held.reason
@@ -477,7 +489,7 @@ def test_what_is_yet_to_happen_is_refused_with_its_time(at: float) -> None:
 def test_what_was_not_done_needs_no_cooldown(state: State) -> None:
     """A refusal by the API, or a request that never left, touched nothing."""
     history = History(targets={"HDFS/datanode/172.16.0.5": past(state)})
-    assert guards.cooled_down(asked(), view(reading(), history=history)) is None
+    assert process_guards.cooled_down(asked(), view(reading(), history=history)) is None
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.TIMED_OUT, State.VERIFIED])
@@ -485,5 +497,5 @@ def test_the_cooldown_is_counted_from_the_last_operation(state: State) -> None:
     """To the second, whatever became of it."""
     for ago, code in ((900.0, None), (899.0, "guard.cooldown")):
         history = History(targets={"HDFS/datanode/172.16.0.5": past(state, at=NOW - ago)})
-        held = guards.cooled_down(asked(), view(reading(), history=history))
+        held = process_guards.cooled_down(asked(), view(reading(), history=history))
         assert (held.code if held else None) == code

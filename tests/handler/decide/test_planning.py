@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from handler.decide.planning import plan, resolve, scope_to_send
 from handler.model.intent import ORDER_LIMITS, Intent, Limits
 from handler.model.observation import Observation, Reading
-from handler.model.request import Manner, OpScope, OpType, StrategyConfig, Target
+from handler.model.request import Manner, OpType, StrategyConfig
+from handler.model.scope import OpScope, Target
 
 RESTART = Manner(OpType.RESTART_SERVICE, StrategyConfig())
 MANNERS = (RESTART, Manner(OpType.RESTART_SERVICE, StrategyConfig(batch_size=2)), Manner(OpType.STOP_SERVICE))

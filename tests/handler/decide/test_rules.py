@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from handler.config.config import Config
 from handler.config.loader import read_config
 from handler.errors import InvalidInput
 from handler.model.event import Event
-from handler.model.policy import Config
-from handler.model.request import OpScope, Target
+from handler.model.scope import OpScope, Target
 
 
 def a_config(scope: Any) -> Config:

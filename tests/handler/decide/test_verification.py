@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from handler.decide.verification import is_satisfied, judge, keeps_promise, patience, was_carried_out
 from handler.model.observation import Reading
-from handler.model.request import Manner, OpScope, OpType, StopParams, StrategyConfig, Target
+from handler.model.request import Manner, OpType, StopParams, StrategyConfig
+from handler.model.scope import OpScope, Target
 from tests.operations import an_operation
 
 BEFORE, AFTER = "2024-08-16 14:13:32", "2024-08-16 15:00:00"

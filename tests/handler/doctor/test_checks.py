@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler import errors
-from handler.config.settings import Credentials
+from handler.cloud.account import Credentials
+from handler.config.config import Config
 from handler.doctor.checks import ACT, ASSUME, LOOKS, diagnose, exit_code
 from handler.doctor.findings import AlarmsSeen, Call, Finding, LedgerSeen, Seen
-from handler.model.policy import Cluster, Config
+from handler.model.policy import Cluster
 from handler.model.request import OpType
 
 HOST = "emr.tencentcloudapi.com"

@@ -8,10 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.decide.verification import Verdict
-from handler.execute.follow_up import SIGNATURE_SECONDS, conclude
-from handler.model.history import OPEN, State
+from handler.decide.verification import SIGNATURE_SECONDS, Verdict, conclude
 from handler.model.observation import Observation
+from handler.model.operation import OPEN, State
 from handler.model.request import OpType
 from tests.operations import an_operation
 

@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
+from handler.config.config import Config
 from handler.errors import AnswerLost, ClusterBusy, Throttled
 from handler.execute.pipeline import Pipeline
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.lib.clock import Deadline
 from handler.model.event import Event
-from handler.model.history import OPEN, State
 from handler.model.observation import Reading
-from handler.model.policy import Cluster, Config
-from handler.model.request import Request, Target
+from handler.model.operation import OPEN, State
+from handler.model.policy import Cluster
+from handler.model.request import Request
+from handler.model.scope import Target
 from handler.report.log import Log
 from harness.clock import START
 from steward.chaos.workload import restarting

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.ledger.json_writer import MANY, writer
+from handler.ledger.serialization import MANY, writer
 
 texts = st.text()
 scalars = texts | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()

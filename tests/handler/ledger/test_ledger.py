@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
 from handler.ledger.protocol import Ledger, open_ledger
-from handler.model.history import State, Unsent
+from handler.model.alarm import Unsent
+from handler.model.operation import State
 from handler.model.outcome import Outcome, Record
 from handler.model.policy import Breaker
 from handler.model.request import OpType

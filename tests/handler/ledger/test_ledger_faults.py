@@ -23,7 +23,8 @@ from handler.ledger.protocol import Ledger, open_ledger
 from handler.ledger.redis import RedisLedger
 from handler.ledger.redis_connection import KEPT_SECONDS
 from handler.ledger.serialization import SCHEMA_VERSION
-from handler.model.history import State, Unsent
+from handler.model.alarm import Unsent
+from handler.model.operation import State
 from handler.model.outcome import Outcome, Record
 from handler.model.policy import Breaker
 from steward.simulate.redis_server import MISSING, RedisServer
@@ -664,7 +665,7 @@ def test_a_connection_that_comes_too_late_is_let_go(mocker: MockerFixture) -> No
 
 def test_without_a_thread_to_connect_in_the_ledger_cannot_be_used(mocker: MockerFixture) -> None:
     """A machine that gives no more of them is no fault of the function's."""
-    mocker.patch("handler.cloud.transport.begin", side_effect=RuntimeError("can't start new thread"))
+    mocker.patch("handler.lib.in_flight.begin", side_effect=RuntimeError("can't start new thread"))
     with pytest.raises(LedgerUnavailable, match="no thread"):
         open_ledger("redis://127.0.0.1:9/0").claim("x", NOW, 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handler.lib.nearest import MOST_LISTED, meant, nearest, question
+from handler.lib.wording import MOST_LISTED, meant, nearest, question
 
 LIMITS = ("cooldown", "max_nodes", "max_share", "max_event_age")
 

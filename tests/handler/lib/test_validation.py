@@ -14,8 +14,7 @@ from pydantic_core.core_schema import ErrorType
 from typing_extensions import NotRequired, TypedDict
 
 from handler.errors import InvalidInput
-from handler.lib.bounds import Bound
-from handler.lib.validation import WORDS, Shape, dotted, shapes
+from handler.lib.validation import WORDS, Bound, Shape, dotted, shapes
 
 
 class Alert(TypedDict):

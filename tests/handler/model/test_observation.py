@@ -6,19 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.model.observation import (
-    BUSY,
-    GONE,
-    HEALTH,
-    RUNNING,
-    SPELLINGS,
-    Observation,
-    Reading,
-    UnknownPart,
-    read,
-    same_spelling,
-)
-from handler.model.request import OpScope, Target
+from handler.model.components import SPELLINGS, same_spelling
+from handler.model.observation import BUSY, GONE, HEALTH, RUNNING, Observation, Reading, UnknownPart, read
+from handler.model.scope import OpScope, Target
 
 
 def reading(

@@ -7,18 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.decide.planning import plan, resolve, scope_to_send
-from handler.model.observation import Observation, Reading, UnknownPart, same_spelling
-from handler.model.request import (
-    ALL,
-    Manner,
-    OpScope,
-    OpType,
-    Request,
-    StopParams,
-    StrategyConfig,
-    Target,
-    UnresolvedScope,
-)
+from handler.model.components import same_spelling
+from handler.model.observation import Observation, Reading, UnknownPart
+from handler.model.request import Manner, OpType, Request, StopParams, StrategyConfig
+from handler.model.scope import ALL, OpScope, Target, UnresolvedScope
 from tests.handler.decide.test_guards import an_intent
 
 UNIVERSE = [

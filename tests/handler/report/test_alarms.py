@@ -16,15 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
+from handler.cloud.account import Credentials
 from handler.cloud.client import CloudApi
-from handler.config.settings import Credentials
 from handler.errors import LedgerUnavailable, NeverSent
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.lib.clock import Deadline, SystemClock
+from handler.model.alarm import Alarm
 from handler.model.outcome import Outcome, Record
 from handler.model.policy import AlarmSettings, Chat, EventBus
 from handler.report import alarms as module
-from handler.report.alarms import FAULTS, Alarm, Alarms, alarms_of, grouped
+from handler.report.alarms import FAULTS, Alarms, alarms_of, grouped
 from handler.report.log import Log
 
 URL = "json://127.0.0.1:9/token-that-nobody-may-see"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import Fault
-from handler.model.history import State
+from handler.model.operation import State
 from handler.model.outcome import Outcome, OutcomeStatus, Record
 from handler.report.responses import REFUSALS, REPLAYS, TITLES, answer, direct_status, problem
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from handler.config.config import Config
 from handler.config.file import load, read_raw
 from handler.config.loader import read_config
 from handler.config.yaml_errors import explained
 from handler.errors import ConfigurationError, InvalidConfiguration
-from handler.lib.durations import duration
-from handler.model.policy import Config
+from handler.lib.wording import duration
 from handler.model.request import OpType
 from steward.config.json_schema import json_schema
 

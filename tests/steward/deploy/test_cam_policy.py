@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from handler.cloud.account import Credentials
 from handler.cloud.client import CloudApi, Product
 from handler.config.file import load
 from handler.config.loader import read_config
-from handler.config.settings import Credentials
 from handler.errors import NotAuthorized
 from handler.lib.clock import Deadline, SystemClock
 from harness.fake_cloud.adapter import CloudAdapter

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from handler.config.settings import Endpoint, Settings
+from handler.cloud.account import Endpoint
+from handler.config.config import Config
+from handler.config.settings import Settings
 from handler.ledger.protocol import open_ledger
-from handler.model.policy import Config
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
 from steward.simulate.world import World, private_world, real_world
 

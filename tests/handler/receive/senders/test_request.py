@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from handler.errors import Fault, InvalidInput
 from handler.model.event import Event, Unreadable
-from handler.model.request import Manner, OpScope, OpType, Request, StopParams, StrategyConfig, Target
+from handler.model.request import Manner, OpType, Request, StopParams, StrategyConfig
+from handler.model.scope import OpScope, Target
 from handler.receive.payload import read
 from handler.receive.senders.request import event_of
 

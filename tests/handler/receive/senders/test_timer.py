@@ -9,7 +9,8 @@ import pytest
 
 from handler.decide.patterns import compile_pattern
 from handler.model.event import Event, Unreadable
-from handler.model.request import Manner, OpScope, OpType
+from handler.model.request import Manner, OpType
+from handler.model.scope import OpScope
 from handler.receive.payload import read
 
 TIMER = {"Type": "Timer", "TriggerName": "hbase-night", "Time": "2026-11-23T14:00:00Z", "Message": "nightly-stop"}

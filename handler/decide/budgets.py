@@ -1,0 +1,185 @@
+"""Budgets that the processes of a cluster or of a component share; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from handler.decide.process_guards import TOUCHES_PROCESSES, View
+from handler.lib.wording import duration_text, utc_text
+from handler.model.components import component_key
+from handler.model.outcome import Outcome
+from handler.model.request import OpType
+
+if TYPE_CHECKING:
+    from handler.decide.planning import Asked
+    from handler.model.history import Entry, History
+    from handler.model.observation import Reading
+    from handler.model.policy import Breaker
+
+
+#: Operations that take a process away for a while, or for good.
+TAKES_AWAY: Final = frozenset({OpType.RESTART_SERVICE, OpType.STOP_SERVICE})
+
+
+def breaker_closed(cluster: str, entry: Entry, breaker: Breaker) -> Outcome | None:
+    """More intents than the breaker allows within its window are a storm, and a person's matter."""
+    if entry.breaker_opened_at is None:
+        return None
+    return Outcome.deferred(
+        "guard.breaker",
+        f"the storm breaker of {cluster} is open since {utc_text(entry.breaker_opened_at)}: more than {breaker.intents} intents within "
+        f"{duration_text(breaker.window)}; it closes by itself after {duration_text(breaker.close_after)}, once no more than {breaker.quiet_intents:g} are left",
+        guard="breaker",
+        intents_in_window=entry.intents_in_window,
+    )
+
+
+def within_hourly(history: History, most: int) -> Outcome | None:
+    """At most ``operations_per_hour`` on a cluster, whatever they are."""
+    if history.operations_last_hour < most:
+        return None
+    return Outcome.deferred(
+        "guard.operations_per_hour",
+        f"{history.operations_last_hour} operations in the last hour; operations_per_hour is {most}",
+        guard="operations_per_hour",
+        operations_last_hour=history.operations_last_hour,
+    )
+
+
+@dataclass
+class Room:
+    """What is left of a component's budgets, while its processes are chosen one after the other."""
+
+    component: str
+    #: Processes of the component that the cluster shows.
+    total: int
+    #: Of these, under an open operation of ours; the other counts are without them.
+    under_operation: int
+    #: Known to be down, whether they died or somebody stopped them.
+    down: int
+    #: Seen to serve.
+    serving: int
+    #: Chosen so far, of these the ones that are not known to be down, and the ones that are seen to serve.
+    taken: int = 0
+    taken_up: int = 0
+    taken_serving: int = 0
+
+    def take(self, one: Asked) -> None:
+        """``one`` is chosen."""
+        self.taken += 1
+        self.taken_up += one.reading.serves
+        self.taken_serving += one.reading.surely_serves
+
+    @classmethod
+    def of(cls, component: str, peers: Iterable[Reading], under_operation: frozenset[str]) -> Room:
+        """The room before anything is chosen."""
+        total = ours = down = serving = 0
+        for peer in peers:
+            total += 1
+            if under_operation and peer.target.key in under_operation:
+                ours += 1
+            elif peer.serves:
+                serving += peer.surely_serves
+            else:
+                down += 1
+        return cls(component, total, ours, down, serving)
+
+
+def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], list[tuple[Asked, Outcome]]]:
+    """The processes that the budgets of their component leave room for, and those held back, each with the reason.
+
+    A budget that is partly left serves a part: processes that are down come first, since taking them away costs
+    nothing; then by address.
+    """
+    chosen: list[Asked] = []
+    held: list[tuple[Asked, Outcome]] = []
+    by_component: dict[tuple[str, str], list[Asked]] = {}
+    for one in asked:
+        target = one.reading.target
+        by_component.setdefault((target.service, target.component), []).append(one)
+    for (service, component), group in by_component.items():
+        peers = view.seen.component(service, component).values()
+        room = Room.of(component, peers, view.history.under_operation)
+        for one in sorted(group, key=lambda one: (one.reading.serves, one.key)):
+            for guard in BUDGET_GUARDS:
+                if outcome := guard(one, room, view):
+                    held.append((one, outcome))
+                    break
+            else:
+                room.take(one)
+                chosen.append(one)
+    return chosen, held
+
+
+def within_max_nodes(one: Asked, room: Room, view: View) -> Outcome | None:
+    """At most ``max_nodes`` processes of a component under operation at a time."""
+    if one.manner.op_type not in TOUCHES_PROCESSES:
+        return None
+    open_now = room.under_operation + room.taken
+    if open_now < one.limits.max_nodes:
+        return None
+    return Outcome.deferred(
+        "guard.max_nodes",
+        f"{open_now} of {room.component} already under operation; max_nodes is {one.limits.max_nodes}",
+        guard="max_nodes",
+        max_nodes=one.limits.max_nodes,
+        under_operation=open_now,
+    )
+
+
+def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
+    """At most ``max_share`` of a component's processes away at a time, never less than one.
+
+    Restarting a process that is down takes nothing away, so it counts only with those under operation; one that still
+    serves counts with all that do not.
+    """
+    if one.manner.op_type not in TAKES_AWAY:
+        return None
+    most = max(1, int(one.limits.max_share * room.total + 1e-9))
+    away = room.under_operation + room.taken
+    if one.reading.serves:
+        away += room.down - (room.taken - room.taken_up)
+    if away < most:
+        return None
+    return Outcome.deferred(
+        "guard.max_share",
+        f"{away} of {room.total} {room.component} are away; max_share of {one.limits.max_share:.0%} leaves room for {most}",
+        guard="max_share",
+        max_share=one.limits.max_share,
+        away=away,
+        peers=room.total,
+    )
+
+
+def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
+    """A quorum role never loses its quorum to us: a majority, or one of a pair, that is seen to serve."""
+    if one.manner.op_type not in TAKES_AWAY or not one.reading.serves:
+        return None
+    if component_key(room.component) not in {component_key(role) for role in view.safety.quorum_roles}:
+        return None
+    strategy = one.manner.strategy
+    at_once = room.taken_serving + one.reading.surely_serves
+    is_restart = one.manner.op_type is OpType.RESTART_SERVICE
+    # Where a failed batch is skipped, those that stay down and the next batch are away together.
+    if is_restart and strategy is not None and strategy.rolling and not strategy.skip_failed:
+        at_once = min(strategy.batch_size, at_once)
+    quorum = 1 if room.total == 2 else room.total // 2 + 1
+    if room.serving - at_once >= quorum:
+        return None
+    return Outcome.deferred(
+        "guard.quorum",
+        f"{room.component} is a quorum role: {room.serving} of {room.total} serve, {quorum} must remain, "
+        f"{at_once} would be away at once",
+        guard="quorum",
+        quorum=quorum,
+        serving=room.serving,
+        peers=room.total,
+    )
+
+
+BudgetGuard = Callable[["Asked", Room, View], "Outcome | None"]
+
+
+BUDGET_GUARDS: Final[tuple[BudgetGuard, ...]] = (within_max_nodes, within_max_share, within_quorum)

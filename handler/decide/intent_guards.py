@@ -1,0 +1,147 @@
+"""Guards over an intent alone, its history, and the state of its cluster; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from handler.lib.wording import duration_text, utc_text
+from handler.model.observation import BUSY, RUNNING
+from handler.model.operation import State
+from handler.model.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from handler.model.history import Past
+    from handler.model.intent import Intent
+    from handler.model.observation import Observation
+    from handler.model.policy import Cluster, Safety
+
+
+#: Seconds by which a sender's clock may be ahead of ours: as much as the API grants a signature.
+CLOCKS_DIFFER: Final = 300.0
+
+
+def listed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float) -> Outcome | None:
+    """A cluster that is not listed is never touched."""
+    if intent.cluster in clusters:
+        return None
+    return Outcome.refused(
+        "guard.listed",
+        f"cluster {intent.cluster} is not listed under `clusters` in steward.yml",
+        guard="listed",
+    )
+
+
+def allowed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float) -> Outcome | None:
+    """Only what the cluster's ``allow`` names is done to it."""
+    cluster = clusters[intent.cluster]
+    if intent.manner.op_type in cluster.allow:
+        return None
+    names = ", ".join(sorted(op.value for op in cluster.allow))
+    return Outcome.refused(
+        "guard.allowed",
+        f"{intent.manner.op_type} is not in `allow` of cluster {intent.cluster} (it allows {names})",
+        guard="allowed",
+    )
+
+
+def fresh(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float) -> Outcome | None:
+    """What happened too long ago is no reason to act now: a queue or a retry may deliver hours late.
+
+    What is yet to happen would never grow old: a clock or a zone is wrong, and a person has to mend it.
+    """
+    if intent.occurred_at is None:
+        return None
+    age = now - intent.occurred_at
+    if -age > CLOCKS_DIFFER:
+        return Outcome.refused(
+            "guard.future",
+            f"the event says that it happened at {utc_text(intent.occurred_at)}, and it is {utc_text(now)}: {duration_text(-age)} ahead, more than clocks "
+            "differ by; the sender's clock or zone is wrong, or this one's",
+            guard="future",
+            event_age_s=round(age),
+        )
+    if age <= intent.limits.max_event_age:
+        return None
+    since = "" if intent.is_order else ", counted from the alert's start, which its repeats keep"
+    return Outcome.skipped(
+        "guard.max_event_age",
+        f"the event is {duration_text(age)} old; max_event_age is {duration_text(intent.limits.max_event_age)}{since}",
+        guard="max_event_age",
+        event_age_s=round(age),
+        max_event_age_s=intent.limits.max_event_age,
+    )
+
+
+def unfrozen(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float) -> Outcome | None:
+    """Inside a freeze nothing is done, whoever asks."""
+    for freeze in safety.freezes:
+        if freeze.covers(now, intent.cluster):
+            return Outcome.deferred("guard.freeze", f"a freeze is in force: {freeze.reason}", guard="freeze")
+    return None
+
+
+def outside_maintenance_window(
+    intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float
+) -> Outcome | None:
+    """While people work on the cluster, its alerts are theirs; an order is carried out."""
+    if intent.is_order:
+        return None
+    for window in safety.maintenance_windows:
+        if window.covers(now, intent.cluster):
+            return Outcome.skipped(
+                "guard.maintenance_window",
+                f"a maintenance window is open: {window.reason}",
+                guard="maintenance_window",
+            )
+    return None
+
+
+IntentGuard = Callable[["Intent", "Mapping[str, Cluster]", "Safety", float], "Outcome | None"]
+
+
+INTENT_GUARDS: Final[tuple[IntentGuard, ...]] = (listed, allowed, fresh, unfrozen, outside_maintenance_window)
+
+
+def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
+    """The same occurrence is served once, and what was left of it once more; the same occurrence asking for something else is a mistake, said loudly."""
+    if past is None:
+        return None
+    facts = {"operation": past.operation, "guard": "once", "state": past.state.value, "api_request_id": past.request_id}
+    if past.digest != digest:
+        return Outcome.refused(
+            "once.conflict",
+            f"the same occurrence already asked for something else (operation {past.operation}, {past.state})",
+            **facts,
+        )
+    if past.leaves_its_incident_open:
+        return None
+    if past.state is State.REJECTED:
+        return Outcome.refused(
+            f"api.{past.code}",
+            f"already refused by the API as operation {past.operation}: {past.code}",
+            **facts,
+        )
+    said = {
+        State.SENDING: "in progress",
+        State.ACCEPTED: "accepted, being verified",
+        State.IN_DOUBT: "sent, its answer was lost; it is being observed and not sent again",
+        State.VERIFIED: "done and verified",
+        State.FAILED: "carried out, but it did not help; a new occurrence starts over",
+        State.TIMED_OUT: "sent, but nothing was seen of it before its deadline",
+    }[past.state]
+    return Outcome.skipped(
+        f"once.{past.state.lower()}", f"this occurrence is operation {past.operation}: {said}", **facts
+    )
+
+
+def cluster_ready(seen: Observation) -> Outcome | None:
+    """Operations are for a running cluster; another workflow ends, a cluster that is going does not come back."""
+    if seen.status == RUNNING:
+        return None
+    facts = {"guard": "cluster_status", "cluster_status": seen.status}
+    if seen.status in BUSY:
+        return Outcome.deferred("guard.cluster_busy", f"the cluster is {seen.status_text()}", retry=True, **facts)
+    return Outcome.refused("guard.cluster_status", f"the cluster is {seen.status_text()}", **facts)

@@ -1,0 +1,200 @@
+"""The guards: pure decisions, each with its reason. What no guard holds back proceeds.
+
+They come in four tables, in the order in which they are asked: over an intent alone, over the history of what it names,
+over one process as it is seen, and over a budget that the processes of a component share. A guard answers with the
+Outcome that it holds the event back with, or None to let it pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from handler.decide.verification import is_satisfied
+from handler.lib.wording import duration_text
+from handler.model.operation import UNTOUCHED, State
+from handler.model.outcome import Outcome
+from handler.model.request import OpType
+
+if TYPE_CHECKING:
+    from handler.decide.planning import Asked
+    from handler.model.history import History
+    from handler.model.observation import Observation
+    from handler.model.policy import Safety
+
+#: Operations on processes; the other two only tell EMR's daemon whether to watch them.
+TOUCHES_PROCESSES: Final = frozenset({OpType.START_SERVICE, OpType.STOP_SERVICE, OpType.RESTART_SERVICE})
+
+
+# -- an intent alone
+
+
+# -- the history of an incident
+
+
+# -- the cluster
+
+
+# -- one process
+
+
+@dataclass(frozen=True)
+class View:
+    """What the process guards may look at, besides the process itself."""
+
+    seen: Observation
+    history: History
+    safety: Safety
+    now: float
+
+
+def not_in_maintenance(asked: Asked, view: View) -> Outcome | None:
+    """What people took into their hands stays there."""
+    if asked.manner.op_type not in TOUCHES_PROCESSES or not asked.reading.in_maintenance:
+        return None
+    return Outcome.skipped(
+        "guard.maintenance",
+        f"{asked.reading.target} is in maintenance (StartMonitor takes it out)",
+        guard="maintenance",
+    )
+
+
+def not_stopped(asked: Asked, view: View) -> Outcome | None:
+    """A restart does not start what somebody stopped."""
+    if asked.manner.op_type is not OpType.RESTART_SERVICE or not asked.reading.is_stopped:
+        return None
+    return Outcome.skipped(
+        "guard.stopped", f"{asked.reading.target} was stopped by an operator (StartService starts it)", guard="stopped"
+    )
+
+
+def not_satisfied(asked: Asked, view: View) -> Outcome | None:
+    """A goal that is reached needs no request."""
+    if not is_satisfied(asked.manner.op_type, asked.reading):
+        return None
+    return Outcome.skipped(
+        "guard.satisfied", f"{asked.reading.target} is already as asked ({asked.reading.describe()})", guard="satisfied"
+    )
+
+
+def needed(asked: Asked, view: View) -> Outcome | None:
+    """A restart that an alert asks for is a need, and a healthy process has none, unless the rule says even_if_healthy."""
+    if asked.manner.op_type is not OpType.RESTART_SERVICE or asked.is_order or asked.even_if_healthy:
+        return None
+    if not asked.reading.is_healthy:
+        return None
+    return Outcome.skipped(
+        "guard.healthy", f"{asked.reading.target} is healthy again: {asked.reading.describe()}", guard="healthy"
+    )
+
+
+def not_under_operation(asked: Asked, view: View) -> Outcome | None:
+    """One open operation a process at a time, whoever asked.
+
+    What the open one does is what an alert of its kind asks for; an order, and a need of another kind, are asked for
+    again when it is over.
+    """
+    past = view.history.targets.get(asked.key)
+    if past is None or not past.is_open:
+        return None
+    reason = f"operation {past.operation} ({past.op_type}, {past.state}) on {asked.reading.target} is not finished"
+    facts = {"guard": "under_operation", "operation": past.operation}
+    if asked.is_order or past.op_type is not asked.manner.op_type:
+        return Outcome.deferred("once.under_operation", reason, retry=True, **facts)
+    return Outcome.skipped("once.under_operation", reason, **facts)
+
+
+def not_served(asked: Asked, view: View) -> Outcome | None:
+    """An occurrence that is served in parts has each process once, an order too."""
+    past = view.history.targets.get(asked.key)
+    if past is None or past.state in UNTOUCHED or past.op_type is not asked.manner.op_type:
+        return None
+    if any(intent.parts_since is None or intent.parts_since > past.at for intent in asked.intents):
+        return None
+    return Outcome.skipped(
+        "once.served",
+        f"this occurrence is served in parts, and {asked.reading.target} had its part: operation {past.operation}, {past.state}",
+        guard="served",
+        operation=past.operation,
+        state=past.state.value,
+    )
+
+
+def not_stale(asked: Asked, view: View) -> Outcome | None:
+    """An alert from before a fix that was seen to work asks for what is already done."""
+    past = view.history.targets.get(asked.key)
+    if asked.is_order or past is None or past.state is not State.VERIFIED:
+        return None
+    times = [intent.occurred_at for intent in asked.intents]
+    if any(at is None or at > past.settled_at for at in times):
+        return None
+    return Outcome.skipped(
+        "guard.stale",
+        f"the alert is older than operation {past.operation}, which was verified on {asked.reading.target}",
+        guard="stale",
+        operation=past.operation,
+    )
+
+
+def cooled_down(asked: Asked, view: View) -> Outcome | None:
+    """Between two operations on a process lies its cooldown, counted from the last one, whoever asked for it."""
+    past = view.history.targets.get(asked.key)
+    if past is None or past.state in UNTOUCHED:
+        return None
+    left = past.at + asked.limits.cooldown - view.now
+    if left <= 0:
+        return None
+    return Outcome.deferred(
+        "guard.cooldown",
+        f"{asked.reading.target} had operation {past.operation} {duration_text(view.now - past.at)} ago; "
+        f"its cooldown of {duration_text(asked.limits.cooldown)} ends in {duration_text(left)}",
+        guard="cooldown",
+        operation=past.operation,
+        cooldown_s=asked.limits.cooldown,
+        cooldown_left_s=round(left),
+    )
+
+
+def not_quarantined(asked: Asked, view: View) -> Outcome | None:
+    """Restarts that do not help lead to a person, not to more restarts."""
+    if asked.is_order or asked.manner.op_type is not OpType.RESTART_SERVICE:
+        return None
+    until = view.history.quarantined.get(asked.key)
+    count = view.history.restarts.get(asked.key, 0)
+    if (until is None or until <= view.now) and count < view.safety.quarantine.restarts:
+        return None
+    if count < view.safety.quarantine.restarts:
+        why = f"restarts did not keep it healthy, and it is left alone for another {duration_text((until or view.now) - view.now)}"
+    else:
+        why = f"{count} restarts within {duration_text(view.safety.quarantine.within)} did not keep it healthy"
+    return Outcome.refused(
+        "guard.quarantine",
+        f"{asked.reading.target} is in quarantine: {why}; `steward release {asked.reading.target}` lets it out",
+        guard="quarantine",
+        target=str(asked.reading.target),
+        restarts=count,
+    )
+
+
+#: What these say does not depend on what the process is seen to be.
+PAST_GUARDS: Final = (not_under_operation, not_served, not_stale)
+
+ProcessGuard = Callable[["Asked", View], "Outcome | None"]
+PROCESS_GUARDS: Final[tuple[ProcessGuard, ...]] = (
+    not_in_maintenance,
+    not_stopped,
+    not_satisfied,
+    not_under_operation,
+    not_served,
+    needed,
+    not_stale,
+    not_quarantined,
+    cooled_down,
+)
+#: What these say is said of a process's past. One that has none (:attr:`History.touched`) is not asked for it.
+_OF_THE_PAST: Final = frozenset({*PAST_GUARDS, not_quarantined, cooled_down})
+GUARDS_WITHOUT_A_PAST: Final = tuple(guard for guard in PROCESS_GUARDS if guard not in _OF_THE_PAST)
+
+
+# -- budgets of a cluster and of a component

@@ -1,0 +1,101 @@
+"""Words for people: times, durations, shortened texts, and the word that was probably meant."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+
+def duration_text(seconds: float) -> str:
+    """``42 s``, ``15 min``, ``3.5 h``."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+#: The end of a text that was cut. What stands before it may be half a secret, which the log looks for.
+CUT: Final = "…"
+
+
+def cut(text: str, most: int) -> str:
+    """``text``, at most so many characters of it, with an ellipsis for the rest: the log looks before it for the half of a secret."""
+    return text if len(text) <= most else text[: most - 1] + CUT
+
+
+def utc_text(at: float) -> str:
+    """``2026-01-31T12:00:00Z`` for seconds since the epoch; the seconds themselves where no calendar has the year."""
+    from datetime import datetime, timezone  # only what is told to people pays for it
+
+    try:
+        return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{at:.0f} s after 1970"
+
+
+def duration(raw: object) -> float | None:
+    """Seconds of ``90s``, ``15m``, ``2h``, ``7d``, ``1h30m`` or a number; None for anything else."""
+    if isinstance(raw, bool):
+        return None
+    if isinstance(raw, (int, float)):
+        return float(raw) if raw == raw and abs(raw) < 1e12 else None  # noqa: PLR0124 - NaN is not itself
+    if not isinstance(raw, str):
+        return None
+    text = raw.strip().lower()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
+        return float(text)
+    parts = re.findall(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhd])", text)
+    if not parts or "".join(f"{number}{unit}" for number, unit in parts) != re.sub(r"\s", "", text):
+        return None
+    return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
+
+
+def span(seconds: float) -> str:
+    """Seconds as :func:`duration` reads them, in the largest unit that they are a whole number of."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"
+
+
+#: How many words are listed where none is near.
+MOST_LISTED: Final = 20
+
+
+def meant(word: str, words: Collection[str]) -> str:
+    """A question for the word that was probably meant, else what there is; empty where there is nothing."""
+    if asked := question(word, words):
+        return asked
+    listed = ", ".join([*words][:MOST_LISTED]) + (", …" if len(words) > MOST_LISTED else "")
+    return f"{'one of' if len(words) > 1 else 'there is'} {listed}" if words else ""
+
+
+def question(word: str, words: Iterable[str]) -> str:
+    """``did you mean cluster?``, or nothing where no word is near."""
+    near = nearest(word, words)
+    return f"did you mean {near}?" if near else ""
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The one of ``words`` that ``word`` was probably meant to be; empty where none is near. Case counts for nothing.
+
+    Parts of a name (``max_age`` for ``max_event_age``) and a short form (``Saturday`` for ``Sat``) are nearer than any
+    likeness of letters.
+    """
+    by_case = {one.lower(): one for one in words}
+    low = word.lower()
+    if low in by_case:
+        return by_case[low]
+    parts = set(low.split("_"))
+    for one, meant in by_case.items():
+        if len(low) >= 3 and (low.startswith(one) or one.startswith(low)) and len(one) >= 3:
+            return meant
+        if len(parts) > 1 and parts < set(one.split("_")):
+            return meant
+    import difflib  # 3 ms, and only where something is wrong
+
+    return by_case[near[0]] if (near := difflib.get_close_matches(low, by_case, 1, 0.6)) else ""

@@ -1,0 +1,300 @@
+"""Services, components and node addresses: the scope of an operation, and its algebra.
+
+The words are the API's own (EMR API 2019-01-03, StartStopServiceOrMonitor).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class Target(NamedTuple):
+    """One process of one cluster, as ``DescribeServiceNodeInfos`` names it."""
+
+    service: str
+    component: str
+    ip: str
+
+    @property
+    def key(self) -> str:
+        """The process's identity, whatever case a sender wrote it in."""
+        return _key_begin(self.service, self.component) + self.ip
+
+    def __str__(self) -> str:
+        return f"{self.service}/{self.component}/{self.ip}"
+
+
+@lru_cache(maxsize=512)
+def _key_begin(service: str, component: str) -> str:
+    return f"{service.upper()}/{component.lower()}/"
+
+
+class All(Enum):
+    """Every component of a service, or every node of a component: wider than any list."""
+
+    ALL = "all"
+
+    def __repr__(self) -> str:
+        return "ALL"
+
+
+ALL: Final = All.ALL
+
+
+Addresses = Union[Literal[All.ALL], "frozenset[str]"]
+
+
+#: A component's name as it was first written, and its nodes.
+Component = tuple[str, Addresses]
+
+
+#: By the component's name in lower case.
+Components = Union[Literal[All.ALL], "dict[str, Component]"]
+
+
+class UnresolvedScope(ValueError):
+    """Taking a part out of "all" needs to know what all is: resolve the scope against the cluster first."""
+
+
+class OpScope:
+    """Services → components → node addresses.
+
+    Service names are upper case, as the API wants them; component names keep their spelling and compare without case,
+    since Tencent's own pages differ in it. A scope is never wider than what was put in: an empty list stays empty,
+    "all" has to be said.
+    """
+
+    __slots__ = ("_targets", "_tree")
+
+    def __init__(self, services: dict[str, Components] | None = None) -> None:
+        """Of what the ways in make of their parts: in order, and without a part that has no nodes. Whatever names nothing is one value."""
+        self._tree: dict[str, Components] | None = services or {}
+        #: Kept once they were asked for.
+        self._targets: tuple[Target, ...] | None = None
+
+    # -- ways in
+
+    @classmethod
+    def of_service(cls, service: str) -> OpScope:
+        """All processes of a service."""
+        return cls({service.upper(): ALL})
+
+    @classmethod
+    def of_component(cls, service: str, component: str, ips: Iterable[str] | All = ALL) -> OpScope:
+        """One component, on the nodes ``ips`` or on all of them."""
+        addresses: Addresses = ALL if isinstance(ips, All) else frozenset(ips)
+        return cls({service.upper(): {component.lower(): (component, addresses)}} if addresses else None)
+
+    @classmethod
+    def of_target(cls, target: Target) -> OpScope:
+        """Exactly this process, its service in upper case: what nearly every alert asks for. Its tree is made when it is asked for."""
+        scope = cls.__new__(cls)
+        scope._tree = None
+        scope._targets = (target,)
+        return scope
+
+    @classmethod
+    def of_targets(cls, targets: Iterable[Target]) -> OpScope:
+        """Exactly these processes."""
+        tree: dict[str, dict[str, tuple[str, set[str]]]] = {}
+        for service, component, ip in targets:
+            components = tree.setdefault(service.upper(), {})
+            components.setdefault(component.lower(), (component, set()))[1].add(ip)
+        return cls(
+            {
+                service: {key: (name, frozenset(ips)) for key, (name, ips) in sorted(components.items())}
+                for service, components in sorted(tree.items())
+            }
+        )
+
+    @classmethod
+    def union_of(cls, scopes: Iterable[OpScope]) -> OpScope:
+        """All that any of ``scopes`` covers, and nothing else."""
+        tree: dict[str, Literal[All.ALL] | dict[str, tuple[str, Literal[All.ALL] | set[str]]]] = {}
+        for scope in scopes:
+            if scope._tree is None and scope._targets:
+                ((service, name, ip),) = scope._targets
+                if (known := tree.setdefault(service, {})) is not ALL:
+                    key = name.lower()
+                    _, before = known.get(key) or known.setdefault(key, (name, set()))
+                    if before is not ALL:
+                        before.add(ip)
+                continue
+            for service, components in scope._services.items():
+                known = tree.setdefault(service, {})
+                if known is ALL:
+                    continue
+                if components is ALL:
+                    tree[service] = ALL
+                    continue
+                for key, (name, ips) in components.items():
+                    first, before = known.setdefault(key, (name, set()))
+                    if ips is ALL:
+                        known[key] = (first, ALL)
+                    elif before is not ALL:
+                        before.update(ips)
+        return cls(
+            {
+                service: ALL
+                if components is ALL
+                else {
+                    key: (name, ALL if ips is ALL else frozenset(ips))
+                    for key, (name, ips) in sorted(components.items())
+                }
+                for service, components in sorted(tree.items())
+            }
+        )
+
+    # -- algebra
+
+    def __or__(self, other: OpScope) -> OpScope:
+        return OpScope.union_of((self, other))
+
+    def __sub__(self, other: OpScope) -> OpScope:
+        """What is left of this scope without ``other``. Raises UnresolvedScope where that is "all but some"."""
+        left: dict[str, Components] = {}
+        for service, components in self._services.items():
+            taken = other._services.get(service)
+            if taken is ALL:
+                continue
+            if taken is None:
+                left[service] = components
+            elif components is ALL:
+                raise UnresolvedScope(f"{service}: all components but some")
+            elif rest := _components_without(service, components, taken):
+                left[service] = rest
+        return OpScope(left)
+
+    def covers(self, target: Target) -> bool:
+        """Whether ``target`` is one of this scope's processes."""
+        components = self._services.get(target.service.upper())
+        if components is None:
+            return False
+        if components is ALL:
+            return True
+        found = components.get(target.component.lower())
+        return found is not None and (found[1] is ALL or target.ip in found[1])
+
+    def __bool__(self) -> bool:
+        return self._tree is None or bool(self._tree)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OpScope) and self.stable() == other.stable()
+
+    def __hash__(self) -> int:
+        return hash(self.stable())
+
+    # -- ways out
+
+    @property
+    def services(self) -> list[str]:
+        """The names of the services, sorted."""
+        return list(self._services)
+
+    @property
+    def targets(self) -> tuple[Target, ...] | None:
+        """Its processes, sorted, where it names each of them; None where a part of it says "all"."""
+        if self._targets is None and not self.says_all:
+            self._targets = tuple([Target(*part) for part in self])  # type: ignore[arg-type] # no part of it is None
+        return self._targets
+
+    @property
+    def says_all(self) -> bool:
+        """Whether any part of it is not named process by process."""
+        return any(
+            components is ALL or any(ips is ALL for _, ips in components.values())
+            for components in self._services.values()
+        )
+
+    @property
+    def _services(self) -> dict[str, Components]:
+        if self._tree is None:
+            self._tree = {
+                service: {name.lower(): (name, frozenset((ip,)))} for service, name, ip in self._targets or ()
+            }
+        return self._tree
+
+    def __iter__(self) -> Iterator[tuple[str, str | None, str | None]]:
+        """Each ``(service, component, ip)``, None standing for all; sorted."""
+        for service, components in self._services.items():
+            if components is ALL:
+                yield service, None, None
+                continue
+            for name, ips in components.values():
+                if ips is ALL:
+                    yield service, name, None
+                else:
+                    for ip in sorted(ips):
+                        yield service, name, ip
+
+    def to_wire(self) -> dict[str, Any]:
+        """The API's ``OpScope``. A missing list there means "all"; a part without nodes, which would read so, is never held."""
+        services: list[dict[str, Any]] = []
+        for service, components in self._services.items():
+            if components is ALL:
+                services.append({"ServiceName": service})
+                continue
+            infos: list[dict[str, Any]] = [
+                {"ComponentName": name} if ips is ALL else {"ComponentName": name, "IpList": sorted(ips)}
+                for name, ips in components.values()
+            ]
+            services.append({"ServiceName": service, "ComponentInfoList": infos})
+        return {"ServiceInfoList": services}
+
+    def stable(self) -> str:
+        """One string for one meaning, for hashing and comparing. (No name has the signs that part names here.)"""
+        if self._tree is None and self._targets:
+            ((service, name, ip),) = self._targets
+            return f"{service}/{name.lower()}@{ip}"
+        parts: list[str] = []
+        for service, components in self._services.items():
+            if components is ALL:
+                parts.append(service)
+                continue
+            for key, (_, ips) in components.items():
+                parts.append(f"{service}/{key}" if ips is ALL else f"{service}/{key}@{','.join(sorted(ips))}")
+        return ";".join(parts)
+
+    def __str__(self) -> str:
+        parts = []
+        for service, components in self._services.items():
+            if components is ALL:
+                parts.append(f"{service} (all)")
+                continue
+            for name, ips in components.values():
+                if ips is not ALL and len(ips) == 1:
+                    parts += [str(Target(service, name, ip)) for ip in ips]
+                else:
+                    parts.append(f"{service}/{name} on {'all nodes' if ips is ALL else _few(sorted(ips))}")
+        return "; ".join(parts) or "nothing"
+
+    def __repr__(self) -> str:
+        return f"OpScope({self.stable()})"
+
+
+def _components_without(
+    service: str, components: dict[str, Component], taken: dict[str, Component]
+) -> dict[str, Component]:
+    rest: dict[str, Component] = {}
+    for key, (name, ips) in components.items():
+        if key not in taken:
+            rest[key] = (name, ips)
+            continue
+        away = taken[key][1]
+        if away is ALL:
+            continue
+        if ips is ALL:
+            raise UnresolvedScope(f"{service}/{name}: all nodes but some")
+        if ips - away:
+            rest[key] = (name, ips - away)
+    return rest
+
+
+def _few(names: list[str], most: int = 4) -> str:
+    """``a, b, c, d and 3 more``."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
