@@ -71,12 +71,12 @@ class Goal(NamedTuple):
 
     name: str
     value: float
-    most: float
+    limit: float
     unit: str
 
     @property
     def is_met(self) -> bool:
-        return self.value <= self.most
+        return self.value <= self.limit
 
 
 @dataclass
@@ -210,7 +210,7 @@ def table(figures: Mapping[str, Any], promised: Iterable[Goal]) -> str:
     lines.append("")
     for goal in promised:
         verdict = "met" if goal.is_met else "MISSED"
-        lines.append(f"{goal.name:<24}{goal.value:>7.2f}{goal.unit:<4}  goal ≤ {goal.most:g}{goal.unit:<4} {verdict}")
+        lines.append(f"{goal.name:<24}{goal.value:>7.2f}{goal.unit:<4}  goal ≤ {goal.limit:g}{goal.unit:<4} {verdict}")
     return "\n".join([*lines, "", POWERTOOLS]) + "\n"
 
 
@@ -248,7 +248,7 @@ def main() -> int:
             for (handler, what), one in series.items()
         ],
         "goals": [
-            {"name": goal.name, "value": round(goal.value, 3), "most": goal.most, "met": goal.is_met}
+            {"name": goal.name, "value": round(goal.value, 3), "most": goal.limit, "met": goal.is_met}
             for goal in promised
         ],
     }

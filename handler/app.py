@@ -231,9 +231,9 @@ class Function:
             hint = f"did you mean {nearest}?" if nearest else "leave it out"
             log.warning("steward.settings.unknown", variable=variable, reason=f"nothing reads it; {hint}")
         if time_limit and (problem := time_limit_problem(time_limit, self.config.webhook.patience)):
-            log.warning("steward.settings.time_limit", reason=problem, mend="raise `timeout` in serverless.yml")
+            log.warning("steward.settings.time_limit", reason=problem, fix="raise `timeout` in serverless.yml")
         for caller in auth.without_secret(self.config.webhook.callers, self._env):
-            log.warning("steward.door.no_secret", caller=caller, reason="its secret is not set: it can never come in")
+            log.warning("steward.auth.no_secret", caller=caller, reason="its secret is not set: it can never come in")
         try:
             for warning in self.ledger.check():
                 log.warning("steward.ledger.check", reason=warning)
@@ -261,7 +261,7 @@ class Invocation:
         try:
             caller = self._function.authenticate(call)
         except Unauthenticated as error:
-            self._log.warning("steward.door.refused", remote=call.remote, path=self._log.hide(call.path)[:200])
+            self._log.warning("steward.auth.refused", remote=call.remote, path=self._log.hide(call.path)[:200])
             return responses.problem(
                 401, str(error), headers={"WWW-Authenticate": 'Basic realm="steward", Bearer realm="steward"'}
             )
@@ -272,7 +272,7 @@ class Invocation:
             payload = call.payload()
         except InvalidInput as error:
             self._log.warning("steward.input.refused", problem=str(error), bytes=call.size)
-            return responses.problem(413 if call.is_too_large else 400, "the body cannot be read", faults=error.faults)
+            return responses.problem(413 if call.is_too_large else 400, "the body cannot be read", errors=error.errors)
         if asks_for_doctor(payload):
             # Whoever may ring here need not learn what the role may do.
             return responses.problem(403, "the doctor answers to an invocation of the function only, not over HTTP")
@@ -280,8 +280,8 @@ class Invocation:
         served = self._serve(events)
         unreadable = [event.error for event in events if isinstance(event, Unreadable)]
         if unreadable and len(unreadable) == len(events):
-            found = [fault for error in unreadable for fault in error.faults][:20]
-            return responses.problem(400, "nothing in the body can be served", faults=found)
+            found = [fault for error in unreadable for fault in error.errors][:20]
+            return responses.problem(400, "nothing in the body can be served", errors=found)
         return responses.answer(served.records, is_direct=events[0].source == "request", extra=response_fields(payload))
 
     # -- the doctor

@@ -53,7 +53,7 @@ class InvalidConfiguration(ConfigurationError):
         self.problems = problems
 
 
-class Fault(NamedTuple):
+class FieldError(NamedTuple):
     """One thing wrong with an input: the field by its dotted path, and what is wrong with it."""
 
     field: str
@@ -66,9 +66,9 @@ class Fault(NamedTuple):
 class InvalidInput(StewardError):
     """A payload, or one event of it, cannot be read. ``faults`` names each field; never its value."""
 
-    def __init__(self, *faults: Fault) -> None:
-        self.faults = faults
-        super().__init__("; ".join(str(fault) for fault in faults))
+    def __init__(self, *errors: FieldError) -> None:
+        self.errors = errors
+        super().__init__("; ".join(str(fault) for fault in errors))
 
 
 class Unauthenticated(StewardError):

@@ -20,7 +20,7 @@ def an_operation(
     owner: str = "worker-1",
     state: State = State.SENDING,
     op_type: OpType = OpType.RESTART_SERVICE,
-    is_order: bool = False,
+    is_command: bool = False,
 ) -> Operation:
     """An operation as it is armed: SENDING, for a need, on one DataNode."""
     return Operation(
@@ -38,7 +38,7 @@ def an_operation(
         incidents={f"rule|alertmanager:{name}": "d" * 64} if incidents is None else incidents,
         events=(f"event-of-{name}",),
         rules=("rule",),
-        is_order=is_order,
+        is_command=is_command,
     )
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 #: Seconds that one call may take, however much time the invocation has left.
 CALL_SECONDS: Final = 10.0
 #: Characters of an error's message that are kept.
-MOST_MESSAGE: Final = 500
+MAX_MESSAGE: Final = 500
 #: Seconds for which a connection is trusted after its last answer. One that is not used again by then is closed: an
 #: instance may be frozen between invocations, and wake up with connections that everybody else has long forgotten.
 KEPT_SECONDS: Final = 10.0
@@ -220,7 +220,7 @@ CODES: Final[dict[str, type[ApiError]]] = {
 def classified(code: str, message: str, request_id: str) -> ApiError:
     """The error for one of the API's codes."""
     kind = CODES.get(code.partition(".")[0], ServerFailed)
-    return kind(cut(code, 120), cut(message, MOST_MESSAGE), cut(request_id, 80))
+    return kind(cut(code, 120), cut(message, MAX_MESSAGE), cut(request_id, 80))
 
 
 def api_error(error: BaseException, was_sent: bool) -> ApiError:
@@ -231,7 +231,7 @@ def api_error(error: BaseException, was_sent: bool) -> ApiError:
         return AnswerLost("ServerNetworkError", "the answer's HTTP status is not 200")
     request_id = str(getattr(error, "requestId", "") or "")
     if code == "InvalidCredential":
-        return NotAuthenticated(code, cut(str(message), MOST_MESSAGE))
+        return NotAuthenticated(code, cut(str(message), MAX_MESSAGE))
     # Without a RequestId, and with nothing sent, a code is the SDK's own word and not the API's.
     is_the_apis = was_sent or request_id
     if isinstance(code, str) and is_the_apis and code not in ("ClientNetworkError", "ClientError", "ClientParamsError"):

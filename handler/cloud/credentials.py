@@ -23,7 +23,7 @@ from handler.errors import (
     Rejected,
     Throttled,
 )
-from handler.lib.validation import Bound, Shape
+from handler.lib.validation import Bound, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,7 +57,7 @@ class AssumedWire(TypedDict):
     ExpiredTime: int
 
 
-ASSUMED: Final = Shape(AssumedWire)
+ASSUMED: Final = Schema(AssumedWire)
 
 
 class _Role:

@@ -12,7 +12,7 @@ from typing_extensions import NotRequired, TypedDict
 
 from handler.cloud.client import Product
 from handler.errors import AnswerLost, InvalidInput, NotAuthenticated, NotFound, ObservationIncomplete
-from handler.lib.validation import Bound, Shape
+from handler.lib.validation import Bound, Schema
 from handler.model.observation import UNKNOWN, Reading
 from handler.model.scope import Target
 
@@ -82,8 +82,8 @@ class ClustersWire(TypedDict):
     ClusterList: NotRequired[list[ClusterWire] | None]
 
 
-PROCESSES: Final = Shape(ProcessesWire)
-CLUSTERS: Final = Shape(ClustersWire)
+PROCESSES: Final = Schema(ProcessesWire)
+CLUSTERS: Final = Schema(ClustersWire)
 
 
 class EmrGateway:
@@ -168,11 +168,11 @@ class EmrGateway:
         return request_id
 
     def _look(
-        self, cluster: Cluster, action: str, params: dict[str, Any], shape: Shape[Any], deadline: Deadline
+        self, cluster: Cluster, action: str, params: dict[str, Any], schema: Schema[Any], deadline: Deadline
     ) -> Any:
         answer = self._call(cluster, action, params, deadline)
         try:
-            return shape.read(answer, action)
+            return schema.read(answer, action)
         except InvalidInput as error:
             raise ObservationIncomplete(f"{cluster.id}: the answer cannot be read: {error}") from None
 

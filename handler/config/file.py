@@ -10,8 +10,8 @@ from handler.errors import ConfigurationError, InvalidConfiguration, InvalidInpu
 if TYPE_CHECKING:
     from handler.config.config import Config
 
-MOST_BYTES: Final = 1_000_000
-MOST_DEPTH: Final = 50
+MAX_BYTES: Final = 1_000_000
+MAX_DEPTH: Final = 50
 
 
 def load(path: str) -> Config:
@@ -25,7 +25,7 @@ class Document(NamedTuple):
     path: str
     raw: Any
     lines: dict[str, int]
-    faults: tuple[ConfigurationError, ...] = ()
+    errors: tuple[ConfigurationError, ...] = ()
 
     def locate(self, key: str) -> str:
         """``file:line`` of a key, or of the nearest one above it that is there."""
@@ -33,14 +33,14 @@ class Document(NamedTuple):
 
     def config(self) -> Config:
         """What it means. Raises InvalidConfiguration with every problem."""
-        return read_config(self.raw, self.locate, self.faults)
+        return read_config(self.raw, self.locate, self.errors)
 
 
 def read_raw(path: str) -> tuple[Any, dict[str, int]]:
     """The file's content, and the line of each key by its path (none for JSON). Raises ConfigurationError."""
     document = parsed(path)
-    if document.faults:
-        raise InvalidConfiguration(document.faults)
+    if document.errors:
+        raise InvalidConfiguration(document.errors)
     return document.raw, document.lines
 
 
@@ -57,14 +57,14 @@ def parsed(path: str) -> Document:
 def _text(path: str) -> str:
     try:
         with open(path, "rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigurationError("no such file", where=path, hint="set STEWARD_CONFIG to its path") from None
     except IsADirectoryError:
         raise ConfigurationError("is a folder", where=path, hint="name a file") from None
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=path) from None
-    if len(data) > MOST_BYTES:
+    if len(data) > MAX_BYTES:
         raise ConfigurationError("is larger than 1 MB", where=path)
     try:
         return data.decode("utf-8-sig")
@@ -101,7 +101,7 @@ def _from_yaml(path: str, text: str) -> Document:
     if len(nodes) != 1:
         raise ConfigurationError(f"holds {len(nodes)} documents", where=path, hint="one is enough")
     values = _Values(path)
-    return Document(path, values.value(nodes[0], "", 0), values.lines, tuple(values.faults))
+    return Document(path, values.value(nodes[0], "", 0), values.lines, tuple(values.errors))
 
 
 class _Values:
@@ -110,12 +110,12 @@ class _Values:
     def __init__(self, path: str) -> None:
         self._path = path
         self.lines: dict[str, int] = {}
-        self.faults: list[ConfigurationError] = []
+        self.errors: list[ConfigurationError] = []
 
     def value(self, node: Any, at: str, depth: int) -> Any:
         from ruamel.yaml.nodes import MappingNode, SequenceNode
 
-        if depth > MOST_DEPTH:
+        if depth > MAX_DEPTH:
             raise ConfigurationError("is nested too deeply", where=self._where(node))
         self.lines.setdefault(at, node.start_mark.line + 1)
         if isinstance(node, MappingNode):
@@ -155,7 +155,7 @@ class _Values:
         return text
 
     def _fault(self, node: Any, problem: str, hint: str = "", path: str = "") -> None:
-        self.faults.append(ConfigurationError(problem, path=path, where=self._where(node), hint=hint))
+        self.errors.append(ConfigurationError(problem, path=path, where=self._where(node), hint=hint))
 
     def _where(self, node: Any) -> str:
         return f"{self._path}:{node.start_mark.line + 1}"

@@ -11,8 +11,8 @@ from handler.decide.patterns import PatternError, compile_pattern
 from handler.decide.rules import ComponentScope, Rule, ServiceScope
 from handler.decide.templates import Template, TemplateError, compile_template
 from handler.model import names
-from handler.model.intent import ORDER_LIMITS, Limits
-from handler.model.request import Manner, OpType, StopParams, StrategyConfig
+from handler.model.intent import COMMAND_LIMITS, Limits
+from handler.model.request import Action, OpType, StopParams, StrategyConfig
 from handler.model.scope import ALL
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 #: A rule's ``do`` that could not be read.
 _NOTHING_TO_DO: Final[dict[str, Any]] = {"operation": None, "cluster": None, "scope": None}
-#: How to mend what is wrong with a field of a manner.
-_MENDS: Final = {
+#: How to mend what is wrong with a field of a action.
+_FIXES: Final = {
     "strategy": "strategy: {rolling: true, batch_size: 1, wait_seconds: 30}",
     "stop_params": "leave them out",
     "keep_monitor": "leave it out",
@@ -33,46 +33,46 @@ _MENDS: Final = {
 
 
 def read_rules(
-    notes: Notes, shapes: list[Any] | None, defaults: Any, clusters: Mapping[str, Cluster]
+    notes: Notes, schemas: list[Any] | None, defaults: Any, clusters: Mapping[str, Cluster]
 ) -> tuple[Rule, ...]:
     """``defaults`` are the file's ``limits``; ``clusters`` is empty where it could not be read."""
-    of_alerts, of_orders = (_limits(notes, "limits", defaults or {}, base) for base in (Limits(), ORDER_LIMITS))
+    of_alerts, of_orders = (_limits(notes, "limits", defaults or {}, base) for base in (Limits(), COMMAND_LIMITS))
     rules: list[Rule] = []
     taken: set[str] = set()
-    for path, shape in each("rules", shapes):
-        name = shape["name"]
+    for path, schema in each("rules", schemas):
+        name = schema["name"]
         if name is not None and name in taken:
             notes.problem(f"{path}.name", f"{name!r} appears twice", "names are unique")
         taken.add(name)
-        rule = _rule(notes, path, shape, (of_alerts, of_orders), clusters)
+        rule = _rule(notes, path, schema, (of_alerts, of_orders), clusters)
         if rule is not None:
             rules.append(rule)
     return tuple(rules)
 
 
 def _rule(
-    notes: Notes, path: str, shape: Any, defaults: tuple[Limits, Limits], clusters: Mapping[str, Cluster]
+    notes: Notes, path: str, schema: Any, defaults: tuple[Limits, Limits], clusters: Mapping[str, Cluster]
 ) -> Rule | None:
-    when, do, raw_limits = shape["when"], shape["do"] or _NOTHING_TO_DO, shape.get("limits") or {}
+    when, do, raw_limits = schema["when"], schema["do"] or _NOTHING_TO_DO, schema.get("limits") or {}
     pattern = _pattern(notes, when, f"{path}.when")
-    manner = _manner(notes, f"{path}.do", do)
+    action = _manner(notes, f"{path}.do", do)
     cluster = _template(notes, do["cluster"], f"{path}.do.cluster")
     scope = _scope(notes, do["scope"], f"{path}.do.scope")
     if pattern is not None and only_timers(when):
         _timers_lack(notes, path, cluster, scope)
     even_if_healthy = do.get("even_if_healthy", False)
-    if even_if_healthy and manner is not None and manner.op_type is not OpType.RESTART_SERVICE:
-        notes.problem(f"{path}.do.even_if_healthy", f"only RestartService takes it, not {manner.op_type}")
+    if even_if_healthy and action is not None and action.op_type is not OpType.RESTART_SERVICE:
+        notes.problem(f"{path}.do.even_if_healthy", f"only RestartService takes it, not {action.op_type}")
     if cluster is not None:
-        _allowed(notes, f"{path}.do", cluster, manner, clusters)
+        _allowed(notes, f"{path}.do", cluster, action, clusters)
     limits, order_limits = (_limits(notes, f"{path}.limits", raw_limits, base) for base in defaults)
     for held in (limits, order_limits):
-        name = f"rule {shape['name']}" if shape["name"] is not None else path
+        name = f"rule {schema['name']}" if schema["name"] is not None else path
         notes.counted(held.cooldown, f"the cooldown of {name}")
         notes.counted(held.max_event_age, f"the max_event_age of {name}")
-    if pattern is None or manner is None or cluster is None:
+    if pattern is None or action is None or cluster is None:
         return None
-    return Rule(shape["name"], pattern, manner, cluster, scope, limits, order_limits, even_if_healthy)
+    return Rule(schema["name"], pattern, action, cluster, scope, limits, order_limits, even_if_healthy)
 
 
 def _pattern(notes: Notes, raw: Mapping[str, Any] | None, path: str) -> Pattern | None:
@@ -82,11 +82,11 @@ def _pattern(notes: Notes, raw: Mapping[str, Any] | None, path: str) -> Pattern 
     try:
         pattern = compile_pattern(raw, path)
     except PatternError as error:
-        faults = list(_of_each_field(raw, path)) or [error]
+        errors = list(_of_each_field(raw, path)) or [error]
         pattern = None
     else:
-        faults = list(unmatchable(raw, path))
-    for fault in faults:
+        errors = list(unmatchable(raw, path))
+    for fault in errors:
         notes.problem(fault.path, fault.problem, fault.hint)
     return pattern
 
@@ -119,48 +119,48 @@ def _timers_lack(notes: Notes, path: str, cluster: Template | None, scope: tuple
 
 
 def _allowed(
-    notes: Notes, path: str, cluster: Template, manner: Manner | None, clusters: Mapping[str, Cluster]
+    notes: Notes, path: str, cluster: Template, action: Action | None, clusters: Mapping[str, Cluster]
 ) -> None:
     """What no cluster that may be meant allows is never done. (Where none is listed, nothing is: that is a warning.)"""
     named = cluster.constant
     if named is not None and not notes.listed(f"{path}.cluster", named):
         return
     asked = {key: one for key, one in clusters.items() if named in (None, key)}
-    if manner is not None and asked and not any(manner.op_type in one.allow for one in asked.values()):
+    if action is not None and asked and not any(action.op_type in one.allow for one in asked.values()):
         whose = next(iter(asked)) if len(asked) == 1 else "any cluster"
         to = f"clusters.{whose}.allow" if len(asked) == 1 else "the `allow` of those that are meant"
-        notes.problem(f"{path}.operation", f"{manner.op_type} is not in `allow` of {whose}", f"add it to {to}")
+        notes.problem(f"{path}.operation", f"{action.op_type} is not in `allow` of {whose}", f"add it to {to}")
 
 
-def _manner(notes: Notes, path: str, do: Any) -> Manner | None:
+def _manner(notes: Notes, path: str, do: Any) -> Action | None:
     if do["operation"] is None:
         return None
-    manner = Manner(
+    action = Action(
         OpType(do["operation"]),
         _strategy(do["strategy"] or {}) if "strategy" in do else None,
         _stop_params(do["stop_params"] or {}) if "stop_params" in do else None,
         do.get("keep_monitor"),
     )
-    for field, problem in manner.problems():
+    for field, problem in action.problems():
         if field not in do:
-            notes.problem(path, problem, _MENDS[field])
+            notes.problem(path, problem, _FIXES[field])
         elif do[field] is not None:
-            notes.problem(f"{path}.{field}", problem, _MENDS[field])
-    return manner
+            notes.problem(f"{path}.{field}", problem, _FIXES[field])
+    return action
 
 
-def _strategy(shape: Any) -> StrategyConfig:
+def _strategy(schema: Any) -> StrategyConfig:
     return StrategyConfig(
-        rolling=shape.get("rolling", True),
-        batch_size=shape.get("batch_size", 1),
-        time_wait=shape.get("wait_seconds", 30),
-        skip_failed=shape.get("on_failure", "block") == "skip",
-        args=tuple((key, tuple(values or ())) for key, values in (shape.get("args") or {}).items()),
+        rolling=schema.get("rolling", True),
+        batch_size=schema.get("batch_size", 1),
+        time_wait=schema.get("wait_seconds", 30),
+        skip_failed=schema.get("on_failure", "block") == "skip",
+        args=tuple((key, tuple(values or ())) for key, values in (schema.get("args") or {}).items()),
     )
 
 
-def _stop_params(shape: Any) -> StopParams:
-    return StopParams(shape.get("policy"), shape.get("thread_count"), shape.get("grace_seconds"))
+def _stop_params(schema: Any) -> StopParams:
+    return StopParams(schema.get("policy"), schema.get("thread_count"), schema.get("grace_seconds"))
 
 
 def _scope(notes: Notes, raw: Mapping[str, Any] | None, path: str) -> tuple[ServiceScope, ...]:

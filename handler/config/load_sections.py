@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from handler.config.problems import Notes
 
 
-def read_safety(notes: Notes, shape: Any) -> Safety:
+def read_safety(notes: Notes, schema: Any) -> Safety:
     """What holds for all rules; without ``safety`` in the file, ``shape`` is empty."""
-    shape = {"keep_records": None} if shape is None else shape
-    breaker, quarantine, roles = shape.get("breaker") or {}, shape.get("quarantine") or {}, shape.get("quorum_roles")
+    schema = {"keep_records": None} if schema is None else schema
+    breaker, quarantine, roles = schema.get("breaker") or {}, schema.get("quarantine") or {}, schema.get("quorum_roles")
     safety = Safety(
         quorum_roles=QUORUM_ROLES if roles is None else tuple(roles),
         breaker=Breaker(
@@ -30,25 +30,25 @@ def read_safety(notes: Notes, shape: Any) -> Safety:
             notes.duration("safety.quarantine", quarantine, "within", 3600.0, least=1),
             notes.duration("safety.quarantine", quarantine, "release_after", 86400.0, least=1),
         ),
-        freezes=tuple(_freeze(notes, path, one) for path, one in each("safety.freezes", shape.get("freezes"))),
+        freezes=tuple(_freeze(notes, path, one) for path, one in each("safety.freezes", schema.get("freezes"))),
         maintenance_windows=tuple(
             _window(notes, path, one)
-            for path, one in each("safety.maintenance_windows", shape.get("maintenance_windows"))
+            for path, one in each("safety.maintenance_windows", schema.get("maintenance_windows"))
         ),
-        keep_records=notes.duration("safety", shape, "keep_records", 30 * 86400.0, least=86400),
+        keep_records=notes.duration("safety", schema, "keep_records", 30 * 86400.0, least=86400),
     )
     notes.counted(safety.quarantine.within, "safety.quarantine.within")
     return safety
 
 
-def _freeze(notes: Notes, path: str, shape: Any) -> Freeze:
-    zone = shape.get("time_zone", "")
+def _freeze(notes: Notes, path: str, schema: Any) -> Freeze:
+    zone = schema.get("time_zone", "")
     _zone(notes, f"{path}.time_zone", zone or None)
-    start = _moment(notes, f"{path}.from", shape["from"], zone, min)
-    end = _moment(notes, f"{path}.to", shape["to"], zone, max)
+    start = _moment(notes, f"{path}.from", schema["from"], zone, min)
+    end = _moment(notes, f"{path}.to", schema["to"], zone, max)
     if start is not None and end is not None and start >= end:
         notes.problem(path, "ends before it begins", "`to` is later than `from`")
-    return Freeze(start or 0.0, end or 0.0, shape["reason"], notes.named(f"{path}.clusters", shape.get("clusters")))
+    return Freeze(start or 0.0, end or 0.0, schema["reason"], notes.named(f"{path}.clusters", schema.get("clusters")))
 
 
 def _moment(notes: Notes, path: str, text: str | None, zone: str | None, which: Callable[..., float]) -> float | None:
@@ -86,19 +86,19 @@ def _zone(notes: Notes, path: str, name: str | None) -> Any:
         return None
 
 
-def _window(notes: Notes, path: str, shape: Any) -> MaintenanceWindow:
-    _zone(notes, f"{path}.time_zone", shape["time_zone"])
-    start, end = _minute(notes, f"{path}.start", shape["start"]), _minute(notes, f"{path}.end", shape["end"])
+def _window(notes: Notes, path: str, schema: Any) -> MaintenanceWindow:
+    _zone(notes, f"{path}.time_zone", schema["time_zone"])
+    start, end = _minute(notes, f"{path}.start", schema["start"]), _minute(notes, f"{path}.end", schema["end"])
     if start == end and start is not None:
         notes.problem(path, "ends when it begins", "a whole day is 00:00 to 24:00")
-    days = shape.get("days") or list(DAYS)
+    days = schema.get("days") or list(DAYS)
     return MaintenanceWindow(
         frozenset(DAYS.index(day) for day in days if day is not None),
         start or 0,
         end or 0,
-        shape["time_zone"],
-        shape["reason"],
-        notes.named(f"{path}.clusters", shape.get("clusters")),
+        schema["time_zone"],
+        schema["reason"],
+        notes.named(f"{path}.clusters", schema.get("clusters")),
     )
 
 

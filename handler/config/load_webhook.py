@@ -14,13 +14,13 @@ VARIABLE_HINT: Final = "secrets are set in the environment, and named here: STEW
 CHAT_HINT: Final = "the URL is a secret: set a variable to it, and name the variable here: STEWARD_CHAT_URL"
 
 
-def read_webhook(notes: Notes, shape: Any) -> Webhook:
+def read_webhook(notes: Notes, schema: Any) -> Webhook:
     """The door; without ``webhook`` in the file it is closed."""
-    shape = shape or {}
+    schema = schema or {}
     callers: list[Caller] = []
     taken: set[str] = set()
     users_of_secret: dict[str, str] = {}
-    for path, one in each("webhook.callers", shape.get("callers")):
+    for path, one in each("webhook.callers", schema.get("callers")):
         name = one["name"]
         if name is not None and name in taken:
             notes.problem(f"{path}.name", f"{name!r} appears twice", "names are unique")
@@ -43,17 +43,17 @@ def read_webhook(notes: Notes, shape: Any) -> Webhook:
         elif secret:
             users_of_secret[secret] = name or path
     # With less than SECONDS_TO_ACT and the time of a look nothing could ever be sent for a call.
-    return Webhook(tuple(callers), notes.duration("webhook", shape, "patience", 4.0, least=2, most=25))
+    return Webhook(tuple(callers), notes.duration("webhook", schema, "patience", 4.0, least=2, limit=25))
 
 
-def read_alarms(notes: Notes, shape: Any) -> AlarmSettings:
+def read_alarms(notes: Notes, schema: Any) -> AlarmSettings:
     """Where alarms go besides the log."""
-    shape = shape or {}
+    schema = schema or {}
     chat = tuple(
         Chat(notes.variable(f"{path}.url_env", one["url_env"], CHAT_HINT))
-        for path, one in each("alarms.chat", shape.get("chat"))
+        for path, one in each("alarms.chat", schema.get("chat"))
     )
-    bus = shape.get("event_bus")
+    bus = schema.get("event_bus")
     if bus is not None and bus["id"] is not None and not bus["id"].startswith("eb-"):
         notes.problem(
             "alarms.event_bus.id", f"{bus['id']!r} is not an event bus", "eb- and its name, as the console shows it"
@@ -61,5 +61,5 @@ def read_alarms(notes: Notes, shape: Any) -> AlarmSettings:
     return AlarmSettings(
         chat,
         None if bus is None else EventBus(bus["id"], bus["region"]),
-        notes.duration("alarms", shape, "group_within", 600.0),
+        notes.duration("alarms", schema, "group_within", 600.0),
     )

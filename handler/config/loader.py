@@ -23,7 +23,7 @@ from handler.model.request import OpType
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from handler.config.shape_errors import ShapeFault
+    from handler.config.shape_errors import ShapeError
     from handler.errors import ConfigurationError
 
 #: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for
@@ -40,43 +40,43 @@ def read_config(
 
     Raises InvalidConfiguration with every problem, in the order of their lines.
     """
-    shape: Any = raw
-    faults: list[ShapeFault] = []
+    schema: Any = raw
+    errors: list[ShapeError] = []
     moved: list[tuple[str, str]] = []
-    if CONFIG.faults(raw):
+    if CONFIG.errors(raw):
         from handler.config.shape_errors import readable
 
-        shape, faults, moved = readable(raw)
-    notes = Notes(locate, shape and shape["clusters"], moved)
+        schema, errors, moved = readable(raw)
+    notes = Notes(locate, schema and schema["clusters"], moved)
     for problem in known:
         notes.add(problem)
-    for fault in faults:
+    for fault in errors:
         notes.problem(dotted("", fault.steps), fault.problem, fault.hint)
-    config = Config() if shape is None else _config(notes, shape)
+    config = Config() if schema is None else _config(notes, schema)
     if notes.problems:
         raise InvalidConfiguration(notes.problems)
     return config
 
 
-def _config(notes: Notes, shape: Any) -> Config:
-    clusters = {key: _cluster(notes, key, cluster) for key, cluster in (shape["clusters"] or {}).items()}
+def _config(notes: Notes, schema: Any) -> Config:
+    clusters = {key: _cluster(notes, key, cluster) for key, cluster in (schema["clusters"] or {}).items()}
     config = Config(
         clusters=clusters,
-        rules=read_rules(notes, shape.get("rules"), shape.get("limits"), clusters),
-        webhook=read_webhook(notes, shape.get("webhook")),
-        safety=read_safety(notes, shape.get("safety", {})),
-        alarms=read_alarms(notes, shape.get("alarms")),
+        rules=read_rules(notes, schema.get("rules"), schema.get("limits"), clusters),
+        webhook=read_webhook(notes, schema.get("webhook")),
+        safety=read_safety(notes, schema.get("safety", {})),
+        alarms=read_alarms(notes, schema.get("alarms")),
     )
     notes.remembered("safety.keep_records", config.safety.keep_records)
     return config
 
 
-def _cluster(notes: Notes, key: str, shape: Any) -> Cluster:
+def _cluster(notes: Notes, key: str, schema: Any) -> Cluster:
     path = f"clusters.{key}"
     if not names.is_cluster_id(key):
         notes.problem(path, "is not a cluster id", f"{names.CLUSTER_ID_IS}, as the console shows it")
-    shape = shape or {"region": None, "allow": None}
-    region, allow, role_arn = shape["region"], shape["allow"], shape.get("role_arn")
+    schema = schema or {"region": None, "allow": None}
+    region, allow, role_arn = schema["region"], schema["allow"], schema.get("role_arn")
     if region is not None and not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", region):
         notes.problem(f"{path}.region", "is not a region", "such as ap-guangzhou")
     if role_arn is not None and not _ROLE_ARN.fullmatch(role_arn):
@@ -89,9 +89,9 @@ def _cluster(notes: Notes, key: str, shape: Any) -> Cluster:
     operations = list(OpType) if allow is None or None in allow else allow
     return Cluster(
         id=key,
-        name=shape.get("name", key),
+        name=schema.get("name", key),
         region=region,
         allow=frozenset(OpType(name) for name in operations),
-        operations_per_hour=shape.get("operations_per_hour", 12),
+        operations_per_hour=schema.get("operations_per_hour", 12),
         role_arn=role_arn or "",
     )

@@ -64,18 +64,18 @@ class Notes:
         default: float,
         *,
         least: float = 0,
-        most: float = 3660 * 86400,
+        limit: float = 3660 * 86400,
     ) -> float:
         """The key's seconds, from ``least`` to ``most``; the default where there are none, or none that can be read."""
         if key not in raw:
             return default
         seconds = None if raw[key] is None else duration(raw[key])
-        if seconds is not None and least <= seconds <= most:
+        if seconds is not None and least <= seconds <= limit:
             return seconds
         at = f"{path}.{key}"
         self._unread.add(at)
         if seconds is not None:
-            self.problem(at, f"{raw[key]!r} is out of bounds", f"from {span(least)} to {span(most)}")
+            self.problem(at, f"{raw[key]!r} is out of bounds", f"from {span(least)} to {span(limit)}")
         elif raw[key] is not None:
             self.problem(at, f"{raw[key]!r} is not a duration", "90s, 15m, 2h, 7d, or a number of seconds")
         return default
@@ -112,9 +112,9 @@ class Notes:
         return name or ""
 
 
-def each(path: str, shapes: list[Any] | None) -> Iterator[tuple[str, Any]]:
+def each(path: str, schemas: list[Any] | None) -> Iterator[tuple[str, Any]]:
     """What could be read of a list, each with its path."""
-    return ((f"{path}[{index}]", shape) for index, shape in enumerate(shapes or ()) if shape is not None)
+    return ((f"{path}[{index}]", schema) for index, schema in enumerate(schemas or ()) if schema is not None)
 
 
 def _line(problem: ConfigurationError) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Union
 
 from typing_extensions import NotRequired, TypedDict
 
-from handler.lib.validation import Bound, Shape
+from handler.lib.validation import Bound, Schema
 
 Duration = Union[str, int, float]  # noqa: UP007 - evaluated on Python 3.10, where the shapes are read
 OpName = Literal["StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor"]
@@ -244,4 +244,4 @@ class ConfigShape(TypedDict):
 
 
 #: Strict, as the JSON Schema is: what an editor marks red is refused, and nothing else is guessed at.
-CONFIG: Final = Shape(ConfigShape, is_strict=True)
+CONFIG: Final = Schema(ConfigShape, is_strict=True)

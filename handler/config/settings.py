@@ -85,7 +85,7 @@ VARIABLES: Final = (
 
 
 #: Seconds of a time limit below which no cluster could be looked at, called and written down before it is over.
-LEAST_TIME_LIMIT: Final = 2.0
+MIN_TIME_LIMIT: Final = 2.0
 
 
 #: Seconds of the time limit that are kept for writing down and answering.
@@ -110,7 +110,7 @@ def unknown_variables(env: Mapping[str, str], named: Iterable[str] = ()) -> dict
 
 def time_limit_problem(seconds: float, patience: float) -> str:
     """What is wrong with a function's time limit; nothing where it is long enough. ``patience``: see ``Webhook``."""
-    if seconds < LEAST_TIME_LIMIT:
+    if seconds < MIN_TIME_LIMIT:
         return f"{seconds:g} s: too little to look at a cluster, send and write down, so nothing is ever done"
     if seconds < patience + RESERVE:
         return f"{seconds:g} s: less than HTTP senders are kept waiting ({patience:g} s) and {RESERVE:g} s to answer"

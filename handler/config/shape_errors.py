@@ -52,7 +52,7 @@ ALL: Final = "must be `all`"
 UNKNOWN_KEY: Final = "unknown key"
 
 
-class ShapeFault(NamedTuple):
+class ShapeError(NamedTuple):
     """One thing wrong with the shape of a file: the steps to it, what is wrong, and how to mend it.
 
     ``meant`` is where a key that may not stand there was probably meant to be; None where that cannot be told.
@@ -73,18 +73,18 @@ class Readable(NamedTuple):
     """
 
     copy: Any
-    faults: list[ShapeFault]
+    errors: list[ShapeError]
     moved: list[tuple[str, str]]
 
 
 def readable(raw: object) -> Readable:
     """What can be read of the file's content, which is not valid. No value is repeated in its faults."""
     copy = _copied(raw)
-    unknown: list[ShapeFault] = []
+    unknown: list[ShapeError] = []
     moved: list[tuple[str, str]] = []
     while True:
-        faults = [_fault(steps, problem, copy) for steps, problem in CONFIG.faults(copy)]
-        found = [fault for fault in faults if fault.problem == UNKNOWN_KEY]
+        errors = [_fault(steps, problem, copy) for steps, problem in CONFIG.errors(copy)]
+        found = [fault for fault in errors if fault.problem == UNKNOWN_KEY]
         if not found:
             break
         unknown += found
@@ -93,7 +93,7 @@ def readable(raw: object) -> Readable:
             if fault.meant and _is_free(copy, fault.meant):
                 _at(copy, fault.meant[:-1])[fault.meant[-1]] = value
                 moved.append((dotted("", fault.meant), dotted("", fault.steps)))
-    told = _once(faults)
+    told = _once(errors)
     for fault in told:
         if not fault.steps:
             copy = None
@@ -102,10 +102,10 @@ def readable(raw: object) -> Readable:
     return Readable(copy, unknown + told, moved)
 
 
-def _once(faults: Iterable[ShapeFault]) -> list[ShapeFault]:
+def _once(errors: Iterable[ShapeError]) -> list[ShapeError]:
     """What is wrong whichever of two forms is meant is said once."""
-    by_steps: dict[Steps, list[ShapeFault]] = {}
-    for fault in faults:
+    by_steps: dict[Steps, list[ShapeError]] = {}
+    for fault in errors:
         by_steps.setdefault(fault.steps, []).append(fault)
     around = {steps[:length] for steps in by_steps for length in range(len(steps))}
     told = []
@@ -140,20 +140,20 @@ def _at(value: Any, steps: Steps) -> Any:
     return value
 
 
-def _fault(steps: Steps, said: str, raw: object) -> ShapeFault:
-    problem, _, mend = said.partition("; ")
+def _fault(steps: Steps, said: str, raw: object) -> ShapeError:
+    problem, _, fix = said.partition("; ")
     here, value = _in_file(steps, raw)
     if problem == MISSING:
-        return ShapeFault((*here, steps[-1]), problem)
+        return ShapeError((*here, steps[-1]), problem)
     if problem == UNKNOWN:
-        return ShapeFault(here, UNKNOWN_KEY, *_nearest_key(here))
+        return ShapeError(here, UNKNOWN_KEY, *_nearest_key(here))
     if problem == "must be a text" and value is not None:
-        return ShapeFault(here, problem, 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it")
+        return ShapeError(here, problem, 'quote a template: "{cluster}"' if isinstance(value, dict) else "quote it")
     if problem in SCALARS and isinstance(value, str) and re.fullmatch(r"\d+|true|false", value):
-        return ShapeFault(here, problem, "without quotes")
+        return ShapeError(here, problem, "without quotes")
     if problem == "must be a list" and here and here[-1] in ITEMS:
-        return ShapeFault(here, problem, f"begin each {ITEMS[here[-1]]} with `- {_keys()[f'{here[-1]}[]'][0]}:`")
-    return ShapeFault(here, *YAML.get(problem, (problem, mend)))
+        return ShapeError(here, problem, f"begin each {ITEMS[here[-1]]} with `- {_keys()[f'{here[-1]}[]'][0]}:`")
+    return ShapeError(here, *YAML.get(problem, (problem, fix)))
 
 
 def _in_file(steps: Steps, raw: Any) -> tuple[Steps, object]:
@@ -212,4 +212,6 @@ def _keys() -> dict[str, list[str]]:
         "chat[]": ChatShape,
         "event_bus": EventBusShape,
     }
-    return {level: [key for key in shape.__annotations__ if not key.startswith("_")] for level, shape in levels.items()}
+    return {
+        level: [key for key in schema.__annotations__ if not key.startswith("_")] for level, schema in levels.items()
+    }

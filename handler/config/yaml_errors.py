@@ -68,8 +68,8 @@ class _Found:
         if "quoted scalar" not in self.context:
             return None
         if "escape" in self.problem:
-            mend = r"write \\ for a backslash, or use single quotes, in which it is nothing special"
-            return self._here("a backslash within double quotes begins no escape that there is", mend)
+            fix = r"write \\ for a backslash, or use single quotes, in which it is nothing special"
+            return self._here("a backslash within double quotes begins no escape that there is", fix)
         return YamlFault(self.begin.line + 1, "the quote that is opened here is not closed", "close it in this line")
 
     def _bracket(self) -> YamlFault | None:

@@ -36,13 +36,13 @@ def breaker_closed(cluster: str, entry: Entry, breaker: Breaker) -> Outcome | No
     )
 
 
-def within_hourly(history: History, most: int) -> Outcome | None:
+def within_hourly(history: History, limit: int) -> Outcome | None:
     """At most ``operations_per_hour`` on a cluster, whatever they are."""
-    if history.operations_last_hour < most:
+    if history.operations_last_hour < limit:
         return None
     return Outcome.deferred(
         "guard.operations_per_hour",
-        f"{history.operations_last_hour} operations in the last hour; operations_per_hour is {most}",
+        f"{history.operations_last_hour} operations in the last hour; operations_per_hour is {limit}",
         guard="operations_per_hour",
         operations_last_hour=history.operations_last_hour,
     )
@@ -115,7 +115,7 @@ def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], lis
 
 def within_max_nodes(one: Asked, room: Room, view: View) -> Outcome | None:
     """At most ``max_nodes`` processes of a component under operation at a time."""
-    if one.manner.op_type not in TOUCHES_PROCESSES:
+    if one.action.op_type not in TOUCHES_PROCESSES:
         return None
     open_now = room.under_operation + room.taken
     if open_now < one.limits.max_nodes:
@@ -135,17 +135,17 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
     Restarting a process that is down takes nothing away, so it counts only with those under operation; one that still
     serves counts with all that do not.
     """
-    if one.manner.op_type not in TAKES_AWAY:
+    if one.action.op_type not in TAKES_AWAY:
         return None
-    most = max(1, int(one.limits.max_share * room.total + 1e-9))
+    limit = max(1, int(one.limits.max_share * room.total + 1e-9))
     away = room.under_operation + room.taken
     if one.reading.serves:
         away += room.down - (room.taken - room.taken_up)
-    if away < most:
+    if away < limit:
         return None
     return Outcome.deferred(
         "guard.max_share",
-        f"{away} of {room.total} {room.component} are away; max_share of {one.limits.max_share:.0%} leaves room for {most}",
+        f"{away} of {room.total} {room.component} are away; max_share of {one.limits.max_share:.0%} leaves room for {limit}",
         guard="max_share",
         max_share=one.limits.max_share,
         away=away,
@@ -155,13 +155,13 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
 
 def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
     """A quorum role never loses its quorum to us: a majority, or one of a pair, that is seen to serve."""
-    if one.manner.op_type not in TAKES_AWAY or not one.reading.serves:
+    if one.action.op_type not in TAKES_AWAY or not one.reading.serves:
         return None
     if component_key(room.component) not in {component_key(role) for role in view.safety.quorum_roles}:
         return None
-    strategy = one.manner.strategy
+    strategy = one.action.strategy
     at_once = room.taken_serving + one.reading.surely_serves
-    is_restart = one.manner.op_type is OpType.RESTART_SERVICE
+    is_restart = one.action.op_type is OpType.RESTART_SERVICE
     # Where a failed batch is skipped, those that stay down and the next batch are away together.
     if is_restart and strategy is not None and strategy.rolling and not strategy.skip_failed:
         at_once = min(strategy.batch_size, at_once)

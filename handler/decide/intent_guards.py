@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: Seconds by which a sender's clock may be ahead of ours: as much as the API grants a signature.
-CLOCKS_DIFFER: Final = 300.0
+SENDER_CLOCK_TOLERANCE: Final = 300.0
 
 
 def listed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float) -> Outcome | None:
@@ -37,12 +37,12 @@ def listed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now:
 def allowed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float) -> Outcome | None:
     """Only what the cluster's ``allow`` names is done to it."""
     cluster = clusters[intent.cluster]
-    if intent.manner.op_type in cluster.allow:
+    if intent.action.op_type in cluster.allow:
         return None
     names = ", ".join(sorted(op.value for op in cluster.allow))
     return Outcome.refused(
         "guard.allowed",
-        f"{intent.manner.op_type} is not in `allow` of cluster {intent.cluster} (it allows {names})",
+        f"{intent.action.op_type} is not in `allow` of cluster {intent.cluster} (it allows {names})",
         guard="allowed",
     )
 
@@ -55,7 +55,7 @@ def fresh(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: 
     if intent.occurred_at is None:
         return None
     age = now - intent.occurred_at
-    if -age > CLOCKS_DIFFER:
+    if -age > SENDER_CLOCK_TOLERANCE:
         return Outcome.refused(
             "guard.future",
             f"the event says that it happened at {utc_text(intent.occurred_at)}, and it is {utc_text(now)}: {duration_text(-age)} ahead, more than clocks "
@@ -65,7 +65,7 @@ def fresh(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: 
         )
     if age <= intent.limits.max_event_age:
         return None
-    since = "" if intent.is_order else ", counted from the alert's start, which its repeats keep"
+    since = "" if intent.is_command else ", counted from the alert's start, which its repeats keep"
     return Outcome.skipped(
         "guard.max_event_age",
         f"the event is {duration_text(age)} old; max_event_age is {duration_text(intent.limits.max_event_age)}{since}",
@@ -87,7 +87,7 @@ def outside_maintenance_window(
     intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float
 ) -> Outcome | None:
     """While people work on the cluster, its alerts are theirs; an order is carried out."""
-    if intent.is_order:
+    if intent.is_command:
         return None
     for window in safety.maintenance_windows:
         if window.covers(now, intent.cluster):

@@ -1,6 +1,6 @@
 """From intents to operations: what many events ask of one cluster becomes one request.
 
-Intents that agree in cluster and manner (OpType, strategy, stop parameters) are one plan; its scope is their exact
+Intents that agree in cluster and action (OpType, strategy, stop parameters) are one plan; its scope is their exact
 union.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from handler.model.intent import Intent, Limits
     from handler.model.observation import Observation
-    from handler.model.request import Manner
+    from handler.model.request import Action
     from handler.model.scope import Target
 
 
@@ -28,12 +28,12 @@ class Plan:
     """The intents that one request to one cluster would serve."""
 
     cluster: str
-    manner: Manner
+    action: Action
     intents: tuple[Intent, ...]
 
     @property
-    def is_order(self) -> bool:
-        return self.intents[0].is_order
+    def is_command(self) -> bool:
+        return self.intents[0].is_command
 
     @cached_property
     def scope(self) -> OpScope:
@@ -42,16 +42,16 @@ class Plan:
 
 
 def plan(intents: Iterable[Intent]) -> list[Plan]:
-    """One plan for each cluster and manner, in the order in which they were first asked for; what persons and timers ask for comes first.
+    """One plan for each cluster and action, in the order in which they were first asked for; what persons and timers ask for comes first.
 
     Orders and needs are never one: limits and quarantine, which do not hold an order back, would not hold the needs
     that went with it.
     """
     groups: dict[tuple[str, str, bool], list[Intent]] = {}
     for intent in intents:
-        groups.setdefault((intent.cluster, intent.manner.stable, intent.is_order), []).append(intent)
-    plans = [Plan(group[0].cluster, group[0].manner, tuple(group)) for group in groups.values()]
-    return sorted(plans, key=lambda one: not one.is_order) if len(plans) > 1 else plans
+        groups.setdefault((intent.cluster, intent.action.stable, intent.is_command), []).append(intent)
+    plans = [Plan(group[0].cluster, group[0].action, tuple(group)) for group in groups.values()]
+    return sorted(plans, key=lambda one: not one.is_command) if len(plans) > 1 else plans
 
 
 class Asked(NamedTuple):
@@ -60,24 +60,24 @@ class Asked(NamedTuple):
     #: :attr:`Target.key`.
     key: str
     reading: Reading
-    manner: Manner
+    action: Action
     intents: tuple[Intent, ...]
-    is_order: bool
+    is_command: bool
     even_if_healthy: bool
     limits: Limits
 
     @classmethod
-    def of(cls, key: str, reading: Reading, manner: Manner, intents: Sequence[Intent]) -> Asked:
+    def of(cls, key: str, reading: Reading, action: Action, intents: Sequence[Intent]) -> Asked:
         """What ``intents``, most often one, together ask of a process."""
         if len(intents) == 1:
             (only,) = intents
-            return cls(key, reading, manner, (only,), only.is_order, only.even_if_healthy, only.limits)
+            return cls(key, reading, action, (only,), only.is_command, only.even_if_healthy, only.limits)
         limits = intents[0].limits
         for intent in intents[1:]:
             if intent.limits is not limits:
                 limits = limits.strictest(intent.limits)
         even_if_healthy = any(intent.even_if_healthy for intent in intents)
-        return cls(key, reading, manner, tuple(intents), intents[0].is_order, even_if_healthy, limits)
+        return cls(key, reading, action, tuple(intents), intents[0].is_command, even_if_healthy, limits)
 
 
 def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[Intent, str]]]:
@@ -99,7 +99,7 @@ def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[
             else:
                 asked[key] = reading, [intent]
     return [
-        Asked.of(key, reading, the_plan.manner, asking) for key, (reading, asking) in sorted(asked.items())
+        Asked.of(key, reading, the_plan.action, asking) for key, (reading, asking) in sorted(asked.items())
     ], unknown
 
 
@@ -119,7 +119,7 @@ def with_a_past(the_plan: Plan, past: Collection[str]) -> tuple[list[Asked], lis
             asking.setdefault(target.key, []).append(intent)
         if known and len(known) == len(named or ()):
             wholly.append(intent)
-    asked = [Asked.of(key, Reading.unseen(targets[key]), the_plan.manner, asking[key]) for key in sorted(asking)]
+    asked = [Asked.of(key, Reading.unseen(targets[key]), the_plan.action, asking[key]) for key in sorted(asking)]
     return asked, wholly
 
 

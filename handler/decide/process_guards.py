@@ -51,7 +51,7 @@ class View:
 
 def not_in_maintenance(asked: Asked, view: View) -> Outcome | None:
     """What people took into their hands stays there."""
-    if asked.manner.op_type not in TOUCHES_PROCESSES or not asked.reading.in_maintenance:
+    if asked.action.op_type not in TOUCHES_PROCESSES or not asked.reading.in_maintenance:
         return None
     return Outcome.skipped(
         "guard.maintenance",
@@ -62,7 +62,7 @@ def not_in_maintenance(asked: Asked, view: View) -> Outcome | None:
 
 def not_stopped(asked: Asked, view: View) -> Outcome | None:
     """A restart does not start what somebody stopped."""
-    if asked.manner.op_type is not OpType.RESTART_SERVICE or not asked.reading.is_stopped:
+    if asked.action.op_type is not OpType.RESTART_SERVICE or not asked.reading.is_stopped:
         return None
     return Outcome.skipped(
         "guard.stopped", f"{asked.reading.target} was stopped by an operator (StartService starts it)", guard="stopped"
@@ -71,7 +71,7 @@ def not_stopped(asked: Asked, view: View) -> Outcome | None:
 
 def not_satisfied(asked: Asked, view: View) -> Outcome | None:
     """A goal that is reached needs no request."""
-    if not is_satisfied(asked.manner.op_type, asked.reading):
+    if not is_satisfied(asked.action.op_type, asked.reading):
         return None
     return Outcome.skipped(
         "guard.satisfied", f"{asked.reading.target} is already as asked ({asked.reading.describe()})", guard="satisfied"
@@ -80,7 +80,7 @@ def not_satisfied(asked: Asked, view: View) -> Outcome | None:
 
 def needed(asked: Asked, view: View) -> Outcome | None:
     """A restart that an alert asks for is a need, and a healthy process has none, unless the rule says even_if_healthy."""
-    if asked.manner.op_type is not OpType.RESTART_SERVICE or asked.is_order or asked.even_if_healthy:
+    if asked.action.op_type is not OpType.RESTART_SERVICE or asked.is_command or asked.even_if_healthy:
         return None
     if not asked.reading.is_healthy:
         return None
@@ -100,7 +100,7 @@ def not_under_operation(asked: Asked, view: View) -> Outcome | None:
         return None
     reason = f"operation {past.operation} ({past.op_type}, {past.state}) on {asked.reading.target} is not finished"
     facts = {"guard": "under_operation", "operation": past.operation}
-    if asked.is_order or past.op_type is not asked.manner.op_type:
+    if asked.is_command or past.op_type is not asked.action.op_type:
         return Outcome.deferred("once.under_operation", reason, retry=True, **facts)
     return Outcome.skipped("once.under_operation", reason, **facts)
 
@@ -108,7 +108,7 @@ def not_under_operation(asked: Asked, view: View) -> Outcome | None:
 def not_served(asked: Asked, view: View) -> Outcome | None:
     """An occurrence that is served in parts has each process once, an order too."""
     past = view.history.targets.get(asked.key)
-    if past is None or past.state in UNTOUCHED or past.op_type is not asked.manner.op_type:
+    if past is None or past.state in UNTOUCHED or past.op_type is not asked.action.op_type:
         return None
     if any(intent.parts_since is None or intent.parts_since > past.at for intent in asked.intents):
         return None
@@ -124,7 +124,7 @@ def not_served(asked: Asked, view: View) -> Outcome | None:
 def not_stale(asked: Asked, view: View) -> Outcome | None:
     """An alert from before a fix that was seen to work asks for what is already done."""
     past = view.history.targets.get(asked.key)
-    if asked.is_order or past is None or past.state is not State.VERIFIED:
+    if asked.is_command or past is None or past.state is not State.VERIFIED:
         return None
     times = [intent.occurred_at for intent in asked.intents]
     if any(at is None or at > past.settled_at for at in times):
@@ -158,7 +158,7 @@ def cooled_down(asked: Asked, view: View) -> Outcome | None:
 
 def not_quarantined(asked: Asked, view: View) -> Outcome | None:
     """Restarts that do not help lead to a person, not to more restarts."""
-    if asked.is_order or asked.manner.op_type is not OpType.RESTART_SERVICE:
+    if asked.is_command or asked.action.op_type is not OpType.RESTART_SERVICE:
         return None
     until = view.history.quarantined.get(asked.key)
     count = view.history.restarts.get(asked.key, 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Union
 
-from handler.errors import Fault, InvalidInput
+from handler.errors import FieldError, InvalidInput
 from handler.model import names
 from handler.model.intent import Intent, Limits
 from handler.model.scope import All, OpScope, Target
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from handler.decide.patterns import Mismatch, Pattern
     from handler.decide.templates import Template
     from handler.model.event import Event
-    from handler.model.request import Manner
+    from handler.model.request import Action
 
 #: component template → all its nodes, or address templates
 ComponentScope = tuple["Template", Union[Literal[All.ALL], "tuple[Template, ...]"]]
@@ -31,7 +31,7 @@ class Rule:
 
     name: str
     pattern: Pattern
-    manner: Manner
+    action: Action
     cluster: Template
     scope: tuple[ServiceScope, ...]
     limits: Limits
@@ -49,15 +49,15 @@ class Rule:
     def intent(self, event: Event, view: Mapping[str, Any]) -> Intent:
         """What the event asks for by this rule. Raises TemplateError, or InvalidInput where a template gives what is none."""
         cluster = _cluster(self.cluster.render(view))
-        is_order = event.source in ("timer", "request")
+        is_command = event.source in ("timer", "request")
         return Intent(
             cluster,
-            self.manner,
+            self.action,
             self._scope(view),
             self.name,
-            is_order,
+            is_command,
             self.even_if_healthy,
-            self.order_limits if is_order else self.limits,
+            self.order_limits if is_command else self.limits,
             event.occurred_at,
         )
 
@@ -81,12 +81,14 @@ class Rule:
 def _address(text: str) -> str:
     if address := names.address(text):
         return address
-    raise InvalidInput(Fault("do.scope", f"{_shown(text)} is not an address (a filter such as `|host` strips a port)"))
+    raise InvalidInput(
+        FieldError("do.scope", f"{_shown(text)} is not an address (a filter such as `|host` strips a port)")
+    )
 
 
 def _cluster(text: str) -> str:
     if not names.is_cluster_id(text):
-        raise InvalidInput(Fault("do.cluster", f"{_shown(text)} is not a cluster id ({names.CLUSTER_ID_IS})"))
+        raise InvalidInput(FieldError("do.cluster", f"{_shown(text)} is not a cluster id ({names.CLUSTER_ID_IS})"))
     return text
 
 
@@ -97,7 +99,7 @@ def _service_name(text: str) -> str:
 
 def _process_name(text: str, what: str) -> str:
     if not names.is_process_name(text):
-        raise InvalidInput(Fault("do.scope", f"{_shown(text)} is not a {what} name"))
+        raise InvalidInput(FieldError("do.scope", f"{_shown(text)} is not a {what} name"))
     return text
 
 

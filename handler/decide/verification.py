@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from handler.model.observation import Reading
-    from handler.model.request import Manner
+    from handler.model.request import Action
 
 
 def is_satisfied(op_type: OpType, reading: Reading) -> bool:
@@ -131,18 +131,18 @@ PATIENCE: Mapping[OpType, float] = {
     OpType.STOP_MONITOR: 300.0,
 }
 #: Seconds of a stop's ``GraceDownTime`` that are waited for.
-MOST_GRACE = 86_400.0
+MAX_GRACE = 86_400.0
 #: Seconds that one further batch of a rolling restart takes, beyond its wait.
 BATCH_SECONDS = 60.0
 
 
-def patience(manner: Manner, processes: int) -> float:
+def patience(action: Action, processes: int) -> float:
     """Seconds after which an operation that has not kept its promise has failed to."""
-    seconds = PATIENCE[manner.op_type]
-    if manner.stop_params is not None:
-        seconds += min(manner.stop_params.grace_down_time or 0, MOST_GRACE)
-    if manner.strategy is not None and manner.strategy.rolling:
-        seconds += max(0, manner.strategy.batches(processes) - 1) * (manner.strategy.time_wait + BATCH_SECONDS)
+    seconds = PATIENCE[action.op_type]
+    if action.stop_params is not None:
+        seconds += min(action.stop_params.grace_down_time or 0, MAX_GRACE)
+    if action.strategy is not None and action.strategy.rolling:
+        seconds += max(0, action.strategy.batches(processes) - 1) * (action.strategy.time_wait + BATCH_SECONDS)
     return seconds
 
 

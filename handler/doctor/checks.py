@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from handler.config.settings import LEAST_TIME_LIMIT, time_limit_problem, unknown_variables
+from handler.config.settings import MIN_TIME_LIMIT, time_limit_problem, unknown_variables
 from handler.doctor.findings import Finding
 from handler.errors import ApiError, NotAuthenticated, NotAuthorized, NotFound, ObservationIncomplete
 from handler.model.observation import RUNNING
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Seconds by which clocks may differ: the API refuses a signature beyond the second, and a network's delay is within
 #: the first.
 FINE_SKEW: Final = 30.0
-MOST_SKEW: Final = 300.0
+MAX_SKEW: Final = 300.0
 #: Calls that change nothing, each with the resource that its right is for.
 LOOKS: Final = ("DescribeInstances", "DescribeServiceNodeInfos")
 ACT: Final = "StartStopServiceOrMonitor"
@@ -67,8 +67,8 @@ def _settings(seen: Seen) -> list[Finding]:
     named = seen.config.variables if seen.config else ()
     if seen.config is not None:  # without it, a secret's name is not known to be one
         for name, nearest in unknown_variables(seen.env, named).items():
-            mend = f"did you mean {nearest}?" if nearest else "leave it out"
-            findings.append(Finding("settings", "warn", f"{name} is set, and nothing reads it", mend))
+            fix = f"did you mean {nearest}?" if nearest else "leave it out"
+            findings.append(Finding("settings", "warn", f"{name} is set, and nothing reads it", fix))
     findings += [
         Finding("settings", "warn", f"{name} is set but empty", "give it a value; the platform takes no empty ones")
         for name in named
@@ -83,7 +83,7 @@ def _problem(name: str, problem: ConfigurationError) -> Finding:
 
 
 def _time_limit(seen: Seen) -> Finding:
-    mend = "raise `timeout` in serverless.yml; 60 s leave time to look, act and look again"
+    fix = "raise `timeout` in serverless.yml; 60 s leave time to look, act and look again"
     if seen.time_limit is None:
         return Finding(
             "time limit", "not proved", "it is seen in the function only", 'invoke it with {"steward":"doctor"}'
@@ -91,7 +91,7 @@ def _time_limit(seen: Seen) -> Finding:
     patience = seen.config.webhook.patience if seen.config else 0.0
     problem = time_limit_problem(seen.time_limit, patience)
     if problem:
-        return Finding("time limit", "fail" if seen.time_limit < LEAST_TIME_LIMIT else "warn", problem, mend)
+        return Finding("time limit", "fail" if seen.time_limit < MIN_TIME_LIMIT else "warn", problem, fix)
     return Finding("time limit", "ok", f"{seen.time_limit:g} s")
 
 
@@ -129,8 +129,8 @@ def _credentials(seen: Seen) -> Finding:
             for one, other in (pair, pair[::-1])
             if seen.env.get(one) and not seen.env.get(other)
         ]
-        mend = "give the function an execution role (`role` in serverless.yml), or set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY"
-        return Finding("credentials", "fail", "; ".join(half) or "none", mend)
+        fix = "give the function an execution role (`role` in serverless.yml), or set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY"
+        return Finding("credentials", "fail", "; ".join(half) or "none", fix)
     kind = "the temporary key of a role" if found.kind == "role" else "a lasting key"
     ours = [call for call in seen.calls if not call.role or call.action == ASSUME]
     for call in ours:
@@ -154,14 +154,14 @@ def _refused_key(name: str, kind: str, error: ApiError) -> Finding:
     code = error.code.rpartition(".")[2]
     if code == "SignatureExpire":
         return Finding(name, "not proved", f"{kind}; the clock is in the way", "mend the clock")
-    mend = {
+    fix = {
         "SecretIdNotFound": "the key is deleted, disabled, or of the other site: keys of the international site need STEWARD_EMR_ENDPOINT=international",
         "InvalidSecretId": "it is no API key of this cloud; make one in the CAM console",
         "SignatureFailure": "the secret key is not that of the secret id",
         "TokenFailure": "the token has ended, or is another key's",
         "InvalidCredential": "the id or the key is empty or holds a blank",
     }.get(code, "make a new key, or give the function an execution role")
-    return Finding(name, "fail", f"{kind}; {error}", mend)
+    return Finding(name, "fail", f"{kind}; {error}", fix)
 
 
 def _roles(seen: Seen, config: Config | None) -> Iterable[Finding]:
@@ -174,13 +174,13 @@ def _roles(seen: Seen, config: Config | None) -> Iterable[Finding]:
             (call for call in mine if call.action != ASSUME and isinstance(call.error, NotAuthenticated)), None
         )
         if asked is not None and asked.error is not None:
-            mend = "our policy needs sts:AssumeRole on it, and its trust policy has to name our account"
+            fix = "our policy needs sts:AssumeRole on it, and its trust policy has to name our account"
             ours_is_at_fault = isinstance(asked.error, NotAuthenticated)
             yield Finding(
                 name,
                 "not proved" if ours_is_at_fault else "fail",
                 str(asked.error),
-                "mend the credentials" if ours_is_at_fault else mend,
+                "mend the credentials" if ours_is_at_fault else fix,
             )
         elif refused is not None and isinstance(refused.error, ApiError):
             yield _refused_key(name, "its temporary key", refused.error)
@@ -203,11 +203,11 @@ def _endpoints(seen: Seen) -> Iterable[Finding]:
         elif isinstance(silent.error, NotAuthenticated):
             yield Finding(f"endpoint {host}", "not proved", "nothing was sent", "mend the credentials")
         else:
-            mend = (
+            fix = (
                 "a function needs public access (`publicAccess`), or, in a VPC, a NAT gateway or STEWARD_EMR_ENDPOINT=internal; "
                 "a wrong STEWARD_EMR_ENDPOINT does not answer either"
             )
-            yield Finding(f"endpoint {host}", "fail", f"does not answer: {silent.error}", mend)
+            yield Finding(f"endpoint {host}", "fail", f"does not answer: {silent.error}", fix)
 
 
 def _is_answered(call: Call) -> bool:
@@ -223,19 +223,19 @@ def _is_accepted(call: Call) -> bool:
 
 
 def _clock(seen: Seen) -> Finding:
-    mend = "set the machine's clock (NTP); the API refuses a signature whose time is 300 s off"
+    fix = "set the machine's clock (NTP); the API refuses a signature whose time is 300 s off"
     is_refused = any(getattr(call.error, "code", "").endswith("SignatureExpire") for call in seen.calls)
     if seen.skew is None:
         if is_refused:
-            return Finding("clock", "fail", "more than 300 s off: the API says that the signature has expired", mend)
+            return Finding("clock", "fail", "more than 300 s off: the API says that the signature has expired", fix)
         if any(call.error is None for call in seen.calls):
             return Finding("clock", "ok", "less than 300 s off, since a signature was accepted")
         return Finding("clock", "not proved", "no answer bore a date", "mend what fails above")
     off = f"{abs(seen.skew):.0f} s {'ahead of' if seen.skew > 0 else 'behind'} the API's"
-    if is_refused or abs(seen.skew) >= MOST_SKEW:
-        return Finding("clock", "fail", off, mend)
+    if is_refused or abs(seen.skew) >= MAX_SKEW:
+        return Finding("clock", "fail", off, fix)
     if abs(seen.skew) > FINE_SKEW:
-        return Finding("clock", "warn", off, mend)
+        return Finding("clock", "warn", off, fix)
     return Finding("clock", "ok", f"within {FINE_SKEW:.0f} s of the API's")
 
 
@@ -300,17 +300,17 @@ def _acting(seen: Seen, config: Config) -> Iterable[Finding]:
     for cluster in config.clusters.values():
         name = f"right {_label(ACT)} on {cluster.id}"
         whose = f"the policy of {cluster.role_arn}" if cluster.role_arn else "the policy of the execution role"
-        mend = f'{whose} needs "{_label(ACT)}" on the cluster\'s emr-instance resource'
+        fix = f'{whose} needs "{_label(ACT)}" on the cluster\'s emr-instance resource'
         last = next(
             (one for one in past if one.cluster == cluster.id and (_was_taken(one) or _was_forbidden(one))), None
         )
         if last is None:
             untried = "the action has no dry run, and no harmless request shows it; without the right it is refused, and alarmed"
-            yield Finding(name, "not proved", untried, f"{mend}; the first real operation shows it")
+            yield Finding(name, "not proved", untried, f"{fix}; the first real operation shows it")
         elif _was_taken(last):
             yield Finding(name, "ok", f"the API took {last.id} on {_day(last.armed_at)}, the ledger says")
         else:
-            yield Finding(name, "fail", f"refused on {_day(last.armed_at)} ({last.id}: {last.code})", mend)
+            yield Finding(name, "fail", f"refused on {_day(last.armed_at)} ({last.id}: {last.code})", fix)
 
 
 def _was_taken(operation: Operation) -> bool:
@@ -395,8 +395,8 @@ def _alarms(seen: Seen, config: Config) -> Iterable[Finding]:
         bus = config.alarms.event_bus
         name = f"alarms on event bus {bus.id}"
         if "event_bus" in alarms.unsent:
-            mend = f'our policy needs "eb:PutEvents", and {bus.id} has to be in {bus.region}'
-            yield Finding(name, "fail", alarms.unsent["event_bus"], mend)
+            fix = f'our policy needs "eb:PutEvents", and {bus.id} has to be in {bus.region}'
+            yield Finding(name, "fail", alarms.unsent["event_bus"], fix)
         elif alarms.was_sent:
             yield Finding(name, "ok", "took a test alarm")
         else:

@@ -23,12 +23,12 @@ class Finding:
     name: str
     state: Health
     seen: str
-    mend: str = ""
+    fix: str = ""
 
     def to_wire(self) -> dict[str, str]:
         """As JSON: ``mend`` only where there is something to mend."""
         row = {"name": self.name, "state": self.state, "seen": self.seen}
-        return {**row, "mend": self.mend} if self.mend else row
+        return {**row, "mend": self.fix} if self.fix else row
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,8 @@ class Setup:
                 ledger = open_ledger(ledger_url or settings.ledger)
             except ConfigurationError as error:
                 problems.append(error)
-        config, faults = _config(path)
-        return cls(env, settings, config, ledger, path, tuple(problems), faults)
+        config, errors = _config(path)
+        return cls(env, settings, config, ledger, path, tuple(problems), errors)
 
 
 def _config(path: str) -> tuple[Config | None, tuple[ConfigurationError, ...]]:
@@ -129,7 +129,7 @@ class Examination:
             time_limit=self._time_limit,
         )
         hide = self._log.hide
-        return [Finding(hide(found.name), found.state, hide(found.seen), hide(found.mend)) for found in diagnose(seen)]
+        return [Finding(hide(found.name), found.state, hide(found.seen), hide(found.fix)) for found in diagnose(seen)]
 
     # -- calls
 
@@ -270,7 +270,7 @@ def report(findings: Sequence[Finding], log: Log) -> dict[str, Any]:
     counts: dict[str, int] = {}
     for found in findings:
         counts[found.state] = counts.get(found.state, 0) + 1
-        say[found.state]("steward.doctor", check=found.name, state=found.state, seen=found.seen, mend=found.mend)
+        say[found.state]("steward.doctor", check=found.name, state=found.state, seen=found.seen, fix=found.fix)
     return {"doctor": [found.to_wire() for found in findings], "counts": counts}
 
 

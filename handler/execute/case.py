@@ -54,7 +54,7 @@ class Case:
     def digest(self) -> str:
         """The hash of what is asked, :meth:`Request.digest`: one occurrence asks for one thing."""
         if not self._digest:
-            self._digest = digest_of(self.intent.cluster, self.intent.manner, self.intent.scope)
+            self._digest = digest_of(self.intent.cluster, self.intent.action, self.intent.scope)
         return self._digest
 
 

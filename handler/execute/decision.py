@@ -55,7 +55,7 @@ def decide(run: Run, the_plan: Plan, cases: Sequence[Case]) -> Decided | None:
     chosen, is_part = _choose(run, the_plan, by_intent, process_guards.View(seen, history, run.config.safety, now))
     if not chosen:
         return None
-    request = Request(run.cluster.id, the_plan.manner, scope_to_send(the_plan, chosen, is_part))
+    request = Request(run.cluster.id, the_plan.action, scope_to_send(the_plan, chosen, is_part))
     served = [case for case in cases if case.outcome is None]
     if held := _held_at_last(run, request, history):
         hold(served, held)
@@ -145,7 +145,7 @@ def _escalate(run: Run, one: Asked, outcome: Outcome) -> None:
     if outcome.code == "guard.quarantine":
         until = run.ledger.quarantine(run.cluster.id, one.key, now, now + run.config.safety.quarantine.release_after)
         run.alarm(outcome, str(one.reading.target), occasion=repr(until))
-    elif outcome.code == "guard.max_share" and not one.is_order:
+    elif outcome.code == "guard.max_share" and not one.is_command:
         # More need help than may be helped at once: one escalation for the component.
         run.alarm(outcome, f"{one.reading.target.service}/{one.reading.target.component}")
 
@@ -164,7 +164,7 @@ def _held_at_last(run: Run, request: Request, history: History) -> Outcome | Non
 
 
 def _operation(run: Run, request: Request, chosen: list[Asked], served: list[Case], now: float) -> Operation:
-    manner = request.manner
+    action = request.action
     return Operation(
         id=f"op-{os.urandom(8).hex()}",
         cluster=run.cluster.id,
@@ -173,7 +173,7 @@ def _operation(run: Run, request: Request, chosen: list[Asked], served: list[Cas
         owner=run.owner,
         armed_at=now,
         settled_at=now,
-        deadline=now + patience(manner, len(chosen)),
+        deadline=now + patience(action, len(chosen)),
         request=request.to_wire(),
         digest=request.digest(),
         before={one.key: one.reading.last_restart for one in chosen},
@@ -183,8 +183,8 @@ def _operation(run: Run, request: Request, chosen: list[Asked], served: list[Cas
         },
         events=tuple(dict.fromkeys(case.event.id for case in served)),
         rules=tuple(dict.fromkeys(case.intent.rule for case in served)),
-        is_order=chosen[0].is_order,
-        batches=manner.strategy.batches(len(chosen)) if manner.strategy else 1,
+        is_command=chosen[0].is_command,
+        batches=action.strategy.batches(len(chosen)) if action.strategy else 1,
     )
 
 
@@ -220,7 +220,7 @@ def _tell(run: Run, the_plan: Plan, chosen: list[Asked], held: Held) -> None:
     run.log.info(
         "steward.guards",
         cluster=run.cluster.id,
-        op_type=the_plan.manner.op_type.value,
+        op_type=the_plan.action.op_type.value,
         proceed=len(chosen),
         held=len(held),
         held_by=Counter(outcome.code for _, outcome in held) or None,

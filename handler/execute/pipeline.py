@@ -13,7 +13,7 @@ from handler.decide.planning import plan
 from handler.execute.admission import enter
 from handler.execute.case import hold
 from handler.execute.decision import decide
-from handler.execute.sending import carry_out
+from handler.execute.sending import send
 
 if TYPE_CHECKING:
     from handler.decide.planning import Plan
@@ -29,7 +29,7 @@ from handler.execute.context import Collaborators, Run
 from handler.lib.threads import side_by_side
 from handler.model.alarm import Alarm
 from handler.model.event import Unreadable
-from handler.model.intent import ORDER_LIMITS, Intent
+from handler.model.intent import COMMAND_LIMITS, Intent
 from handler.model.outcome import URGENCY, Outcome, Record
 from handler.report.log import outcome_of
 
@@ -127,7 +127,7 @@ class Pipeline(Collaborators):
                 "steward.rule",
                 event_id=event.id,
                 rule=case.intent.rule,
-                op_type=case.intent.manner.op_type.value,
+                op_type=case.intent.action.op_type.value,
                 cluster=case.intent.cluster,
                 scope=str(case.intent.scope),
                 held=case.outcome.reason if case.outcome else None,
@@ -141,11 +141,11 @@ class Pipeline(Collaborators):
             request = event.request
             intent = Intent(
                 cluster=request.instance_id,
-                manner=request.manner,
+                action=request.action,
                 scope=request.scope,
                 rule="request",
-                is_order=True,
-                limits=ORDER_LIMITS,
+                is_command=True,
+                limits=COMMAND_LIMITS,
                 occurred_at=event.occurred_at,
             )
             if event.id != unnamed(request):
@@ -242,7 +242,7 @@ def _joined(decided: list[Record]) -> Record:
 
 
 #: Others may change a cluster's past while we decide; then we decide again, at most this often.
-MOST_DECISIONS: Final = 20
+MAX_DECISIONS: Final = 20
 
 
 def serve(run: Run, cases: list[Case]) -> list[Alarm]:
@@ -263,11 +263,11 @@ def _serve_plan(run: Run, the_plan: Plan, cases: list[Case]) -> None:
     run.log.info(
         "steward.plan",
         cluster=run.cluster.id,
-        op_type=the_plan.manner.op_type.value,
+        op_type=the_plan.action.op_type.value,
         scope=str(the_plan.scope),
         intents=len(cases),
     )
-    for _ in range(MOST_DECISIONS):
+    for _ in range(MAX_DECISIONS):
         decided = decide(run, the_plan, cases)
         if decided is None:
             return
@@ -276,7 +276,7 @@ def _serve_plan(run: Run, the_plan: Plan, cases: list[Case]) -> None:
             served = [case for case in cases if case.outcome is None]
             for case in served:
                 case.operation = operation.id
-            hold(served, carry_out(run, operation, request, send_by))
+            hold(served, send(run, operation, request, send_by))
             return
         run.log.debug("steward.ledger.conflict", cluster=run.cluster.id, version=version)
         for case in cases:

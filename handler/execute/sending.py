@@ -29,12 +29,12 @@ REQUESTS_A_SECOND: Final = 20.0
 #: for lost.
 LATEST_SEND: Final = 30.0
 #: How often a request is sent at most, and how many retries all instances share.
-MOST_SENDS: Final = 4
+MAX_SENDS: Final = 4
 RETRIES_A_SECOND: Final = 0.5
 RETRIES_AT_ONCE: Final = 10.0
 
 
-def carry_out(run: Run, operation: Operation, request: Request, send_by: Deadline) -> Outcome:
+def send(run: Run, operation: Operation, request: Request, send_by: Deadline) -> Outcome:
     """Send it by ``send_by``, write down what the API said, and look at what came of it until the deadline."""
     run.log.info(
         "steward.request",
@@ -97,7 +97,7 @@ def _send_until_taken(run: Run, request: Request, send_by: Deadline) -> tuple[in
         try:
             return attempts, run.gateway.start_stop(run.cluster, request, send_by)
         except (NeverSent, Throttled) as error:
-            if attempts >= MOST_SENDS or not _may_retry(run, attempts, send_by):
+            if attempts >= MAX_SENDS or not _may_retry(run, attempts, send_by):
                 return attempts, error
             run.log.info("steward.retry", attempt=attempts, api_code=error.code, problem=error.message)
         except ApiError as error:

@@ -93,10 +93,10 @@ class Ledger(Protocol):
     def claim(self, key: str, now: float, seconds: float) -> bool:
         """Whether nobody claimed ``key`` in the last ``seconds``; it is claimed then. For alarms that many would raise at once."""
 
-    def keep_unsent(self, unsent: Sequence[Unsent], until: float, most: int) -> None:
+    def keep_unsent(self, unsent: Sequence[Unsent], until: float, limit: int) -> None:
         """Keep alarms that are yet to be sent: the caller's to send until ``until``. Of more than ``most`` in all the oldest go."""
 
-    def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
+    def take_unsent(self, now: float, until: float, *, since: float, limit: int) -> list[Unsent]:
         """``most`` alarms that are nobody's to send now, the oldest first; the caller's until ``until``, so that two do not send the same.
 
         Of more, those that were nobody's for the longest time: what cannot be sent does not stand before the others.
@@ -125,7 +125,7 @@ class Ledger(Protocol):
         cluster: str | None = None,
         since: float = 0.0,
         event: str | None = None,
-        most: int = 1000,
+        limit: int = 1000,
         unreadable: list[str] | None = None,
     ) -> list[Record]:
         """Outcomes, the newest first, with all that their lines said as ``facts``; ``unreadable`` as in :meth:`open_operations`, with their numbers."""
@@ -135,7 +135,7 @@ class Ledger(Protocol):
         *,
         cluster: str | None = None,
         since: float = 0.0,
-        most: int = 1000,
+        limit: int = 1000,
         unreadable: list[str] | None = None,
     ) -> list[Operation]:
         """Operations, the newest first; ``unreadable`` as in :meth:`open_operations`."""

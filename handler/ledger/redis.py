@@ -21,7 +21,7 @@ from handler.ledger import redis_scripts
 from handler.ledger.fail_fast import Outage
 from handler.ledger.serialization import (
     CHANGING,
-    LEAP_SECONDS,
+    CLOCK_SKEW_TOLERANCE,
     SCHEMA_VERSION,
     all_readable,
     changing,
@@ -105,7 +105,7 @@ class RedisLedger:
             breaker.intents,
             breaker.close_after,
             now - breaker.window,
-            now + LEAP_SECONDS,
+            now + CLOCK_SKEW_TOLERANCE,
             int(is_counted),
             *pairs,
         )
@@ -207,18 +207,18 @@ class RedisLedger:
     def claim(self, key: str, now: float, seconds: float) -> bool:
         return bool(self._run(redis_scripts.CLAIM, key, now, seconds))
 
-    def keep_unsent(self, unsent: Sequence[Unsent], until: float, most: int) -> None:
-        self._run(redis_scripts.KEEP_UNSENT, until, most, *(part for one in unsent for part in one))
+    def keep_unsent(self, unsent: Sequence[Unsent], until: float, limit: int) -> None:
+        self._run(redis_scripts.KEEP_UNSENT, until, limit, *(part for one in unsent for part in one))
 
-    def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
-        row = self._run(redis_scripts.TAKE_UNSENT, now, until, since, most, LEAP_SECONDS)
+    def take_unsent(self, now: float, until: float, *, since: float, limit: int) -> list[Unsent]:
+        row = self._run(redis_scripts.TAKE_UNSENT, now, until, since, limit, CLOCK_SKEW_TOLERANCE)
         return [Unsent(id_, float(at), text) for id_, at, text in zip(row[::3], row[1::3], row[2::3], strict=True)]
 
     def forget_unsent(self, ids: Iterable[str]) -> None:
         self._run(redis_scripts.FORGET_UNSENT, *ids)
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
-        wait = self._run(redis_scripts.TAKE, bucket, now, rate, burst, most_wait, LEAP_SECONDS)
+        wait = self._run(redis_scripts.TAKE, bucket, now, rate, burst, most_wait, CLOCK_SKEW_TOLERANCE)
         return None if wait is None else float(wait)
 
     # -- records
@@ -234,7 +234,7 @@ class RedisLedger:
         cluster: str | None = None,
         since: float = 0.0,
         event: str | None = None,
-        most: int = 1000,
+        limit: int = 1000,
         unreadable: list[str] | None = None,
     ) -> list[Record]:
         found: list[Record] = []
@@ -245,7 +245,7 @@ class RedisLedger:
                 for record in all_readable([(number, partial(record_from, float(at), line))], unreadable)
                 if cluster in (None, record.cluster) and event in (None, record.event) and record.at >= since
             )
-            if len(found) >= most:
+            if len(found) >= limit:
                 break
         return found
 
@@ -270,11 +270,11 @@ class RedisLedger:
         *,
         cluster: str | None = None,
         since: float = 0.0,
-        most: int = 1000,
+        limit: int = 1000,
         unreadable: list[str] | None = None,
     ) -> list[Operation]:
         key = _KEY + "operations" + (f":{cluster}" if cluster else "")
-        names = self._ask(lambda client: client.zrevrangebyscore(key, "+inf", since, 0, most))
+        names = self._ask(lambda client: client.zrevrangebyscore(key, "+inf", since, 0, limit))
         return self._operations(names, unreadable)
 
     def _operations(self, names: list[str], unreadable: list[str] | None = None) -> list[Operation]:

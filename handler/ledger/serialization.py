@@ -25,7 +25,7 @@ T = TypeVar("T")
 #: overlooked.
 SCHEMA_VERSION: Final = 4
 #: Clocks differ by less; a time so far ahead was written by one that was wrong.
-LEAP_SECONDS: Final = 60.0
+CLOCK_SKEW_TOLERANCE: Final = 60.0
 _TUPLES = ("events", "rules")
 _NAMES = tuple(field.name for field in fields(Operation))
 #: What a canonical line says of an event; what else it holds are facts.

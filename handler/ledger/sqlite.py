@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from handler.errors import LedgerUnavailable
 from handler.ledger.serialization import (
     CHANGING,
-    LEAP_SECONDS,
+    CLOCK_SKEW_TOLERANCE,
     all_readable,
     changing,
     operation_from,
@@ -66,7 +66,7 @@ class SqliteLedger:
                 return Entry(known, ended, count, opened_at)
         with self._file.writing(durable=False) as db:
             db.execute("DELETE FROM intents WHERE cluster = ? AND at <= ?", (cluster, now - breaker.window))
-            db.execute("DELETE FROM intents WHERE cluster = ? AND at > ?", (cluster, now + LEAP_SECONDS))
+            db.execute("DELETE FROM intents WHERE cluster = ? AND at > ?", (cluster, now + CLOCK_SKEW_TOLERANCE))
             db.executemany("INSERT OR IGNORE INTO intents VALUES (?, ?, ?)", [(cluster, key, now) for key in asking])
             count = self._count(db, cluster, now, breaker.window)
             opened_at = before = self._opened_at(db, cluster)
@@ -106,7 +106,7 @@ class SqliteLedger:
     def _count(self, db: sqlite3.Connection, cluster: str, now: float, window: float) -> int:
         row = db.execute(
             "SELECT COUNT(*) FROM intents WHERE cluster = ? AND at > ? AND at <= ?",
-            (cluster, now - window, now + LEAP_SECONDS),
+            (cluster, now - window, now + CLOCK_SKEW_TOLERANCE),
         ).fetchone()
         return int(row[0])
 
@@ -303,7 +303,7 @@ class SqliteLedger:
             db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (key, now))
             return True
 
-    def keep_unsent(self, unsent: Sequence[Unsent], until: float, most: int) -> None:
+    def keep_unsent(self, unsent: Sequence[Unsent], until: float, limit: int) -> None:
         with self._file.writing() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO unsent (id, at, text, until) VALUES (?, ?, ?, ?)",
@@ -311,15 +311,15 @@ class SqliteLedger:
             )
             db.execute(
                 "DELETE FROM unsent WHERE id IN (SELECT id FROM unsent ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?)",
-                (most,),
+                (limit,),
             )
 
-    def take_unsent(self, now: float, until: float, *, since: float, most: int) -> list[Unsent]:
+    def take_unsent(self, now: float, until: float, *, since: float, limit: int) -> list[Unsent]:
         with self._file.writing(durable=False) as db:
             db.execute("DELETE FROM unsent WHERE at < ?", (since,))
             taken = db.execute(
                 "SELECT id, at, text FROM unsent WHERE until <= ? OR until > ? ORDER BY until, at, id LIMIT ?",
-                (now, until + LEAP_SECONDS, most),
+                (now, until + CLOCK_SKEW_TOLERANCE, limit),
             ).fetchall()
             db.executemany("UPDATE unsent SET until = ? WHERE id = ?", [(until, row[0]) for row in taken])
             return [Unsent(*row) for row in sorted(taken, key=lambda row: (row[1], row[0]))]
@@ -332,7 +332,7 @@ class SqliteLedger:
         with self._file.writing(durable=False) as db:
             row = db.execute("SELECT tokens, at FROM buckets WHERE key = ?", (bucket,)).fetchone()
             tokens, at = row or (burst, now)
-            if at > now + LEAP_SECONDS:
+            if at > now + CLOCK_SKEW_TOLERANCE:
                 at = now
                 db.execute("UPDATE buckets SET at = ? WHERE key = ?", (at, bucket))
             # A clock that is behind another's fills nothing, and takes nothing away.
@@ -360,7 +360,7 @@ class SqliteLedger:
         cluster: str | None = None,
         since: float = 0.0,
         event: str | None = None,
-        most: int = 1000,
+        limit: int = 1000,
         unreadable: list[str] | None = None,
     ) -> list[Record]:
         with self._file.reading() as db:
@@ -369,7 +369,7 @@ class SqliteLedger:
             rows = db.execute(
                 f"SELECT number, at, body FROM records WHERE at >= ?{''.join(f' AND {name} = ?' for name, _ in asked)} "  # noqa: S608 - names of columns
                 "ORDER BY number DESC LIMIT ?",
-                (since, *(value for _, value in asked), most),
+                (since, *(value for _, value in asked), limit),
             )
             return all_readable(
                 ((str(number), partial(record_from, at, body)) for number, at, body in rows), unreadable
@@ -380,14 +380,14 @@ class SqliteLedger:
         *,
         cluster: str | None = None,
         since: float = 0.0,
-        most: int = 1000,
+        limit: int = 1000,
         unreadable: list[str] | None = None,
     ) -> list[Operation]:
         with self._file.reading() as db:
             rows = db.execute(
                 f"SELECT id, {_OPERATION} FROM operations WHERE armed_at >= ? AND (? IS NULL OR cluster = ?) "  # noqa: S608 - constants
                 "ORDER BY armed_at DESC, id LIMIT ?",
-                (since, cluster, cluster, most),
+                (since, cluster, cluster, limit),
             )
             return all_readable(((row[0], partial(_operation, row[1:])) for row in rows), unreadable)
 

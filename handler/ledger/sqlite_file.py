@@ -26,7 +26,7 @@ APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
 #: Seconds to wait for who has the lock; and for those who come while the file is known to be held: so little that even
 #: a hundred clusters, one after the other, are through before it has to be found out again.
 BUSY_SECONDS: Final = 2.0
-LEAST_SECONDS: Final = 0.002
+MIN_SECONDS: Final = 0.002
 
 #: The states of open operations, as a condition must spell them for the index of these to be used.
 OPEN_STATES: Final = ", ".join(f"'{state.value}'" for state in sorted(OPEN))
@@ -161,7 +161,7 @@ class SqliteFile:
         with self._lock:
             # Looked at here: threads wait for our lock one after the other, and what the first waited for is not to be
             # waited for by each.
-            patience = LEAST_SECONDS if outage.why else BUSY_SECONDS
+            patience = MIN_SECONDS if outage.why else BUSY_SECONDS
             began = time.monotonic()
             self._until = began + patience
             try:

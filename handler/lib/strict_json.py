@@ -10,44 +10,44 @@ import json
 from collections import Counter
 from typing import Any, NoReturn
 
-from handler.errors import Fault, InvalidInput
+from handler.errors import FieldError, InvalidInput
 from handler.lib.wording import cut
 
 #: The platform's own bound of a synchronous request (SCF, "Quota limits"), in bytes.
-MOST_BYTES = 6 * 1024 * 1024
+MAX_BYTES = 6 * 1024 * 1024
 #: Levels of objects and arrays. The deepest known payload has seven.
-MOST_LEVELS = 64
+MAX_LEVELS = 64
 #: Characters of one number. A double has 17 digits, an unsigned 64-bit integer 20.
-MOST_DIGITS = 40
+MAX_DIGITS = 40
 
 
 def parse(text: str | bytes, at: str) -> object:
     """The value that ``text`` (UTF-8, with or without a byte order mark) stands for.
 
     ``at`` is the field that holds the text, for the error's fault. Raises InvalidInput for what is no strict JSON (RFC
-    8259, with unique keys and finite numbers), is longer than MOST_BYTES or deeper than MOST_LEVELS.
+    8259, with unique keys and finite numbers), is longer than MAX_BYTES or deeper than MAX_LEVELS.
     """
-    if len(text) > MOST_BYTES:
-        raise InvalidInput(Fault(at, f"is longer than {MOST_BYTES} bytes"))
+    if len(text) > MAX_BYTES:
+        raise InvalidInput(FieldError(at, f"is longer than {MAX_BYTES} bytes"))
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise InvalidInput(Fault(at, f"is not UTF-8 (byte {error.start})")) from None
+            raise InvalidInput(FieldError(at, f"is not UTF-8 (byte {error.start})")) from None
     text = text.removeprefix("\ufeff")
     if not text or text.isspace():
-        raise InvalidInput(Fault(at, "is empty; a JSON object or array is wanted"))
+        raise InvalidInput(FieldError(at, "is empty; a JSON object or array is wanted"))
     try:
         value = _decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidInput(Fault(at, f"is not JSON: {error.msg} ({place})")) from None
+        raise InvalidInput(FieldError(at, f"is not JSON: {error.msg} ({place})")) from None
     except _NotStrict as error:
-        raise InvalidInput(Fault(at, str(error))) from None
+        raise InvalidInput(FieldError(at, str(error))) from None
     except RecursionError:
-        raise InvalidInput(Fault(at, _TOO_DEEP)) from None
-    if is_deeper(value, MOST_LEVELS):
-        raise InvalidInput(Fault(at, _TOO_DEEP))
+        raise InvalidInput(FieldError(at, _TOO_DEEP)) from None
+    if is_deeper(value, MAX_LEVELS):
+        raise InvalidInput(FieldError(at, _TOO_DEEP))
     return value
 
 
@@ -68,7 +68,7 @@ def is_deeper(value: object, levels: int) -> bool:
 
 
 _CONTAINERS = frozenset((dict, list))
-_TOO_DEEP = f"is nested more than {MOST_LEVELS} deep"
+_TOO_DEEP = f"is nested more than {MAX_LEVELS} deep"
 
 
 class _NotStrict(Exception):
@@ -84,8 +84,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
-        raise _NotStrict(f"holds a number of more than {MOST_DIGITS} digits")
+    if len(digits) > MAX_DIGITS:
+        raise _NotStrict(f"holds a number of more than {MAX_DIGITS} digits")
     return int(digits)
 
 

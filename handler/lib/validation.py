@@ -17,7 +17,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from handler.errors import Fault, InvalidInput
+from handler.errors import FieldError, InvalidInput
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator
@@ -48,19 +48,19 @@ WORDS: Final = {
     "string_too_long": "is longer than {max_length} characters",
 }
 #: Faults of one payload that its sender is told.
-MOST_FAULTS: Final = 10
+MAX_FAULTS: Final = 10
 #: Characters of a value that are looked at for the word that was meant.
-MOST_IN_WORD: Final = 80
+MAX_IN_WORD: Final = 80
 
-#: Where ``python -m steward.package.compiled_shapes`` writes the core schemas, by shape name; absent on a laptop.
-COMPILED = "compiled_shapes.json"
+#: Where ``python -m steward.package.compiled_schemas`` writes the core schemas, by shape name; absent on a laptop.
+COMPILED = "compiled_schemas.json"
 
 _compiled: dict[str, Any] | None = None
 #: Every shape there is, for the package and the test that compares.
-shapes: dict[str, Shape[Any]] = {}
+schemas: dict[str, Schema[Any]] = {}
 
 
-class Shape(Generic[T]):
+class Schema(Generic[T]):
     """A validator for ``kind``, made when first used.
 
     Validation is lax as pydantic's default is (``"1"`` is read as a number where one is wanted), unless ``is_strict``;
@@ -74,7 +74,7 @@ class Shape(Generic[T]):
         self._is_strict = is_strict
         self.name = f"{kind.__module__}.{kind.__qualname__}"
         self._validator: SchemaValidator | None = None
-        shapes[self.name] = self
+        schemas[self.name] = self
 
     def read(self, raw: object, at: str = "") -> T:
         """``raw`` as ``kind``; ``at`` is the path of ``raw`` within the payload, for the error's field names.
@@ -84,10 +84,10 @@ class Shape(Generic[T]):
         try:
             return self._validated(raw)
         except (ValueError, RecursionError) as error:
-            told = [Fault(dotted(at, steps), problem) for steps, problem in _faults(error)[:MOST_FAULTS]]
+            told = [FieldError(dotted(at, steps), problem) for steps, problem in _faults(error)[:MAX_FAULTS]]
             raise InvalidInput(*told) from None
 
-    def faults(self, raw: object) -> list[tuple[Steps, str]]:
+    def errors(self, raw: object) -> list[tuple[Steps, str]]:
         """All that is wrong with ``raw``, each with the steps that lead to it; nothing where it is valid."""
         try:
             self._validated(raw)
@@ -178,7 +178,7 @@ def _in_words(detail: ErrorDetails) -> str:
             return f"must be `{words[0]}`"
         from handler.lib.wording import question
 
-        asked = question(value[:MOST_IN_WORD], words) if isinstance(value, str) else ""
+        asked = question(value[:MAX_IN_WORD], words) if isinstance(value, str) else ""
         return f"must be one of {', '.join(words)}" + (f"; {asked}" if asked else "")
     if kind in ("too_short", "string_too_short") and bounds["min_length"] == 1:
         return "is empty"

@@ -22,9 +22,9 @@ def duration_text(seconds: float) -> str:
 CUT: Final = "…"
 
 
-def cut(text: str, most: int) -> str:
+def cut(text: str, limit: int) -> str:
     """``text``, at most so many characters of it, with an ellipsis for the rest: the log looks before it for the half of a secret."""
-    return text if len(text) <= most else text[: most - 1] + CUT
+    return text if len(text) <= limit else text[: limit - 1] + CUT
 
 
 def utc_text(at: float) -> str:
@@ -63,14 +63,14 @@ def span(seconds: float) -> str:
 
 
 #: How many words are listed where none is near.
-MOST_LISTED: Final = 20
+MAX_LISTED: Final = 20
 
 
 def meant(word: str, words: Collection[str]) -> str:
     """A question for the word that was probably meant, else what there is; empty where there is nothing."""
     if asked := question(word, words):
         return asked
-    listed = ", ".join([*words][:MOST_LISTED]) + (", …" if len(words) > MOST_LISTED else "")
+    listed = ", ".join([*words][:MAX_LISTED]) + (", …" if len(words) > MAX_LISTED else "")
     return f"{'one of' if len(words) > 1 else 'there is'} {listed}" if words else ""
 
 

@@ -86,12 +86,12 @@ def _named() -> dict[str, Process]:
 
 
 _PROCESSES: Final = _named()
-_MOST = 64  # characters of any such name
+_MAX_LENGTH = 64  # characters of any such name
 
 
 def service_named(name: str) -> str:
     """EMR's name for the service that ``name`` means, or empty. ``TXMR_HDFS`` and ``QCE/TXMR_HDFS`` are HDFS."""
-    if len(name) > _MOST:
+    if len(name) > _MAX_LENGTH:
         return ""
     key = _key(name.rpartition("/")[2])
     return _SERVICES.get(key.removeprefix("txmr"), "")
@@ -102,7 +102,7 @@ def process_named(name: str, service: str = "") -> Process | None:
 
     ``datanode``, ``HDFS-DataNode``, ``hdfs_datanode`` and ``zkfc`` are known; None for what is not.
     """
-    if not name or len(name) > _MOST:
+    if not name or len(name) > _MAX_LENGTH:
         return None
     key = _key(name)
     if not service:

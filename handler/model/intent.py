@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from handler.model.request import Manner
+    from handler.model.request import Action
     from handler.model.scope import OpScope
 
 
@@ -34,21 +34,21 @@ class Limits:
 
 
 #: A timer or a person says what they want: nothing but the age of the event is bounded, unless the rule says so.
-ORDER_LIMITS = Limits(cooldown=0.0, max_nodes=99_999, max_share=1.0, max_event_age=600.0)
+COMMAND_LIMITS = Limits(cooldown=0.0, max_nodes=99_999, max_share=1.0, max_event_age=600.0)
 
 
 class Intent(NamedTuple):
     """What one event asks of one cluster, by which rule.
 
-    ``is_order`` tells what a timer or a person asks for (it is carried out) from what an alert asks for (a need:
+    ``is_command`` tells what a timer or a person asks for (it is carried out) from what an alert asks for (a need:
     skipped where the process is healthy, unless ``even_if_healthy``).
     """
 
     cluster: str
-    manner: Manner
+    action: Action
     scope: OpScope
     rule: str
-    is_order: bool
+    is_command: bool
     even_if_healthy: bool = False
     limits: Limits = Limits()
     #: When the event happened, seconds since the epoch; None where the sender does not say.

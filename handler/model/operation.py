@@ -69,7 +69,7 @@ class Operation:
     events: tuple[str, ...]
     rules: tuple[str, ...]
     #: Whether a timer or a person asked.
-    is_order: bool
+    is_command: bool
     #: Those of the incidents that are served in parts, each with the time at which the first part was armed.
     parts: Mapping[str, float] = field(default_factory=dict)
     #: Batches that a rolling restart takes; 1 otherwise.
@@ -92,7 +92,7 @@ class Operation:
     def is_restart_for_a_need(self) -> bool:
         """Whether it counts for quarantine: a restart that an alert asked for, seen to its end."""
         ended = self.state in (State.VERIFIED, State.FAILED)
-        return ended and self.op_type is OpType.RESTART_SERVICE and not self.is_order
+        return ended and self.op_type is OpType.RESTART_SERVICE and not self.is_command
 
     @property
     def scope(self) -> OpScope:
@@ -155,6 +155,6 @@ class Operation:
         )
 
 
-def some_of(texts: Sequence[str], most: int = 5) -> str:
+def some_of(texts: Sequence[str], limit: int = 5) -> str:
     """The first of these texts, and how many more there are."""
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+    return ", ".join(texts[:limit]) + (f" and {len(texts) - limit} more" if len(texts) > limit else "")

@@ -81,7 +81,7 @@ class StopParams:
 
 
 @dataclass(frozen=True)
-class Manner:
+class Action:
     """What is done, without where: requests that agree in this can be one request."""
 
     op_type: OpType
@@ -91,7 +91,7 @@ class Manner:
 
     @cached_property
     def stable(self) -> str:
-        """A text that is equal for equal manners: of frozen values only. Kept, since all requests of a rule share its manner."""
+        """A text that is equal for equal actions: of frozen values only. Kept, since all requests of a rule share its action."""
         return repr(self)
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -112,12 +112,12 @@ class Request(NamedTuple):
     """One request of StartStopServiceOrMonitor."""
 
     instance_id: str
-    manner: Manner
+    action: Action
     scope: OpScope
 
     @property
     def op_type(self) -> OpType:
-        return self.manner.op_type
+        return self.action.op_type
 
     def to_wire(self) -> dict[str, Any]:
         """Exactly what is sent."""
@@ -126,12 +126,12 @@ class Request(NamedTuple):
             "OpType": self.op_type.value,
             "OpScope": self.scope.to_wire(),
         }
-        if self.manner.strategy is not None:
-            wire["StrategyConfig"] = self.manner.strategy.to_wire()
-        if self.manner.stop_params is not None:
-            wire["StopParams"] = self.manner.stop_params.to_wire()
-        if self.manner.keep_monitor is not None:
-            wire["KeepMonitorButNotRecoverProcess"] = self.manner.keep_monitor
+        if self.action.strategy is not None:
+            wire["StrategyConfig"] = self.action.strategy.to_wire()
+        if self.action.stop_params is not None:
+            wire["StopParams"] = self.action.stop_params.to_wire()
+        if self.action.keep_monitor is not None:
+            wire["KeepMonitorButNotRecoverProcess"] = self.action.keep_monitor
         return wire
 
     def digest(self) -> str:
@@ -139,8 +139,8 @@ class Request(NamedTuple):
         return digest_of(*self)
 
 
-def digest_of(instance_id: str, manner: Manner, scope: OpScope) -> str:
+def digest_of(instance_id: str, action: Action, scope: OpScope) -> str:
     """:meth:`Request.digest`, of a request's parts."""
     import hashlib
 
-    return hashlib.sha256(f"{instance_id}|{manner.stable}|{scope.stable()}".encode()).hexdigest()
+    return hashlib.sha256(f"{instance_id}|{action.stable}|{scope.stable()}".encode()).hexdigest()

@@ -295,6 +295,6 @@ def _components_without(
     return rest
 
 
-def _few(names: list[str], most: int = 4) -> str:
+def _few(names: list[str], limit: int = 4) -> str:
     """``a, b, c, d and 3 more``."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from handler.errors import Fault, InvalidInput
+from handler.errors import FieldError, InvalidInput
 from handler.lib import strict_json
 from handler.receive import sanitize
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SIGNS_OF_HTTP = ("httpMethod", "headers", "requestContext", "headerParameters", "isBase64Encoded")
 #: The key that makes an object a queue's delivery.
 QUEUE = "Records"
-_MOST_IN_HEADER = 8192
+_MAX_IN_HEADER = 8192
 #: Headers that name a call for the sender's retries, in this order (Standard Webhooks; the IETF's Idempotency-Key
 #: draft).
 _KEYS = ("idempotency-key", "webhook-id")
@@ -50,7 +50,7 @@ class HttpCall:
 
     @property
     def is_too_large(self) -> bool:
-        return self.size > strict_json.MOST_BYTES
+        return self.size > strict_json.MAX_BYTES
 
     @property
     def idempotency_key(self) -> str:
@@ -62,7 +62,7 @@ class HttpCall:
         if self.problem is not None:
             raise self.problem
         if self.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
-            raise InvalidInput(Fault("content-encoding", "is not supported; send the body as it is"))
+            raise InvalidInput(FieldError("content-encoding", "is not supported; send the body as it is"))
         return strict_json.parse(self.body, "body")
 
 
@@ -109,14 +109,14 @@ def messages_of(raw: Mapping[str, Any], at: str) -> Iterator[Message]:
     prefix = f"{at}." if at else ""
     records = raw.get(QUEUE)
     if not isinstance(records, list) or not records:
-        raise InvalidInput(Fault(f"{prefix}{QUEUE}", "is no list of messages"))
+        raise InvalidInput(FieldError(f"{prefix}{QUEUE}", "is no list of messages"))
     return (_message(record, f"{prefix}{QUEUE}[{place}]") for place, record in enumerate(records))
 
 
 def opened(message: Message) -> object:
     """The JSON value that a message carries. Raises InvalidInput."""
     if message.body is None:
-        raise InvalidInput(Fault(message.at, "holds no message (a Ckafka or CMQ object with a msgBody is wanted)"))
+        raise InvalidInput(FieldError(message.at, "holds no message (a Ckafka or CMQ object with a msgBody is wanted)"))
     if isinstance(message.body, (str, bytes)):
         return strict_json.parse(message.body, message.at)
     return message.body
@@ -139,7 +139,7 @@ def _headers(raw: object) -> dict[str, str]:
     for name, value in raw.items() if isinstance(raw, dict) else ():
         key = sanitize.as_text(name).strip().lower()
         parts = value if isinstance(value, list) else [value]
-        written = ", ".join(sanitize.as_text(part) for part in parts)[:_MOST_IN_HEADER]
+        written = ", ".join(sanitize.as_text(part) for part in parts)[:_MAX_IN_HEADER]
         headers[key] = f"{headers[key]}, {written}" if key in headers else written
     return headers
 
@@ -148,7 +148,7 @@ def _body(raw: object, is_base64: object) -> bytes:
     if raw is None:
         return b""
     if not isinstance(raw, str):
-        raise InvalidInput(Fault("body", "is no string"))
+        raise InvalidInput(FieldError("body", "is no string"))
     try:
         if is_base64 is True or is_base64 == "true":
             import base64
@@ -157,10 +157,10 @@ def _body(raw: object, is_base64: object) -> bytes:
             try:
                 return base64.b64decode("".join(raw.split()), validate=True)
             except (ValueError, binascii.Error):
-                raise InvalidInput(Fault("body", "is not base64")) from None
+                raise InvalidInput(FieldError("body", "is not base64")) from None
         return raw.encode()
     except UnicodeEncodeError:
-        raise InvalidInput(Fault("body", "is not UTF-8")) from None
+        raise InvalidInput(FieldError("body", "is not UTF-8")) from None
 
 
 #: Seconds: the platform's own default, where the context does not say.

@@ -14,7 +14,7 @@ _ADDRESS = re.compile(rf"({names.IPV4})(?::[0-9]{{1,5}})?")
 _WITHIN = re.compile(rf"(?<![0-9.]){names.IPV4}(?!\.?[0-9])")
 _CLUSTER_WITHIN = re.compile(rf"(?<![A-Za-z0-9_-]){names.CLUSTER_ID}(?![A-Za-z0-9_-])")
 _PRIVATE = re.compile(r"10\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.")
-_MOST_SEARCHED = 1024  # characters of one value
+_MAX_SEARCHED = 1024  # characters of one value
 
 
 def address(text: str) -> str:
@@ -25,7 +25,7 @@ def address(text: str) -> str:
     found = _ADDRESS.fullmatch(text)
     if found:
         return found[1]
-    if len(text) > _MOST_SEARCHED:
+    if len(text) > _MAX_SEARCHED:
         return ""
     host = text.partition("://")[2].partition("/")[0] if "://" in text else text
     if found := _ADDRESS.fullmatch(host):
@@ -47,7 +47,7 @@ def only_address(texts: Iterable[str]) -> str:
 
     EMR knows its nodes by their private addresses. A choice between two would be a guess at which node to restart.
     """
-    found = {match for text in texts for match in _WITHIN.findall(text[:_MOST_SEARCHED])}
+    found = {match for text in texts for match in _WITHIN.findall(text[:_MAX_SEARCHED])}
     if len(found) > 1:
         found = {match for match in found if _PRIVATE.match(match)}
     return found.pop() if len(found) == 1 else ""
@@ -55,5 +55,5 @@ def only_address(texts: Iterable[str]) -> str:
 
 def only_cluster(texts: Iterable[str]) -> str:
     """The one EMR cluster id among ``texts``; empty where there are several, or none."""
-    found = {match for text in texts for match in _CLUSTER_WITHIN.findall(text[:_MOST_SEARCHED])}
+    found = {match for text in texts for match in _CLUSTER_WITHIN.findall(text[:_MAX_SEARCHED])}
     return found.pop() if len(found) == 1 else ""

@@ -11,7 +11,7 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from handler.errors import Fault, InvalidInput
+from handler.errors import FieldError, InvalidInput
 from handler.lib import strict_json
 from handler.model.event import Event, Unreadable
 from handler.receive import envelopes, sanitize
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from handler.model.event import SourceKind
 
 # An array of queue envelopes of JSON text of arrays is as much as anybody needs.
-_MOST_LAYERS = 6
+_MAX_LAYERS = 6
 
 
 class Sender(NamedTuple):
@@ -52,35 +52,37 @@ SENDERS = (
 
 
 def read(payload: object, idempotency_key: str = "", at: str = "") -> list[Event | Unreadable]:
-    """The events that ``payload``, a JSON value, holds: one at least, MOST_EVENTS (and one that says that there are more) at most.
+    """The events that ``payload``, a JSON value, holds: one at least, MAX_EVENTS (and one that says that there are more) at most.
 
     ``idempotency_key`` is what the caller names the call by over its retries (an ``Idempotency-Key``); a direct call
     without an ``Id`` has it as its id. ``at`` is where the payload stood, for the names of faulty fields. Never raises.
     """
-    most = sanitize.MOST_EVENTS
-    received = list(islice(_events(payload, idempotency_key, at, 0), most + 2))
+    limit = sanitize.MAX_EVENTS
+    received = list(islice(_events(payload, idempotency_key, at, 0), limit + 2))
     # A sender whose alerts are too many says so itself, by an id that is the same for the repeats of their group.
-    says_so = len(received) == most + 1 and received[-1].id.startswith(sanitize.LEFT_OUT_EVENTS)
-    if len(received) > most and not says_so:
-        problem = f"holds more than {most} events; the others were not read"
+    says_so = len(received) == limit + 1 and received[-1].id.startswith(sanitize.LEFT_OUT_EVENTS)
+    if len(received) > limit and not says_so:
+        problem = f"holds more than {limit} events; the others were not read"
         identity = f"{sanitize.LEFT_OUT_EVENTS}{sanitize.digest(payload)}"
-        received[most:] = [Unreadable(identity, "unknown", InvalidInput(Fault(at, problem)))]
+        received[limit:] = [Unreadable(identity, "unknown", InvalidInput(FieldError(at, problem)))]
     return received
 
 
 def _events(payload: object, key: str, at: str, layer: int) -> Iterator[Event | Unreadable]:
-    if layer > _MOST_LAYERS:
-        yield _unread(payload, "unknown", Fault(at, f"lies in more than {_MOST_LAYERS} layers of arrays and envelopes"))
+    if layer > _MAX_LAYERS:
+        yield _unread(
+            payload, "unknown", FieldError(at, f"lies in more than {_MAX_LAYERS} layers of arrays and envelopes")
+        )
     elif isinstance(payload, list):
         if not payload:
-            yield _unread(payload, "unknown", Fault(at, "is an empty array; an event is wanted"))
+            yield _unread(payload, "unknown", FieldError(at, "is an empty array; an event is wanted"))
         for place, item in enumerate(payload):
             its_key = f"{key}#{place}" if key and len(payload) > 1 else key
             yield from _events(item, its_key, f"{at}[{place}]", layer + 1)
     elif isinstance(payload, str) and payload.lstrip()[:1] in ("{", "["):
         yield from _opened(lambda: strict_json.parse(payload, at), f"unread:{sanitize.digest(payload)}", key, at, layer)
     elif not isinstance(payload, dict):
-        yield _unread(payload, "unknown", Fault(at, f"is {_kind(payload)}; an object or an array is wanted"))
+        yield _unread(payload, "unknown", FieldError(at, f"is {_kind(payload)}; an object or an array is wanted"))
     elif envelopes.QUEUE in payload:
         yield from _from_queue(payload, at, layer)
     else:
@@ -91,7 +93,7 @@ def _from_queue(payload: dict[str, Any], at: str, layer: int) -> Iterator[Event 
     try:
         messages = envelopes.messages_of(payload, at)
     except InvalidInput as error:
-        yield _unread(payload, "unknown", *error.faults)
+        yield _unread(payload, "unknown", *error.errors)
         return
     for message in messages:
         yield from _opened(partial(envelopes.opened, message), message.id, message.id, message.at, layer)
@@ -104,7 +106,7 @@ def _opened(
     try:
         inner = opening()
     except InvalidInput as error:
-        yield Unreadable(identity, "unknown", _fit(error.faults))
+        yield Unreadable(identity, "unknown", _fit(error.errors))
         return
     yield from _events(inner, key, at, layer + 1)
 
@@ -113,12 +115,12 @@ def _from_sender(payload: dict[str, Any], key: str, at: str) -> list[Event | Unr
     sender = _sender_of(payload)
     if sender is None:
         known = "; ".join(f"{sender.source} ({sender.looks})" for sender in SENDERS)
-        return [_unread(payload, "unknown", Fault(at, f"is of no known sender; looked for {known}"))]
+        return [_unread(payload, "unknown", FieldError(at, f"is of no known sender; looked for {known}"))]
     module = _module_of(sender)
     try:
         received = module.read(payload, at, key) if sender.source == "request" else module.read(payload, at)
     except InvalidInput as error:
-        return [_unread(payload, sender.source, *error.faults)]
+        return [_unread(payload, sender.source, *error.errors)]
     return cast("list[Event | Unreadable]", received)
 
 
@@ -137,13 +139,15 @@ def _module_of(sender: Sender) -> Any:
     return import_module(f"handler.receive.senders.{sender.source}")
 
 
-def _unread(payload: object, source: SourceKind, *faults: Fault) -> Unreadable:
-    return Unreadable(f"unread:{sanitize.digest(payload)}", source, _fit(faults))
+def _unread(payload: object, source: SourceKind, *errors: FieldError) -> Unreadable:
+    return Unreadable(f"unread:{sanitize.digest(payload)}", source, _fit(errors))
 
 
-def _fit(faults: Iterable[Fault]) -> InvalidInput:
+def _fit(errors: Iterable[FieldError]) -> InvalidInput:
     """Faults that may be logged: a faulty field's name is its sender's, who may have put anything into it."""
-    return InvalidInput(*(Fault(sanitize.plain(field, 256), sanitize.plain(problem, 512)) for field, problem in faults))
+    return InvalidInput(
+        *(FieldError(sanitize.plain(field, 256), sanitize.plain(problem, 512)) for field, problem in errors)
+    )
 
 
 def _kind(value: object) -> str:

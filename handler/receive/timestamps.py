@@ -13,7 +13,7 @@ _WRITTEN = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,12}))?"
     r"(?:([Zz])|([+-])([0-9]{2}):?([0-9]{2}))?"
 )
-_MOST = 64  # characters
+_MAX_LENGTH = 64  # characters
 _LAST = 253_402_300_799.0  # the last second of the year 9999
 _FIRST_IN_MILLISECONDS = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
 
@@ -24,7 +24,7 @@ def moment(written: str, without_zone: timezone = timezone.utc) -> float | None:
     ``without_zone`` is where a time without a zone is meant to be. None for what is no such moment, and for one before
     1970: Go's zero time, ``0001-01-01T00:00:00Z``, means that there is none.
     """
-    return _moment(written, without_zone) if len(written) <= _MOST else None
+    return _moment(written, without_zone) if len(written) <= _MAX_LENGTH else None
 
 
 @lru_cache(maxsize=512)  # the alerts of one rule began at one moment

@@ -42,21 +42,21 @@ FAULTS: Final = 64
 #: Seconds that sending alarms may take of an invocation; the first one loads a large library.
 SEND_SECONDS: Final = 10.0
 #: Seconds without which no chat is begun with: that library takes as long to load on a small function.
-LEAST_SECONDS: Final = 2.0
+MIN_SECONDS: Final = 2.0
 #: Seconds for which an alarm is one invocation's to send: longer than SEND_SECONDS, shorter than the follow-up's
 #: minute.
 TAKEN_SECONDS: Final = 30.0
 #: Seconds for which an alarm that could not be sent is tried again.
 UNSENT_SECONDS: Final = 24 * 3600.0
 #: Unsent alarms that are kept in all, and that one follow-up takes; each counts once for each way.
-MOST_UNSENT: Final = 1000
-MOST_TAKEN: Final = 40
+MAX_UNSENT: Final = 1000
+MAX_TAKEN: Final = 40
 #: Seconds for which what has an occasion is not said again; the ledger forgets it after ``keep_records``.
 ONCE_SECONDS: Final = 10 * 366 * 86_400.0
 #: How many alarms one instance remembers to have been said.
-MOST_SAID: Final = 10_000
+MAX_SAID: Final = 10_000
 #: Characters of a chat's message.
-MOST_TEXT: Final = 4000
+MAX_TEXT: Final = 4000
 #: The way of an event bus; that of a chat is ``chat:VARIABLE``.
 EVENT_BUS: Final = "event_bus"
 
@@ -208,19 +208,19 @@ class Alarms:
     def _keep(self, letters: Sequence[Letter], log: Log, seconds: float) -> bool:
         """Before the first one is sent: who dies at it, or has no time for it, leaves it behind. For ``seconds`` they are ours to send."""
         kept = [letter.to_unsent(log.hide) for letter in letters]
-        is_kept, _ = self._ask(self._ledger.keep_unsent, kept, self._clock.now() + seconds, MOST_UNSENT)
+        is_kept, _ = self._ask(self._ledger.keep_unsent, kept, self._clock.now() + seconds, MAX_UNSENT)
         return is_kept
 
     def say_unsent(self, log: Log, deadline: Deadline) -> None:
-        """Send what could not be sent before, in at most SEND_SECONDS: MOST_TAKEN of the last UNSENT_SECONDS, by turns.
+        """Send what could not be sent before, in at most SEND_SECONDS: MAX_TAKEN of the last UNSENT_SECONDS, by turns.
 
         Their ERROR lines were written when they were raised. Raises nothing: what is not sent now is so a minute later.
         """
-        if not self._ways or deadline.remaining() < LEAST_SECONDS:
+        if not self._ways or deadline.remaining() < MIN_SECONDS:
             return
         self._hide_urls(log)
         now, since = self._clock.now(), self._clock.now() - UNSENT_SECONDS
-        take = partial(self._ledger.take_unsent, since=since, most=MOST_TAKEN)
+        take = partial(self._ledger.take_unsent, since=since, limit=MAX_TAKEN)
         _, kept = self._ask(take, now, now + TAKEN_SECONDS)
         letters, no_way = [], []
         for one in kept or ():
@@ -250,7 +250,7 @@ class Alarms:
         its_deadline = deadline.sooner(seconds)
 
         def send(way: str) -> str:
-            if seconds < LEAST_SECONDS and way != EVENT_BUS:
+            if seconds < MIN_SECONDS and way != EVENT_BUS:
                 return f"too little time is left to begin with it: {seconds:.1f} s"
             _, problem, error = in_flight.run(lambda: self._ways[way](by_way[way], log, its_deadline), seconds)
             return str(problem) if error is None else f"{type(error).__name__}: {error}"
@@ -280,7 +280,7 @@ class Alarms:
         if not has_answered:
             # Rather twice than never, but not with each of a storm's deliveries.
             is_first = not 0 <= now - self._said.get(alarm.key, float("-inf")) < within
-        if len(self._said) >= MOST_SAID:
+        if len(self._said) >= MAX_SAID:
             self._said.clear()
         if is_first or alarm.occasion:
             self._said[alarm.key] = now
@@ -306,8 +306,8 @@ class Alarms:
         first = letters[0].alarm
         title = first.title if len(letters) == 1 else f"EMR Steward: {len(letters)} alarms"
         body = log.hide("\n".join(letter.line for letter in letters))
-        if len(body) > MOST_TEXT:
-            body = body[:MOST_TEXT] + "…\nThe rest is in the log."
+        if len(body) > MAX_TEXT:
+            body = body[:MAX_TEXT] + "…\nThe rest is in the log."
         is_taken = chat.notify(title=log.hide(title), body=body, notify_type="failure")
         return "" if is_taken else "the chat did not take it"
 

@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from handler.model.outcome import Record
 
 #: Bytes of a line, its end included. The platform cuts at 8 KB; this leaves room for what it adds.
-MOST_BYTES: Final = 8000
+MAX_BYTES: Final = 8000
 #: Secrets shorter than this are not looked for: they would blank out ordinary words.
-SHORTEST_SECRET: Final = 6
+MIN_SECRET_LENGTH: Final = 6
 REDACTED: Final = "[redacted]"
 
 
 #: Depth to which a nested value is shown; what contains itself ends there.
-DEEPEST: Final = 20
+MAX_DEPTH: Final = 20
 
 #: CLS holds numbers of 64 bits.
-LARGEST: Final = 2**63 - 1
+MAX_INTEGER: Final = 2**63 - 1
 
 #: Made once: json.dumps makes one for every line that asks for anything but its defaults. NaN is no JSON.
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -85,7 +85,7 @@ class Log:
 
     def also_hide(self, secrets: Iterable[str]) -> None:
         """Secrets that became known later."""
-        self._hidden |= {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+        self._hidden |= {secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH}
         self._forms, self._written_forms = _forms(self._hidden)
 
     @property
@@ -148,11 +148,11 @@ class Log:
     def _without_half(self, text: str) -> str:
         """``text`` without the beginning of a secret at its end."""
         for form in self._forms:
-            start = text.find(form[:SHORTEST_SECRET], max(0, len(text) - len(form)))
+            start = text.find(form[:MIN_SECRET_LENGTH], max(0, len(text) - len(form)))
             while start >= 0:
                 if form.startswith(text[start:]):
                     return text[:start] + REDACTED
-                start = text.find(form[:SHORTEST_SECRET], start + 1)
+                start = text.find(form[:MIN_SECRET_LENGTH], start + 1)
         return text
 
     def _line(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
@@ -176,7 +176,7 @@ class Log:
 
     def _needs_care(self, text: str) -> bool:
         """Whether a line is too long, or may hold a secret."""
-        is_long = len(text) > MOST_BYTES // 4 and _size(text) > MOST_BYTES
+        is_long = len(text) > MAX_BYTES // 4 and _size(text) > MAX_BYTES
         if is_long or any(map(text.__contains__, self._written_forms)):
             return True
         return CUT in text and bool(self._forms)
@@ -185,7 +185,7 @@ class Log:
         """The line, of whatever values: cleaned first, then written, then shortened until it fits."""
         clean = {key: self._scalar(value) for key, value in row.items() if value is not None}
         text = _written(clean)
-        while _size(text) > MOST_BYTES:
+        while _size(text) > MAX_BYTES:
             longest = max(clean, key=lambda key: len(str(clean[key])))
             kept = str(clean[longest])
             if len(kept) > 2 * len(REDACTED):
@@ -210,7 +210,7 @@ class Log:
             return value
         if isinstance(value, int) and value.bit_length() > 63:
             value = hex(value)  # CLS holds 64 bits, and Python writes only so many decimal digits
-        if isinstance(value, (dict, list, tuple, set, frozenset)) and depth >= DEEPEST:
+        if isinstance(value, (dict, list, tuple, set, frozenset)) and depth >= MAX_DEPTH:
             return "…"
         if isinstance(value, dict):
             return {self._clean_text(key): self._clean(item, depth + 1) for key, item in value.items()}
@@ -232,7 +232,7 @@ def _scalar(value: Any) -> str | int | float:
     if isinstance(value, str):
         return value
     if isinstance(value, (int, float)):
-        if not -LARGEST <= value <= LARGEST:  # NaN too
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:  # NaN too
             raise ValueError
         return value
     return _JSON_OF_ANYTHING.encode(value)
@@ -310,11 +310,11 @@ def event_fields(event: Event | Unreadable) -> dict[str, Any]:
 
 
 def outcome_of(error: Exception, log: Log) -> Outcome:
-    """The outcome of events that our own ``error`` interrupted; the line ``steward.fault`` says where it was raised."""
+    """The outcome of events that our own ``error`` interrupted; the line ``steward.internal_error`` says where it was raised."""
     import traceback
 
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{os.path.basename(where.filename)}:{where.lineno}"
     problem = log.hide(f"{type(error).__name__}: {error}")  # before the cut, which could leave half a secret
-    log.error("steward.fault", problem=problem[:500], at=place)
+    log.error("steward.internal_error", problem=problem[:500], at=place)
     return Outcome.failed("fault", f"a fault of the steward itself at {place} ({type(error).__name__})")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from handler.errors import Fault
+    from handler.errors import FieldError
     from handler.model.outcome import Outcome, Record
 
 TITLES: Final = {
@@ -60,12 +60,17 @@ RETRY_AFTER: Final = 60
 
 
 def problem(
-    status: int, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None, **extra: Any
+    status: int,
+    detail: str,
+    *,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+    **extra: Any,
 ) -> dict[str, Any]:
     """A problem+json response. ``faults`` become ``errors``, each with its field and detail."""
     body: dict[str, Any] = {"type": "about:blank", "title": TITLES[status], "status": status, "detail": detail, **extra}
-    if faults:
-        body["errors"] = [{"field": fault.field, "detail": fault.problem} for fault in faults]
+    if errors:
+        body["errors"] = [{"field": fault.field, "detail": fault.problem} for fault in errors]
     return _response(status, body, "application/problem+json", headers)
 
 

@@ -180,7 +180,7 @@ def _warm(function: Function, events: list[Any]) -> None:
         function.gateway(log).cluster_status(cluster, Deadline(function.clock, 10 * HASTE))
 
 
-def _cloud(plan_needs: int, began: float, faults: float, pipe: Connection) -> None:
+def _cloud(plan_needs: int, began: float, errors: float, pipe: Connection) -> None:
     """The fake cloud, told to end by any message; ``faults`` a second are put in the requests' way."""
     clock = HastyClock(began)
     cloud = Cloud(clock, transition_seconds=0.0)
@@ -191,8 +191,8 @@ def _cloud(plan_needs: int, began: float, faults: float, pipe: Connection) -> No
     with CloudServer(cloud, signed_by=SystemClock()) as server:
         pipe.send(server.url)
         pick = random.Random(plan_needs)  # noqa: S311 - the same storm each time
-        while not pipe.poll(1 / faults if faults else 0.2):
-            if faults and len(server.faults) < WORKERS:
+        while not pipe.poll(1 / errors if errors else 0.2):
+            if errors and len(server.faults) < WORKERS:
                 fault = pick.choice(FAULTS)
                 server.faults.add(Fault(fault.kind, ACTION, fault.code, "", fault.although_carried_out, fault.seconds))
         pipe.recv()
@@ -329,7 +329,7 @@ class Storm:
             for ip in addresses:
                 with contextlib.suppress(RetryLater):
                     function.handle(alertmanager(name, ip, self.plan.began), context)
-        return list(function.ledger.operations(most=1_000_000))
+        return list(function.ledger.operations(limit=1_000_000))
 
     def check(self, operations: list[Any], carried_out: Counter[str], requests: dict[str, set[str]]) -> None:
         """Hold the ledger against the cloud; ``requests``: what each request that it carried out was about, by RequestId."""
@@ -347,7 +347,7 @@ class Storm:
             is_taken = one.state in (State.ACCEPTED, State.VERIFIED) and one.request_id
             if is_taken and requests.get(one.request_id) != names:
                 self.broken.append(f"{one.id} is {one.state}, and its RequestId is not that of its request")
-        written = Counter(record.event for record in open_ledger(self.plan.ledger).records(most=1_000_000))
+        written = Counter(record.event for record in open_ledger(self.plan.ledger).records(limit=1_000_000))
         for event, times in self.outcomes.items():
             # Each need is delivered once more at the end; and what a killed worker had written down, it could not say.
             if not times <= written[event] <= times + self.cut_short[event] + 1:
@@ -385,7 +385,7 @@ def run(
     *,
     needs: int,
     count: int,
-    faults: float,
+    errors: float,
     kills: float,
     is_armed: bool = True,
     say: Any = lambda text: None,
@@ -395,7 +395,7 @@ def run(
     pairs = [(name, ip) for name, addresses in clusters(needs).items() for ip in addresses][:needs]
     with _ledger_of(kind) as url:
         pipe, theirs = PROCESSES.Pipe()
-        cloud = PROCESSES.Process(target=_cloud, args=(needs, began, faults, theirs), daemon=True)
+        cloud = PROCESSES.Process(target=_cloud, args=(needs, began, errors, theirs), daemon=True)
         cloud.start()
         try:
             plan = Plan(url, pipe.recv(), needs, began, is_armed)
@@ -453,7 +453,7 @@ def main() -> None:
             kind,
             needs=chosen.needs,
             count=chosen.deliveries,
-            faults=chosen.faults,
+            errors=chosen.errors,
             kills=chosen.kills,
             is_armed=not chosen.without_arm,
             say=(lambda text: None) if chosen.json else _tell,

@@ -66,7 +66,7 @@ def _tell(console: Console, findings: list[Finding]) -> None:
                 continue
             # Text, not markup: what the API says must not colour anything.
             console.print(Text.assemble((f"{state:<11}", colour), f"{finding.name}: {finding.seen}"), soft_wrap=True)
-            if finding.mend:
-                say(console, f"{'':<11}→ {finding.mend}", "dim")
+            if finding.fix:
+                say(console, f"{'':<11}→ {finding.fix}", "dim")
     counts = {state: sum(finding.state == state for finding in findings) for state in COLOURS}
     say(console, ", ".join(f"{count} {state}" for state, count in counts.items() if count))

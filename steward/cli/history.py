@@ -134,7 +134,7 @@ def _weighed(event: Event | Unreadable, rules: Iterable[Rule]) -> list[dict[str,
             except (TemplateError, InvalidInput) as error:
                 row["problem"] = str(error)
             else:
-                row["asks"] = f"{intent.manner.op_type} {intent.scope} on {intent.cluster}"
+                row["asks"] = f"{intent.action.op_type} {intent.scope} on {intent.cluster}"
     return rows
 
 
@@ -220,7 +220,7 @@ def schema(
 def history(
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only this cluster.")] = None,
     since: Annotated[str, typer.Option(metavar="2h|7d", help="How far back.")] = "24h",
-    most: Annotated[int, typer.Option(metavar="N", min=1, help="So many operations, and so many events.")] = 1000,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="So many operations, and so many events.")] = 1000,
     as_json: JsonOption = False,
 ) -> None:
     """Operations and their fate, and each event with its outcome, the newest first.
@@ -233,10 +233,10 @@ def history(
     ledger, name = known_ledger()
     begin = time.time() - seconds
     lost = _Lost([], [])
-    operations = ledger.operations(cluster=cluster, since=begin, most=most + 1, unreadable=lost.operations)
-    records = ledger.records(cluster=cluster, since=begin, most=most + 1, unreadable=lost.events)
-    cut = [name for name, rows in (("operations", operations), ("events", records)) if len(rows) > most]
-    del operations[most:], records[most:]
+    operations = ledger.operations(cluster=cluster, since=begin, limit=limit + 1, unreadable=lost.operations)
+    records = ledger.records(cluster=cluster, since=begin, limit=limit + 1, unreadable=lost.events)
+    cut = [name for name, rows in (("operations", operations), ("events", records)) if len(rows) > limit]
+    del operations[limit:], records[limit:]
     if as_json:
         document = {
             "cut": cut,
@@ -276,7 +276,7 @@ def history(
             say(console, f"    {', '.join(f'{label} {value}' for label, value in facts)}")
     lost.told(console)
     if cut:
-        say(console, f"Cut: only the newest {most} {' and '.join(cut)} are shown; --most N shows more.", "yellow")
+        say(console, f"Cut: only the newest {limit} {' and '.join(cut)} are shown; --limit N shows more.", "yellow")
 
 
 def release(
@@ -335,7 +335,7 @@ def _operation_row(operation: Operation) -> dict[str, Any]:
         "deadline": operation.deadline,
         "cluster": operation.cluster,
         "op_type": operation.op_type.value,
-        "is_order": operation.is_order,
+        "is_command": operation.is_command,
         "state": operation.state.value,
         "code": operation.code,
         "reason": operation.reason,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 #: Steps of one name and colour in a row that are told; the others are counted.
-MOST_ALIKE: Final = 5
+MAX_ALIKE: Final = 5
 COLOURS: Final = {
     "done": "green",
     "skipped": "cyan",
@@ -78,7 +78,7 @@ def _trouble(event: str, row: dict[str, Any]) -> tuple[str, str, str] | None:
         return "alarm", f"already raised, not long ago ({row['code']})", "dim"
     if event == "steward.settings.unknown":
         return "warning", f"{row['variable']}: {row['reason']}", "yellow"
-    if event in ("steward.input.refused", "steward.door.refused", "steward.fault"):
+    if event in ("steward.input.refused", "steward.auth.refused", "steward.internal_error"):
         return "refused", str(row.get("problem", "the caller is not known")), "red"
     return None
 
@@ -125,7 +125,7 @@ class Narrator:
         self._last = text
         # By colour, so that of a thousand outcomes the one that failed is told.
         count = self._counts[colour] = self._counts.get(colour, 0) + 1
-        if count <= MOST_ALIKE:
+        if count <= MAX_ALIKE:
             tell_step(self._console, name, text, colour)
 
     def also(self, name: str, text: str, colour: str = "") -> None:
@@ -143,8 +143,8 @@ class Narrator:
     def flush(self) -> None:
         """Say how many there were besides. Whoever knows that nothing more comes calls it."""
         for colour, count in self._counts.items():
-            if count > MOST_ALIKE and self._console is not None:
-                tell_step(self._console, self._name, f"and {count - MOST_ALIKE:,} more", colour)
+            if count > MAX_ALIKE and self._console is not None:
+                tell_step(self._console, self._name, f"and {count - MAX_ALIKE:,} more", colour)
         self._name, self._last, self._counts = "", "", {}
 
 

@@ -11,7 +11,7 @@ from handler.config.schema import CONFIG
 from handler.model.event import FIELDS, SourceKind, Status
 from handler.model.names import CLUSTER_ID
 from handler.model.policy import DAYS, QUORUM_ROLES
-from handler.model.request import Manner, OpType, StopParams, StrategyConfig
+from handler.model.request import Action, OpType, StopParams, StrategyConfig
 
 _DURATION: Final = r"^\s*([0-9]{1,9}(\.[0-9]{1,6})?|([0-9]{1,9}(\.[0-9]{1,6})?\s*[smhdSMHD]\s*)+)\s*$"
 _SHARE: Final = r"^\s*[0-9]*\.?[0-9]+\s*%?\s*$"
@@ -105,12 +105,12 @@ def json_schema() -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     schema = TypeAdapter(CONFIG.kind).json_schema()
-    shapes = {**schema["$defs"], "ConfigShape": schema}
-    for name, shape in shapes.items():
-        shape.pop("title", None)
+    schemas = {**schema["$defs"], "ConfigShape": schema}
+    for name, schema in schemas.items():
+        schema.pop("title", None)
         if name in _DESCRIPTIONS:
-            shape["description"] = _DESCRIPTIONS[name]
-        for key, value in shape["properties"].items():
+            schema["description"] = _DESCRIPTIONS[name]
+        for key, value in schema["properties"].items():
             value.pop("title", None)
             facts = {
                 "description": _DESCRIPTIONS.get(f"{name}.{key}"),
@@ -120,7 +120,7 @@ def json_schema() -> dict[str, Any]:
             value.update({word: fact for word, fact in facts.items() if fact is not None})
     for place, limits in _restrictions().items():
         name, _, key = place.partition(".")
-        target = shapes[name]["properties"][key] if key else shapes[name]
+        target = schemas[name]["properties"][key] if key else schemas[name]
         if "type" in limits or "$ref" in limits or "anyOf" in limits:  # said anew, not added to
             for word in ("type", "anyOf", "additionalProperties"):
                 target.pop(word, None)
@@ -129,11 +129,11 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "steward.yml"}
 
 
-def _duration(least: float = 0, most: float = 3660 * 86400) -> dict[str, Any]:
+def _duration(least: float = 0, limit: float = 3660 * 86400) -> dict[str, Any]:
     return {
         "anyOf": [
             {"type": "string", "pattern": _DURATION},
-            {"type": "number", "minimum": least, "maximum": most},
+            {"type": "number", "minimum": least, "maximum": limit},
         ]
     }
 
@@ -189,8 +189,8 @@ def _of_operations() -> list[dict[str, Any]]:
     """Which operation needs, and which takes, which of ``do``'s keys."""
     rules = []
     for operation in OpType:
-        needed = [field for field, _ in Manner(operation).problems()]
-        whole = Manner(operation, StrategyConfig(), StopParams(), keep_monitor=False)
+        needed = [field for field, _ in Action(operation).problems()]
+        whole = Action(operation, StrategyConfig(), StopParams(), keep_monitor=False)
         refused: dict[str, Any] = {field: False for field, _ in whole.problems()}
         if operation is not OpType.RESTART_SERVICE:
             refused["even_if_healthy"] = {"const": False}

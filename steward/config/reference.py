@@ -26,19 +26,19 @@ def reference() -> str:
     return "\n".join([_HEAD, *_section("", schema, schema["$defs"], set())])
 
 
-def _section(path: str, shape: dict[str, Any], shapes: dict[str, Any], told: set[str]) -> Iterator[str]:
+def _section(path: str, schema: dict[str, Any], schemas: dict[str, Any], told: set[str]) -> Iterator[str]:
     """A mapping's keys as a table, then the sections of the mappings in it; a shape that was told before is not told again."""
     if path:
         yield f"## `{path}`\n"
-        if shape.get("description"):
-            yield f"{shape['description']}\n"
+        if schema.get("description"):
+            yield f"{schema['description']}\n"
     yield "| key | is | default | what it means | such as |"
     yield "|---|---|---|---|---|"
     below = []
-    for key, value in shape["properties"].items():
+    for key, value in schema["properties"].items():
         name, inside = _inside(path, key, value)
         default = (
-            "required" if key in shape.get("required", ()) else _code(value["default"]) if "default" in value else ""
+            "required" if key in schema.get("required", ()) else _code(value["default"]) if "default" in value else ""
         )
         example = _code(value["examples"][0]) if "examples" in value else ""
         link = f"[below](#{_anchor(name if inside not in told else inside)})" if inside else ""
@@ -46,13 +46,13 @@ def _section(path: str, shape: dict[str, Any], shapes: dict[str, Any], told: set
         yield f"| `{key}` | {is_what} | {default} | {value['description']} | {example} |"
         if inside and inside not in told:
             told.add(inside)
-            below.append((name, shapes[inside]))
+            below.append((name, schemas[inside]))
     yield ""
     for name, inner in below:
-        if inner is shapes["Pattern"]:
+        if inner is schemas["Pattern"]:
             yield from _pattern(name, inner)
         else:
-            yield from _section(name, inner, shapes, told)
+            yield from _section(name, inner, schemas, told)
 
 
 def _inside(path: str, key: str, value: dict[str, Any]) -> tuple[str, str]:
@@ -91,20 +91,20 @@ def _kind(value: dict[str, Any]) -> str:
             return "list of " + ", ".join(map(_code, items["enum"]))
         return "list of mappings" if "$ref" in items else "list of texts"
     if kind == "integer":
-        least, most = value.get("minimum"), value.get("maximum")
-        return "whole number" + (f" from {least}" if least is not None else "") + (f" to {most:,}" if most else "")
+        least, limit = value.get("minimum"), value.get("maximum")
+        return "whole number" + (f" from {least}" if least is not None else "") + (f" to {limit:,}" if limit else "")
     return {"string": "text", "boolean": "true or false", "object": "mapping"}[kind]
 
 
 def _bounds_of_duration(bounds: dict[str, Any]) -> str:
-    least, most = bounds["minimum"], bounds["maximum"]
-    return (f" from {span(least)}" if least else "") + (f" to {span(most)}" if most < 86400 else "")
+    least, limit = bounds["minimum"], bounds["maximum"]
+    return (f" from {span(least)}" if least else "") + (f" to {span(limit)}" if limit < 86400 else "")
 
 
-def _pattern(path: str, shape: dict[str, Any]) -> Iterator[str]:
-    fields = shape["properties"]
+def _pattern(path: str, schema: dict[str, Any]) -> Iterator[str]:
+    fields = schema["properties"]
     yield f"## `{path}`\n"
-    yield f"{shape['description']} `null` and `{{exists: false}}` match what is not there.\n"
+    yield f"{schema['description']} `null` and `{{exists: false}}` match what is not there.\n"
     yield "| field | what it is |"
     yield "|---|---|"
     for name, value in fields.items():

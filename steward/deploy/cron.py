@@ -11,7 +11,7 @@ class Field(NamedTuple):
 
     name: str
     least: int
-    most: int
+    limit: int
     words: tuple[str, ...] = ()
     #: Whether ``? L W #`` may stand in it.
     is_day: bool = False
@@ -38,7 +38,7 @@ def problem_of(expression: str) -> str:
         return f"has {len(values)} fields instead of {len(FIELDS)}: {names}"
     for field, value in zip(FIELDS, values, strict=True):
         if not all(_fits(field, item) for item in value.split(",")):
-            return f"its {field.name} {value!r} cannot be read; it is from {field.least} to {field.most}, or *"
+            return f"its {field.name} {value!r} cannot be read; it is from {field.least} to {field.limit}, or *"
     return ""
 
 
@@ -51,7 +51,7 @@ def _fits(field: Field, item: str) -> bool:
     if read[1] == "*":
         return True
     first, last = _number(field, read[2]), _number(field, read[3] or read[2])
-    return field.least <= first <= last <= field.most
+    return field.least <= first <= last <= field.limit
 
 
 def _number(field: Field, text: str) -> int:

@@ -19,7 +19,7 @@ from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.execute.follow_up import MESSAGE as FOLLOW_UP
 from handler.ledger.protocol import open_ledger
 from handler.lib.wording import meant
-from steward.deploy.serverless_schema import MOST_TIMERS, VARIABLE, Inputs, ServerlessFile, TimerParameters
+from steward.deploy.serverless_schema import MAX_TIMERS, VARIABLE, Inputs, ServerlessFile, TimerParameters
 from steward.simulate.platform import timer_event
 from steward.simulate.world import events_of
 
@@ -140,9 +140,9 @@ def _of_variables(variables: Mapping[str, str], config: Config | None) -> Iterat
 
 def _of_triggers(inputs: Inputs, config: Config | None) -> Iterator[ConfigurationError]:
     timers = [(place, one.timer.parameters) for place, one in enumerate(inputs.events) if one.timer]
-    if len(timers) > MOST_TIMERS:
+    if len(timers) > MAX_TIMERS:
         yield ConfigurationError(
-            f"has {len(timers)} timers", path="inputs.events", hint=f"a function has at most {MOST_TIMERS}"
+            f"has {len(timers)} timers", path="inputs.events", hint=f"a function has at most {MAX_TIMERS}"
         )
     if len([one for one in inputs.events if one.http]) > 1:
         yield ConfigurationError("has two URLs", path="inputs.events", hint="one `http` is all that a function has")

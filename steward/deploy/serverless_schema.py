@@ -18,8 +18,8 @@ from steward.deploy import cron
 
 #: Bytes that all environment variables together, and one timer's argument, may have (SCF, "Environment variables",
 #: "Timer trigger").
-MOST_BYTES: Final = 4096
-MOST_TIMERS: Final = 10
+MAX_BYTES: Final = 4096
+MAX_TIMERS: Final = 10
 #: A value that the vendor's command puts in: ``${env:NAME}``, ``${stage}``.
 VARIABLE: Final = re.compile(r"\$\{[^}]+\}")
 
@@ -67,8 +67,8 @@ def _variable_value(value: Any) -> str:
 
 def _variables(variables: dict[str, str]) -> dict[str, str]:
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
-    if size > MOST_BYTES:
-        raise fault(f"has {size} bytes", f"the platform takes {MOST_BYTES} for all variables together")
+    if size > MAX_BYTES:
+        raise fault(f"has {size} bytes", f"the platform takes {MAX_BYTES} for all variables together")
     return variables
 
 
@@ -85,8 +85,8 @@ def _cron(expression: str) -> str:
 
 
 def _argument(argument: str) -> str:
-    if len(argument.encode()) > MOST_BYTES:
-        raise fault(f"has {len(argument.encode())} bytes", f"the platform takes {MOST_BYTES}")
+    if len(argument.encode()) > MAX_BYTES:
+        raise fault(f"has {len(argument.encode())} bytes", f"the platform takes {MAX_BYTES}")
     return argument
 
 

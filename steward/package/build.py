@@ -25,7 +25,7 @@ from handler.config.settings import Settings
 from handler.errors import ConfigurationError
 from handler.lib.validation import COMPILED
 from steward.package.bytecode import VERSION, compile_tree, find_python
-from steward.package.compiled_shapes import compiled
+from steward.package.compiled_schemas import compiled
 from steward.package.sbom import bill
 from steward.package.wheels import Wheel, download
 

@@ -11,7 +11,7 @@ from steward.simulate.platform import function_url_event
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST_BYTES: Final = 6 * 1024 * 1024  # of a synchronous request (583/11637)
+MAX_BYTES: Final = 6 * 1024 * 1024  # of a synchronous request (583/11637)
 
 
 class LocalUrl(ThreadingHTTPServer):
@@ -37,7 +37,7 @@ class _Call(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = self.headers.get("Content-Length", "0")
         size = int(length) if length.isdigit() else -1
-        if not 0 <= size <= MOST_BYTES:
+        if not 0 <= size <= MAX_BYTES:
             self.close_connection = True
             self.server.refused(self.command, sanitize.plain(self.path, 1024), 413)
             self._answer(413, {}, b"")

@@ -102,7 +102,7 @@ class Patient:
         )
         for one in found:
             assert one.seen
-            assert one.mend or one.state == "ok"
+            assert one.fix or one.state == "ok"
         self.all = found
         return {one.name: one for one in found}
 
@@ -163,7 +163,7 @@ def test_credentials_that_are_not_accepted(patient: Patient, env: dict[str, str]
     patient.env |= env
     found = patient.examine()
     assert found["credentials"].state == state
-    assert says in found["credentials"].seen + found["credentials"].mend
+    assert says in found["credentials"].seen + found["credentials"].fix
     assert states(found, *LOOK_RIGHTS, f"cluster {ANALYTICS}") == {"not proved"}
     assert exit_code(patient.all) == 1
 
@@ -200,7 +200,7 @@ def test_a_closed_endpoint(patient: Patient) -> None:
     found = patient.examine()
     assert found[f"endpoint {host}"].state == "fail"
     assert "ConnectionRefused" in found[f"endpoint {host}"].seen
-    assert "internal" in found[f"endpoint {host}"].mend
+    assert "internal" in found[f"endpoint {host}"].fix
     assert states(found, "credentials", "clock", *LOOK_RIGHTS) == {"not proved"}
     assert [one.name for one in patient.all if one.state == "fail"] == [f"endpoint {host}"]
 
@@ -242,7 +242,7 @@ def test_a_cluster_that_is_not_there(patient: Patient, cloud: Cloud) -> None:
     cloud.remove_cluster(ANALYTICS)
     found = patient.examine()
     assert found[f"cluster {ANALYTICS}"].state == "fail"
-    assert "region" in found[f"cluster {ANALYTICS}"].mend
+    assert "region" in found[f"cluster {ANALYTICS}"].fix
     assert found["right emr:DescribeInstances"].state == "ok"
     assert exit_code(patient.all) == 1
 
@@ -261,7 +261,7 @@ def test_a_right_that_is_missing(patient: Patient, cloud: Cloud, action: str) ->
     found = patient.examine()
     name = f"right emr:{action}"
     assert found[name].state == "fail"
-    assert f'"emr:{action}" on "*"' in found[name].mend
+    assert f'"emr:{action}" on "*"' in found[name].fix
     assert ANALYTICS in found[name].seen
     assert [one.name for one in patient.all if one.state == "fail"] == [name]
     assert found["credentials"].state == "ok"
@@ -334,7 +334,7 @@ def test_a_role_that_cannot(abroad: Patient, spoil: Callable[[Cloud], object], s
     spoil(abroad.cloud)
     found = abroad.examine()
     assert found[f"role {ARN}"].state == "fail"
-    assert says in found[f"role {ARN}"].seen + found[f"role {ARN}"].mend
+    assert says in found[f"role {ARN}"].seen + found[f"role {ARN}"].fix
     assert states(found, f"cluster {ANALYTICS}", *(f"{right} as {ARN}" for right in LOOK_RIGHTS)) == {"not proved"}
     assert states(found, "cluster emr-8kd2m1qp", "credentials", *LOOK_RIGHTS) == {"ok"}
 
@@ -345,7 +345,7 @@ def test_a_right_that_the_role_lacks(abroad: Patient) -> None:
     found = abroad.examine()
     name = f"right emr:DescribeServiceNodeInfos as {ARN}"
     assert found[name].state == "fail"
-    assert found[name].mend.startswith(f"the policy of {ARN} needs")
+    assert found[name].fix.startswith(f"the policy of {ARN} needs")
     assert found["right emr:DescribeServiceNodeInfos"].state == "ok"
 
 
@@ -380,7 +380,7 @@ def test_a_ledger_that_cannot_be_used(patient: Patient, spoil: Callable[[Path], 
     found = patient.examine()["ledger"]
     assert found.state == "fail"
     assert "ledger.db" in found.seen
-    assert "STEWARD_LEDGER" in found.mend
+    assert "STEWARD_LEDGER" in found.fix
 
 
 @pytest.mark.parametrize("answers", [[True, True], [False]])
@@ -421,7 +421,7 @@ def test_settings(patient: Patient, env: dict[str, str], code: int, says: str) -
     """What stops a start fails with 2; what nobody reads, or is empty, is a warning with the nearest right name."""
     patient.env |= env
     patient.examine()
-    told = [f"{one.seen} {one.mend}" for one in patient.all if one.name == "settings" and one.state in ("warn", "fail")]
+    told = [f"{one.seen} {one.fix}" for one in patient.all if one.name == "settings" and one.state in ("warn", "fail")]
     assert any(says in text for text in told), told
     assert exit_code(patient.all) == code
 
@@ -449,7 +449,7 @@ def test_a_configuration_that_is_not_there(patient: Patient) -> None:
         for one in Examination(setup, clock=clock, deadline=Deadline(clock, 5)).findings()
         if one.name == "configuration"
     ]
-    assert (found.state, "no such file" in found.seen, "STEWARD_CONFIG" in found.mend) == ("fail", True, True)
+    assert (found.state, "no such file" in found.seen, "STEWARD_CONFIG" in found.fix) == ("fail", True, True)
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(1.0, "fail"), (3.0, "warn"), (60.0, "ok"), (None, "not proved")])
@@ -488,7 +488,7 @@ def test_alarms_are_not_sent_unasked(loud: Patient, mocker: MockerFixture) -> No
     notify = mocker.patch.object(apprise.Apprise, "notify")
     found = loud.examine()
     assert states(found, CHAT, BUS) == {"not proved"}
-    assert "--send-test-alarm" in found[CHAT].mend
+    assert "--send-test-alarm" in found[CHAT].fix
     notify.assert_not_called()
     assert not loud.cloud.put_events
 
@@ -527,7 +527,7 @@ def test_a_test_alarm_is_sent_once_everywhere(loud: Patient, mocker: MockerFixtu
         assert states(found, CHAT, BUS) == {"ok" if taken else "fail"}
         assert notify.call_count == times
     assert len(loud.cloud.put_events) == (2 if taken else 0)
-    assert taken or "eb:PutEvents" in found[BUS].mend
+    assert taken or "eb:PutEvents" in found[BUS].fix
 
 
 def test_an_api_that_repeats_a_secret_does_not_make_us_tell_it(patient: Patient) -> None:

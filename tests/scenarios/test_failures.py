@@ -11,7 +11,7 @@ import apprise
 import pytest
 from pytest_mock import MockerFixture
 
-from handler.cloud.client import MOST_MESSAGE
+from handler.cloud.client import MAX_MESSAGE
 from handler.cloud.emr import EmrGateway
 from handler.config.file import read_raw
 from handler.config.loader import read_config
@@ -170,7 +170,7 @@ def test_a_cluster_that_cannot_be_seen_is_left_alone(world: World) -> None:
 def test_what_is_raised_or_goes_wrong_bears_no_secret(world: World, mocker: MockerFixture) -> None:
     """The platform logs exceptions as well; and a text that is cut is cleaned first, since half a secret is one."""
     secret = world.env["STEWARD_SECRET_DEPLOY"]
-    for message in (f"for {secret}", "x" * (MOST_MESSAGE - 12) + secret):
+    for message in (f"for {secret}", "x" * (MAX_MESSAGE - 12) + secret):
         fault = Fault(Kind.API_ERROR, action="DescribeInstances", code="InternalError", message=message)
         faulty(world, *[fault] * 3)
         error = world.deliver(sample("timer-nightly-stop"), retries=0).error
@@ -320,7 +320,7 @@ def test_a_fault_in_one_cluster_is_that_clusters(world: World, mocker: MockerFix
     world.deliver(event)
     assert sorted(line["code"] for line in world.outcomes()) == ["fault", "verified"]
     assert world.requests() == 1
-    (fault,) = [line for line in world.lines if line["event"] == "steward.fault"]
+    (fault,) = [line for line in world.lines if line["event"] == "steward.internal_error"]
     assert fault["at"].startswith("test_failures.py:")
     assert secret[:10] not in json.dumps(world.lines)
 
@@ -378,13 +378,13 @@ def test_an_order_beside_it_exempts_no_need_from_quarantine(make_world: MakeWorl
     order = {
         **sample("request-restart-hive"),
         "OpScope": OpScope.of_component("HDFS", "DataNode", ["172.16.0.6", "172.16.0.7"]).to_wire(),
-        "StrategyConfig": rule.manner.strategy.to_wire() if rule.manner.strategy else {},
+        "StrategyConfig": rule.action.strategy.to_wire() if rule.action.strategy else {},
     }
     both = {**alert["alerts"][0], "labels": {**alert["alerts"][0]["labels"], "ip": "172.16.0.7"}, "fingerprint": "both"}
     kill(world, "172.16.0.7")
     world.deliver([{**alert, "alerts": [*alert["alerts"], both]}, order])
     operations = world.function.ledger.operations()
-    assert sorted((one.is_order, sorted(one.before)) for one in operations) == [
+    assert sorted((one.is_command, sorted(one.before)) for one in operations) == [
         (False, ["HDFS/datanode/172.16.0.5"]),
         (True, ["HDFS/datanode/172.16.0.6", "HDFS/datanode/172.16.0.7"]),
     ]

@@ -114,7 +114,7 @@ def test_a_redelivery_puts_in_doubt_what_no_worker_is_at_any_more(make_world: Ma
     (alert,) = [one for one in read(event) if isinstance(one, Event)]
     (rule, *_) = [rule for rule in world.function.config.rules if rule.matches(alert.view())]
     intent = rule.intent(alert, alert.view())
-    asked = Request(intent.cluster, intent.manner, intent.scope).digest()
+    asked = Request(intent.cluster, intent.action, intent.scope).digest()
     incident = {f"{rule.name}|alertmanager:{alert.id}": asked}
     assert world.function.ledger.arm(an_operation("op-lost", now=world.clock.now(), incidents=incident), 0)
     for wait in (0.0, 59.0, 1.0, 60.0):
@@ -133,7 +133,7 @@ def test_a_lost_operation_that_cannot_be_read_is_still_in_progress(world: World)
     (alert,) = events_of(event)
     (rule, *_) = [rule for rule in world.function.config.rules if rule.matches(alert.view())]
     intent = rule.intent(alert, alert.view())
-    asked = Request(intent.cluster, intent.manner, intent.scope).digest()
+    asked = Request(intent.cluster, intent.action, intent.scope).digest()
     incidents = {f"{rule.name}|alertmanager:{alert.id}": asked}
     ledger = world.function.ledger
     assert ledger.arm(an_operation("op-lost", now=world.clock.now(), incidents=incidents, targets=("a/b/c",)), 0)
@@ -299,7 +299,7 @@ def test_a_fault_in_one_operation_stops_no_other(world: World, mocker: MockerFix
             raise RuntimeError("this cannot be")
         return conclude(operation, *others)
 
-    mocker.patch("handler.decide.verification.conclude", breaks)
+    mocker.patch("handler.execute.follow_up.conclude", breaks)
     for _ in range(5):
         world.clock.sleep(61)
         world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))

@@ -35,7 +35,7 @@ from steward.simulate.platform import context, timer_event
 CLUSTER = "emr-4zvc5mul"
 ADDRESSES = [f"10.0.0.{node}" for node in range(1, 6)]
 ACTION = "StartStopServiceOrMonitor"
-COOLDOWN, MOST_NODES, MOST_AN_HOUR, RESTARTS, WITHIN = 300.0, 2, 5, 3, 7200.0
+COOLDOWN, MAX_NODES, MAX_AN_HOUR, RESTARTS, WITHIN = 300.0, 2, 5, 3, 7200.0
 #: By how much a worker's clock is wrong, either way.
 LEAP = 50.0
 #: Between arming and the last moment of sending, by two clocks.
@@ -61,9 +61,9 @@ LIVES = st.sampled_from([None] * 14 + list(range(14)))
 MISHAPS = st.sampled_from([None] * 12 + FAULTS)
 CONFIG = restarting(
     [CLUSTER],
-    limits={"cooldown": COOLDOWN, "max_nodes": MOST_NODES, "max_share": 0.5, "max_event_age": 600},
+    limits={"cooldown": COOLDOWN, "max_nodes": MAX_NODES, "max_share": 0.5, "max_event_age": 600},
     safety={"quarantine": {"restarts": RESTARTS, "within": WITHIN, "release_after": "24h"}},
-    operations_per_hour=MOST_AN_HOUR,
+    operations_per_hour=MAX_AN_HOUR,
 )
 
 
@@ -224,17 +224,17 @@ class Histories(RuleBasedStateMachine):
     def no_more_than_may_be_at_once(self) -> None:
         open_targets = [key for one in self.ledger.open_operations() for key in one.before]
         assert len(open_targets) == len(set(open_targets))
-        assert len(open_targets) <= MOST_NODES
+        assert len(open_targets) <= MAX_NODES
 
     @invariant()
     def no_more_than_may_be_in_an_hour(self) -> None:
         times = [one.at for one in self.cloud.operations]
-        for first, later in zip(times, times[MOST_AN_HOUR:], strict=False):
+        for first, later in zip(times, times[MAX_AN_HOUR:], strict=False):
             assert later - first >= 3600 - SLACK
 
     @invariant()
     def every_request_is_in_sight(self) -> None:
-        operations = self.ledger.operations(most=1_000_000)
+        operations = self.ledger.operations(limit=1_000_000)
         known = Counter(key.rpartition("/")[2] for one in operations for key in one.before)
         done = Counter(target.ip for one in self.cloud.operations for target in one.targets)
         assert not done - known
@@ -249,7 +249,7 @@ class Histories(RuleBasedStateMachine):
             self.clock.advance(120)
             self.follow_up()
         assert not self.ledger.open_operations()
-        for one in self.ledger.operations(most=1_000_000):
+        for one in self.ledger.operations(limit=1_000_000):
             was_in_doubt = one.state is State.NOT_SENT and bool(one.reason)
             if one.state in (State.FAILED, State.TIMED_OUT) or was_in_doubt:
                 assert self.said[f"operation.{one.state.lower()}", one.id] == 1, f"{one.id}: {one.state}"

@@ -164,7 +164,7 @@ def test_what_is_old_is_not_sent_any_more(world: World, room: ChatRoom, ledger: 
     follow_up(world, minutes=24 * 60 + 1)
     (text,) = room.texts
     assert text.startswith("operation.not_sent")
-    assert ledger.take_unsent(world.clock.now(), world.clock.now(), since=0, most=9) == []
+    assert ledger.take_unsent(world.clock.now(), world.clock.now(), since=0, limit=9) == []
 
 
 def test_one_follow_up_sends_so_many_and_leaves_the_rest_to_the_next(
@@ -173,18 +173,18 @@ def test_one_follow_up_sends_so_many_and_leaves_the_rest_to_the_next(
     """The oldest first, in one message that a chat can take; what cannot be read, or has no way any more, is dropped."""
     letters = [
         module.Letter("chat:CHAT_URL", alarm.Alarm("a.b", "", str(n), f"<{n}> " + "x" * 300), world.clock.now() + n)
-        for n in range(module.MOST_TAKEN + 2)
+        for n in range(module.MAX_TAKEN + 2)
     ]
     gone = replace(letters[0], way="chat:OLD", id="gone")
     kept = [letter.to_unsent(str) for letter in (gone, *letters)]
     ledger.keep_unsent([Unsent("unreadable", world.clock.now() - 1, "{"), *kept], 0, 1000)
     follow_up(world)
-    assert (room.titles[0], len(room.texts)) == (f"EMR Steward: {module.MOST_TAKEN - 2} alarms", 1)
-    assert len(room.texts[0]) < module.MOST_TEXT + 50
+    assert (room.titles[0], len(room.texts)) == (f"EMR Steward: {module.MAX_TAKEN - 2} alarms", 1)
+    assert len(room.texts[0]) < module.MAX_TEXT + 50
     assert "<0>" in room.texts[0]
     assert [line["count"] for line in said(world, "steward.alarm.dropped")] == [2]
     follow_up(world)
-    assert f"<{module.MOST_TAKEN + 1}>" in room.texts[1]
+    assert f"<{module.MAX_TAKEN + 1}>" in room.texts[1]
     assert len(room.texts) == 2
 
 
@@ -194,7 +194,7 @@ def test_what_is_kept_bears_no_secret(world: World, room: ChatRoom, ledger: Ledg
     event = sample("documented-request")
     event["Id"] = f"for {world.env['STEWARD_SECRET_DEPLOY']} and {room.url}"
     world.deliver(event)
-    (kept,) = ledger.take_unsent(world.clock.now() + 60, 0, since=0, most=9)
+    (kept,) = ledger.take_unsent(world.clock.now() + 60, 0, since=0, limit=9)
     assert "[redacted]" in kept.text
     assert world.env["STEWARD_SECRET_DEPLOY"] not in kept.text
     assert PATH not in kept.text

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from typing_extensions import NotRequired, TypedDict
 
-from handler.errors import Fault, InvalidInput
+from handler.errors import FieldError, InvalidInput
 from handler.lib import wording
-from handler.lib.validation import Shape
+from handler.lib.validation import Schema
 from handler.model.components import Process, process_named, service_named
 from handler.model.event import Event, Unreadable
 from handler.receive import locators, sanitize
@@ -61,9 +61,9 @@ class Alerts(TypedDict):
     alerts: list[Alert]
 
 
-ALERT = Shape(Alert)
-GROUP = Shape(Group)
-ALERTS = Shape(Alerts)
+ALERT = Schema(Alert)
+GROUP = Schema(Group)
+ALERTS = Schema(Alerts)
 
 
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
@@ -79,7 +79,7 @@ def read_group(
     source: SourceKind,
     payload: dict[str, Any],
     at: str,
-    shapes: tuple[Shape[Any], Shape[Any]],
+    schemas: tuple[Schema[Any], Schema[Any]],
     more_labels: Callable[[Any], Mapping[str, str]],
 ) -> list[Event | Unreadable]:
     """The alerts of a body in Alertmanager's shape.
@@ -91,12 +91,12 @@ def read_group(
     alerts = group["alerts"]
     status: Status | None = _STATUSES.get(sanitize.as_text(group.get("status")))
     if not alerts:
-        raise InvalidInput(Fault(_below(at, "alerts"), "is empty; an alert is wanted"))
+        raise InvalidInput(FieldError(_below(at, "alerts"), "is empty; an alert is wanted"))
     received: list[Event | Unreadable] = []
-    for place, alert in enumerate(_each(alerts[: sanitize.MOST_EVENTS], at, shapes)):
+    for place, alert in enumerate(_each(alerts[: sanitize.MAX_EVENTS], at, schemas)):
         event = alert if isinstance(alert, InvalidInput) else _event(source, alert, status, more_labels(alert))
-        if isinstance(event, Fault):
-            event = InvalidInput(Fault(_below(at, f"alerts[{place}].{event.field}"), event.problem))
+        if isinstance(event, FieldError):
+            event = InvalidInput(FieldError(_below(at, f"alerts[{place}].{event.field}"), event.problem))
         if isinstance(event, InvalidInput):
             received.append(Unreadable(_unread_id(alerts[place]), source, event))
         else:
@@ -105,61 +105,63 @@ def read_group(
         count = sanitize.plain(sanitize.as_text(left), 20) if isinstance(left, int) else "some"
         problem = f"{count} alerts of this group were left out by the sender (its max_alerts)"
         received.append(_left_out(source, group, _below(at, "truncatedAlerts"), problem))
-    if beyond := alerts[sanitize.MOST_EVENTS :]:
-        problem = f"{len(beyond)} alerts more than the {sanitize.MOST_EVENTS} that one body may hold were not read"
+    if beyond := alerts[sanitize.MAX_EVENTS :]:
+        problem = f"{len(beyond)} alerts more than the {sanitize.MAX_EVENTS} that one body may hold were not read"
         received.append(_left_out(source, group, _below(at, "alerts"), problem))
     return received
 
 
-def _each(alerts: list[Any], at: str, shapes: tuple[Shape[Any], Shape[Any]]) -> list[Any]:
+def _each(alerts: list[Any], at: str, schemas: tuple[Schema[Any], Schema[Any]]) -> list[Any]:
     """Each alert, or its InvalidInput: all by one run of the validator, one by one only where that finds a fault."""
-    whole, one = shapes
+    whole, one = schemas
     try:
         return cast("list[Any]", whole.read({"alerts": alerts})["alerts"])
     except InvalidInput:
         return [_one(one, raw, _below(at, f"alerts[{place}]")) for place, raw in enumerate(alerts)]
 
 
-def _one(shape: Shape[Any], raw: object, at: str) -> object:
+def _one(schema: Schema[Any], raw: object, at: str) -> object:
     try:
-        return shape.read(raw, at)
+        return schema.read(raw, at)
     except InvalidInput as error:
         return error
 
 
-def _event(source: SourceKind, alert: Alert, group_status: Status | None, more: Mapping[str, str]) -> Event | Fault:
+def _event(
+    source: SourceKind, alert: Alert, group_status: Status | None, more: Mapping[str, str]
+) -> Event | FieldError:
     """The alert as an Event, or what its shape does not tell of its faults."""
     labels, starts_at = alert["labels"], alert["startsAt"]
     status = alert.get("status") or group_status
     if status is None:
-        return Fault("status", "is missing, here and in the group; firing or resolved is wanted")
+        return FieldError("status", "is missing, here and in the group; firing or resolved is wanted")
     occurred_at = moment(starts_at)
     if occurred_at is None and not starts_at.startswith(_NEVER):
         # Without its age an old alert would count as fresh.
-        return Fault("startsAt", "is no RFC 3339 time")
+        return FieldError("startsAt", "is no RFC 3339 time")
     if status == "resolved" and (ended := moment(alert.get("endsAt", ""))) is not None:
         occurred_at = ended
     annotations = alert.get("annotations") or {}
     name = labels.get("alertname", "")
     service, component = _process(
-        wording.cut(labels.get("service", ""), sanitize.MOST_IN_NAME),
-        wording.cut(_first(labels, COMPONENT_LABELS), sanitize.MOST_IN_NAME),
-        wording.cut(labels.get("job", ""), sanitize.MOST_IN_NAME),
+        wording.cut(labels.get("service", ""), sanitize.MAX_IN_NAME),
+        wording.cut(_first(labels, COMPONENT_LABELS), sanitize.MAX_IN_NAME),
+        wording.cut(labels.get("job", ""), sanitize.MAX_IN_NAME),
     )
     fingerprint = alert.get("fingerprint") or f"labels:{sanitize.digest(labels)}"
     return Event(
         id=sanitize.identity(f"{fingerprint}@{starts_at}"),
         source=source,
-        name=sanitize.plain(name, sanitize.MOST_IN_NAME),
+        name=sanitize.plain(name, sanitize.MAX_IN_NAME),
         status=status,
-        severity=sanitize.plain(labels.get("severity", ""), sanitize.MOST_IN_NAME),
+        severity=sanitize.plain(labels.get("severity", ""), sanitize.MAX_IN_NAME),
         cluster=_first_place(labels, CLUSTER_LABELS, locators.cluster),
         service=service,
         component=component,
         ip=_first_place(labels, ADDRESS_LABELS, locators.address),
         labels=sanitize.labels({**_prefixed(annotations), **more, **labels}),
         occurred_at=occurred_at,
-        message=sanitize.plain(_first(annotations, MESSAGE_ANNOTATIONS) or name, sanitize.MOST_IN_MESSAGE),
+        message=sanitize.plain(_first(annotations, MESSAGE_ANNOTATIONS) or name, sanitize.MAX_IN_MESSAGE),
     )
 
 
@@ -202,7 +204,7 @@ def _process(service: str, component: str, job: str) -> Process:
 
 
 def _plain(name: str) -> str:
-    return sanitize.plain(name, sanitize.MOST_IN_NAME)
+    return sanitize.plain(name, sanitize.MAX_IN_NAME)
 
 
 def _unread_id(raw: object) -> str:
@@ -216,7 +218,9 @@ def _left_out(source: SourceKind, group: Group, field: str, problem: str) -> Unr
     key = group.get("groupKey") or [
         alert.get("fingerprint") for alert in islice(group["alerts"], 10) if isinstance(alert, dict)
     ]
-    return Unreadable(f"{sanitize.LEFT_OUT_EVENTS}{sanitize.digest(key)}", source, InvalidInput(Fault(field, problem)))
+    return Unreadable(
+        f"{sanitize.LEFT_OUT_EVENTS}{sanitize.digest(key)}", source, InvalidInput(FieldError(field, problem))
+    )
 
 
 def _below(at: str, name: str) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import NotRequired, TypedDict
 
-from handler.errors import Fault, InvalidInput
-from handler.lib.validation import Shape
+from handler.errors import FieldError, InvalidInput
+from handler.lib.validation import Schema
 from handler.model.components import process_named, service_named
 from handler.model.event import Event, Unreadable
 from handler.receive import locators, sanitize
@@ -38,7 +38,7 @@ class CloudEvent(TypedDict):
     data: NotRequired[Any]
 
 
-CLOUD_EVENT = Shape(CloudEvent)
+CLOUD_EVENT = Schema(CloudEvent)
 
 _STATUSES: dict[str, Status] = {"1": "firing", "0": "resolved"}
 _SEVERITIES = ("severity", "level", "alarmLevel")
@@ -49,7 +49,7 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
     event = CLOUD_EVENT.read(payload, at)
     prefix = f"{at}." if at else ""
     if not event["id"] or not event["source"]:
-        raise InvalidInput(Fault(f"{prefix}{'source' if event['id'] else 'id'}", "is empty"))
+        raise InvalidInput(FieldError(f"{prefix}{'source' if event['id'] else 'id'}", "is empty"))
     subject = sanitize.as_text(event.get("subject")) or sanitize.as_text(event.get("subjuect"))
     data = event.get("data")
     details: Mapping[str, Any] = data if isinstance(data, dict) else {}
@@ -60,7 +60,7 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
         Event(
             id=sanitize.identity(f"{event['source']}#{event['id']}"),
             source="eventbridge",
-            name=sanitize.plain(event["type"], sanitize.MOST_IN_NAME),
+            name=sanitize.plain(event["type"], sanitize.MAX_IN_NAME),
             status=_STATUSES.get(sanitize.as_text(event.get("status")).strip(), "none"),
             severity=sanitize.plain(
                 next((found for key in _SEVERITIES if (found := sanitize.as_text(details.get(key)))), ""), 256
@@ -71,7 +71,7 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
             ip=locators.address(dimensions.get("dimension_ip", "")) or locators.only_address(dimensions.values()),
             labels=sanitize.labels({**_labels(event, subject), **dimensions, **rest}),
             occurred_at=_time(event.get("time"), f"{prefix}time"),
-            message=sanitize.plain(data if isinstance(data, str) else "", sanitize.MOST_IN_MESSAGE),
+            message=sanitize.plain(data if isinstance(data, str) else "", sanitize.MAX_IN_MESSAGE),
         )
     ]
 
@@ -84,7 +84,7 @@ def _time(written: object, field: str) -> float | None:
         found = moment(written)
     if found is None:
         # Without its age an old event would count as fresh.
-        raise InvalidInput(Fault(field, "is no time (milliseconds since 1970, or RFC 3339)"))
+        raise InvalidInput(FieldError(field, "is no time (milliseconds since 1970, or RFC 3339)"))
     return found
 
 
@@ -101,7 +101,7 @@ def _process(dimensions: Mapping[str, str]) -> tuple[str, str]:
     known = service_named(service)
     if (known or not service) and (found := process_named(component, known)):
         return found
-    return known or sanitize.plain(service, sanitize.MOST_IN_NAME), sanitize.plain(component, sanitize.MOST_IN_NAME)
+    return known or sanitize.plain(service, sanitize.MAX_IN_NAME), sanitize.plain(component, sanitize.MAX_IN_NAME)
 
 
 def _labels(event: CloudEvent, subject: str) -> dict[str, str]:

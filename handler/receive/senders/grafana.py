@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import NotRequired, TypedDict
 
-from handler.lib.validation import Shape
+from handler.lib.validation import Schema
 from handler.receive import sanitize
 from handler.receive.senders.alertmanager import Alert, read_group
 
@@ -34,7 +34,7 @@ class GrafanaAlerts(TypedDict):
     alerts: list[GrafanaAlert]
 
 
-SHAPES = (Shape(GrafanaAlerts), Shape(GrafanaAlert))
+SHAPES = (Schema(GrafanaAlerts), Schema(GrafanaAlert))
 
 
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 from typing_extensions import NotRequired, TypedDict
 
-from handler.errors import Fault, InvalidInput
-from handler.lib.validation import UNKNOWN, Bound, Shape
+from handler.errors import FieldError, InvalidInput
+from handler.lib.validation import UNKNOWN, Bound, Schema
 from handler.model import names
 from handler.model.event import Event, Unreadable
-from handler.model.request import Manner, OpType, Request, StopParams, StrategyConfig
+from handler.model.request import Action, OpType, Request, StopParams, StrategyConfig
 from handler.model.scope import OpScope
 from handler.receive import sanitize
 
@@ -96,12 +96,12 @@ class Call(TypedDict):
     Reason: NotRequired[Annotated[str, Bound(max_length=256)]]
 
 
-CALL = Shape(Call)
+CALL = Schema(Call)
 
 #: The words that may stand in an object, by the key that holds it.
 _WORDS: dict[str, tuple[str, ...]] = {
-    parent: tuple(shape.__annotations__)
-    for parent, shape in {
+    parent: tuple(schema.__annotations__)
+    for parent, schema in {
         "": Call,
         "OpScope": Scope,
         "ServiceInfoList": ServiceInfo,
@@ -126,9 +126,9 @@ def event_of(raw: object, at: str, key: str = "") -> Event:
     try:
         call = CALL.read(raw, at)
     except InvalidInput as error:
-        raise InvalidInput(*(_with_hint(fault, at) for fault in error.faults)) from None
-    if faults := [Fault(f"{at}.{field}" if at else field, problem) for field, problem in _problems(call)]:
-        raise InvalidInput(*faults[:10])
+        raise InvalidInput(*(_with_hint(fault, at) for fault in error.errors)) from None
+    if errors := [FieldError(f"{at}.{field}" if at else field, problem) for field, problem in _problems(call)]:
+        raise InvalidInput(*errors[:10])
     request = Request(call["InstanceId"], _manner(call), _scope(call["OpScope"]))
     service, component, ip = _only_place(request.scope)
     return Event(
@@ -139,7 +139,7 @@ def event_of(raw: object, at: str, key: str = "") -> Event:
         service=service,
         component=component,
         ip=ip,
-        message=sanitize.plain(call.get("Reason", ""), sanitize.MOST_IN_MESSAGE),
+        message=sanitize.plain(call.get("Reason", ""), sanitize.MAX_IN_MESSAGE),
         request=request,
     )
 
@@ -173,7 +173,7 @@ def _problems(call: Call) -> list[tuple[str, str]]:
     return found
 
 
-#: The API's names of a manner's fields.
+#: The API's names of a action's fields.
 _MANNER = {
     "strategy": "StrategyConfig",
     "stop_params": "StopParams",
@@ -182,9 +182,9 @@ _MANNER = {
 _NO_NAME = "is not a name (letters, digits, dots, dashes and underscores)"
 
 
-def _manner(call: Call) -> Manner:
+def _manner(call: Call) -> Action:
     strategy, stop = call.get("StrategyConfig"), call.get("StopParams")
-    return Manner(
+    return Action(
         OpType(call["OpType"]),
         None if strategy is None else _strategy(strategy),
         None
@@ -231,7 +231,7 @@ def _only_place(scope: OpScope) -> tuple[str, str, str]:
     return (services.pop() if len(services) == 1 else "", "", "")
 
 
-def _with_hint(fault: Fault, at: str) -> Fault:
+def _with_hint(fault: FieldError, at: str) -> FieldError:
     """The fault of an unknown key with the nearest word that may stand there."""
     if fault.problem != UNKNOWN:
         return fault
@@ -240,7 +240,7 @@ def _with_hint(fault: Fault, at: str) -> Fault:
     inside = fault.field.removeprefix(at).lstrip(".")
     holder, _, key = inside.rpartition(".")
     words = _WORDS.get(holder.rpartition(".")[2].partition("[")[0], ())
-    return Fault(fault.field, f"{UNKNOWN}; {question(key, words) or _choice(words)}")
+    return FieldError(fault.field, f"{UNKNOWN}; {question(key, words) or _choice(words)}")
 
 
 def _choice(words: tuple[str, ...]) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import NotRequired, TypedDict
 
-from handler.errors import Fault, InvalidInput
+from handler.errors import FieldError, InvalidInput
 from handler.lib import wording
-from handler.lib.validation import Shape
+from handler.lib.validation import Schema
 from handler.model.components import process_of_policy
 from handler.model.event import Event, Unreadable
 from handler.receive import locators, sanitize
@@ -58,7 +58,7 @@ class Alarm(TypedDict):
     recoverTime: NotRequired[Any]
 
 
-ALARM = Shape(Alarm)
+ALARM = Schema(Alarm)
 
 #: The short codes of regions in callbacks.
 REGIONS = {
@@ -108,7 +108,7 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
             if first
             else "is missing or empty; YYYY-MM-DD hh:mm:ss is wanted"
         )
-        raise InvalidInput(Fault(f"{prefix}firstOccurTime", problem))
+        raise InvalidInput(FieldError(f"{prefix}firstOccurTime", problem))
     level = next(
         (found for part in (alarm, policy, conditions) if (found := sanitize.as_text(part.get("alarmLevel")))), ""
     )
@@ -116,16 +116,16 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
         Event(
             id=_identity(payload, alarm, name, first),
             source="tcop",
-            name=sanitize.plain(name or sanitize.as_text(alarm.get("alarmType")), sanitize.MOST_IN_NAME),
+            name=sanitize.plain(name or sanitize.as_text(alarm.get("alarmType")), sanitize.MAX_IN_NAME),
             status=status,
-            severity=sanitize.plain(level, sanitize.MOST_IN_NAME),
+            severity=sanitize.plain(level, sanitize.MAX_IN_NAME),
             cluster=_by_view(dimensions, "id4", locators.cluster) or locators.only_cluster(dimensions.values()),
             service=process.service,
             component=process.component,
             ip=_by_view(dimensions, "host4", locators.address) or locators.only_address(dimensions.values()),
             labels=sanitize.labels({**_labels(alarm, about, policy, conditions), **dimensions}),
             occurred_at=occurred_at,
-            message=sanitize.plain(_message(conditions, policy), sanitize.MOST_IN_MESSAGE),
+            message=sanitize.plain(_message(conditions, policy), sanitize.MAX_IN_MESSAGE),
         )
     ]
 
@@ -133,7 +133,7 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
 def _status(written: object, field: str) -> Status:
     sign = written.strip() if isinstance(written, str) else written
     if isinstance(sign, bool) or sign not in ("1", "0", 1, 0):
-        raise InvalidInput(Fault(field, "is neither 1 (alarm) nor 0 (recovered)"))
+        raise InvalidInput(FieldError(field, "is neither 1 (alarm) nor 0 (recovered)"))
     return "firing" if sign in ("1", 1) else "resolved"
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from typing_extensions import NotRequired, TypedDict
 
-from handler.errors import Fault, InvalidInput
+from handler.errors import FieldError, InvalidInput
 from handler.lib import strict_json
-from handler.lib.validation import Shape
+from handler.lib.validation import Schema
 from handler.model.event import Event, Unreadable
 from handler.receive import sanitize
 from handler.receive.timestamps import moment
@@ -27,7 +27,7 @@ class Timer(TypedDict):
     Message: NotRequired[str | None]
 
 
-TIMER = Shape(Timer)
+TIMER = Schema(Timer)
 
 #: The label with the trigger's own name.
 TRIGGER = "trigger"
@@ -46,20 +46,20 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
     due = moment(time)
     prefix = f"{at}." if at else ""
     if not name:
-        raise InvalidInput(Fault(f"{prefix}TriggerName", "is empty"))
+        raise InvalidInput(FieldError(f"{prefix}TriggerName", "is empty"))
     if due is None:
-        raise InvalidInput(Fault(f"{prefix}Time", "is no RFC 3339 time"))
+        raise InvalidInput(FieldError(f"{prefix}Time", "is no RFC 3339 time"))
     event = Event(
         id=sanitize.identity(f"{name}@{time}"),
         source="timer",
-        name=sanitize.plain(name, sanitize.MOST_IN_NAME),
+        name=sanitize.plain(name, sanitize.MAX_IN_NAME),
         labels=sanitize.labels({TRIGGER: name}),
         occurred_at=due,
-        message=sanitize.plain(message, sanitize.MOST_IN_MESSAGE),
+        message=sanitize.plain(message, sanitize.MAX_IN_MESSAGE),
     )
     wanted = _requests_in(message, f"{prefix}Message")
     if wanted is None:
-        return [event._replace(name=sanitize.plain(message.strip(), sanitize.MOST_IN_NAME) or event.name)]
+        return [event._replace(name=sanitize.plain(message.strip(), sanitize.MAX_IN_NAME) or event.name)]
     received: list[Event | Unreadable] = []
     for place, raw in enumerate(wanted):
         if len(wanted) == 1:

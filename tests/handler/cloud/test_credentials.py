@@ -16,7 +16,7 @@ from handler.cloud.credentials import MARGIN, SECONDS, AssumedRoles, AssumedWire
 from handler.cloud.emr import EmrGateway
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.policy import Cluster
-from handler.model.request import Manner, OpType, Request, StrategyConfig
+from handler.model.request import Action, OpType, Request, StrategyConfig
 from handler.model.scope import OpScope
 from harness.clock import VirtualClock
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
@@ -31,7 +31,7 @@ THEIRS = Cluster("emr-theirs00", "theirs", "ap-guangzhou", frozenset(OpType), ro
 OURS = Cluster("emr-4zvc5mul", "analytics", "ap-guangzhou", frozenset(OpType))
 OWN = Credentials(SECRET_ID, SECRET_KEY)
 RESTART = Request(
-    THEIRS.id, Manner(OpType.RESTART_SERVICE, StrategyConfig()), OpScope.of_component("HDFS", "DataNode", ["10.1.0.5"])
+    THEIRS.id, Action(OpType.RESTART_SERVICE, StrategyConfig()), OpScope.of_component("HDFS", "DataNode", ["10.1.0.5"])
 )
 
 

@@ -13,13 +13,13 @@ from pytest_mock import MockerFixture
 from tencentcloud.emr.v20190103 import models
 
 from handler import errors
-from handler.cloud import transport
 from handler.cloud.account import Credentials, Endpoint
 from handler.cloud.client import CloudApi, Product, classified
 from handler.cloud.emr import EmrGateway
+from handler.lib import in_flight
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.policy import Cluster
-from handler.model.request import Manner, OpType, Request, StopParams, StrategyConfig
+from handler.model.request import Action, OpType, Request, StopParams, StrategyConfig
 from handler.model.scope import OpScope
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.demo_clusters import demo_cloud
@@ -28,7 +28,7 @@ from harness.fake_cloud.server import CloudServer
 
 ACTION = "StartStopServiceOrMonitor"
 CLUSTER = Cluster("emr-4zvc5mul", "analytics", "ap-guangzhou", frozenset(OpType))
-RESTART = Manner(OpType.RESTART_SERVICE, StrategyConfig())
+RESTART = Action(OpType.RESTART_SERVICE, StrategyConfig())
 REQUEST = Request(CLUSTER.id, RESTART, OpScope.of_component("HDFS", "DataNode", ["172.16.0.5"]))
 
 
@@ -151,7 +151,7 @@ def test_a_dripping_answer_does_not_outlast_the_deadline() -> None:
 
 def test_without_a_thread_nothing_is_sent(server: CloudServer, cloud: Cloud, mocker: MockerFixture) -> None:
     """A call that cannot be begun was never sent: it may be tried again."""
-    mocker.patch.object(transport, "begin", side_effect=RuntimeError("can't start new thread"))
+    mocker.patch.object(in_flight, "begin", side_effect=RuntimeError("can't start new thread"))
     with pytest.raises(errors.NeverSent, match="can't start new thread"):
         send(server.url)
     assert cloud.requests == []
@@ -265,7 +265,7 @@ def test_a_date_that_is_none_tells_nothing(date: str) -> None:
 
 FULL = Request(
     "emr-4zvc5mul",
-    Manner(
+    Action(
         OpType.STOP_MONITOR,
         StrategyConfig(True, 2, 7, True, (("k", ("a", "b")),)),
         StopParams("safe", 3, 60),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tencentcloud.common.abstract_model import AbstractModel
 from tencentcloud.emr.v20190103 import models
 
-from handler.model.request import Manner, OpType, Request, StopParams, StrategyConfig
+from handler.model.request import Action, OpType, Request, StopParams, StrategyConfig
 from handler.model.scope import ALL, OpScope
 
 ROOT = models.StartStopServiceOrMonitorRequest
@@ -31,10 +31,10 @@ strategies = st.builds(
 )
 policies: st.SearchStrategy[Literal["safe", "default"] | None] = st.sampled_from(("safe", "default", None))
 stops = st.builds(StopParams, policies, st.none() | st.integers(0, 100), st.none() | st.integers(0, 10_000))
-manners = st.builds(
-    Manner, st.sampled_from(OpType), st.none() | strategies, st.none() | stops, st.none() | st.booleans()
+actions = st.builds(
+    Action, st.sampled_from(OpType), st.none() | strategies, st.none() | stops, st.none() | st.booleans()
 )
-requests = st.builds(Request, st.from_regex(r"emr-[a-z0-9]{8}", fullmatch=True), manners, scopes)
+requests = st.builds(Request, st.from_regex(r"emr-[a-z0-9]{8}", fullmatch=True), actions, scopes)
 
 
 def through_the_sdk(wire: dict[str, Any]) -> Any:
@@ -88,7 +88,7 @@ def test_no_field_of_the_sdk_is_unknown_to_us() -> None:
     """A field or a nested model that the vendor adds fails here first, wherever it stands."""
     fullest = Request(
         "emr-4zvc5mul",
-        Manner(OpType.STOP_MONITOR, StrategyConfig(args=(("k", ("v",)),)), StopParams("safe", 1, 1), True),
+        Action(OpType.STOP_MONITOR, StrategyConfig(args=(("k", ("v",)),)), StopParams("safe", 1, 1), True),
         OpScope.of_component("HDFS", "DataNode", ["10.0.0.1"]),
     )
     known = walked(ROOT)

@@ -23,7 +23,7 @@ from handler.cloud.emr import EmrGateway
 from handler.lib import in_flight
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.policy import Cluster
-from handler.model.request import Manner, OpType, Request, StrategyConfig
+from handler.model.request import Action, OpType, Request, StrategyConfig
 from handler.model.scope import OpScope
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
 from harness.fake_cloud.demo_clusters import demo_cloud
@@ -34,7 +34,7 @@ ACTION = "StartStopServiceOrMonitor"
 CLUSTER = Cluster("emr-4zvc5mul", "analytics", "ap-guangzhou", frozenset(OpType))
 REQUEST = Request(
     CLUSTER.id,
-    Manner(OpType.RESTART_SERVICE, StrategyConfig()),
+    Action(OpType.RESTART_SERVICE, StrategyConfig()),
     OpScope.of_component("HDFS", "DataNode", ["172.16.0.5"]),
 )
 KEY = Credentials(SECRET_ID, SECRET_KEY)

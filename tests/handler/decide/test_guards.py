@@ -16,26 +16,26 @@ from handler.decide.planning import Asked
 from handler.decide.process_guards import View
 from handler.lib.wording import utc_text
 from handler.model.history import Entry, History, Past
-from handler.model.intent import ORDER_LIMITS, Intent, Limits
+from handler.model.intent import COMMAND_LIMITS, Intent, Limits
 from handler.model.observation import Observation, Reading
 from handler.model.operation import State
 from handler.model.policy import Breaker, Cluster, Freeze, MaintenanceWindow, Quarantine, Safety
-from handler.model.request import Manner, OpType, StrategyConfig
+from handler.model.request import Action, OpType, StrategyConfig
 from handler.model.scope import OpScope, Target
 
 CLUSTER = "emr-4zvc5mul"
 NOW = 1_000_000.0
-RESTART = Manner(OpType.RESTART_SERVICE, StrategyConfig())
+RESTART = Action(OpType.RESTART_SERVICE, StrategyConfig())
 CONFIG = Config({CLUSTER: Cluster(CLUSTER, "analytics", "ap-guangzhou", frozenset({OpType.RESTART_SERVICE}))})
 
 
 def an_intent(**fields: Any) -> Intent:
     values: dict[str, Any] = {
         "cluster": CLUSTER,
-        "manner": RESTART,
+        "action": RESTART,
         "scope": OpScope.of_component("HDFS", "DataNode", ["172.16.0.5"]),
         "rule": "r",
-        "is_order": False,
+        "is_command": False,
         "occurred_at": NOW - 10,
     }
     return Intent(**{**values, **fields})
@@ -47,12 +47,12 @@ def reading(
     return Reading(Target("HDFS", component, ip), status, monitor, health, "before")
 
 
-def asked(one: Reading | None = None, *, manner: Manner = RESTART, is_order: bool = False, **fields: Any) -> Asked:
-    intent = an_intent(manner=manner, is_order=is_order, **fields.pop("intent", {}))
-    limits = ORDER_LIMITS if is_order else Limits()
+def asked(one: Reading | None = None, *, action: Action = RESTART, is_command: bool = False, **fields: Any) -> Asked:
+    intent = an_intent(action=action, is_command=is_command, **fields.pop("intent", {}))
+    limits = COMMAND_LIMITS if is_command else Limits()
     seen = one or reading()
     even, limits = fields.pop("even", False), fields.pop("limits", limits)
-    return Asked(seen.target.key, seen, manner, (intent,), is_order, even, limits)
+    return Asked(seen.target.key, seen, action, (intent,), is_command, even, limits)
 
 
 def view(*readings: Reading, history: History | None = None, safety: Safety | None = None, status: int = 2) -> View:
@@ -69,13 +69,13 @@ WINDOW = MaintenanceWindow(frozenset(range(7)), 0, 1440, "Asia/Shanghai", "patch
         (intent_guards.listed, an_intent(), CONFIG, None),
         (intent_guards.listed, an_intent(cluster="emr-other000"), CONFIG, "guard.listed"),
         (intent_guards.allowed, an_intent(), CONFIG, None),
-        (intent_guards.allowed, an_intent(manner=Manner(OpType.STOP_SERVICE)), CONFIG, "guard.allowed"),
+        (intent_guards.allowed, an_intent(action=Action(OpType.STOP_SERVICE)), CONFIG, "guard.allowed"),
         (intent_guards.fresh, an_intent(), CONFIG, None),
         (intent_guards.fresh, an_intent(occurred_at=None), CONFIG, None),
         (intent_guards.fresh, an_intent(occurred_at=NOW - 601), CONFIG, "guard.max_event_age"),
         (intent_guards.fresh, an_intent(occurred_at=NOW + 300), CONFIG, None),
         (intent_guards.fresh, an_intent(occurred_at=NOW + 301), CONFIG, "guard.future"),
-        (intent_guards.fresh, an_intent(occurred_at=NOW + 301, is_order=True), CONFIG, "guard.future"),
+        (intent_guards.fresh, an_intent(occurred_at=NOW + 301, is_command=True), CONFIG, "guard.future"),
         (
             intent_guards.unfrozen,
             an_intent(),
@@ -84,7 +84,7 @@ WINDOW = MaintenanceWindow(frozenset(range(7)), 0, 1440, "Asia/Shanghai", "patch
         ),
         (
             intent_guards.unfrozen,
-            an_intent(is_order=True),
+            an_intent(is_command=True),
             replace(CONFIG, safety=Safety(freezes=(Freeze(0, NOW + 1, "x"),))),
             "guard.freeze",
         ),
@@ -103,7 +103,7 @@ WINDOW = MaintenanceWindow(frozenset(range(7)), 0, 1440, "Asia/Shanghai", "patch
         ),
         (
             intent_guards.outside_maintenance_window,
-            an_intent(is_order=True),
+            an_intent(is_command=True),
             replace(CONFIG, safety=Safety(maintenance_windows=(WINDOW,))),
             None,
         ),
@@ -124,8 +124,8 @@ def past(state: State, *, at: float = NOW - 60, digest: str = "") -> Past:
 OPEN = History(targets={"HDFS/datanode/172.16.0.5": past(State.ACCEPTED)})
 DONE = History(targets={"HDFS/datanode/172.16.0.5": past(State.VERIFIED)})
 UNSENT = History(targets={"HDFS/datanode/172.16.0.5": past(State.NOT_SENT)})
-STOP, START = Manner(OpType.STOP_SERVICE), Manner(OpType.START_SERVICE)
-ENTER, LEAVE = Manner(OpType.STOP_MONITOR), Manner(OpType.START_MONITOR)
+STOP, START = Action(OpType.STOP_SERVICE), Action(OpType.START_SERVICE)
+ENTER, LEAVE = Action(OpType.STOP_MONITOR), Action(OpType.START_MONITOR)
 TIRED = History(restarts={"HDFS/datanode/172.16.0.5": 3})
 LOCKED = History(quarantined={"HDFS/datanode/172.16.0.5": NOW + 1})
 FREED = History(quarantined={"HDFS/datanode/172.16.0.5": NOW})
@@ -136,53 +136,53 @@ FREED = History(quarantined={"HDFS/datanode/172.16.0.5": NOW})
     [
         (process_guards.not_in_maintenance, asked(), History(), None),
         (process_guards.not_in_maintenance, asked(reading(monitor=2)), History(), "guard.maintenance"),
-        (process_guards.not_in_maintenance, asked(reading(monitor=2), is_order=True), History(), "guard.maintenance"),
-        (process_guards.not_in_maintenance, asked(reading(monitor=2), manner=LEAVE), History(), None),
+        (process_guards.not_in_maintenance, asked(reading(monitor=2), is_command=True), History(), "guard.maintenance"),
+        (process_guards.not_in_maintenance, asked(reading(monitor=2), action=LEAVE), History(), None),
         (process_guards.not_stopped, asked(reading(status=2)), History(), "guard.stopped"),
-        (process_guards.not_stopped, asked(reading(status=2), is_order=True), History(), "guard.stopped"),
-        (process_guards.not_stopped, asked(reading(status=2), manner=START), History(), None),
+        (process_guards.not_stopped, asked(reading(status=2), is_command=True), History(), "guard.stopped"),
+        (process_guards.not_stopped, asked(reading(status=2), action=START), History(), None),
         (process_guards.not_satisfied, asked(), History(), None),
         (process_guards.not_satisfied, asked(reading(health=1)), History(), None),
-        (process_guards.not_satisfied, asked(reading(health=1), manner=START), History(), "guard.satisfied"),
-        (process_guards.not_satisfied, asked(reading(health=-4), manner=START), History(), "guard.satisfied"),
-        (process_guards.not_satisfied, asked(reading(health=0), manner=START), History(), None),
-        (process_guards.not_satisfied, asked(reading(status=2), manner=STOP), History(), "guard.satisfied"),
-        (process_guards.not_satisfied, asked(manner=STOP), History(), None),
-        (process_guards.not_satisfied, asked(reading(monitor=2), manner=ENTER), History(), "guard.satisfied"),
-        (process_guards.not_satisfied, asked(manner=ENTER), History(), None),
-        (process_guards.not_satisfied, asked(manner=LEAVE), History(), "guard.satisfied"),
-        (process_guards.not_satisfied, asked(reading(monitor=2), manner=LEAVE), History(), None),
+        (process_guards.not_satisfied, asked(reading(health=1), action=START), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(reading(health=-4), action=START), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(reading(health=0), action=START), History(), None),
+        (process_guards.not_satisfied, asked(reading(status=2), action=STOP), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(action=STOP), History(), None),
+        (process_guards.not_satisfied, asked(reading(monitor=2), action=ENTER), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(action=ENTER), History(), None),
+        (process_guards.not_satisfied, asked(action=LEAVE), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(reading(monitor=2), action=LEAVE), History(), None),
         (process_guards.not_under_operation, asked(), History(), None),
         (process_guards.not_under_operation, asked(), OPEN, "once.under_operation"),
-        (process_guards.not_under_operation, asked(is_order=True), OPEN, "once.under_operation"),
-        (process_guards.not_under_operation, asked(manner=START), OPEN, "once.under_operation"),
+        (process_guards.not_under_operation, asked(is_command=True), OPEN, "once.under_operation"),
+        (process_guards.not_under_operation, asked(action=START), OPEN, "once.under_operation"),
         (process_guards.not_under_operation, asked(), DONE, None),
         (process_guards.not_served, asked(), DONE, None),
         (process_guards.not_served, asked(intent={"parts_since": NOW - 60}), DONE, "once.served"),
-        (process_guards.not_served, asked(intent={"parts_since": NOW - 60}, is_order=True), DONE, "once.served"),
+        (process_guards.not_served, asked(intent={"parts_since": NOW - 60}, is_command=True), DONE, "once.served"),
         (process_guards.not_served, asked(intent={"parts_since": NOW - 59}), DONE, None),
         (process_guards.not_served, asked(intent={"parts_since": NOW - 60}), UNSENT, None),
-        (process_guards.not_served, asked(intent={"parts_since": NOW - 60}, manner=STOP), DONE, None),
+        (process_guards.not_served, asked(intent={"parts_since": NOW - 60}, action=STOP), DONE, None),
         (process_guards.needed, asked(), History(), None),
         (process_guards.needed, asked(reading(health=1)), History(), "guard.healthy"),
         (process_guards.needed, asked(reading(health=-3)), History(), None),
         (process_guards.needed, asked(reading(health=1), even=True), History(), None),
-        (process_guards.needed, asked(reading(health=1), is_order=True), History(), None),
+        (process_guards.needed, asked(reading(health=1), is_command=True), History(), None),
         (process_guards.not_stale, asked(intent={"occurred_at": NOW - 100}), DONE, "guard.stale"),
         (process_guards.not_stale, asked(intent={"occurred_at": NOW - 10}), DONE, None),
         (process_guards.not_stale, asked(intent={"occurred_at": None}), DONE, None),
-        (process_guards.not_stale, asked(intent={"occurred_at": NOW - 100}, is_order=True), DONE, None),
+        (process_guards.not_stale, asked(intent={"occurred_at": NOW - 100}, is_command=True), DONE, None),
         (process_guards.not_quarantined, asked(), History(), None),
         (process_guards.not_quarantined, asked(), TIRED, "guard.quarantine"),
         (process_guards.not_quarantined, asked(), LOCKED, "guard.quarantine"),
         (process_guards.not_quarantined, asked(), FREED, None),
-        (process_guards.not_quarantined, asked(is_order=True), TIRED, None),
-        (process_guards.not_quarantined, asked(manner=START), TIRED, None),
+        (process_guards.not_quarantined, asked(is_command=True), TIRED, None),
+        (process_guards.not_quarantined, asked(action=START), TIRED, None),
         (process_guards.cooled_down, asked(), History(), None),
         (process_guards.cooled_down, asked(), DONE, "guard.cooldown"),
         (process_guards.cooled_down, asked(), UNSENT, None),
         (process_guards.cooled_down, asked(limits=Limits(cooldown=60)), DONE, None),
-        (process_guards.cooled_down, asked(is_order=True), DONE, None),
+        (process_guards.cooled_down, asked(is_command=True), DONE, None),
     ],
 )
 def test_guards_over_a_process(guard: Callable[..., Any], one: Asked, history: History, code: str | None) -> None:
@@ -199,8 +199,8 @@ def test_guards_over_a_process(guard: Callable[..., Any], one: Asked, history: H
     ("one", "status"),
     [
         (asked(), "skipped"),
-        (asked(manner=START), "deferred"),
-        (asked(is_order=True), "deferred"),
+        (asked(action=START), "deferred"),
+        (asked(is_command=True), "deferred"),
     ],
 )
 def test_what_the_open_operation_does_not_do_is_asked_for_again(one: Asked, status: str) -> None:
@@ -266,7 +266,7 @@ def chosen_of(
     count: int,
     *,
     dead: int,
-    manner: Manner = RESTART,
+    action: Action = RESTART,
     component: str = "DataNode",
     limits: Limits | None = None,
     open_: int = 0,
@@ -276,7 +276,7 @@ def chosen_of(
     readings = [reading(f"10.0.0.{n}", component, health=0 if n >= count - dead else 1) for n in range(count)]
     targets = {one.target.key: past(State.ACCEPTED) for one in readings[:open_]}
     the_view = view(*readings, history=History(targets=targets), **more)
-    wanted = [asked(one, manner=manner, limits=limits or Limits(), even=True) for one in readings[open_:]]
+    wanted = [asked(one, action=action, limits=limits or Limits(), even=True) for one in readings[open_:]]
     chosen, held = budgets.within_budgets(wanted, the_view)
     return [one.reading.target.ip for one in chosen], {outcome.code for _, outcome in held}
 
@@ -295,9 +295,9 @@ LOOSE = Limits(max_nodes=99, max_share=1.0)
         (3, 0, {"limits": Limits(max_nodes=99, max_share=0.01)}, 1, {"guard.max_share"}),
         (3, 0, {"component": "JournalNode", "limits": LOOSE}, 3, set()),  # rolling, one at a time
         (3, 1, {"component": "JournalNode", "limits": LOOSE}, 1, {"guard.quorum"}),
-        (5, 0, {"component": "JournalNode", "limits": LOOSE, "manner": STOP}, 2, {"guard.quorum"}),
+        (5, 0, {"component": "JournalNode", "limits": LOOSE, "action": STOP}, 2, {"guard.quorum"}),
         (5, 2, {"component": "zookeeper", "limits": LOOSE}, 2, {"guard.quorum"}),
-        (2, 0, {"component": "NameNode", "limits": LOOSE, "manner": STOP}, 1, {"guard.quorum"}),
+        (2, 0, {"component": "NameNode", "limits": LOOSE, "action": STOP}, 1, {"guard.quorum"}),
         (1, 0, {"component": "NameNode", "limits": LOOSE}, 0, {"guard.quorum"}),
         (1, 1, {"component": "NameNode", "limits": LOOSE}, 1, set()),
         (1, 0, {"component": "NameNode", "limits": LOOSE, "safety": Safety(quorum_roles=())}, 1, set()),
@@ -307,7 +307,7 @@ LOOSE = Limits(max_nodes=99, max_share=1.0)
             {
                 "component": "QuorumPeerMain",
                 "limits": LOOSE,
-                "manner": Manner(OpType.RESTART_SERVICE, StrategyConfig(rolling=False)),
+                "action": Action(OpType.RESTART_SERVICE, StrategyConfig(rolling=False)),
             },
             1,
             {"guard.quorum"},
@@ -354,9 +354,9 @@ def test_budgets_hold_whatever_the_mix(
     readings = [reading(f"10.0.0.{n}", role, health=health) for n, health in enumerate(healths)]
     busy = {one.target.key for one in readings[:open_]}
     history = History(targets={key: past(State.SENDING) for key in busy})
-    manner = Manner(OpType.RESTART_SERVICE, StrategyConfig(rolling=rolling))
+    action = Action(OpType.RESTART_SERVICE, StrategyConfig(rolling=rolling))
     limits = Limits(max_nodes=nodes, max_share=share)
-    wanted = [asked(one, manner=manner, limits=limits, even=True) for one in readings[open_:]]
+    wanted = [asked(one, action=action, limits=limits, even=True) for one in readings[open_:]]
     chosen, held = budgets.within_budgets(wanted, view(*readings, history=history))
     assert len(chosen) + len(held) == len(wanted)
     if chosen:
@@ -414,8 +414,8 @@ def test_a_rolling_restart_keeps_the_quorum_even_where_it_fails(
     strategy: StrategyConfig, count: int, dead: int, expected: int
 ) -> None:
     """One batch may be away at a time; where a failed batch is skipped, every batch may be away at once."""
-    manner = Manner(OpType.RESTART_SERVICE, strategy)
-    chosen, _ = chosen_of(count, dead=dead, manner=manner, component="JournalNode", limits=LOOSE)
+    action = Action(OpType.RESTART_SERVICE, strategy)
+    chosen, _ = chosen_of(count, dead=dead, action=action, component="JournalNode", limits=LOOSE)
     assert len(chosen) == expected
 
 
@@ -433,7 +433,7 @@ def test_a_rolling_restart_keeps_the_quorum_even_where_it_fails(
 def test_a_quorum_is_of_those_that_are_seen_to_serve(healths: tuple[int, ...], asks_for: int, goes: bool) -> None:
     """Who is left must be known to be there: a node that answers no probe may be gone."""
     readings = [reading(f"10.0.0.{n}", "JournalNode", health=health) for n, health in enumerate(healths)]
-    chosen, held = budgets.within_budgets([asked(readings[asks_for], is_order=True)], view(*readings))
+    chosen, held = budgets.within_budgets([asked(readings[asks_for], is_command=True)], view(*readings))
     assert bool(chosen) == goes
     assert {outcome.code for _, outcome in held} <= {"guard.quorum"}
 
@@ -441,14 +441,14 @@ def test_a_quorum_is_of_those_that_are_seen_to_serve(healths: tuple[int, ...], a
 @pytest.mark.parametrize("op_type", [OpType.START_SERVICE, OpType.STOP_MONITOR, OpType.START_MONITOR])
 def test_what_takes_nothing_away_needs_no_quorum(op_type: OpType) -> None:
     """Starting, and telling the daemon to watch or not, leave every process where it is."""
-    chosen, _ = chosen_of(3, dead=0, manner=Manner(op_type), component="JournalNode", limits=LOOSE)
+    chosen, _ = chosen_of(3, dead=0, action=Action(op_type), component="JournalNode", limits=LOOSE)
     assert len(chosen) == 3
 
 
 @pytest.mark.parametrize(("op_type", "expected"), [(OpType.START_SERVICE, 1), (OpType.STOP_MONITOR, 3)])
 def test_max_nodes_counts_what_touches_processes(op_type: OpType, expected: int) -> None:
     """Maintenance is not a process under operation."""
-    chosen, _ = chosen_of(3, dead=0, manner=Manner(op_type))
+    chosen, _ = chosen_of(3, dead=0, action=Action(op_type))
     assert len(chosen) == expected
 
 
@@ -465,14 +465,14 @@ def test_spans_are_shown_in_the_unit_that_fits(seconds: float, text: str) -> Non
     assert f"the event is {text} old" in held.reason
 
 
-@pytest.mark.parametrize("is_order", [True, False])
-def test_what_is_too_old_says_from_when_an_alert_counts(is_order: bool) -> None:
+@pytest.mark.parametrize("is_command", [True, False])
+def test_what_is_too_old_says_from_when_an_alert_counts(is_command: bool) -> None:
     """Who waits for the repeat of a deferred alert learns that it is as old as the alert."""
     held = intent_guards.fresh(
-        an_intent(occurred_at=NOW - 7200, is_order=is_order), CONFIG.clusters, CONFIG.safety, NOW
+        an_intent(occurred_at=NOW - 7200, is_command=is_command), CONFIG.clusters, CONFIG.safety, NOW
     )
     assert held is not None
-    assert ("which its repeats keep" in held.reason) is not is_order
+    assert ("which its repeats keep" in held.reason) is not is_command
 
 
 @pytest.mark.parametrize("at", [NOW + 8 * 3600, 253_402_300_799.0 + 86_400])

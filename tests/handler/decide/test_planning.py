@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.decide.planning import plan, resolve, scope_to_send
-from handler.model.intent import ORDER_LIMITS, Intent, Limits
+from handler.model.intent import COMMAND_LIMITS, Intent, Limits
 from handler.model.observation import Observation, Reading
-from handler.model.request import Manner, OpType, StrategyConfig
+from handler.model.request import Action, OpType, StrategyConfig
 from handler.model.scope import OpScope, Target
 
-RESTART = Manner(OpType.RESTART_SERVICE, StrategyConfig())
-MANNERS = (RESTART, Manner(OpType.RESTART_SERVICE, StrategyConfig(batch_size=2)), Manner(OpType.STOP_SERVICE))
+RESTART = Action(OpType.RESTART_SERVICE, StrategyConfig())
+MANNERS = (RESTART, Action(OpType.RESTART_SERVICE, StrategyConfig(batch_size=2)), Action(OpType.STOP_SERVICE))
 IPS = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
 SEEN = Observation(
     "emr-4zvc5mul",
@@ -30,10 +30,10 @@ SEEN = Observation(
 def an_intent(**fields: Any) -> Intent:
     values: dict[str, Any] = {
         "cluster": "emr-4zvc5mul",
-        "manner": RESTART,
+        "action": RESTART,
         "scope": OpScope.of_component("HDFS", "DataNode", IPS[:1]),
         "rule": "r",
-        "is_order": False,
+        "is_command": False,
     }
     return Intent(**{**values, **fields})
 
@@ -59,18 +59,18 @@ bad = st.sampled_from(
 
 @given(
     st.lists(
-        st.builds(an_intent, cluster=st.sampled_from(["emr-a", "emr-b"]), manner=st.sampled_from(MANNERS), scope=good)
+        st.builds(an_intent, cluster=st.sampled_from(["emr-a", "emr-b"]), action=st.sampled_from(MANNERS), scope=good)
     )
 )
 def test_every_intent_is_in_exactly_one_plan(intents: list[Intent]) -> None:
-    """One plan for each cluster and manner, first come first; its scope is the union of what is asked, exactly."""
+    """One plan for each cluster and action, first come first; its scope is the union of what is asked, exactly."""
     plans = plan(intents)
     assert [id(one) for a_plan in plans for one in a_plan.intents] == [
-        id(one) for a_plan in plans for one in intents if (one.cluster, one.manner) == (a_plan.cluster, a_plan.manner)
+        id(one) for a_plan in plans for one in intents if (one.cluster, one.action) == (a_plan.cluster, a_plan.action)
     ]
     assert sum(len(a_plan.intents) for a_plan in plans) == len(intents)
-    assert [(a_plan.cluster, a_plan.manner) for a_plan in plans] == list(
-        dict.fromkeys((one.cluster, one.manner) for one in intents)
+    assert [(a_plan.cluster, a_plan.action) for a_plan in plans] == list(
+        dict.fromkeys((one.cluster, one.action) for one in intents)
     )
     for a_plan in plans:
         assert a_plan.scope == OpScope.union_of(one.scope for one in a_plan.intents)
@@ -104,10 +104,10 @@ def test_an_order_is_not_held_back_by_an_alerts_limits() -> None:
     alerts = [an_intent(limits=strict), an_intent(limits=loose, even_if_healthy=True)]
     (of_alerts,) = resolve(plan(alerts)[0], SEEN)[0]
     assert of_alerts.limits == Limits(cooldown=5000.0, max_nodes=1, max_share=0.01)
-    assert (of_alerts.is_order, of_alerts.even_if_healthy) == (False, True)
-    first, second = plan([*alerts, an_intent(is_order=True, limits=ORDER_LIMITS)])
+    assert (of_alerts.is_command, of_alerts.even_if_healthy) == (False, True)
+    first, second = plan([*alerts, an_intent(is_command=True, limits=COMMAND_LIMITS)])
     (of_order,) = resolve(first, SEEN)[0]
-    assert (of_order.is_order, of_order.limits) == (True, ORDER_LIMITS)
+    assert (of_order.is_command, of_order.limits) == (True, COMMAND_LIMITS)
     assert resolve(second, SEEN)[0] == [of_alerts]
 
 

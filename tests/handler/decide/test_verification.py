@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handler.decide.verification import is_satisfied, judge, keeps_promise, patience, was_carried_out
 from handler.model.observation import Reading
-from handler.model.request import Manner, OpType, StopParams, StrategyConfig
+from handler.model.request import Action, OpType, StopParams, StrategyConfig
 from handler.model.scope import OpScope, Target
 from tests.operations import an_operation
 
@@ -132,21 +132,21 @@ def test_a_process_is_called_as_the_request_calls_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("manner", "processes", "seconds"),
+    ("action", "processes", "seconds"),
     [
-        (Manner(START), 10, 600),
-        (Manner(STOP), 10, 600),
-        (Manner(STOP, None, StopParams("safe", None, 3600)), 10, 600 + 3600),
-        (Manner(STOP, None, StopParams("safe", None, 10**9)), 10, 600 + 86_400),
-        (Manner(ENTER), 10, 300),
-        (Manner(LEAVE), 10, 300),
-        (Manner(RESTART, StrategyConfig(rolling=False)), 10, 600),
-        (Manner(RESTART, StrategyConfig(time_wait=30)), 1, 600),
-        (Manner(RESTART, StrategyConfig(time_wait=30)), 10, 600 + 9 * 90),
-        (Manner(RESTART, StrategyConfig(batch_size=4, time_wait=0)), 10, 600 + 2 * 60),
-        (Manner(RESTART, StrategyConfig()), 0, 600),
+        (Action(START), 10, 600),
+        (Action(STOP), 10, 600),
+        (Action(STOP, None, StopParams("safe", None, 3600)), 10, 600 + 3600),
+        (Action(STOP, None, StopParams("safe", None, 10**9)), 10, 600 + 86_400),
+        (Action(ENTER), 10, 300),
+        (Action(LEAVE), 10, 300),
+        (Action(RESTART, StrategyConfig(rolling=False)), 10, 600),
+        (Action(RESTART, StrategyConfig(time_wait=30)), 1, 600),
+        (Action(RESTART, StrategyConfig(time_wait=30)), 10, 600 + 9 * 90),
+        (Action(RESTART, StrategyConfig(batch_size=4, time_wait=0)), 10, 600 + 2 * 60),
+        (Action(RESTART, StrategyConfig()), 0, 600),
     ],
 )
-def test_patience_grows_with_the_batches(manner: Manner, processes: int, seconds: float) -> None:
+def test_patience_grows_with_the_batches(action: Action, processes: int, seconds: float) -> None:
     """A rolling restart is given each further batch's wait and a minute, a stop its grace; everything else one span."""
-    assert patience(manner, processes) == seconds
+    assert patience(action, processes) == seconds

@@ -75,7 +75,7 @@ def test_whatever_was_seen_is_judged(seen: Seen) -> None:
     found = diagnose(seen)
     assert all(one.seen for one in found)
     assert all(
-        one.mend
+        one.fix
         for one in found
         if one.state in ("fail", "not proved") and one.name not in ("configuration", "settings")
     )

@@ -41,8 +41,8 @@ def version(ledger: Ledger, now: float = NOW) -> int:
     return ledger.history(CLUSTER, now, quarantine_within=3600).version
 
 
-def enter(ledger: Ledger, *incidents: str, now: float = NOW, most: int = 100) -> Any:
-    return ledger.enter(CLUSTER, {key: f"origin-{key}" for key in incidents}, now, Breaker(most, 300, 600))
+def enter(ledger: Ledger, *incidents: str, now: float = NOW, limit: int = 100) -> Any:
+    return ledger.enter(CLUSTER, {key: f"origin-{key}" for key in incidents}, now, Breaker(limit, 300, 600))
 
 
 def armed(ledger: Ledger, name: str = "op-1", **fields: Any) -> Any:
@@ -202,7 +202,7 @@ def test_quarantine_counts_needs_that_did_not_help(ledger: Ledger) -> None:
         (State.VERIFIED, {}),
         (State.FAILED, {}),
         (State.NOT_SENT, {}),
-        (State.VERIFIED, {"is_order": True}),
+        (State.VERIFIED, {"is_command": True}),
         (State.VERIFIED, {"op_type": OpType.START_SERVICE}),
     ]
     for number, (state, more) in enumerate(cases):
@@ -244,19 +244,19 @@ def test_an_ended_occurrence_is_known(ledger: Ledger) -> None:
 
 def test_the_breaker_opens_and_closes_with_hysteresis(ledger: Ledger) -> None:
     """More than so many open it, once; it closes after its time, when half as many are in the window."""
-    assert enter(ledger, *"abc", most=3).breaker_opened_at is None
-    opened = enter(ledger, "d", most=3)
+    assert enter(ledger, *"abc", limit=3).breaker_opened_at is None
+    opened = enter(ledger, "d", limit=3)
     assert (opened.breaker_opened_at, opened.intents_in_window) == (NOW, 4)
-    assert enter(ledger, "e", now=NOW + 1, most=3).breaker_opened_at == NOW
-    assert enter(ledger, "f", now=NOW + 400, most=3).breaker_opened_at is not None  # quiet, but too early
-    assert enter(ledger, *"ghi", now=NOW + 900, most=3).breaker_opened_at is not None  # late enough, but not quiet
-    assert enter(ledger, "j", now=NOW + 1300, most=3).breaker_opened_at is None
+    assert enter(ledger, "e", now=NOW + 1, limit=3).breaker_opened_at == NOW
+    assert enter(ledger, "f", now=NOW + 400, limit=3).breaker_opened_at is not None  # quiet, but too early
+    assert enter(ledger, *"ghi", now=NOW + 900, limit=3).breaker_opened_at is not None  # late enough, but not quiet
+    assert enter(ledger, "j", now=NOW + 1300, limit=3).breaker_opened_at is None
 
 
 def test_a_breaker_of_one_intent_closes(ledger: Ledger) -> None:
     """Whoever asks is in the window: half of one would never be reached."""
-    assert enter(ledger, "a", "b", most=1).breaker_opened_at is not None
-    assert enter(ledger, "c", now=NOW + 1000, most=1).breaker_opened_at is None
+    assert enter(ledger, "a", "b", limit=1).breaker_opened_at is not None
+    assert enter(ledger, "c", now=NOW + 1000, limit=1).breaker_opened_at is None
 
 
 def test_known_incidents_are_no_new_intents(ledger: Ledger) -> None:
@@ -281,9 +281,9 @@ def test_an_intent_is_counted_once_in_the_window(ledger: Ledger) -> None:
 
 def test_an_open_breaker_is_closed_by_the_repeats_that_it_held(ledger: Ledger) -> None:
     """When its time is over and few are left, whoever comes."""
-    assert enter(ledger, *"abcd", most=3).breaker_opened_at is not None
-    assert enter(ledger, "a", now=NOW + 400, most=3).breaker_opened_at is not None
-    assert enter(ledger, "a", now=NOW + 601, most=3).breaker_opened_at is None
+    assert enter(ledger, *"abcd", limit=3).breaker_opened_at is not None
+    assert enter(ledger, "a", now=NOW + 400, limit=3).breaker_opened_at is not None
+    assert enter(ledger, "a", now=NOW + 601, limit=3).breaker_opened_at is None
 
 
 def test_reading_again_counts_nothing(ledger: Ledger) -> None:
@@ -297,7 +297,7 @@ def test_reading_again_counts_nothing(ledger: Ledger) -> None:
         frozenset({"ended"}),
         0,
     )
-    assert enter(ledger, "a", "b", most=1).breaker_opened_at is not None
+    assert enter(ledger, "a", "b", limit=1).breaker_opened_at is not None
     late = ledger.enter(CLUSTER, {"c": "c"}, NOW + 1000, Breaker(1, 300, 600), is_counted=True)
     assert late.breaker_opened_at == NOW
 
@@ -317,32 +317,32 @@ def unsent(*numbers: int) -> list[Unsent]:
 def test_an_alarm_is_kept_until_it_is_sent(ledger: Ledger) -> None:
     """The oldest first, so many at a time; what is one's to send is nobody else's, until its time is over or it is sent."""
     ledger.keep_unsent(unsent(2, 0, 1), NOW + 10, 100)
-    assert ledger.take_unsent(NOW + 9, NOW + 39, since=NOW, most=5) == []  # whoever kept them is at it
-    assert ledger.take_unsent(NOW + 10, NOW + 40, since=NOW, most=2) == unsent(0, 1)
-    assert ledger.take_unsent(NOW + 11, NOW + 40, since=NOW, most=5) == unsent(2)
-    assert ledger.take_unsent(NOW + 12, NOW + 40, since=NOW, most=5) == []
+    assert ledger.take_unsent(NOW + 9, NOW + 39, since=NOW, limit=5) == []  # whoever kept them is at it
+    assert ledger.take_unsent(NOW + 10, NOW + 40, since=NOW, limit=2) == unsent(0, 1)
+    assert ledger.take_unsent(NOW + 11, NOW + 40, since=NOW, limit=5) == unsent(2)
+    assert ledger.take_unsent(NOW + 12, NOW + 40, since=NOW, limit=5) == []
     ledger.forget_unsent(["id-1", "id-unknown"])
-    assert ledger.take_unsent(NOW + 40, NOW + 70, since=NOW, most=5) == unsent(0, 2)
+    assert ledger.take_unsent(NOW + 40, NOW + 70, since=NOW, limit=5) == unsent(0, 2)
 
 
 def test_an_alarm_that_a_wrong_clock_took_is_not_waited_for(ledger: Ledger) -> None:
     """A day ahead, and put right."""
     ledger.keep_unsent(unsent(0), NOW + 86_400, 100)
-    assert ledger.take_unsent(NOW + 1, NOW + 31, since=NOW, most=5) == unsent(0)
+    assert ledger.take_unsent(NOW + 1, NOW + 31, since=NOW, limit=5) == unsent(0)
 
 
 def test_alarms_that_are_old_or_too_many_go(ledger: Ledger) -> None:
     """A chat that is gone for good fills no store: the newest stay, for so long."""
     ledger.keep_unsent(unsent(*range(6)), NOW, 4)
-    assert ledger.take_unsent(NOW + 10, NOW + 10, since=NOW + 3, most=9) == unsent(3, 4, 5)
-    assert ledger.take_unsent(NOW + 11, NOW + 11, since=NOW, most=9) == unsent(3, 4, 5)
+    assert ledger.take_unsent(NOW + 10, NOW + 10, since=NOW + 3, limit=9) == unsent(3, 4, 5)
+    assert ledger.take_unsent(NOW + 11, NOW + 11, since=NOW, limit=9) == unsent(3, 4, 5)
 
 
 def test_alarms_that_cannot_be_sent_do_not_stand_before_the_others(ledger: Ledger) -> None:
     """One way may be down for good: whose last try is longer ago has its turn before them; in a message the oldest comes first."""
     ledger.keep_unsent(unsent(1, 2, 3, 4), NOW, 100)
     times = [NOW, NOW + 60, NOW + 120, NOW + 180]
-    taken = [ledger.take_unsent(now, now + 30, since=0, most=3) for now in times]
+    taken = [ledger.take_unsent(now, now + 30, since=0, limit=3) for now in times]
     assert taken == [unsent(1, 2, 3), unsent(1, 2, 4)] * 2
 
 
@@ -352,7 +352,7 @@ def test_of_many_that_take_alarms_each_is_given_its_own(ledger: Ledger) -> None:
     taken: list[str] = []
 
     def take() -> None:
-        taken.extend(one.id for one in ledger.take_unsent(NOW + 30, NOW + 60, since=NOW, most=3))
+        taken.extend(one.id for one in ledger.take_unsent(NOW + 30, NOW + 60, since=NOW, limit=3))
 
     threads = [threading.Thread(target=take) for _ in range(8)]
     for thread in threads:
@@ -372,8 +372,8 @@ def test_a_clock_that_was_wrong_is_not_waited_for(ledger: Ledger) -> None:
     assert ledger.take("b", NOW, rate=20, burst=20, most_wait=3.0) is None
     taken = [ledger.take("b", NOW + second, rate=20, burst=20, most_wait=3.0) for second in range(1, 60)]
     assert None not in taken[4:]  # what was taken in advance is given back first
-    assert enter(ledger, *"abcd", now=wrong, most=3).breaker_opened_at is not None
-    assert enter(ledger, "e", most=3).breaker_opened_at is None
+    assert enter(ledger, *"abcd", now=wrong, limit=3).breaker_opened_at is not None
+    assert enter(ledger, "e", limit=3).breaker_opened_at is None
 
 
 def test_a_clock_that_is_a_little_behind_gives_no_more_tokens(ledger: Ledger) -> None:
@@ -414,7 +414,7 @@ def test_records_and_operations_are_listed_newest_first(ledger: Ledger) -> None:
     assert ledger.records(since=NOW + 2) == [records[2]]
     assert ledger.records(cluster="emr-other000") == []
     assert [one.id for one in ledger.operations(cluster=CLUSTER)] == ["op-2", "op-1", "op-0"]
-    assert [one.id for one in ledger.operations(since=NOW + 1, most=1)] == ["op-2"]
+    assert [one.id for one in ledger.operations(since=NOW + 1, limit=1)] == ["op-2"]
 
 
 def test_what_the_log_hides_the_ledger_does_not_hold(ledger: Ledger) -> None:
@@ -453,7 +453,7 @@ def test_an_event_is_found_without_going_through_all(ledger: Ledger, mocker: Moc
     written(ledger, records)
     pages = mocker.patch("handler.ledger.redis.RedisLedger._all_rows")
     assert [one.outcome.reason for one in ledger.records(event="e-7")] == ["47", "7"]
-    assert [one.outcome.reason for one in ledger.records(event="e-7", most=1)] == ["47"]
+    assert [one.outcome.reason for one in ledger.records(event="e-7", limit=1)] == ["47"]
     assert [one.outcome.reason for one in ledger.records(event="e-7", since=NOW + 8)] == ["47"]
     assert ledger.records(event="e-7", cluster="emr-other000") == ledger.records(event="e-") == []
     assert not pages.called

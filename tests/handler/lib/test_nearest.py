@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handler.lib.wording import MOST_LISTED, meant, nearest, question
+from handler.lib.wording import MAX_LISTED, meant, nearest, question
 
 LIMITS = ("cooldown", "max_nodes", "max_share", "max_event_age")
 
@@ -36,5 +36,5 @@ def test_what_is_said_of_it() -> None:
     assert meant("zebra", LIMITS) == "one of cooldown, max_nodes, max_share, max_event_age"
     assert meant("zebra", ["lion"]) == "there is lion"
     assert meant("zebra", []) == ""
-    many = [f"word{number}" for number in range(MOST_LISTED + 1)]
-    assert meant("zebra", many).endswith(f"word{MOST_LISTED - 1}, …")
+    many = [f"word{number}" for number in range(MAX_LISTED + 1)]
+    assert meant("zebra", many).endswith(f"word{MAX_LISTED - 1}, …")

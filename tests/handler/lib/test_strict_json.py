@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import InvalidInput
-from handler.lib.strict_json import MOST_BYTES, MOST_LEVELS, is_deeper, parse
+from handler.lib.strict_json import MAX_BYTES, MAX_LEVELS, is_deeper, parse
 
 JSON = st.recursive(
     st.none()
@@ -54,12 +54,12 @@ def test_what_json_can_say_is_read_as_it_was_meant(value: Any) -> None:
         ("-1e999", "holds a number that is too large"),
         ("[" + "9" * 41 + "]", "holds a number of more than 40 digits"),
         ("9" * 5000, "holds a number of more than 40 digits"),
-        ("[" * (MOST_LEVELS + 1) + "]" * (MOST_LEVELS + 1), "is nested more than 64 deep"),
+        ("[" * (MAX_LEVELS + 1) + "]" * (MAX_LEVELS + 1), "is nested more than 64 deep"),
         ('{"a":' * 65 + "1" + "}" * 65, "is nested more than 64 deep"),
         ("[" * 200_000, "is nested more than 64 deep"),
         ('{"a":' * 200_000, "is nested more than 64 deep"),
         ("[" * 100_000 + "]" * 100_000, "is nested more than 64 deep"),
-        (" " * (MOST_BYTES + 1), f"is longer than {MOST_BYTES} bytes"),
+        (" " * (MAX_BYTES + 1), f"is longer than {MAX_BYTES} bytes"),
     ],
     ids=lambda value: repr(value)[:30],
 )
@@ -67,14 +67,14 @@ def test_what_is_not_strict_is_refused_with_its_place(text: str | bytes, problem
     """Every text that two programs could read differently, or that is out of bounds, is InvalidInput for its field."""
     with pytest.raises(InvalidInput) as caught:
         parse(text, "body")
-    (fault,) = caught.value.faults
+    (fault,) = caught.value.errors
     assert fault.field == "body"
     assert problem in fault.problem
 
 
 def test_the_deepest_text_that_is_allowed_is_read() -> None:
-    """The bound is MOST_LEVELS, not one less."""
-    assert parse("[" * MOST_LEVELS + "]" * MOST_LEVELS, "body")
+    """The bound is MAX_LEVELS, not one less."""
+    assert parse("[" * MAX_LEVELS + "]" * MAX_LEVELS, "body")
 
 
 @given(st.text() | st.binary())

@@ -14,7 +14,7 @@ from pydantic_core.core_schema import ErrorType
 from typing_extensions import NotRequired, TypedDict
 
 from handler.errors import InvalidInput
-from handler.lib.validation import WORDS, Bound, Shape, dotted, shapes
+from handler.lib.validation import WORDS, Bound, Schema, dotted, schemas
 
 
 class Alert(TypedDict):
@@ -35,8 +35,8 @@ class Payload(TypedDict):
     names: NotRequired[Annotated[list[Annotated[str, Bound(max_length=3)]], Bound(min_length=1, max_length=2)]]
 
 
-PAYLOAD: Shape[Any] = Shape(Payload)
-del shapes[PAYLOAD.name]  # none of the function's: it is neither packaged nor compared
+PAYLOAD: Schema[Any] = Schema(Payload)
+del schemas[PAYLOAD.name]  # none of the function's: it is neither packaged nor compared
 
 
 def test_a_core_that_needs_more_than_the_types_stand_in_for_is_imported_whole(tmp_path: Path) -> None:
@@ -76,11 +76,11 @@ def test_each_field_that_is_wrong_is_named(raw: object, fields: list[str]) -> No
     """By its path within the payload."""
     with pytest.raises(InvalidInput) as raised:
         PAYLOAD.read(raw)
-    assert [fault.field for fault in raised.value.faults] == fields
-    assert all(fault.problem for fault in raised.value.faults)
+    assert [fault.field for fault in raised.value.errors] == fields
+    assert all(fault.problem for fault in raised.value.errors)
     with pytest.raises(InvalidInput) as raised:
         PAYLOAD.read(raw, "body")
-    assert all(fault.field.startswith("body") for fault in raised.value.faults)
+    assert all(fault.field.startswith("body") for fault in raised.value.errors)
 
 
 @pytest.mark.parametrize(
@@ -124,17 +124,17 @@ def test_a_value_is_never_shown() -> None:
     with pytest.raises(InvalidInput) as raised:
         PAYLOAD.read({"alerts": [{"ip": ["hunter2"], "value": "hunter2"}], "labels": "hunter2"})
     assert "hunter2" not in str(raised.value)
-    assert len(raised.value.faults) == 3
+    assert len(raised.value.errors) == 3
 
 
 def test_only_the_first_ten_faults_are_said() -> None:
     """An answer about a payload of a thousand stays short, and so does a name."""
     with pytest.raises(InvalidInput) as raised:
         PAYLOAD.read({"alerts": [{} for _ in range(1000)]})
-    assert len(raised.value.faults) == 10
+    assert len(raised.value.errors) == 10
     with pytest.raises(InvalidInput) as raised:
         PAYLOAD.read({"alerts": [], "labels": {"k" * 5000: 1}})
-    assert len(raised.value.faults[0].field) < 120
+    assert len(raised.value.errors[0].field) < 120
 
 
 def test_what_is_right_is_read() -> None:
@@ -158,7 +158,7 @@ def test_anything_is_read_or_refused(raw: object) -> None:
     try:
         read = PAYLOAD.read(raw)
     except InvalidInput as error:
-        assert error.faults
+        assert error.errors
     else:
         assert isinstance(read["alerts"], list)
 

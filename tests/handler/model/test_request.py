@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from handler.config.loader import read_config
 from handler.errors import InvalidConfiguration, InvalidInput
-from handler.model.request import Manner, OpType, StopParams, StrategyConfig
+from handler.model.request import Action, OpType, StopParams, StrategyConfig
 from handler.receive.senders.request import event_of
 from steward.config.json_schema import json_schema
 
@@ -24,13 +24,13 @@ def test_a_manner_is_taken_by_all_or_by_none(
     op_type: OpType, strategy: StrategyConfig | None, params: StopParams | None, keep_monitor: bool | None
 ) -> None:
     """By what the API takes; each says it in its own words."""
-    is_fine = not list(Manner(op_type, strategy, params, keep_monitor).problems())
+    is_fine = not list(Action(op_type, strategy, params, keep_monitor).problems())
     assert by_request(op_type, strategy, params, keep_monitor) == is_fine
     assert by_file(op_type, strategy, params, keep_monitor) == is_fine
 
 
 def by_request(op_type: OpType, strategy: object, params: object, keep_monitor: bool | None) -> bool:
-    """Whether a direct request of this manner is taken."""
+    """Whether a direct request of this action is taken."""
     call: dict[str, Any] = {
         "InstanceId": "emr-4zvc5mul",
         "OpType": op_type.value,
@@ -47,7 +47,7 @@ def by_request(op_type: OpType, strategy: object, params: object, keep_monitor: 
 
 
 def by_file(op_type: OpType, strategy: object, params: object, keep_monitor: bool | None) -> bool:
-    """Whether a rule of this manner is taken, by `steward check` and by the schema alike."""
+    """Whether a rule of this action is taken, by `steward check` and by the schema alike."""
     do: dict[str, Any] = {"operation": op_type.value, "cluster": "emr-4zvc5mul", "scope": {"HDFS": "all"}}
     do |= {"strategy": {}} if strategy else {}
     do |= {"stop_params": {}} if params else {}

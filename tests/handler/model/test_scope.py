@@ -1,4 +1,4 @@
-"""Operations: the algebra of scopes, against a model; strategies and manners."""
+"""Operations: the algebra of scopes, against a model; strategies and actions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from handler.decide.planning import plan, resolve, scope_to_send
 from handler.model.components import same_spelling
 from handler.model.observation import Observation, Reading, UnknownPart
-from handler.model.request import Manner, OpType, Request, StopParams, StrategyConfig
+from handler.model.request import Action, OpType, Request, StopParams, StrategyConfig
 from handler.model.scope import ALL, OpScope, Target, UnresolvedScope
 from tests.handler.decide.test_guards import an_intent
 
@@ -93,27 +93,27 @@ def test_batches(strategy: StrategyConfig, processes: int, batches: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("manner", "problem"),
+    ("action", "problem"),
     [
-        (Manner(OpType.RESTART_SERVICE), "strategy"),
-        (Manner(OpType.RESTART_SERVICE, StrategyConfig()), ""),
-        (Manner(OpType.START_SERVICE, keep_monitor=True), "keep_monitor"),
-        (Manner(OpType.STOP_MONITOR, keep_monitor=True), ""),
-        (Manner(OpType.START_SERVICE, stop_params=StopParams()), "stop_params"),
-        (Manner(OpType.STOP_MONITOR, StrategyConfig()), ""),
-        (Manner(OpType.STOP_SERVICE, stop_params=StopParams("safe")), ""),
+        (Action(OpType.RESTART_SERVICE), "strategy"),
+        (Action(OpType.RESTART_SERVICE, StrategyConfig()), ""),
+        (Action(OpType.START_SERVICE, keep_monitor=True), "keep_monitor"),
+        (Action(OpType.STOP_MONITOR, keep_monitor=True), ""),
+        (Action(OpType.START_SERVICE, stop_params=StopParams()), "stop_params"),
+        (Action(OpType.STOP_MONITOR, StrategyConfig()), ""),
+        (Action(OpType.STOP_SERVICE, stop_params=StopParams("safe")), ""),
     ],
 )
-def test_what_the_api_would_not_take(manner: Manner, problem: str) -> None:
+def test_what_the_api_would_not_take(action: Action, problem: str) -> None:
     """It is said before anything is sent."""
-    assert [field for field, _ in manner.problems()] == ([problem] if problem else [])
+    assert [field for field, _ in action.problems()] == ([problem] if problem else [])
 
 
 @given(left=scopes, right=scopes)
 def test_a_digest_is_of_the_meaning(left: OpScope, right: OpScope) -> None:
     """Equal for requests that ask the same, however they were written."""
-    manner = Manner(OpType.STOP_SERVICE)
-    one, other = Request("emr-4zvc5mul", manner, left), Request("emr-4zvc5mul", manner, right)
+    action = Action(OpType.STOP_SERVICE)
+    one, other = Request("emr-4zvc5mul", action, left), Request("emr-4zvc5mul", action, right)
     assert (one.digest() == other.digest()) == (left == right)
 
 
@@ -289,5 +289,5 @@ def test_every_manner_is_taken_or_says_why_not(
         "stop_params": op_type is not OpType.STOP_SERVICE and params is not None,
         "keep_monitor": op_type is not OpType.STOP_MONITOR and keep_monitor is not None,
     }
-    told = dict(Manner(op_type, strategy, params, keep_monitor).problems())
+    told = dict(Action(op_type, strategy, params, keep_monitor).problems())
     assert {field for field, is_wrong in wrong.items() if is_wrong} == set(told)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import InvalidInput
-from handler.lib.strict_json import MOST_BYTES
+from handler.lib.strict_json import MAX_BYTES
 from handler.model.event import Event, Unreadable
 from handler.receive.envelopes import HttpCall, open_envelope
 from handler.receive.payload import read
@@ -161,7 +161,7 @@ def test_the_callers_key_is_a_direct_calls_identity() -> None:
         ({"body": "a=1&b=2"}, "body: is not JSON"),
         ({"body": '{"a": 1, "a": 2}'}, "body: has a key twice"),
         ({"body": "[" * 100_000}, "body: is nested more than 64 deep"),
-        ({"body": " " * (MOST_BYTES + 1)}, "body: is longer than"),
+        ({"body": " " * (MAX_BYTES + 1)}, "body: is longer than"),
         ({"headers": {"content-encoding": "gzip"}}, "content-encoding: is not supported"),
     ],
     ids=lambda value: ascii(value)[:40],
@@ -182,8 +182,8 @@ def test_base64_may_be_folded(body: str) -> None:
 
 def test_too_large_is_told_apart() -> None:
     """It has a status code of its own."""
-    assert http(body=" " * (MOST_BYTES + 1)).is_too_large
-    assert not http(body=" " * MOST_BYTES).is_too_large
+    assert http(body=" " * (MAX_BYTES + 1)).is_too_large
+    assert not http(body=" " * MAX_BYTES).is_too_large
 
 
 def test_what_would_be_logged_is_bounded() -> None:
@@ -252,7 +252,7 @@ def test_a_bad_message_spoils_only_itself() -> None:
     assert isinstance(bad, Unreadable)
     assert isinstance(other, Event)
     assert (bad.id, bad.source) == ("ckafka:alerts/1/38", "unknown")
-    assert bad.error.faults[0].field == "Records[1].Ckafka.msgBody"
+    assert bad.error.errors[0].field == "Records[1].Ckafka.msgBody"
 
 
 def test_messages_hold_arrays_objects_and_queues() -> None:
@@ -271,7 +271,7 @@ def test_layers_are_bounded() -> None:
         raw = ckafka(raw)
     (event,) = read(raw)
     assert isinstance(event, Unreadable)
-    assert "layers" in event.error.faults[0].problem
+    assert "layers" in event.error.errors[0].problem
 
 
 def test_a_messages_id_is_a_direct_calls_identity() -> None:
@@ -309,4 +309,4 @@ def test_a_broken_queue_names_its_field(raw: dict[str, Any], field: str) -> None
     """Down through the layers."""
     (event,) = read(raw)
     assert isinstance(event, Unreadable)
-    assert event.error.faults[0].field == field
+    assert event.error.errors[0].field == field

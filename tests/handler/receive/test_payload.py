@@ -19,7 +19,7 @@ from handler.model.names import address
 from handler.receive.envelopes import HttpCall, open_envelope
 from handler.receive.locators import cluster
 from handler.receive.payload import SENDERS, read
-from handler.receive.sanitize import MOST_EVENTS
+from handler.receive.sanitize import MAX_EVENTS
 
 ROOT = Path(__file__).parents[3]
 EVENTS = ROOT / "events"
@@ -45,8 +45,8 @@ def check(outcomes: list[Event | Unreadable]) -> None:
     for one in outcomes:
         assert len(one.id) <= 256
         if isinstance(one, Unreadable):
-            assert one.error.faults
-            assert len(json.dumps(one.error.faults, ensure_ascii=False).encode()) <= 8192
+            assert one.error.errors
+            assert len(json.dumps(one.error.errors, ensure_ascii=False).encode()) <= 8192
             continue
         assert one.id
         assert all(isinstance(value, str) for value in one.labels.values())
@@ -203,9 +203,9 @@ def test_deep_values_are_refused() -> None:
 def test_events_are_bounded_in_number() -> None:
     """Two million empty objects are so many refusals at most, and one that says that there were more."""
     outcomes = read([{}] * 2_000_000)
-    assert len(outcomes) == MOST_EVENTS + 1
+    assert len(outcomes) == MAX_EVENTS + 1
     assert "holds more than 2000 events" in str(outcomes[-1].error if isinstance(outcomes[-1], Unreadable) else "")
-    assert len(read([{}] * MOST_EVENTS)) == MOST_EVENTS
+    assert len(read([{}] * MAX_EVENTS)) == MAX_EVENTS
 
 
 def test_a_field_name_from_outside_is_fit_for_a_log() -> None:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from handler.receive.sanitize import (
     LEFT_OUT,
-    MOST_IN_ID,
-    MOST_IN_LABEL,
-    MOST_IN_NAME,
-    MOST_LABELS,
+    MAX_IN_ID,
+    MAX_IN_LABEL,
+    MAX_IN_NAME,
+    MAX_LABELS,
     as_text,
     digest,
     flattened,
@@ -44,12 +44,12 @@ def test_text_is_cut_and_cleaned(text: str, expected: str) -> None:
 
 
 @given(st.text(st.characters()), st.integers(1, 300))
-def test_plain_text_can_always_be_written(text: str, most: int) -> None:
+def test_plain_text_can_always_be_written(text: str, limit: int) -> None:
     """Whatever comes in, what comes out is UTF-8, within its bound, and the same when cleaned again."""
-    cleaned = plain(text, most)
-    assert len(cleaned) <= most
+    cleaned = plain(text, limit)
+    assert len(cleaned) <= limit
     assert cleaned.encode().decode() == cleaned
-    assert plain(cleaned, most) == cleaned
+    assert plain(cleaned, limit) == cleaned
 
 
 def test_plain_text_of_nothing_is_nothing() -> None:
@@ -60,7 +60,7 @@ def test_plain_text_of_nothing_is_nothing() -> None:
 @given(st.text(max_size=400), st.text(max_size=400))
 def test_ids_are_bounded_and_differ_where_their_texts_do(one: str, other: str) -> None:
     """A long or unfit id keeps its identity by a hash of the whole."""
-    assert len(identity(one)) <= MOST_IN_ID
+    assert len(identity(one)) <= MAX_IN_ID
     assert identity(one).encode().decode() == identity(one)
     assert (identity(one) == identity(other)) == (one == other)
 
@@ -138,17 +138,17 @@ def test_scalars_are_written_as_json_writes_them(value: object, expected: str) -
 def test_labels_are_bounded(pairs: dict[str, str]) -> None:
     """Keys, values and their number are bounded; fit ones are untouched."""
     bounded = labels(dict(pairs))
-    assert all(len(key) <= MOST_IN_NAME and len(value) <= MOST_IN_LABEL for key, value in bounded.items())
+    assert all(len(key) <= MAX_IN_NAME and len(value) <= MAX_IN_LABEL for key, value in bounded.items())
     assert json.dumps(bounded, ensure_ascii=False).encode()
     for key, value in pairs.items():
-        if len(key) <= MOST_IN_NAME and len(value) <= MOST_IN_LABEL and (key + value).isprintable():
+        if len(key) <= MAX_IN_NAME and len(value) <= MAX_IN_LABEL and (key + value).isprintable():
             assert bounded[key] == value
 
 
 def test_labels_beyond_the_bound_are_counted() -> None:
     """What was left out is said in a label, not passed over."""
-    bounded = labels({f"label-{n}": "" for n in range(MOST_LABELS + 10)})
-    assert len(bounded) == MOST_LABELS
+    bounded = labels({f"label-{n}": "" for n in range(MAX_LABELS + 10)})
+    assert len(bounded) == MAX_LABELS
     assert bounded[LEFT_OUT] == "11"
 
 
@@ -181,7 +181,7 @@ def test_nested_scalars_are_named_by_their_way() -> None:
 )
 def test_flattening_is_bounded(value: Any) -> None:
     """However wide the value, only so many scalars are read."""
-    assert 0 < len(flattened(value, "x")) <= 2 * MOST_LABELS
+    assert 0 < len(flattened(value, "x")) <= 2 * MAX_LABELS
 
 
 def test_flattening_ends_at_depth() -> None:

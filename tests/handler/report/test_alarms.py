@@ -116,9 +116,9 @@ def test_another_fault_of_a_sender_is_another_alarm() -> None:
 
 
 @given(st.lists(st.text(), min_size=200, max_size=300))
-def test_a_thousand_sorts_of_nonsense_are_no_thousand_alarms(faults: list[str]) -> None:
+def test_a_thousand_sorts_of_nonsense_are_no_thousand_alarms(errors: list[str]) -> None:
     """The names of faulty fields are the sender's: it could raise an alarm a second."""
-    assert len({about("alertmanager", fault) for fault in faults}) <= FAULTS
+    assert len({about("alertmanager", fault) for fault in errors}) <= FAULTS
 
 
 alarms = st.builds(
@@ -209,7 +209,7 @@ def test_alarms_end_in_time_whatever_hangs(
     ledger: Ledger, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     """Both ways hang: what is left of the invocation is not outlasted, and each is said to be unsent."""
-    monkeypatch.setattr(module, "LEAST_SECONDS", 0.1)
+    monkeypatch.setattr(module, "MIN_SECONDS", 0.1)
     over = threading.Event()
     mocker.patch.object(apprise.Apprise, "notify", side_effect=lambda **_: over.wait(5))
     scene = Scene(BOTH, ledger, mocker)
@@ -229,7 +229,7 @@ def test_a_chat_that_hangs_leaves_the_event_bus_its_time(
 ) -> None:
     """SEND_SECONDS is for all ways together, and the first does not take it all."""
     monkeypatch.setattr(module, "SEND_SECONDS", 0.6)
-    monkeypatch.setattr(module, "LEAST_SECONDS", 0.1)
+    monkeypatch.setattr(module, "MIN_SECONDS", 0.1)
     over = threading.Event()
     mocker.patch.object(apprise.Apprise, "notify", side_effect=lambda **_: over.wait(5))
     scene = Scene(BOTH, ledger, mocker)
@@ -245,7 +245,7 @@ def test_a_chat_is_not_begun_with_when_there_is_no_time_for_it(ledger: Ledger, m
     """Half of a sending is worse than one that the follow-up makes: it may arrive, and is made again."""
     notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
     scene = Scene(BOTH, ledger, mocker)
-    scene.say(seconds=module.LEAST_SECONDS - 0.1)
+    scene.say(seconds=module.MIN_SECONDS - 0.1)
     assert not notify.called
     assert scene.api.call.call_count == 1
     (problem,) = scene.problems()
@@ -258,7 +258,7 @@ def test_a_chat_whose_library_took_all_the_time_is_not_sent_to(ledger: Ledger, m
     late = threading.Event()
     mocker.patch.object(apprise.Apprise, "add", side_effect=lambda _: late.wait(5))
     scene = Scene(CHAT, ledger, mocker)
-    scene.say(seconds=module.LEAST_SECONDS + 0.1)
+    scene.say(seconds=module.MIN_SECONDS + 0.1)
     late.set()
     time.sleep(0.1)
     assert len(scene.problems()) == 1

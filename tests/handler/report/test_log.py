@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.model.outcome import Outcome, Record
-from handler.report.log import MOST_BYTES, REDACTED, SHORTEST_SECRET, Log
+from handler.report.log import MAX_BYTES, MIN_SECRET_LENGTH, REDACTED, Log
 from harness.clock import VirtualClock
 
 HANDLER = Path(__file__).parents[3] / "handler"
@@ -78,7 +78,7 @@ def test_a_line_is_small_valid_and_flat(fields: dict[str, Any], length: int, sig
     log.info("steward.test", **{**fields, "long": sign * length})
     (line,) = written
     row = parsed(line)
-    assert len(line.encode("utf-8")) <= MOST_BYTES
+    assert len(line.encode("utf-8")) <= MAX_BYTES
     assert all(isinstance(value, (str, int, float, bool)) for value in row.values())
     assert (row["event"], row["level"]) == ("steward.test", "INFO")
 
@@ -105,7 +105,7 @@ def test_no_field_is_too_much(fields: dict[str, Any]) -> None:
     written, log = a_log()
     log.error("steward.test", **fields)
     assert parsed(written[0])["event"] == "steward.test"
-    assert len(written[0].encode()) <= MOST_BYTES
+    assert len(written[0].encode()) <= MAX_BYTES
 
 
 def test_what_contains_itself_is_written_to_a_depth() -> None:
@@ -205,7 +205,7 @@ def test_what_becomes_known_later_is_hidden_from_then_on() -> None:
 
 def test_a_short_word_is_no_secret() -> None:
     """Blanking out ordinary words would make lines unreadable."""
-    word = "x" * (SHORTEST_SECRET - 1)
+    word = "x" * (MIN_SECRET_LENGTH - 1)
     written, log = a_log((word,))
     log.info("steward.test", a=word)
     assert parsed(written[0])["a"] == word

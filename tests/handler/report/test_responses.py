@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.errors import Fault
+from handler.errors import FieldError
 from handler.model.operation import State
 from handler.model.outcome import Outcome, OutcomeStatus, Record
 from handler.report.responses import REFUSALS, REPLAYS, TITLES, answer, direct_status, problem
@@ -34,7 +34,7 @@ def body_of(response: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("status", sorted(TITLES))
 def test_a_problem_is_rfc_9457(status: int) -> None:
     """type, title, status and detail, the status the response's own, and each field at fault."""
-    response = problem(status, "what is wrong", faults=[Fault("a[0].b", "is none"), Fault("", "is late")])
+    response = problem(status, "what is wrong", errors=[FieldError("a[0].b", "is none"), FieldError("", "is late")])
     assert response["statusCode"] == status
     assert response["headers"]["Content-Type"] == "application/problem+json"
     assert body_of(response) == {

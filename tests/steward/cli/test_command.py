@@ -503,14 +503,19 @@ def test_history_tells_everything_and_where_it_is_cut(tmp_path: Path) -> None:
     for raw in ("cooldown_s", "guard cooldown", "attempts", "mode act", "processes 1"):
         assert raw not in text
     assert "Cut:" not in text
-    cut = steward("history", "--most", "2", cwd=tmp_path).stdout
-    assert cut.endswith("Cut: only the newest 2 events are shown; --most N shows more.\n")
-    document = json.loads(steward("history", "--most", "2", "--json", cwd=tmp_path).stdout)
+    cut = steward("history", "--limit", "2", cwd=tmp_path).stdout
+    assert cut.endswith("Cut: only the newest 2 events are shown; --limit N shows more.\n")
+    document = json.loads(steward("history", "--limit", "2", "--json", cwd=tmp_path).stdout)
     assert (document["cut"], len(document["events"])) == (["events"], 2)
     (operation,) = document["operations"]
     assert list(operation["before"]) == ["HDFS/datanode/172.16.0.5"]
     assert operation["deadline"] > operation["settled_at"] > operation["at"]
-    assert (operation["attempts"], operation["is_order"], operation["code"], operation["reason"]) == (1, False, "", "")
+    assert (operation["attempts"], operation["is_command"], operation["code"], operation["reason"]) == (
+        1,
+        False,
+        "",
+        "",
+    )
 
 
 def test_history_tells_what_cannot_be_read_and_shows_the_rest(tmp_path: Path) -> None:

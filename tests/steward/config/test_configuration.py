@@ -135,8 +135,8 @@ def test_every_section_becomes_values() -> None:
         60.0,
         5400.0,
     )
-    assert stop.manner.stop_params is not None
-    assert stop.manner.stop_params.to_wire() == {"StopPolicy": "safe", "ThreadCount": 2, "GraceDownTime": 60}
+    assert stop.action.stop_params is not None
+    assert stop.action.stop_params.to_wire() == {"StopPolicy": "safe", "ThreadCount": 2, "GraceDownTime": 60}
     assert config.webhook.patience == 3.0
     assert [(caller.user, caller.secret_env) for caller in config.webhook.callers] == [
         ("u", "SECRET_A"),
@@ -582,7 +582,7 @@ rule:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "faults"),
+    ("path", "value", "errors"),
     [
         ("clusters", None, ["clusters: is missing"]),
         ("clusters", [], ["clusters: must be a mapping"]),
@@ -606,13 +606,13 @@ rule:
         ("webhook/callers", [{"name": "a", "bearer_env": 1}, {"name": "b", "bearer_env": 1}], ["[0].bea", "[1].bea"]),
     ],
 )
-def test_nothing_is_told_that_follows_from_another_fault(path: str, value: Any, faults: list[str]) -> None:
+def test_nothing_is_told_that_follows_from_another_fault(path: str, value: Any, errors: list[str]) -> None:
     """A cluster that cannot be read is listed all the same, and a misspelt strategy is no rule without one."""
     rules = [{**RAW["rules"][0], "limits": {"cooldown": "40d"}}, STOP]
     freeze = {"from": "2027-01-01T00:00:00Z", "to": "2028-01-01T00:00:00Z", "reason": "r", "clusters": ["emr-4zvc5mul"]}
     told = problems(changed(path, value, rules, {"keep_records": "50d", "freezes": [freeze]})).splitlines()
-    assert len(told) == len(faults), told
-    assert all(fault in line for fault, line in zip(faults, told, strict=True)), told
+    assert len(told) == len(errors), told
+    assert all(fault in line for fault, line in zip(errors, told, strict=True)), told
 
 
 def test_all_faults_of_a_large_file_are_told() -> None:

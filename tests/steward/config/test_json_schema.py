@@ -263,7 +263,7 @@ def test_a_file_that_is_spoiled_in_several_places_is_refused_for_each(where: lis
         if any(path.startswith(f"{other}/") or other.startswith(f"{path}/") for other in where):
             return
         raw = changed(path, value, raw)
-        alone += [dotted("", fault.steps) for fault in readable(changed(path, value)).faults]
+        alone += [dotted("", fault.steps) for fault in readable(changed(path, value)).errors]
     told = set()
     try:
         read_config(raw)
@@ -274,10 +274,10 @@ def test_a_file_that_is_spoiled_in_several_places_is_refused_for_each(where: lis
 
 def test_every_key_has_a_meaning_and_a_default_or_an_example() -> None:
     """For whoever looks it up; those that hold further keys are described there."""
-    for name, shape in {**SCHEMA["$defs"], "ConfigShape": SCHEMA}.items():
-        if not name.endswith("Shape"):
+    for name, schema in {**SCHEMA["$defs"], "ConfigShape": SCHEMA}.items():
+        if not name.endswith("Schema"):
             continue
-        for key, value in shape["properties"].items():
+        for key, value in schema["properties"].items():
             assert value.get("description"), f"{name}.{key}"
             is_section = "$ref" in str(value) and key != "when"
             assert is_section or "default" in value or "examples" in value, f"{name}.{key}"
@@ -298,8 +298,8 @@ def test_a_default_is_what_holds_where_the_key_is_left_out(key: str) -> None:
         "SafetyShape": "safety",
         "AlarmsShape": "alarms",
     }
-    shape, _, name = key.partition(".")
-    raw = changed(f"{places[shape]}/{name}", DEFAULTS[key])
+    schema, _, name = key.partition(".")
+    raw = changed(f"{places[schema]}/{name}", DEFAULTS[key])
     VALIDATOR.validate(raw)
     assert _seen(raw) == _seen(WHOLE)
 
@@ -308,8 +308,8 @@ def test_the_reference_is_written_from_it() -> None:
     """docs/configuration.md is what `steward schema --reference` writes: every key of every mapping, each link with its heading."""
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert text == reference()
-    for name, shape in {**SCHEMA["$defs"], "ConfigShape": SCHEMA}.items():
-        for key in shape["properties"]:
+    for name, schema in {**SCHEMA["$defs"], "ConfigShape": SCHEMA}.items():
+        for key in schema["properties"]:
             assert f"| `{key}` |" in text, f"{name}.{key}"
     headings = {re.sub(r"[^a-z0-9_-]", "", line.lower()) for line in text.splitlines() if line.startswith("## ")}
     assert set(re.findall(r"\]\(#(.*?)\)", text)) <= headings
@@ -318,13 +318,13 @@ def test_the_reference_is_written_from_it() -> None:
 def _seen(raw: dict[str, Any]) -> Any:
     """What is comparable of a configuration: a compiled pattern is its own. What orders are held to has other defaults."""
     config = read_config(raw)
-    rules = [(rule.name, rule.manner, rule.limits, rule.even_if_healthy) for rule in config.rules]
+    rules = [(rule.name, rule.action, rule.limits, rule.even_if_healthy) for rule in config.rules]
     return (config.clusters, rules, config.webhook, config.safety, config.alarms)
 
 
 def test_examples_are_of_keys_that_there_are() -> None:
     """And fit them."""
     for key, example in {**EXAMPLES, **DEFAULTS}.items():
-        shape, _, name = key.partition(".")
-        properties = (SCHEMA["$defs"].get(shape) or SCHEMA)["properties"]
+        schema, _, name = key.partition(".")
+        properties = (SCHEMA["$defs"].get(schema) or SCHEMA)["properties"]
         jsonschema.Draft202012Validator({**properties[name], "$defs": SCHEMA["$defs"]}).validate(example)

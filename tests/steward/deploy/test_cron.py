@@ -56,10 +56,10 @@ def test_no_text_breaks_it(text: str) -> None:
     assert isinstance(cron.problem_of(text), str)
 
 
-@given(st.tuples(*(st.integers(field.least, field.most) for field in cron.FIELDS)))
+@given(st.tuples(*(st.integers(field.least, field.limit) for field in cron.FIELDS)))
 def test_every_number_within_its_bounds_is_taken(numbers: tuple[int, ...]) -> None:
     """And the first one beyond them is not."""
     assert not cron.problem_of(" ".join(map(str, numbers)))
     for place, field in enumerate(cron.FIELDS):
-        beyond = [*numbers[:place], field.most + 1, *numbers[place + 1 :]]
+        beyond = [*numbers[:place], field.limit + 1, *numbers[place + 1 :]]
         assert f"its {field.name} " in cron.problem_of(" ".join(map(str, beyond)))

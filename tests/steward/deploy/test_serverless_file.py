@@ -17,7 +17,7 @@ CONFIG = file.load(str(ROOT / "steward.yml"))
 FOLLOW_UP = 'argument: "steward:follow-up"'
 
 
-def faults(folder: Path, text: str, env: Mapping[str, str]) -> Iterator[str]:
+def errors(folder: Path, text: str, env: Mapping[str, str]) -> Iterator[str]:
     """What is said of the file, without its name."""
     path = folder / "serverless.yml"
     path.write_text(text, encoding="utf-8")
@@ -95,7 +95,7 @@ def test_each_fault_is_told_with_its_line_and_a_mend(tmp_path: Path, wanted: str
     assert found
     says = says.replace("LINE", str(before.count("\n") + 1))
     try:
-        told = list(faults(tmp_path, OURS.replace(wanted, written, 1), {}))
+        told = list(errors(tmp_path, OURS.replace(wanted, written, 1), {}))
     except ConfigurationError as error:  # of the YAML itself
         told = [str(error)]
     assert any(says in one for one in told), told
@@ -104,7 +104,7 @@ def test_each_fault_is_told_with_its_line_and_a_mend(tmp_path: Path, wanted: str
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     """Not the first only."""
     text = OURS.replace("memorySize", "memory").replace("netConfig", "netConf").replace("observe #", "#")
-    assert {one.split(": ")[1] for one in faults(tmp_path, text, {})} == {
+    assert {one.split(": ")[1] for one in errors(tmp_path, text, {})} == {
         "inputs.memory",
         "inputs.environment.variables.STEWARD_MODE",
         "inputs.events[0].http.parameters.netConfig",
@@ -115,7 +115,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "says"), [("", "is empty"), ("  ", "is empty"), ("<a secret>", "placeholder")])
 def test_a_variable_of_who_deploys_is_looked_at(tmp_path: Path, value: str, says: str) -> None:
     """``${env:NAME}`` that is set there, but to nothing, would be refused by the platform."""
-    (told,) = faults(tmp_path, OURS, {"STEWARD_SECRET_TCOP": value})
+    (told,) = errors(tmp_path, OURS, {"STEWARD_SECRET_TCOP": value})
     assert "variables.STEWARD_SECRET_TCOP" in told
     assert says in told
 
@@ -124,7 +124,7 @@ def test_no_secret_is_repeated(tmp_path: Path) -> None:
     """Whatever is wrong around it."""
     text = OURS.replace("${env:STEWARD_SECRET_TCOP}", "[planted-secret]").replace("SECRET_GRAFANA:", "SECRT_GRAFANA:")
     told = list(
-        faults(tmp_path, text, {"STEWARD_SECRET_GRAFANA": "planted-secret", "STEWARD_SECRET_TCOP": "planted-secret"})
+        errors(tmp_path, text, {"STEWARD_SECRET_GRAFANA": "planted-secret", "STEWARD_SECRET_TCOP": "planted-secret"})
     )
     assert told
     assert "planted" not in "".join(told)
@@ -135,7 +135,7 @@ def test_many_timers_and_two_urls(tmp_path: Path) -> None:
     timer = OURS[OURS.rindex("    - timer:") :]
     more = "".join(timer.replace("hbase-morning", f"more-{number}") for number in range(8))
     url = OURS[OURS.index("    - http:") : OURS.index("    # Cron has")]
-    told = list(faults(tmp_path, OURS + more + url, {}))
+    told = list(errors(tmp_path, OURS + more + url, {}))
     assert any("inputs.events: has 11 timers (a function has at most 10)" in one for one in told)
     assert any("inputs.events: has two URLs" in one for one in told)
 
@@ -158,7 +158,7 @@ def test_a_folder_of_code_must_be_the_package(tmp_path: Path) -> None:
     folder = tmp_path / "build" / "function"
     (folder / "handler").mkdir(parents=True)
     (folder / "index.py").touch()
-    (told,) = faults(tmp_path, OURS, {})
+    (told,) = errors(tmp_path, OURS, {})
     assert "inputs.src: lacks pydantic_core" in told
     (folder / "pydantic_core").mkdir()
-    assert not list(faults(tmp_path, OURS, {}))
+    assert not list(errors(tmp_path, OURS, {}))

@@ -195,7 +195,7 @@ def test_each_timers_event_has_its_rule(ours: Deployed) -> None:
         if timer["Type"] == "timer" and timer["CustomArgument"] != FOLLOW_UP:
             (event,) = events_of(timer_event(timer["TriggerName"], timer["CustomArgument"], 0.0))
             (rule,) = [rule for rule in CONFIG.rules if rule.matches(event.view())]
-            served[timer["TriggerName"]] = (rule.name, rule.manner.op_type.value)
+            served[timer["TriggerName"]] = (rule.name, rule.action.op_type.value)
     assert served == {
         "hbase-night": ("nightly-stop", "StopService"),
         "hbase-morning": ("morning-start", "StartService"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from handler.model.event import Event, Unreadable
 from handler.receive.payload import read
-from handler.receive.sanitize import MOST_EVENTS
+from handler.receive.sanitize import MAX_EVENTS
 
 EVENTS = Path(__file__).parents[4] / "events"
 
@@ -93,7 +93,7 @@ def test_one_bad_alert_spoils_only_itself() -> None:
     assert isinstance(good, Event)
     assert isinstance(bad, Unreadable)
     assert (bad.id, bad.source) == ("5bd0e2c9a1473f86@yesterday", "alertmanager")
-    assert [fault.field for fault in bad.error.faults] == ["alerts[1].startsAt"]
+    assert [fault.field for fault in bad.error.errors] == ["alerts[1].startsAt"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_bad_alert_names_its_field(change: dict[str, Any], field: str) -> None
     """Where it stood in the body, and what in it was wrong."""
     (event,) = read(with_alert(**change))
     assert isinstance(event, Unreadable)
-    assert event.error.faults[0].field == field
+    assert event.error.errors[0].field == field
 
 
 @pytest.mark.parametrize("alert", [None, 5, "x", [], {}, True])
@@ -134,7 +134,7 @@ def test_a_body_without_alerts_is_refused(alerts: object) -> None:
     """Nothing is what nobody sends on purpose."""
     (event,) = read({**sample("alertmanager-datanode-down"), "alerts": alerts})
     assert isinstance(event, Unreadable)
-    assert (event.source, event.error.faults[0].field) == ("alertmanager", "alerts")
+    assert (event.source, event.error.errors[0].field) == ("alertmanager", "alerts")
 
 
 def test_the_groups_status_serves_alerts_without_one() -> None:
@@ -146,7 +146,7 @@ def test_the_groups_status_serves_alerts_without_one() -> None:
     for group in (None, "broken", 5):
         (event,) = read({**body, "status": group})
         assert isinstance(event, Unreadable)
-        assert event.error.faults[0].field == "alerts[0].status"
+        assert event.error.errors[0].field == "alerts[0].status"
         (event,) = read({**with_alert(), "status": group})
         assert isinstance(event, Event)
 
@@ -156,8 +156,8 @@ def test_alerts_that_the_sender_left_out_are_said() -> None:
     event, left_out = read(sample("alertmanager-truncated"))
     assert isinstance(event, Event)
     assert isinstance(left_out, Unreadable)
-    assert left_out.error.faults[0].field == "truncatedAlerts"
-    assert "3 alerts" in left_out.error.faults[0].problem
+    assert left_out.error.errors[0].field == "truncatedAlerts"
+    assert "3 alerts" in left_out.error.errors[0].problem
     again = copy.deepcopy(sample("alertmanager-truncated"))
     again["truncatedAlerts"] = 4
     assert read(again)[1].id == left_out.id
@@ -174,16 +174,16 @@ def test_too_many_alerts_are_cut_and_said() -> None:
     """The first are served, the rest have one outcome."""
     body = sample("alertmanager-datanode-down")
     body["alerts"] = [
-        {"labels": {}, "startsAt": "2026-11-23T21:34:02Z", "fingerprint": str(n)} for n in range(MOST_EVENTS + 5)
+        {"labels": {}, "startsAt": "2026-11-23T21:34:02Z", "fingerprint": str(n)} for n in range(MAX_EVENTS + 5)
     ]
     *events, left_out = read(body)
-    assert len(events) == MOST_EVENTS
+    assert len(events) == MAX_EVENTS
     assert isinstance(left_out, Unreadable)
-    assert str(left_out.error) == f"alerts: 5 alerts more than the {MOST_EVENTS} that one body may hold were not read"
+    assert str(left_out.error) == f"alerts: 5 alerts more than the {MAX_EVENTS} that one body may hold were not read"
     body["truncatedAlerts"] = 7
     *events, left_out = read([body, sample("alertmanager-datanode-down")])
-    assert len(events) == MOST_EVENTS
-    assert f"more than {MOST_EVENTS} events" in str(left_out.error)  # type: ignore[union-attr]
+    assert len(events) == MAX_EVENTS
+    assert f"more than {MAX_EVENTS} events" in str(left_out.error)  # type: ignore[union-attr]
 
 
 def test_without_a_fingerprint_the_labels_are_the_identity() -> None:
@@ -366,7 +366,7 @@ def test_a_bad_grafana_alert_is_grafanas() -> None:
     body["alerts"][0]["values"] = [1]
     (event,) = read(body)
     assert isinstance(event, Unreadable)
-    assert (event.source, event.error.faults[0].field) == ("grafana", "alerts[0].values")
+    assert (event.source, event.error.errors[0].field) == ("grafana", "alerts[0].values")
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_a_broken_event_names_its_field(change: dict[str, Any], field: str) -> N
     """An event whose age cannot be told does not count as fresh."""
     (event,) = read({**sample(), **change})
     assert isinstance(event, Unreadable)
-    assert (event.source, event.error.faults[0].field) == ("eventbridge", field)
+    assert (event.source, event.error.errors[0].field) == ("eventbridge", field)
 
 
 @pytest.mark.parametrize(

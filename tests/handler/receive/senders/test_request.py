@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.errors import Fault, InvalidInput
+from handler.errors import FieldError, InvalidInput
 from handler.model.event import Event, Unreadable
-from handler.model.request import Manner, OpType, Request, StopParams, StrategyConfig
+from handler.model.request import Action, OpType, Request, StopParams, StrategyConfig
 from handler.model.scope import OpScope, Target
 from handler.receive.payload import read
 from handler.receive.senders.request import event_of
@@ -52,7 +52,7 @@ def faults_of(body: object) -> dict[str, str]:
     """What is wrong with a call, by field."""
     with pytest.raises(InvalidInput) as caught:
         event_of(body, "")
-    return {fault.field: fault.problem for fault in caught.value.faults}
+    return {fault.field: fault.problem for fault in caught.value.errors}
 
 
 HIVE_SERVERS = OpScope.of_component("HIVE", "HiveServer2", ["172.16.0.2", "172.16.0.3"])
@@ -69,38 +69,38 @@ def test_a_rolling_restart() -> None:
             cluster="emr-4zvc5mul",
             service="HIVE",
             message="hive-site.xml was pushed",
-            request=Request("emr-4zvc5mul", Manner(OpType.RESTART_SERVICE, ROLLING), HIVE_SERVERS),
+            request=Request("emr-4zvc5mul", Action(OpType.RESTART_SERVICE, ROLLING), HIVE_SERVERS),
         )
     ]
 
 
 @pytest.mark.parametrize(
-    ("name", "manner", "scope"),
+    ("name", "action", "scope"),
     [
-        ("request-start", Manner(OpType.START_SERVICE), OpScope.of_service("HBASE")),
-        ("request-stop", Manner(OpType.STOP_SERVICE, None, StopParams("safe", 2, 60)), OpScope.of_service("HBASE")),
-        ("request-restart-hive", Manner(OpType.RESTART_SERVICE, ROLLING), HIVE_SERVERS),
+        ("request-start", Action(OpType.START_SERVICE), OpScope.of_service("HBASE")),
+        ("request-stop", Action(OpType.STOP_SERVICE, None, StopParams("safe", 2, 60)), OpScope.of_service("HBASE")),
+        ("request-restart-hive", Action(OpType.RESTART_SERVICE, ROLLING), HIVE_SERVERS),
         (
             "request-stopmonitor",
-            Manner(OpType.STOP_MONITOR, keep_monitor=True),
+            Action(OpType.STOP_MONITOR, keep_monitor=True),
             OpScope.of_targets([Target("HDFS", "DataNode", "172.16.0.9")]),
         ),
         (
             "request-startmonitor",
-            Manner(OpType.START_MONITOR),
+            Action(OpType.START_MONITOR),
             OpScope.of_targets([Target("HDFS", "DataNode", "172.16.0.9")]),
         ),
         (
             "documented-request",
-            Manner(OpType.START_SERVICE, StrategyConfig(rolling=False, batch_size=1, time_wait=5)),
+            Action(OpType.START_SERVICE, StrategyConfig(rolling=False, batch_size=1, time_wait=5)),
             OpScope.of_component("abc", "ZKFailoverController", ["172.16.114.126"]),
         ),
     ],
 )
-def test_every_operation(name: str, manner: Manner, scope: OpScope) -> None:
+def test_every_operation(name: str, action: Action, scope: OpScope) -> None:
     """Each OpType, with what belongs to it."""
     request = request_of(sample(name))
-    assert (request.manner, request.scope) == (manner, scope)
+    assert (request.action, request.scope) == (action, scope)
 
 
 def test_what_was_asked_is_what_will_be_sent() -> None:
@@ -114,7 +114,7 @@ def test_what_was_asked_is_what_will_be_sent() -> None:
 
 def test_a_strategy_that_says_little_is_careful() -> None:
     """Rolling, one at a time, blocking on failure."""
-    assert request_of(changed("StrategyConfig", {})).manner.strategy == StrategyConfig(True, 1, 30, False)
+    assert request_of(changed("StrategyConfig", {})).action.strategy == StrategyConfig(True, 1, 30, False)
 
 
 def test_scopes_are_united_and_never_widened() -> None:
@@ -335,7 +335,7 @@ def test_fields_are_named_from_where_the_call_stood() -> None:
     good, bad = read([sample(), changed("OpScope.ServiceInfolist", [])])
     assert isinstance(good, Event)
     assert isinstance(bad, Unreadable)
-    assert bad.error.faults == (Fault("[1].OpScope.ServiceInfolist", "unknown; did you mean ServiceInfoList?"),)
+    assert bad.error.errors == (FieldError("[1].OpScope.ServiceInfolist", "unknown; did you mean ServiceInfoList?"),)
 
 
 def test_many_faults_are_named_up_to_ten() -> None:

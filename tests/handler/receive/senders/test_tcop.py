@@ -144,7 +144,7 @@ def test_the_status_is_a_string_or_a_number(status: object, meaning: str) -> Non
         assert event.status == meaning
     else:
         assert isinstance(event, Unreadable)
-        assert event.error.faults[0].field == "alarmStatus"
+        assert event.error.errors[0].field == "alarmStatus"
 
 
 def test_a_status_is_needed() -> None:
@@ -153,7 +153,7 @@ def test_a_status_is_needed() -> None:
     del body["alarmStatus"]
     (event,) = read(body)
     assert isinstance(event, Unreadable)
-    assert event.error.faults[0].field == "alarmStatus"
+    assert event.error.errors[0].field == "alarmStatus"
 
 
 @pytest.mark.parametrize("key", ["firstOccurTime", "recoverTime"])
@@ -176,7 +176,7 @@ def test_an_alarm_needs_the_time_of_its_beginning(written: object) -> None:
     for body in ({**alarm, "firstOccurTime": written}, {key: alarm[key] for key in alarm if key != "firstOccurTime"}):
         (event,) = read(body)
         assert isinstance(event, Unreadable)
-        assert [fault.field for fault in event.error.faults] == ["firstOccurTime"]
+        assert [fault.field for fault in event.error.errors] == ["firstOccurTime"]
 
 
 @pytest.mark.parametrize(
@@ -252,4 +252,4 @@ def test_a_wrong_shape_names_its_field(field: str) -> None:
     """A list where an object belongs is refused."""
     (event,) = read({**sample("tcop-metric-datanode-down"), field: [1]})
     assert isinstance(event, Unreadable)
-    assert (event.source, event.error.faults[0].field) == ("tcop", field)
+    assert (event.source, event.error.errors[0].field) == ("tcop", field)

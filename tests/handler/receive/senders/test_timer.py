@@ -9,7 +9,7 @@ import pytest
 
 from handler.decide.patterns import compile_pattern
 from handler.model.event import Event, Unreadable
-from handler.model.request import Manner, OpType
+from handler.model.request import Action, OpType
 from handler.model.scope import OpScope
 from handler.receive.payload import read
 
@@ -96,7 +96,7 @@ def test_a_message_can_be_a_whole_request() -> None:
     assert event.message == "the working day begins"
     assert event.labels["trigger"] == "hbase-night"
     assert event.request is not None
-    assert event.request.manner == Manner(OpType.START_SERVICE)
+    assert event.request.action == Action(OpType.START_SERVICE)
     assert event.request.scope == OpScope.of_service("HBASE")
 
 
@@ -108,9 +108,9 @@ def test_a_message_can_be_several_requests() -> None:
     assert first.id == "hbase-night@2026-11-23T14:00:00Z#0"
     assert isinstance(second, Unreadable)
     assert (second.id, second.source) == ("hbase-night@2026-11-23T14:00:00Z#1", "timer")
-    assert second.error.faults[0].field == "Message[1].OpType"
+    assert second.error.errors[0].field == "Message[1].OpType"
     assert isinstance(third, Unreadable)
-    assert third.error.faults[0].field == "Message[2]"
+    assert third.error.errors[0].field == "Message[2]"
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_a_broken_timer_names_its_field(change: dict[str, Any], field: str, prob
     (event,) = read({**TIMER, **change})
     assert isinstance(event, Unreadable)
     assert event.source == "timer"
-    assert event.error.faults[0].field == field
-    assert problem in event.error.faults[0].problem
+    assert event.error.errors[0].field == field
+    assert problem in event.error.errors[0].problem
 
 
 @pytest.mark.parametrize("missing", ["TriggerName", "Time"])
@@ -142,4 +142,4 @@ def test_a_timer_needs_its_name_and_time(missing: str) -> None:
     """Without either it would have the same identity every day."""
     (event,) = read({key: value for key, value in TIMER.items() if key != missing})
     assert isinstance(event, Unreadable)
-    assert event.error.faults[0].field == missing
+    assert event.error.errors[0].field == missing

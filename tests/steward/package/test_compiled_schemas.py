@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
 from handler.errors import InvalidInput
-from handler.lib.validation import COMPILED, shapes
-from steward.package.compiled_shapes import compiled
+from handler.lib.validation import COMPILED, schemas
+from steward.package.compiled_schemas import compiled
 from steward.simulate.fixtures import sample
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +24,7 @@ def test_every_compiled_shape_decides_as_pydantic_does() -> None:
     inputs = [sample(path.stem) for path in sorted((ROOT / "events").glob("*.json"))]
     plain = json.loads(json.dumps(compiled()))
     for name, schema in plain.items():
-        validator, adapter = SchemaValidator(schema), TypeAdapter(shapes[name].kind)
+        validator, adapter = SchemaValidator(schema), TypeAdapter(schemas[name].kind)
         for raw in inputs:
             try:
                 expected: object = adapter.validate_python(raw)
@@ -67,5 +67,5 @@ def test_a_shape_names_the_field() -> None:
     import pytest
 
     with pytest.raises(InvalidInput) as raised:
-        shapes["handler.cloud.emr.ProcessesWire"].read({"TotalCnt": 1, "ServiceNodeList": [{"Ip": 1}]}, "answer")
-    assert raised.value.faults[0].field == "answer.ServiceNodeList[0].Ip"
+        schemas["handler.cloud.emr.ProcessesWire"].read({"TotalCnt": 1, "ServiceNodeList": [{"Ip": 1}]}, "answer")
+    assert raised.value.errors[0].field == "answer.ServiceNodeList[0].Ip"

@@ -1,4 +1,4 @@
-"""``python -m steward.package.compiled_shapes FILE``: what pydantic makes of every shape, for a function that loads pydantic's Rust core only."""
+"""``python -m steward.package.compiled_schemas FILE``: what pydantic makes of every shape, for a function that loads pydantic's Rust core only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from handler.lib.validation import shapes
+from handler.lib.validation import schemas
 
 #: The modules that define shapes; sources are loaded by the function one at a time.
 MODULES = (
@@ -26,7 +26,7 @@ def compiled() -> dict[str, Any]:
     """The core schema of every shape, by its name."""
     for name in MODULES:
         importlib.import_module(name)
-    return {name: shape.core_schema() for name, shape in sorted(shapes.items())}
+    return {name: schema.core_schema() for name, schema in sorted(schemas.items())}
 
 
 if __name__ == "__main__":
