@@ -34,7 +34,7 @@ from handler.model.alarm import Alarm
 from handler.model.event import Unreadable
 from handler.model.outcome import Record
 from handler.receive import auth
-from handler.receive.envelopes import Context, HttpCall, asks_for_doctor, open_envelope
+from handler.receive.envelopes import Context, HttpCall, is_doctor_request, open_envelope
 from handler.receive.payload import read, response_fields
 from handler.report import responses
 from handler.report.alarms import Alarms, alarms_of
@@ -63,7 +63,7 @@ def main_handler(event: Any, context: Any) -> Any:
         if isinstance(open_envelope(event), HttpCall):
             # The caller cannot be known without the configuration, so it is told nothing of it.
             return responses.problem(500, "the function cannot start; its log says why")
-        if not asks_for_doctor(event):
+        if not is_doctor_request(event):
             raise
         from handler.doctor.probes import of_broken_function
 
@@ -135,7 +135,7 @@ class Function:
         envelope = open_envelope(raw)
         if isinstance(envelope, HttpCall):
             return invocation.answer_call(envelope)
-        if asks_for_doctor(raw):
+        if is_doctor_request(raw):
             return invocation.examine(raw, about.seconds)
         events = read(raw)
         return invocation.serve_events(events)
@@ -232,7 +232,7 @@ class Function:
             log.warning("steward.settings.unknown", variable=variable, reason=f"nothing reads it; {hint}")
         if time_limit and (problem := time_limit_problem(time_limit, self.config.webhook.patience)):
             log.warning("steward.settings.time_limit", reason=problem, fix="raise `timeout` in serverless.yml")
-        for caller in auth.without_secret(self.config.webhook.callers, self._env):
+        for caller in auth.callers_without_secret(self.config.webhook.callers, self._env):
             log.warning("steward.auth.no_secret", caller=caller, reason="its secret is not set: it can never come in")
         try:
             for warning in self.ledger.check():
@@ -273,7 +273,7 @@ class Invocation:
         except InvalidInput as error:
             self._log.warning("steward.input.refused", problem=str(error), bytes=call.size)
             return responses.problem(413 if call.is_too_large else 400, "the body cannot be read", errors=error.errors)
-        if asks_for_doctor(payload):
+        if is_doctor_request(payload):
             # Whoever may ring here need not learn what the role may do.
             return responses.problem(403, "the doctor answers to an invocation of the function only, not over HTTP")
         events = read(payload, idempotency_key=call.idempotency_key)

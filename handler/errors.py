@@ -1,27 +1,27 @@
-"""Everything that can go wrong, as one tree.
+"""Every error that this project raises on purpose, as one tree.
 
     StewardError
-    ├── ConfigurationError          steward.yml or the environment is wrong: nothing starts
-    │   └── InvalidConfiguration    all that is wrong with one file
-    ├── InvalidInput                what came in cannot be read as what it claims to be
-    ├── Unauthenticated             the door does not know the caller
-    ├── ApiError                    the cloud's API, or the way to it
-    │   ├── NotCarriedOut           certainly: it may be sent again, or the refusal stands
-    │   │   ├── NeverSent             no byte of the request left
-    │   │   ├── Throttled             RequestLimitExceeded and its kin
-    │   │   ├── ClusterBusy           ResourceInUse.InstanceInProcess
-    │   │   └── Rejected              any other definite refusal
-    │   │       ├── NotAuthenticated    AuthFailure.*: the credentials or the clock
-    │   │       ├── NotAuthorized       UnauthorizedOperation.*: the role lacks a right
+    ├── ConfigurationError              steward.yml or the environment is wrong: nothing starts
+    │   └── InvalidConfiguration        every problem of one file
+    ├── InvalidInput                    a payload, or one event of it, cannot be read
+    ├── Unauthenticated                 the HTTP caller's credentials are missing or wrong
+    ├── ApiError                        the cloud's API failed, or could not be reached
+    │   ├── NotCarriedOut               certainly not carried out
+    │   │   ├── NeverSent               no byte of the request left this machine
+    │   │   ├── Throttled               RequestLimitExceeded.*
+    │   │   ├── ClusterBusy             ResourceInUse.InstanceInProcess
+    │   │   └── Rejected                any other definite refusal
+    │   │       ├── NotAuthenticated    AuthFailure.*: wrong credentials, or a wrong clock
+    │   │       ├── NotAuthorized       UnauthorizedOperation.*: a permission is missing
     │   │       ├── NotFound            ResourceNotFound.*
     │   │       └── InvalidRequest      InvalidParameter.*, UnsupportedOperation.*, …
-    │   └── MaybeCarriedOut         sent, and what became of it is unknown: never sent again
-    │       ├── AnswerLost            time-out, reset, cut, 5xx, or an answer that is none
-    │       └── ServerFailed          InternalError.*, FailedOperation.*
-    ├── ObservationIncomplete       the cluster could not be seen whole: nothing is sent
-    └── LedgerUnavailable           the history cannot be read or written: nothing is sent
+    │   └── MaybeCarriedOut             sent, result unknown: it must never be sent again
+    │       ├── AnswerLost              timeout, reset, HTTP 5xx, or an unreadable answer
+    │       └── ServerFailed            InternalError.*, FailedOperation.*
+    ├── ObservationIncomplete           the API shows only a part of the cluster: nothing is sent
+    └── LedgerUnavailable               the ledger cannot be read or written: nothing is sent
 
-Errors carry their evidence as attributes; their text is fit for a log and never holds a secret.
+Errors carry their evidence as attributes. Their text may be logged: it never holds a secret.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from typing import NamedTuple
 
 
 class StewardError(Exception):
-    """The root of all that this project raises on purpose."""
+    """The base class of every error that this project raises on purpose."""
 
 
 class ConfigurationError(StewardError):
     """steward.yml or the environment is wrong.
 
-    ``where`` is ``file:line`` or the variable's name, ``path`` the key (``rules[0].do.operation``), ``problem`` what is
-    wrong with it, ``hint`` how to mend it; any of them but ``problem`` may be empty.
+    ``where`` is ``file:line`` or the name of a variable, ``path`` is the key (``rules[0].do.operation``), ``problem``
+    says what is wrong with it, and ``hint`` how to fix it. All of them except ``problem`` may be empty.
     """
 
     def __init__(self, problem: str, *, path: str = "", where: str = "", hint: str = "") -> None:
@@ -46,7 +46,10 @@ class ConfigurationError(StewardError):
 
 
 class InvalidConfiguration(ConfigurationError):
-    """Everything that is wrong with a file: ``problems``, each a ConfigurationError with its line."""
+    """A configuration file is wrong.
+
+    ``problems`` holds a ConfigurationError, with its line, for everything that is wrong with the file.
+    """
 
     def __init__(self, problems: tuple[ConfigurationError, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -54,7 +57,10 @@ class InvalidConfiguration(ConfigurationError):
 
 
 class FieldError(NamedTuple):
-    """One thing wrong with an input: the field by its dotted path, and what is wrong with it."""
+    """One validation error: the field by its dotted path, and what is wrong with it.
+
+    ``field`` is empty where the payload as a whole is wrong.
+    """
 
     field: str
     problem: str
@@ -64,22 +70,28 @@ class FieldError(NamedTuple):
 
 
 class InvalidInput(StewardError):
-    """A payload, or one event of it, cannot be read. ``faults`` names each field; never its value."""
+    """A payload, or one event of it, cannot be read.
+
+    ``errors`` names each invalid field and the problem, but never repeats the field's value, which may be a secret.
+    """
 
     def __init__(self, *errors: FieldError) -> None:
         self.errors = errors
-        super().__init__("; ".join(str(fault) for fault in errors))
+        super().__init__("; ".join(str(error) for error in errors))
 
 
 class Unauthenticated(StewardError):
-    """The caller gave no credentials that the door knows. The text says nothing about which part was wrong."""
+    """The HTTP caller's credentials are missing or wrong.
+
+    The text does not say which part was wrong, so that nobody can try out names.
+    """
 
 
 class ApiError(StewardError):
-    """The API, or the way to it, failed.
+    """The cloud's API failed, or could not be reached.
 
-    ``code`` is the API's (``ResourceInUse.InstanceInProcess``) or, where no answer was read, the innermost exception's
-    class name; ``request_id`` is the API's, or empty.
+    ``code`` is the API's error code (``ResourceInUse.InstanceInProcess``). Where no answer was read, it is the class
+    name of the innermost exception. ``request_id`` is the API's, or empty.
     """
 
     def __init__(self, code: str, message: str, request_id: str = "") -> None:
@@ -88,56 +100,68 @@ class ApiError(StewardError):
 
 
 class NotCarriedOut(ApiError):
-    """Certainly not carried out."""
+    """The request was certainly not carried out."""
 
 
 class NeverSent(NotCarriedOut):
-    """No byte of the request was handed to a connection: refused, no such host, no route, bad certificate, no time."""
+    """No byte of the request was sent.
+
+    The connection was refused, the host is unknown or has no route, the certificate is invalid, or no time was left.
+    """
 
 
 class Throttled(NotCarriedOut):
-    """Too many requests; the API says that it did nothing."""
+    """The API refused the request because there were too many; it did nothing."""
 
 
 class ClusterBusy(NotCarriedOut):
-    """A workflow is running on the cluster: wait for its end."""
+    """The cluster runs another workflow, which has to end first."""
 
 
 class Rejected(NotCarriedOut):
-    """A definite refusal that sending again does not change."""
+    """The API refused the request, and would refuse it again."""
 
 
 class NotAuthenticated(Rejected):
-    """The API does not accept the signature: key, token or clock."""
+    """The API does not accept the signature: the key, the token or the clock is wrong."""
 
 
 class NotAuthorized(Rejected):
-    """The credentials are good, but the right is missing."""
+    """The credentials are valid, but they lack a permission."""
 
 
 class NotFound(Rejected):
-    """No such cluster, service or node."""
+    """The cluster, service or node does not exist."""
 
 
 class InvalidRequest(Rejected):
-    """The API does not accept the request as such."""
+    """The API does not accept the parameters of the request."""
 
 
 class MaybeCarriedOut(ApiError):
-    """Sent, and nobody can tell from here whether it was carried out. It must never be sent again."""
+    """The request was sent, and may or may not have been carried out.
+
+    It must never be sent again.
+    """
 
 
 class AnswerLost(MaybeCarriedOut):
-    """The request left; no answer that can be trusted came back."""
+    """The request was sent, and no trustworthy answer came back."""
 
 
 class ServerFailed(MaybeCarriedOut):
-    """The API answered that it failed, which says nothing about how far it got."""
+    """The API answered that it failed; how far it got is unknown."""
 
 
 class ObservationIncomplete(StewardError):
-    """What the API shows of a cluster is not the whole: pages that do not add up, or a field that is missing."""
+    """The API shows only a part of the cluster.
+
+    Its pages do not add up, or a field is missing.
+    """
 
 
 class LedgerUnavailable(StewardError):
-    """The ledger cannot be read or written, or holds what is not ours. ``problem`` says which, without secrets."""
+    """The ledger cannot be read or written, or holds data that is not this project's.
+
+    The text says which, without secrets.
+    """

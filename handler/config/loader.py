@@ -74,7 +74,7 @@ def _config(notes: Notes, schema: Any) -> Config:
 def _cluster(notes: Notes, key: str, schema: Any) -> Cluster:
     path = f"clusters.{key}"
     if not names.is_cluster_id(key):
-        notes.problem(path, "is not a cluster id", f"{names.CLUSTER_ID_IS}, as the console shows it")
+        notes.problem(path, "is not a cluster id", f"{names.CLUSTER_ID_FORMAT}, as the console shows it")
     schema = schema or {"region": None, "allow": None}
     region, allow, role_arn = schema["region"], schema["allow"], schema.get("role_arn")
     if region is not None and not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", region):

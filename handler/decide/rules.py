@@ -88,7 +88,7 @@ def _address(text: str) -> str:
 
 def _cluster(text: str) -> str:
     if not names.is_cluster_id(text):
-        raise InvalidInput(FieldError("do.cluster", f"{_shown(text)} is not a cluster id ({names.CLUSTER_ID_IS})"))
+        raise InvalidInput(FieldError("do.cluster", f"{_shown(text)} is not a cluster id ({names.CLUSTER_ID_FORMAT})"))
     return text
 
 

@@ -136,7 +136,9 @@ class Pipeline(Collaborators):
 
     def _cases(self, event: Event) -> tuple[list[Case], Outcome | None]:
         if event.request is not None:
-            from handler.receive.senders.request import unnamed  # with its shapes, which other events do not pay for
+            from handler.receive.senders.request import (
+                fallback_id,  # with its shapes, which other events do not pay for
+            )
 
             request = event.request
             intent = Intent(
@@ -148,7 +150,7 @@ class Pipeline(Collaborators):
                 limits=COMMAND_LIMITS,
                 occurred_at=event.occurred_at,
             )
-            if event.id != unnamed(request):
+            if event.id != fallback_id(request):
                 return [Case(event, intent)], None
             # Soon after the first such call it is the sender's retry (``entry.py``); later, a new wish.
             turn = int(self.clock.now() // UNNAMED_SECONDS)

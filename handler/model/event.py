@@ -1,6 +1,6 @@
-"""The Event: one occurrence, in our own words, whoever sent it.
+"""The Event: one occurrence in the same form, whichever sender reported it.
 
-A sender's field names end in ``handler/receive/senders/``; from here on there is only this.
+Only ``handler/receive/senders/`` knows the senders' field names. The rest of the function sees Events.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 Status = Literal["firing", "resolved", "none"]
 SourceKind = Literal["timer", "tcop", "alertmanager", "grafana", "eventbridge", "request", "unknown"]
 
-#: Typed as what cannot be changed; a dict, since patterns and JSON know no other mapping.
+#: Typed as read-only. It is a dict because patterns and JSON accept no other mapping.
 _NO_LABELS: Final[Mapping[str, str]] = {}
 
 
 class Event(NamedTuple):
-    """One occurrence. (A NamedTuple, as all that there is of each of a thousand alerts: a frozen dataclass takes three times as long to make.)
+    """One occurrence that a sender reported.
 
-    ``id`` is the sender's identity of the occurrence, stable over its repeats; ``occurred_at`` is seconds since the
-    epoch, None where the sender does not say. ``status`` is ``none`` for what is no alert. ``cluster`` is an ``emr-…``
-    id. ``service``, ``component`` and ``ip`` are empty where the sender does not say; ``labels`` holds everything else
-    a rule could ask for, as strings.
+    ``id`` identifies the occurrence and stays the same when the sender repeats it. ``occurred_at`` is in seconds since
+    the epoch, or None where the sender does not give a time. ``status`` is ``none`` where the event is not an alert.
+    ``cluster`` is an ``emr-…`` id. ``cluster``, ``service``, ``component`` and ``ip`` are empty where the sender does
+    not name them. ``labels`` holds everything else that a rule may match, as strings.
     """
+
+    # A NamedTuple: one payload may hold a thousand alerts, and a frozen dataclass takes three times as long to create.
 
     id: str
     source: SourceKind
@@ -42,27 +44,33 @@ class Event(NamedTuple):
     labels: Mapping[str, str] = _NO_LABELS
     occurred_at: float | None = None
     message: str = ""
-    #: A direct call says itself what it wants; rules are not asked.
+    #: The request of a direct call, which is carried out without asking the rules.
     request: Request | None = None
 
     def view(self) -> dict[str, Any]:
-        """What patterns and templates see: the FIELDS that are there, and the message, whose being empty a rule can ask for."""
-        view = {name: value for name, value in zip(FIELDS, self) if value}  # noqa: B905 - the request comes after all of them, and is not shown
+        """The fields that patterns and templates see.
+
+        Empty fields are left out, except ``message``: a rule may match an empty message.
+        """
+        view = {name: value for name, value in zip(FIELDS, self) if value}  # noqa: B905 - FIELDS ends before the request
         view["message"] = self.message
         return view
 
 
-#: The fields that a rule's pattern and its templates can name.
+#: The fields that a rule's pattern and templates may name.
 FIELDS: Final = Event._fields[: Event._fields.index("request")]
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """One event of a payload that could not be read, in its place. The others are served all the same."""
+    """Stands for one event of a payload that could not be read.
+
+    The other events of the payload are processed as usual.
+    """
 
     id: str
     source: SourceKind
     error: InvalidInput
-    #: Nothing else is known of it.
+    #: Empty, because nothing else is known about the event.
     name: ClassVar[str] = ""
     cluster: ClassVar[str] = ""

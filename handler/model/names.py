@@ -1,4 +1,7 @@
-"""What names a cluster, a process and a node: one meaning for whatever reads them, be it a file, an event, a request or the command line."""
+"""The formats of cluster ids, service and component names, and node addresses.
+
+The configuration, events, requests and the command line all check them here, so that each has one meaning.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import re
 from functools import lru_cache
 from typing import Final
 
-#: EMR API, StartStopServiceOrMonitor: lower-case letters and digits; live ones have eight.
-#: "emr-instance" is a word of CAM's resource names (qcs::emr:…:emr-instance/emr-4zvc5mul) and would pass for one.
+#: EMR API, StartStopServiceOrMonitor: lower-case letters and digits. The ids of live clusters have eight.
+#: "emr-instance" is excluded: it is part of CAM resource names (qcs::emr:…:emr-instance/emr-4zvc5mul), not an id.
 CLUSTER_ID: Final = "emr-(?!instance(?![a-z0-9]))[a-z0-9]{8,32}"
-#: What is said of a cluster's id that is none.
-CLUSTER_ID_IS: Final = "emr- and eight or more lower-case letters and digits"
+#: The format of a cluster id, for messages.
+CLUSTER_ID_FORMAT: Final = "emr- followed by 8 to 32 lower-case letters or digits"
 _BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 IPV4: Final = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
 
@@ -22,21 +25,24 @@ _IS_IPV4: Final = re.compile(IPV4)
 
 @lru_cache(maxsize=512)
 def is_cluster_id(text: str) -> bool:
-    """Whether ``text`` is an EMR cluster's id."""
+    """Whether ``text`` is the id of an EMR cluster."""
     return _IS_CLUSTER_ID.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=512)
 def is_process_name(text: str) -> bool:
-    """Whether ``text`` can be the name of a service or of a component."""
+    """Whether ``text`` can be the name of a service or a component."""
     return _IS_PROCESS_NAME.fullmatch(text) is not None
 
 
 def address(text: str) -> str:
-    """``text`` where it is an IP address and nothing else (version 6 in its shortest form), otherwise empty."""
+    """``text`` as an IP address, or an empty string where it is not one.
+
+    An IPv6 address is returned in its shortest form.
+    """
     if _IS_IPV4.fullmatch(text):
         return text
-    if text.count(":") < 2 or len(text) > 45 or "%" in text:  # a zone index names an interface of the sender's
+    if text.count(":") < 2 or len(text) > 45 or "%" in text:  # a zone index (%eth0) names an interface of the sender
         return ""
     import ipaddress
 

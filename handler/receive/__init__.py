@@ -1,1 +1,1 @@
-"""From a payload to Events: envelopes, authentication, senders."""
+"""Turns a payload into Events: envelopes, authentication, senders."""

@@ -1,7 +1,7 @@
-"""The door: who may call the function over HTTP.
+"""Webhook authentication: who may call the function over HTTP.
 
-A caller proves itself by basic or bearer credentials, whose secrets come from the environment. With no caller
-configured every call is refused: an open door to a production cluster is never the default.
+A caller proves its identity with basic or bearer credentials. Their secrets come from environment variables. Without
+any configured caller every call is refused: by default nobody can reach a production cluster over HTTP.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def authenticate(authorization: str, callers: Iterable[Caller], env: Mapping[str, str]) -> str:
-    """The name of the caller whose credentials the ``Authorization`` header holds.
+    """The name of the caller whose credentials are in the ``Authorization`` header.
 
-    Every caller is compared, each in constant time, so that the time taken tells nothing. Raises Unauthenticated.
+    The credentials are compared with those of every caller, each time in constant time, so that the duration reveals
+    nothing. Raises Unauthenticated.
     """
     import hashlib
     import hmac
@@ -28,9 +29,9 @@ def authenticate(authorization: str, callers: Iterable[Caller], env: Mapping[str
     found = ""
     for caller in callers:
         expected = _expected(caller, env)
-        # A caller whose secret is not set is compared too, with what nobody can give.
-        known = hashlib.sha256(expected or b"").digest()
-        if hmac.compare_digest(given, known) and expected:
+        # A caller without a secret is compared too, so that the number of comparisons is always the same.
+        expected_digest = hashlib.sha256(expected or b"").digest()
+        if hmac.compare_digest(given, expected_digest) and expected:
             found = caller.name
     if not found:
         raise Unauthenticated("no valid credentials")
@@ -38,17 +39,17 @@ def authenticate(authorization: str, callers: Iterable[Caller], env: Mapping[str
 
 
 def secrets_of(callers: Iterable[Caller], env: Mapping[str, str]) -> list[str]:
-    """The secrets that are set, for the log to hide."""
+    """The secrets that are set, which the log has to redact."""
     return [secret for caller in callers if (secret := env.get(caller.secret_env, ""))]
 
 
-def without_secret(callers: Iterable[Caller], env: Mapping[str, str]) -> list[str]:
-    """``name (VARIABLE)`` of the callers that can never come in, since their secret is not set."""
+def callers_without_secret(callers: Iterable[Caller], env: Mapping[str, str]) -> list[str]:
+    """``name (VARIABLE)`` of each caller whose secret is not set, so that it is always refused."""
     return [f"{caller.name} ({caller.secret_env})" for caller in callers if not env.get(caller.secret_env)]
 
 
 def _credentials(authorization: str) -> bytes:
-    """What the header says, as ``basic user:password`` or ``bearer token``."""
+    """The header's credentials as ``basic user:password`` or ``bearer token``."""
     scheme, _, rest = authorization.strip().partition(" ")
     scheme, rest = scheme.lower(), rest.strip()
     if scheme == "basic":
@@ -74,5 +75,5 @@ def _expected(caller: Caller, env: Mapping[str, str]) -> bytes:
 
 
 def _bytes(text: str) -> bytes:
-    # The environment's bytes that are no UTF-8 arrive as lone surrogates; they are the bytes again.
+    # Bytes of the environment that are not UTF-8 arrive as lone surrogates. This restores the original bytes.
     return text.encode("utf-8", "surrogateescape")

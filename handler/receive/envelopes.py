@@ -1,6 +1,6 @@
-"""What the platform puts around a payload: HTTP calls, and the messages of queues.
+"""The envelopes in which the platform delivers a payload: HTTP calls and queue messages.
 
-A function URL (SCF, "Function URL overview") and the retired API Gateway wrap an HTTP call in nearly the same object;
+A function URL (SCF, "Function URL overview") and the retired API Gateway wrap an HTTP call in nearly the same object.
 CKafka and CMQ triggers (SCF, "Ckafka trigger", "CMQ trigger") wrap several messages in ``Records``.
 """
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-#: Any of these makes an object an HTTP call. None of them is a key of any sender's payload; where in doubt, the caller
-#: has to say who they are.
-_SIGNS_OF_HTTP = ("httpMethod", "headers", "requestContext", "headerParameters", "isBase64Encoded")
-#: The key that makes an object a queue's delivery.
+#: An object with any of these keys is an HTTP call. No sender's payload has one of them. A wrong guess is safe: an
+#: HTTP call has to authenticate.
+_HTTP_KEYS = ("httpMethod", "headers", "requestContext", "headerParameters", "isBase64Encoded")
+#: An object with this key is a delivery from a queue.
 QUEUE = "Records"
-_MAX_IN_HEADER = 8192
-#: Headers that name a call for the sender's retries, in this order (Standard Webhooks; the IETF's Idempotency-Key
-#: draft).
-_KEYS = ("idempotency-key", "webhook-id")
+_MAX_HEADER_LENGTH = 8192  # characters of one value
+#: Headers that stay the same when a caller retries a call (the IETF's Idempotency-Key draft; Standard Webhooks). The
+#: first one that is present counts.
+_IDEMPOTENCY_HEADERS = ("idempotency-key", "webhook-id")
 
 
 @dataclass(frozen=True)
 class HttpCall:
-    """One HTTP call, nothing of it believed yet.
+    """One HTTP call, not authenticated yet.
 
-    ``headers`` have lower-case names; one that was sent twice holds both values, joined by a comma. ``body`` is the
-    bytes that a signature covers; where they cannot be had, it is empty and ``problem`` says why.
+    ``headers`` have lower-case names. A header that was sent twice holds both values, joined by a comma. ``body`` holds
+    the bytes as they were sent. Where they cannot be decoded, it is empty and ``problem`` says why.
     """
 
     method: str
@@ -45,29 +45,36 @@ class HttpCall:
 
     @property
     def size(self) -> int:
-        """Bytes of the body."""
+        """Length of the body in bytes."""
         return len(self.body)
 
     @property
     def is_too_large(self) -> bool:
+        """Whether the body is longer than the platform's limit for a synchronous request."""
         return self.size > strict_json.MAX_BYTES
 
     @property
     def idempotency_key(self) -> str:
-        """What the caller names this call by, over all its retries; empty where they do not."""
-        return next((value for name in _KEYS if (value := self.headers.get(name, "").strip())), "")
+        """The caller's key for this call and all its retries; empty where there is none."""
+        return next((value for name in _IDEMPOTENCY_HEADERS if (value := self.headers.get(name, "").strip())), "")
 
     def payload(self) -> object:
-        """The JSON value that the call carries. To be asked once the caller is known. Raises InvalidInput."""
+        """The JSON value in the body.
+
+        Authenticate the caller first: the error describes the body. Raises InvalidInput.
+        """
         if self.problem is not None:
             raise self.problem
         if self.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
-            raise InvalidInput(FieldError("content-encoding", "is not supported; send the body as it is"))
+            raise InvalidInput(FieldError("content-encoding", "is not supported; send the body without compression"))
         return strict_json.parse(self.body, "body")
 
 
 class Message(NamedTuple):
-    """One message of a queue: its body, the queue's own id of it (which a redelivery repeats), and where it stood."""
+    """One message of a queue.
+
+    ``id`` is the queue's own id, which stays the same on redelivery. ``at`` is the path of the body in the payload.
+    """
 
     body: object
     id: str
@@ -75,14 +82,14 @@ class Message(NamedTuple):
 
 
 def open_envelope(raw: object) -> HttpCall | None:
-    """The HTTP call that the platform handed over; None for anything else. Never raises.
+    """The HTTP call in what the platform delivered, or None for anything else. Never raises.
 
-    An HTTP call is for its receiver to authenticate. A queue's delivery and a bare payload came through the platform's
-    own access control; ``handler.receive.payload.read`` reads both.
+    The function has to authenticate an HTTP call. The platform has already authorised a delivery from a queue and a
+    bare payload; ``handler.receive.payload.read`` reads both.
     """
     if not isinstance(raw, dict):
         return None
-    return _http_call(raw) if any(sign in raw for sign in _SIGNS_OF_HTTP) else None
+    return _http_call(raw) if any(key in raw for key in _HTTP_KEYS) else None
 
 
 def _http_call(raw: Mapping[str, Any]) -> HttpCall:
@@ -105,18 +112,21 @@ def _http_call(raw: Mapping[str, Any]) -> HttpCall:
 
 
 def messages_of(raw: Mapping[str, Any], at: str) -> Iterator[Message]:
-    """The messages of a queue's envelope, each still as the queue had it. Raises InvalidInput where there is none."""
+    """The messages of a queue's delivery, their bodies not parsed yet.
+
+    Raises InvalidInput where there are none.
+    """
     prefix = f"{at}." if at else ""
     records = raw.get(QUEUE)
     if not isinstance(records, list) or not records:
-        raise InvalidInput(FieldError(f"{prefix}{QUEUE}", "is no list of messages"))
+        raise InvalidInput(FieldError(f"{prefix}{QUEUE}", "is not a list of messages; expected at least one"))
     return (_message(record, f"{prefix}{QUEUE}[{place}]") for place, record in enumerate(records))
 
 
-def opened(message: Message) -> object:
-    """The JSON value that a message carries. Raises InvalidInput."""
+def body_of(message: Message) -> object:
+    """The JSON value in the body of a message. Raises InvalidInput."""
     if message.body is None:
-        raise InvalidInput(FieldError(message.at, "holds no message (a Ckafka or CMQ object with a msgBody is wanted)"))
+        raise InvalidInput(FieldError(message.at, "holds no message; expected a Ckafka or CMQ object with a msgBody"))
     if isinstance(message.body, (str, bytes)):
         return strict_json.parse(message.body, message.at)
     return message.body
@@ -139,7 +149,7 @@ def _headers(raw: object) -> dict[str, str]:
     for name, value in raw.items() if isinstance(raw, dict) else ():
         key = sanitize.as_text(name).strip().lower()
         parts = value if isinstance(value, list) else [value]
-        written = ", ".join(sanitize.as_text(part) for part in parts)[:_MAX_IN_HEADER]
+        written = ", ".join(sanitize.as_text(part) for part in parts)[:_MAX_HEADER_LENGTH]
         headers[key] = f"{headers[key]}, {written}" if key in headers else written
     return headers
 
@@ -148,7 +158,7 @@ def _body(raw: object, is_base64: object) -> bytes:
     if raw is None:
         return b""
     if not isinstance(raw, str):
-        raise InvalidInput(FieldError("body", "is no string"))
+        raise InvalidInput(FieldError("body", "is not a string"))
     try:
         if is_base64 is True or is_base64 == "true":
             import base64
@@ -157,31 +167,31 @@ def _body(raw: object, is_base64: object) -> bytes:
             try:
                 return base64.b64decode("".join(raw.split()), validate=True)
             except (ValueError, binascii.Error):
-                raise InvalidInput(FieldError("body", "is not base64")) from None
+                raise InvalidInput(FieldError("body", "is not valid base64, but isBase64Encoded is true")) from None
         return raw.encode()
     except UnicodeEncodeError:
-        raise InvalidInput(FieldError("body", "is not UTF-8")) from None
+        raise InvalidInput(FieldError("body", "is not valid UTF-8")) from None
 
 
-#: Seconds: the platform's own default, where the context does not say.
+#: Seconds. The platform's own default, for a context that does not give a limit.
 DEFAULT_TIME_LIMIT: Final = 3.0
 
 
 class Context(NamedTuple):
-    """What the platform says of an invocation."""
+    """The platform's facts about an invocation."""
 
     request_id: str
-    #: Seconds that the invocation may take; None where it does not say.
+    #: Seconds that the invocation may take; None where the platform does not say.
     time_limit: float | None
 
     @property
     def seconds(self) -> float:
-        """The time limit that counts."""
+        """The time limit in seconds, or the platform's default where it is not known."""
         return DEFAULT_TIME_LIMIT if self.time_limit is None else self.time_limit
 
     @classmethod
     def of(cls, raw: Any) -> Context:
-        """Whatever the platform, or whoever calls, passes."""
+        """Reads the platform's context; accepts any value."""
         about = raw if isinstance(raw, dict) else {}
         limit = about.get("time_limit_in_ms")
         if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 <= limit < 1e9:
@@ -189,6 +199,6 @@ class Context(NamedTuple):
         return cls(str(about.get("request_id") or "")[:80], None if limit is None else limit / 1000)
 
 
-def asks_for_doctor(event: Any) -> bool:
-    """``{"steward": "doctor"}``, with or without ``"send_test_alarm": true``."""
+def is_doctor_request(event: Any) -> bool:
+    """Whether the event is ``{"steward": "doctor"}``, with or without ``send_test_alarm``."""
     return isinstance(event, dict) and event.get("steward") == "doctor" and set(event) <= {"steward", "send_test_alarm"}

@@ -1,4 +1,4 @@
-"""Where something happened: cluster ids and node addresses, found in what senders write."""
+"""Finds cluster ids and node addresses in the texts that senders write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_SEARCHED = 1024  # characters of one value
 def address(text: str) -> str:
     """The IP address in ``172.16.0.5``, ``172.16.0.5:9100``, ``[fd00::5]:9100`` or ``http://172.16.0.5:9870/jmx``.
 
-    Empty where ``text`` begins with none: a host's name is not resolved.
+    Empty where the host is not an IP address: host names are not resolved.
     """
     found = _ADDRESS.fullmatch(text)
     if found:
@@ -38,14 +38,15 @@ def address(text: str) -> str:
 
 
 def cluster(text: str) -> str:
-    """``text`` where it is an EMR cluster's id, otherwise empty."""
+    """``text`` where it is the id of an EMR cluster, otherwise empty."""
     return text if names.is_cluster_id(text) else ""
 
 
 def only_address(texts: Iterable[str]) -> str:
-    """The one IPv4 address among ``texts``, or the one private address; empty where there are several, or none.
+    """The only IPv4 address in ``texts``, or the only private one where there are several.
 
-    EMR knows its nodes by their private addresses. A choice between two would be a guess at which node to restart.
+    EMR knows its nodes by their private addresses. The result is empty where more than one address remains: a choice
+    would be a guess at which node to restart.
     """
     found = {match for text in texts for match in _WITHIN.findall(text[:_MAX_SEARCHED])}
     if len(found) > 1:
@@ -54,6 +55,6 @@ def only_address(texts: Iterable[str]) -> str:
 
 
 def only_cluster(texts: Iterable[str]) -> str:
-    """The one EMR cluster id among ``texts``; empty where there are several, or none."""
+    """The only EMR cluster id in ``texts``; empty where there is none, or more than one."""
     found = {match for text in texts for match in _CLUSTER_WITHIN.findall(text[:_MAX_SEARCHED])}
     return found.pop() if len(found) == 1 else ""

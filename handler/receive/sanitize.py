@@ -1,6 +1,7 @@
-"""Text from outside, made fit to be an id, a label or a line of a log: bounded, and without control characters.
+"""Makes text from senders safe for ids, labels and logs.
 
-6 MB of somebody's label must not become 6 MB of log, nor may an escape sequence reach a terminal.
+Texts are cut to a maximum length, so that a label of 6 MB does not become 6 MB of log. Control characters are
+replaced, so that no escape sequence reaches a terminal.
 """
 
 from __future__ import annotations
@@ -21,40 +22,47 @@ MAX_IN_ID = 256
 MAX_IN_LABEL = 1024
 MAX_IN_MESSAGE = 4096  # a timer's argument is at most 4 KB (SCF, "Timer trigger")
 MAX_LABELS = 128
-#: Parts of a value that is no JSON by which it is told from another.
+#: Parts that a digest covers of a value that cannot be written as JSON.
 MAX_PARTS = 10_000
-#: Events of one payload that are read. Each is a line of the log, of about 450 bytes, and the platform takes 5,000
-#: lines and 1 MB of a request in 5 s: what is beyond would be lost without a word. A body of 6 MB can hold 10,000 real
-#: alerts, or two million empty objects.
+#: Events that are read from one payload. Each takes a log line of about 450 bytes, and the platform accepts 5,000 lines
+#: and 1 MB within 5 s of a request: it drops the rest silently. A body of 6 MB can hold 10,000 real alerts, or two
+#: million empty objects.
 MAX_EVENTS = 2_000
-#: How the id of an Unreadable begins that stands for what was left out.
+#: The prefix of the id of an Unreadable that stands for events that were left out.
 LEFT_OUT_EVENTS = "left-out:"
-#: The label that says how many were left out beyond MAX_LABELS.
+#: The label that holds the number of labels that were left out.
 LEFT_OUT = "labels_left_out"
 
-# Controls but tab and newline, line and paragraph separators, marks that turn the direction of writing, lone
-# surrogates.
-_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Control characters except tab and newline, line and paragraph separators, marks that change the direction of writing,
+# and lone surrogates.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _DIGEST_LENGTH = 32
 
 
 def plain(text: str, limit: int) -> str:
-    """``text`` with U+FFFD for what is unfit, cut to ``most`` characters, the last being an ellipsis then."""
+    """``text``, cut to ``limit`` characters, with U+FFFD in place of unsafe characters.
+
+    A text that was cut ends with an ellipsis.
+    """
     text = cut(text, limit)
-    return text if text.isprintable() else _UNFIT.sub("\ufffd", text)
+    return text if text.isprintable() else _UNSAFE.sub("\ufffd", text)
 
 
 def identity(text: str) -> str:
-    """``text`` as an id: unchanged where it is short and printable, otherwise its beginning and a hash of the whole."""
+    """``text`` as an id: unchanged where it is short and printable.
+
+    Any other text is replaced by its beginning and a hash of the whole.
+    """
     if len(text) <= MAX_IN_ID and text.isprintable():
         return text
     return f"{plain(text, MAX_IN_ID - _DIGEST_LENGTH - 1)}#{digest(text)}"
 
 
 def digest(value: object) -> str:
-    """A hash of a JSON value that is equal for equal values, whatever the order of their keys.
+    """A hash of a JSON value, the same for equal values whatever the order of their keys.
 
-    What JSON cannot write (nested too deeply, a number that is too long) is told apart by its first MAX_PARTS parts.
+    A value that cannot be written as JSON (it is nested too deeply, or holds too long a number) is hashed by its first
+    MAX_PARTS parts.
     """
     import hashlib
 
@@ -66,7 +74,7 @@ def digest(value: object) -> str:
 
 
 def _parts(value: object) -> Iterator[str]:
-    """What ``value`` is made of, from the outside to the inside and without recursion; it need not end."""
+    """The parts of ``value``, breadth first and without recursion. Endless where ``value`` contains itself."""
     waiting = deque([value])
     while waiting:
         part = waiting.popleft()
@@ -78,7 +86,7 @@ def _parts(value: object) -> Iterator[str]:
             yield f"[{len(part)}"
             waiting += part[:MAX_PARTS]
         elif isinstance(part, int):
-            yield f"{type(part).__name__} {part:x}"  # Python writes only so many decimal digits
+            yield f"{type(part).__name__} {part:x}"  # hexadecimal: Python limits the number of decimal digits
         elif isinstance(part, (str, float, bytes)):
             yield repr(part)
         else:
@@ -86,7 +94,10 @@ def _parts(value: object) -> Iterator[str]:
 
 
 def as_text(value: object) -> str:
-    """A JSON scalar as text: strings as they are, ``true``, ``1``, ``0.5``; empty for null and for what is no scalar."""
+    """A JSON scalar as text: a string unchanged, ``true``, ``1`` or ``0.5``.
+
+    The result is empty for null, objects and arrays.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -96,22 +107,22 @@ def as_text(value: object) -> str:
     if isinstance(value, int):
         try:
             return str(value)
-        except ValueError:  # longer than Python is willing to write
+        except ValueError:  # more digits than Python converts
             return ""
     return ""
 
 
 def labels(pairs: dict[str, str]) -> dict[str, str]:
-    """``pairs`` as an Event's labels: at most MAX_LABELS of them, keys and values plain and bounded."""
-    # All at once, which is quickest: short together, they are short each.
+    """``pairs`` as the labels of an Event: at most MAX_LABELS, with safe keys and values."""
+    # One check of all texts together is quickest, and nearly always enough.
     together = "".join([*pairs, *pairs.values()])
     is_short = len(together) <= MAX_IN_NAME or (
         max(map(len, pairs)) <= MAX_IN_NAME and max(map(len, pairs.values())) <= MAX_IN_LABEL
     )
-    return pairs if is_short and len(pairs) <= MAX_LABELS and together.isprintable() else _bounded(pairs)
+    return pairs if is_short and len(pairs) <= MAX_LABELS and together.isprintable() else _sanitized(pairs)
 
 
-def _bounded(pairs: dict[str, str]) -> dict[str, str]:
+def _sanitized(pairs: dict[str, str]) -> dict[str, str]:
     kept = {
         plain(key, MAX_IN_NAME): plain(value, MAX_IN_LABEL)
         for key, value in list(pairs.items())[: MAX_LABELS if len(pairs) <= MAX_LABELS else MAX_LABELS - 1]
@@ -122,9 +133,10 @@ def _bounded(pairs: dict[str, str]) -> dict[str, str]:
 
 
 def flattened(value: object, prefix: str) -> dict[str, str]:
-    """The scalars within ``value``, by the underscore-joined names on the way to them: ``dimension_objDetail_ip``.
+    """The scalars in ``value``, by path: ``dimension_objDetail_ip``.
 
-    Templates name labels without dots. At most four levels and MAX_LABELS scalars are read; empty ones are left out.
+    Paths are joined with underscores because templates name labels without dots. At most four levels and about
+    MAX_LABELS scalars are read. Empty scalars are left out.
     """
     found: dict[str, str] = {}
     level: list[tuple[str, object]] = [(prefix, value)]

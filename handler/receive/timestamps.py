@@ -1,4 +1,4 @@
-"""Moments as senders write them, as seconds since the epoch."""
+"""Parses the times that senders write into seconds since the epoch."""
 
 from __future__ import annotations
 
@@ -6,34 +6,35 @@ import re
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
-#: Cloud Monitor writes local times without a zone; Tencent's consoles run on China Standard Time.
+#: Cloud Monitor writes local times without a zone, which are China Standard Time.
 CHINA = timezone(timedelta(hours=8))
 
-_WRITTEN = re.compile(
+_FORMAT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,12}))?"
     r"(?:([Zz])|([+-])([0-9]{2}):?([0-9]{2}))?"
 )
 _MAX_LENGTH = 64  # characters
-_LAST = 253_402_300_799.0  # the last second of the year 9999
-_FIRST_IN_MILLISECONDS = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
+_MAX_SECONDS = 253_402_300_799.0  # the last second of the year 9999
+#: A count of at least this is in milliseconds: as seconds it is the year 5138, as milliseconds 1973.
+_MIN_MILLISECONDS = 100_000_000_000
 
 
-def moment(written: str, without_zone: timezone = timezone.utc) -> float | None:
+def parse_time(text: str, default_zone: timezone = timezone.utc) -> float | None:
     """Seconds since the epoch for ``2026-11-23T21:34:02.069320828Z``, ``2018-06-15 16:32:06`` and the like.
 
-    ``without_zone`` is where a time without a zone is meant to be. None for what is no such moment, and for one before
-    1970: Go's zero time, ``0001-01-01T00:00:00Z``, means that there is none.
+    ``default_zone`` applies to a time without a zone. The result is None where ``text`` is not a time, and where it is
+    before 1970: Go programs write ``0001-01-01T00:00:00Z`` for "no time".
     """
-    return _moment(written, without_zone) if len(written) <= _MAX_LENGTH else None
+    return _parse(text, default_zone) if len(text) <= _MAX_LENGTH else None
 
 
-@lru_cache(maxsize=512)  # the alerts of one rule began at one moment
-def _moment(written: str, without_zone: timezone) -> float | None:
-    found = _WRITTEN.fullmatch(written)
+@lru_cache(maxsize=512)  # the alerts of one rule often have the same time
+def _parse(text: str, default_zone: timezone) -> float | None:
+    found = _FORMAT.fullmatch(text)
     if found is None:
         return None
     year, month, day, hour, minute, second, fraction, is_utc, sign, zone_hours, zone_minutes = found.groups()
-    zone = timezone.utc if is_utc or sign else without_zone
+    zone = timezone.utc if is_utc or sign else default_zone
     try:
         seconds = datetime(
             int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=zone
@@ -48,13 +49,14 @@ def _moment(written: str, without_zone: timezone) -> float | None:
     return seconds if seconds >= 0 else None
 
 
-def counted(value: object) -> float | None:
-    """Seconds since the epoch for a count of milliseconds (or of seconds, which are told apart by their size).
+def parse_epoch(value: object) -> float | None:
+    """Seconds since the epoch for a count of seconds or milliseconds.
 
-    The count may be a number or a string of digits. None for what is neither, and for what lies after the year 9999.
+    The size of the count shows its unit. It may be a number or a string of digits. The result is None for anything
+    else, and for a time after the year 9999.
     """
     if isinstance(value, str):
         value = int(value) if value.isascii() and value.isdigit() and len(value) <= 16 else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LAST * 1000:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MAX_SECONDS * 1000:
         return None
-    return value / 1000 if value >= _FIRST_IN_MILLISECONDS else float(value)
+    return value / 1000 if value >= _MIN_MILLISECONDS else float(value)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from handler.errors import ConfigurationError, InvalidInput
 from handler.lib.strict_json import parse
 from handler.lib.wording import utc_text
-from handler.receive.timestamps import CHINA, counted, moment
+from handler.receive.timestamps import CHINA, parse_epoch, parse_time
 
 if TYPE_CHECKING:
     from handler.app import Function
@@ -119,13 +119,13 @@ def restamp(event: Any, now: float) -> Any:
 
 
 def _stamped(key: str, value: Any, now: float) -> Any:
-    if key in ("Time", "startsAt") and isinstance(value, str) and moment(value) is not None:
+    if key in ("Time", "startsAt") and isinstance(value, str) and parse_time(value) is not None:
         return utc_text(now)
-    if key == "firstOccurTime" and isinstance(value, str) and moment(value, CHINA) is not None:
+    if key == "firstOccurTime" and isinstance(value, str) and parse_time(value, CHINA) is not None:
         return datetime.fromtimestamp(now, CHINA).strftime("%Y-%m-%d %H:%M:%S")
-    if key == "time" and counted(value) is not None:
+    if key == "time" and parse_epoch(value) is not None:
         return type(value)(int(now * 1000))
-    if key == "time" and isinstance(value, str) and moment(value) is not None:
+    if key == "time" and isinstance(value, str) and parse_time(value) is not None:
         return utc_text(now)
     if key == "msgBody" and isinstance(value, str):
         return _restamp_text(value, now, is_base64=False)

@@ -1,1 +1,1 @@
-"""One file a sender: its wire model, and how it becomes an Event."""
+"""One file for each sender: the format of its payload, and how it becomes Events."""

@@ -1,6 +1,7 @@
-"""Prometheus Alertmanager's webhook, version 4 (Prometheus, "Alerting: webhook_config"): one body, many alerts.
+"""Prometheus Alertmanager: webhook version 4, with many alerts in one body.
 
-An alert's identity is its fingerprint and its ``startsAt``: repeats of it, and its resolution, have the same id.
+Source: Prometheus, "Alerting: webhook_config". The id of an alert is its fingerprint and its ``startsAt``, so that the
+alert, its repeats and its resolution have the same id.
 """
 
 from __future__ import annotations
@@ -17,26 +18,26 @@ from handler.lib.validation import Schema
 from handler.model.components import Process, process_named, service_named
 from handler.model.event import Event, Unreadable
 from handler.receive import locators, sanitize
-from handler.receive.timestamps import moment
+from handler.receive.timestamps import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from handler.model.event import SourceKind, Status
 
-#: Labels that are looked at, in this order, and what is taken from the first that holds such a thing.
+#: The labels that may hold the cluster, the address and the component. The first one with a valid value counts.
 CLUSTER_LABELS = ("cluster_id", "emr_cluster", "cluster", "instance_id")
 ADDRESS_LABELS = ("ip", "instance", "host", "node", "address")
 COMPONENT_LABELS = ("component", "role", "process")
 MESSAGE_ANNOTATIONS = ("summary", "description", "message")
-#: Annotations become labels under this prefix, so that a label is never mistaken for one.
+#: Annotations become labels with this prefix, so that they never hide a label of the same name.
 ANNOTATION = "annotation_"
 _NEVER = "0001-01-01"  # Go's zero time
 _STATUSES: dict[str, Status] = {"firing": "firing", "resolved": "resolved"}
 
 
 class Alert(TypedDict):
-    """One alert as it is on the wire."""
+    """One alert on the wire."""
 
     status: NotRequired[Literal["firing", "resolved"]]
     labels: dict[str, str]
@@ -47,7 +48,7 @@ class Alert(TypedDict):
 
 
 class Group(TypedDict):
-    """The body, its alerts unread."""
+    """The body of the webhook, its alerts not validated yet."""
 
     alerts: list[Any]
     status: NotRequired[Any]
@@ -56,7 +57,7 @@ class Group(TypedDict):
 
 
 class Alerts(TypedDict):
-    """All alerts of a body at once: what is quickest, where each of them is sound."""
+    """All alerts of a body, for one validation of them together, which is quickest."""
 
     alerts: list[Alert]
 
@@ -67,10 +68,10 @@ ALERTS = Schema(Alerts)
 
 
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
-    """Each alert of the body, and one Unreadable where the sender says that it left some out.
+    """The alerts in the body, and one Unreadable where Alertmanager left some out.
 
-    Those alerts would have asked for something that is not known here: a refused outcome, and so an alarm, is what an
-    operator should see. Their Unreadable has the group's id, so that repeats of the body are one alarm.
+    Nobody knows what the missing alerts would have required, so the Unreadable becomes a refused outcome and an alarm.
+    Its id is that of the group, so that repeats of the body raise one alarm. Raises InvalidInput.
     """
     return read_group("alertmanager", payload, at, (ALERTS, ALERT), lambda _: {})
 
@@ -80,44 +81,44 @@ def read_group(
     payload: dict[str, Any],
     at: str,
     schemas: tuple[Schema[Any], Schema[Any]],
-    more_labels: Callable[[Any], Mapping[str, str]],
+    extra_labels: Callable[[Any], Mapping[str, str]],
 ) -> list[Event | Unreadable]:
-    """The alerts of a body in Alertmanager's shape.
+    """The alerts in a body that has Alertmanager's format.
 
-    ``shapes`` are those of a body with its alerts and of one alert; ``more_labels`` gives what an alert of that shape
-    has to say beyond Alertmanager's.
+    ``schemas`` holds the schema of all alerts together and that of one alert. ``extra_labels`` returns the labels for
+    the fields that the sender adds to an alert. Raises InvalidInput.
     """
     group = GROUP.read(payload, at)
     alerts = group["alerts"]
     status: Status | None = _STATUSES.get(sanitize.as_text(group.get("status")))
     if not alerts:
-        raise InvalidInput(FieldError(_below(at, "alerts"), "is empty; an alert is wanted"))
+        raise InvalidInput(FieldError(_below(at, "alerts"), "is empty; expected at least one alert"))
     received: list[Event | Unreadable] = []
     for place, alert in enumerate(_each(alerts[: sanitize.MAX_EVENTS], at, schemas)):
-        event = alert if isinstance(alert, InvalidInput) else _event(source, alert, status, more_labels(alert))
+        event = alert if isinstance(alert, InvalidInput) else _event(source, alert, status, extra_labels(alert))
         if isinstance(event, FieldError):
             event = InvalidInput(FieldError(_below(at, f"alerts[{place}].{event.field}"), event.problem))
         if isinstance(event, InvalidInput):
-            received.append(Unreadable(_unread_id(alerts[place]), source, event))
+            received.append(Unreadable(_unreadable_id(alerts[place]), source, event))
         else:
             received.append(event)
-    if left := group.get("truncatedAlerts"):
-        count = sanitize.plain(sanitize.as_text(left), 20) if isinstance(left, int) else "some"
-        problem = f"{count} alerts of this group were left out by the sender (its max_alerts)"
+    if truncated := group.get("truncatedAlerts"):
+        count = sanitize.plain(sanitize.as_text(truncated), 20) if isinstance(truncated, int) else "some"
+        problem = f"the sender left {count} alerts out of this group; raise max_alerts in its webhook settings"
         received.append(_left_out(source, group, _below(at, "truncatedAlerts"), problem))
-    if beyond := alerts[sanitize.MAX_EVENTS :]:
-        problem = f"{len(beyond)} alerts more than the {sanitize.MAX_EVENTS} that one body may hold were not read"
+    if rest := alerts[sanitize.MAX_EVENTS :]:
+        problem = f"holds {len(rest)} alerts beyond the limit of {sanitize.MAX_EVENTS}, which were not read; send fewer at once"
         received.append(_left_out(source, group, _below(at, "alerts"), problem))
     return received
 
 
 def _each(alerts: list[Any], at: str, schemas: tuple[Schema[Any], Schema[Any]]) -> list[Any]:
-    """Each alert, or its InvalidInput: all by one run of the validator, one by one only where that finds a fault."""
-    whole, one = schemas
+    """Each alert, or its InvalidInput: validated one by one only where validating all together finds an error."""
+    all_alerts, one_alert = schemas
     try:
-        return cast("list[Any]", whole.read({"alerts": alerts})["alerts"])
+        return cast("list[Any]", all_alerts.read({"alerts": alerts})["alerts"])
     except InvalidInput:
-        return [_one(one, raw, _below(at, f"alerts[{place}]")) for place, raw in enumerate(alerts)]
+        return [_one(one_alert, raw, _below(at, f"alerts[{place}]")) for place, raw in enumerate(alerts)]
 
 
 def _one(schema: Schema[Any], raw: object, at: str) -> object:
@@ -128,18 +129,18 @@ def _one(schema: Schema[Any], raw: object, at: str) -> object:
 
 
 def _event(
-    source: SourceKind, alert: Alert, group_status: Status | None, more: Mapping[str, str]
+    source: SourceKind, alert: Alert, group_status: Status | None, extra_labels: Mapping[str, str]
 ) -> Event | FieldError:
-    """The alert as an Event, or what its shape does not tell of its faults."""
+    """The alert as an Event, or the error that its schema does not find."""
     labels, starts_at = alert["labels"], alert["startsAt"]
     status = alert.get("status") or group_status
     if status is None:
-        return FieldError("status", "is missing, here and in the group; firing or resolved is wanted")
-    occurred_at = moment(starts_at)
+        return FieldError("status", "is missing, here and in the group; expected firing or resolved")
+    occurred_at = parse_time(starts_at)
     if occurred_at is None and not starts_at.startswith(_NEVER):
-        # Without its age an old alert would count as fresh.
-        return FieldError("startsAt", "is no RFC 3339 time")
-    if status == "resolved" and (ended := moment(alert.get("endsAt", ""))) is not None:
+        # An alert of unknown age could be an old one that is delivered late.
+        return FieldError("startsAt", "is not an RFC 3339 time, such as 2026-11-23T21:34:02Z")
+    if status == "resolved" and (ended := parse_time(alert.get("endsAt", ""))) is not None:
         occurred_at = ended
     annotations = alert.get("annotations") or {}
     name = labels.get("alertname", "")
@@ -155,11 +156,11 @@ def _event(
         name=sanitize.plain(name, sanitize.MAX_IN_NAME),
         status=status,
         severity=sanitize.plain(labels.get("severity", ""), sanitize.MAX_IN_NAME),
-        cluster=_first_place(labels, CLUSTER_LABELS, locators.cluster),
+        cluster=_first_valid(labels, CLUSTER_LABELS, locators.cluster),
         service=service,
         component=component,
-        ip=_first_place(labels, ADDRESS_LABELS, locators.address),
-        labels=sanitize.labels({**_prefixed(annotations), **more, **labels}),
+        ip=_first_valid(labels, ADDRESS_LABELS, locators.address),
+        labels=sanitize.labels({**_prefixed(annotations), **extra_labels, **labels}),
         occurred_at=occurred_at,
         message=sanitize.plain(_first(annotations, MESSAGE_ANNOTATIONS) or name, sanitize.MAX_IN_MESSAGE),
     )
@@ -172,9 +173,9 @@ def _first(labels: Mapping[str, str], keys: tuple[str, ...]) -> str:
     return ""
 
 
-def _first_place(labels: Mapping[str, str], keys: tuple[str, ...], reading: Callable[[str], str]) -> str:
+def _first_valid(labels: Mapping[str, str], keys: tuple[str, ...], parse: Callable[[str], str]) -> str:
     for key in keys:
-        if (value := labels.get(key)) and (found := reading(value)):
+        if (value := labels.get(key)) and (found := parse(value)):
             return found
     return ""
 
@@ -185,7 +186,7 @@ def _prefixed(annotations: Mapping[str, str]) -> dict[str, str]:
 
 @lru_cache(maxsize=512)
 def _process(service: str, component: str, job: str) -> Process:
-    """EMR's names where they are known, otherwise what the labels say; the job's name only where they say nothing."""
+    """EMR's names where they are known, otherwise the labels' own; the job counts only where both labels are empty."""
     known_service = service_named(service)
     if component:
         found = process_named(component, known_service) if known_service or not service else None
@@ -195,7 +196,7 @@ def _process(service: str, component: str, job: str) -> Process:
     if known_service:
         found = process_named(job, known_service)
         return found or Process(known_service, "")
-    # Some exporters write the process where EMR has the service: service="DataNode".
+    # Some exporters write the component into the service label: service="DataNode".
     if found := process_named(service):
         return found
     if service:
@@ -207,7 +208,7 @@ def _plain(name: str) -> str:
     return sanitize.plain(name, sanitize.MAX_IN_NAME)
 
 
-def _unread_id(raw: object) -> str:
+def _unreadable_id(raw: object) -> str:
     fingerprint = raw.get("fingerprint") if isinstance(raw, dict) else None
     if isinstance(fingerprint, str) and fingerprint and isinstance(raw, dict):
         return sanitize.identity(f"{fingerprint}@{sanitize.as_text(raw.get('startsAt'))}")

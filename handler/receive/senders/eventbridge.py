@@ -1,7 +1,8 @@
-"""EventBridge: one CloudEvent (EventBridge, "Tencent Cloud service events"; CloudEvents 1.0).
+"""EventBridge: one CloudEvent, or an array of them for a batch.
 
-Older pages print ``specversion`` "0" and ``subjuect``; ``time`` is a millisecond epoch as a number or a string, and
-CloudEvents itself has an RFC 3339 time there: all are read. A delivery in batches is an array of these.
+Sources: EventBridge, "Tencent Cloud service events"; CloudEvents 1.0. Older pages print ``specversion`` "0" and
+``subjuect``, which are accepted. ``time`` may be a count of milliseconds, as a number or a string, or an RFC 3339 time
+as CloudEvents defines it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from handler.lib.validation import Schema
 from handler.model.components import process_named, service_named
 from handler.model.event import Event, Unreadable
 from handler.receive import locators, sanitize
-from handler.receive.timestamps import counted, moment
+from handler.receive.timestamps import parse_epoch, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class CloudEvent(TypedDict):
-    """A CloudEvent as it is on the wire. ``status`` is Cloud Monitor's addition: "1" is an alarm, "0" its recovery."""
+    """A CloudEvent on the wire.
+
+    Cloud Monitor adds ``status``: "1" is an alarm, "0" is its recovery.
+    """
 
     id: str
     source: str
@@ -45,11 +49,13 @@ _SEVERITIES = ("severity", "level", "alarmLevel")
 
 
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
-    """The event: its id is the CloudEvent's source and id, which together are unique. Raises InvalidInput."""
+    """The one event, whose id is the source and id of the CloudEvent. Raises InvalidInput."""
     event = CLOUD_EVENT.read(payload, at)
     prefix = f"{at}." if at else ""
     if not event["id"] or not event["source"]:
-        raise InvalidInput(FieldError(f"{prefix}{'source' if event['id'] else 'id'}", "is empty"))
+        raise InvalidInput(
+            FieldError(f"{prefix}{'source' if event['id'] else 'id'}", "is empty; CloudEvents requires it")
+        )
     subject = sanitize.as_text(event.get("subject")) or sanitize.as_text(event.get("subjuect"))
     data = event.get("data")
     details: Mapping[str, Any] = data if isinstance(data, dict) else {}
@@ -79,12 +85,16 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
 def _time(written: object, field: str) -> float | None:
     if written is None or written == "":
         return None
-    found = counted(written)
+    found = parse_epoch(written)
     if found is None and isinstance(written, str):
-        found = moment(written)
+        found = parse_time(written)
     if found is None:
-        # Without its age an old event would count as fresh.
-        raise InvalidInput(FieldError(field, "is no time (milliseconds since 1970, or RFC 3339)"))
+        # An event of unknown age could be an old one that is delivered late.
+        raise InvalidInput(
+            FieldError(
+                field, "is not a time; expected milliseconds since 1970, or RFC 3339 such as 2026-11-23T21:34:02Z"
+            )
+        )
     return found
 
 
@@ -94,7 +104,7 @@ def _cluster(subject: str, details: Mapping[str, Any], dimensions: Mapping[str, 
 
 
 def _process(dimensions: Mapping[str, str]) -> tuple[str, str]:
-    """``service`` and ``component`` (or ``role``, ``process``) among the dimensions, by EMR's names where those are known."""
+    """The service and component in the dimensions, by EMR's names where they are known."""
     service = dimensions.get("dimension_service", "")
     keys = ("dimension_component", "dimension_role", "dimension_process")
     component = next((dimensions[key] for key in keys if key in dimensions), "")

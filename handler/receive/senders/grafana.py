@@ -1,7 +1,7 @@
-"""Grafana's alerting webhook (Grafana, "Configure the webhook notifier"): Alertmanager's body with more beside it.
+"""Grafana: the alerting webhook, which adds fields to Alertmanager's format.
 
-What each alert adds becomes labels: ``value_B`` for the values that fired, ``valueString``, ``dashboardURL``,
-``panelURL`` and ``silenceURL``.
+Source: Grafana, "Configure the webhook notifier". The added fields of an alert become labels: ``value_B`` for the
+values that fired, ``valueString``, ``dashboardURL``, ``panelURL`` and ``silenceURL``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class GrafanaAlert(Alert, TypedDict):
-    """One alert as it is on the wire."""
+    """One alert on the wire."""
 
     values: NotRequired[dict[str, Any] | None]
     valueString: NotRequired[str]
@@ -29,17 +29,17 @@ class GrafanaAlert(Alert, TypedDict):
 
 
 class GrafanaAlerts(TypedDict):
-    """All alerts of a body at once."""
+    """All alerts of a body, for one validation of them together."""
 
     alerts: list[GrafanaAlert]
 
 
-SHAPES = (Schema(GrafanaAlerts), Schema(GrafanaAlert))
+SCHEMAS = (Schema(GrafanaAlerts), Schema(GrafanaAlert))
 
 
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
-    """Each alert of the body, as Alertmanager's are read."""
-    return read_group("grafana", payload, at, SHAPES, _labels)
+    """The alerts in the body, read as Alertmanager's are. Raises InvalidInput."""
+    return read_group("grafana", payload, at, SCHEMAS, _labels)
 
 
 def _labels(alert: GrafanaAlert) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""A direct call: a whole request of StartStopServiceOrMonitor, in the API's own words (EMR API 2019-01-03).
+"""A direct call: a StartStopServiceOrMonitor request with the API's own field names.
 
-Strict, as the way to the API is not: the official SDK drops a key that it does not know, and a scope that lost its
-``ComponentInfoList`` by a typing error is a whole service.
+Source: EMR API 2019-01-03. Validation is strict because the official SDK silently drops unknown keys: with a mistyped
+``ComponentInfoList``, the scope of a request would grow to the whole service.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Name = Annotated[str, Bound(min_length=1, max_length=64)]
 
 
 class ComponentInfo(TypedDict):
-    """A component; without ``IpList`` on all its nodes."""
+    """A component on the nodes of ``IpList``, or on all its nodes without one."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -34,7 +34,7 @@ class ComponentInfo(TypedDict):
 
 
 class ServiceInfo(TypedDict):
-    """A service; without ``ComponentInfoList`` all its processes."""
+    """The components of a service in ``ComponentInfoList``, or all of them without one."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -43,7 +43,7 @@ class ServiceInfo(TypedDict):
 
 
 class Scope(TypedDict):
-    """``OpScope``."""
+    """The ``OpScope`` of a call: services, components and nodes."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -51,7 +51,7 @@ class Scope(TypedDict):
 
 
 class Arg(TypedDict):
-    """A further argument of the command."""
+    """One additional argument of a strategy."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -60,7 +60,10 @@ class Arg(TypedDict):
 
 
 class Strategy(TypedDict):
-    """``StrategyConfig``; what is not said is the careful choice: rolling, one at a time, 30 s between, block on failure."""
+    """The ``StrategyConfig`` of a call.
+
+    The defaults are conservative: a rolling restart, one node at a time, 30 s apart, which stops at the first failure.
+    """
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -72,7 +75,10 @@ class Strategy(TypedDict):
 
 
 class Stop(TypedDict):
-    """``StopParams``. The API's pages give no bounds; these are a 32-bit integer's."""
+    """The ``StopParams`` of a call.
+
+    The API's pages give no bounds for the numbers; these are the bounds of a 32-bit integer.
+    """
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -82,7 +88,7 @@ class Stop(TypedDict):
 
 
 class Call(TypedDict):
-    """The API's request, and two words of ours: the caller's key of idempotency, and why."""
+    """The API's request with two more fields: the idempotency key ``Id``, and ``Reason``."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -98,8 +104,8 @@ class Call(TypedDict):
 
 CALL = Schema(Call)
 
-#: The words that may stand in an object, by the key that holds it.
-_WORDS: dict[str, tuple[str, ...]] = {
+#: The valid keys of each object, by the key that holds the object.
+_VALID_KEYS: dict[str, tuple[str, ...]] = {
     parent: tuple(schema.__annotations__)
     for parent, schema in {
         "": Call,
@@ -114,25 +120,29 @@ _WORDS: dict[str, tuple[str, ...]] = {
 
 
 def read(payload: dict[str, Any], at: str, key: str = "") -> list[Event | Unreadable]:
-    """The call's event. ``key`` is the caller's key of idempotency where the body has no ``Id``."""
+    """The event of the call.
+
+    ``key`` is the caller's idempotency key, for a call without an ``Id``. Raises InvalidInput.
+    """
     return [event_of(payload, at, key)]
 
 
 def event_of(raw: object, at: str, key: str = "") -> Event:
-    """The event of one call: its id is ``Id``, else ``key``, else that of a call without a name.
+    """The event of one call.
 
-    Raises InvalidInput, naming each field that is wrong, and for an unknown key the nearest right word.
+    Its id is the call's ``Id``, else ``key``, else a hash of the request. Raises InvalidInput, which names each invalid
+    field, and for an unknown key the most similar valid one.
     """
     try:
         call = CALL.read(raw, at)
     except InvalidInput as error:
-        raise InvalidInput(*(_with_hint(fault, at) for fault in error.errors)) from None
+        raise InvalidInput(*(_with_hint(field_error, at) for field_error in error.errors)) from None
     if errors := [FieldError(f"{at}.{field}" if at else field, problem) for field, problem in _problems(call)]:
         raise InvalidInput(*errors[:10])
-    request = Request(call["InstanceId"], _manner(call), _scope(call["OpScope"]))
-    service, component, ip = _only_place(request.scope)
+    request = Request(call["InstanceId"], _action(call), _scope(call["OpScope"]))
+    service, component, ip = _single_target(request.scope)
     return Event(
-        id=sanitize.identity(call.get("Id") or key or unnamed(request)),
+        id=sanitize.identity(call.get("Id") or key or fallback_id(request)),
         source="request",
         name=request.op_type.value,
         cluster=request.instance_id,
@@ -144,45 +154,45 @@ def event_of(raw: object, at: str, key: str = "") -> Event:
     )
 
 
-def unnamed(request: Request) -> str:
-    """The id of a call without a name, which is known by what it asks."""
+def fallback_id(request: Request) -> str:
+    """The id of a call that has none: a hash of its request."""
     return f"digest:{request.digest()}"
 
 
 def _problems(call: Call) -> list[tuple[str, str]]:
-    """What the shape does not tell, as fields and problems."""
+    """The errors that the schema does not find, as fields and problems."""
     found: list[tuple[str, str]] = []
     if not names.is_cluster_id(call["InstanceId"]):
-        found.append(("InstanceId", f"is not a cluster id ({names.CLUSTER_ID_IS})"))
+        found.append(("InstanceId", f"is not a cluster id; expected {names.CLUSTER_ID_FORMAT}"))
     for place, service in enumerate(call["OpScope"]["ServiceInfoList"]):
         at = f"OpScope.ServiceInfoList[{place}]"
         if not names.is_process_name(service["ServiceName"]):
-            found.append((f"{at}.ServiceName", _NO_NAME))
+            found.append((f"{at}.ServiceName", _INVALID_NAME))
         for number, component in enumerate(service.get("ComponentInfoList", ())):
             below = f"{at}.ComponentInfoList[{number}]"
             if not names.is_process_name(component["ComponentName"]):
-                found.append((f"{below}.ComponentName", _NO_NAME))
+                found.append((f"{below}.ComponentName", _INVALID_NAME))
             found.extend(
-                (f"{below}.IpList[{index}]", "is not an IP address")
+                (f"{below}.IpList[{index}]", "is not an IP address; expected the private address of a node")
                 for index, ip in enumerate(component.get("IpList", ()))
                 if not names.address(ip)
             )
     if not call.get("Id", "-").isascii() or not call.get("Id", "-").isprintable():
-        found.append(("Id", "holds characters that are not printable ASCII"))
-    found += [(_MANNER[field], problem) for field, problem in _manner(call).problems()]
+        found.append(("Id", "holds characters that are not printable ASCII; use letters, digits and punctuation"))
+    found += [(_WIRE_NAMES[field], problem) for field, problem in _action(call).problems()]
     return found
 
 
-#: The API's names of a action's fields.
-_MANNER = {
+#: The API's names for the fields of an Action.
+_WIRE_NAMES = {
     "strategy": "StrategyConfig",
     "stop_params": "StopParams",
     "keep_monitor": "KeepMonitorButNotRecoverProcess",
 }
-_NO_NAME = "is not a name (letters, digits, dots, dashes and underscores)"
+_INVALID_NAME = "is not a name; use letters, digits, dots, dashes and underscores, and begin with a letter or digit"
 
 
-def _manner(call: Call) -> Action:
+def _action(call: Call) -> Action:
     strategy, stop = call.get("StrategyConfig"), call.get("StopParams")
     return Action(
         OpType(call["OpType"]),
@@ -195,12 +205,12 @@ def _manner(call: Call) -> Action:
 
 
 def _strategy(wire: Strategy) -> StrategyConfig:
-    careful = StrategyConfig()
+    defaults = StrategyConfig()
     return StrategyConfig(
-        rolling=bool(wire.get("RollingRestartSwitch", careful.rolling)),
-        batch_size=wire.get("BatchSize", careful.batch_size),
-        time_wait=wire.get("TimeWait", careful.time_wait),
-        skip_failed=bool(wire.get("DealOnFail", careful.skip_failed)),
+        rolling=bool(wire.get("RollingRestartSwitch", defaults.rolling)),
+        batch_size=wire.get("BatchSize", defaults.batch_size),
+        time_wait=wire.get("TimeWait", defaults.time_wait),
+        skip_failed=bool(wire.get("DealOnFail", defaults.skip_failed)),
         args=tuple((arg["Key"], tuple(arg["Values"])) for arg in wire.get("Args", ())),
     )
 
@@ -221,27 +231,27 @@ def _parts(service: ServiceInfo) -> list[OpScope]:
     ]
 
 
-def _only_place(scope: OpScope) -> tuple[str, str, str]:
-    """Service, component and address where the scope names a single one; what is several stays empty."""
-    found = list(scope)
-    if len(found) == 1:
-        service, component, ip = found[0]
+def _single_target(scope: OpScope) -> tuple[str, str, str]:
+    """The service, component and address of the scope; whatever it names more than once stays empty."""
+    targets = list(scope)
+    if len(targets) == 1:
+        service, component, ip = targets[0]
         return service, component or "", ip or ""
-    services = {service for service, _, _ in found}
+    services = {service for service, _, _ in targets}
     return (services.pop() if len(services) == 1 else "", "", "")
 
 
-def _with_hint(fault: FieldError, at: str) -> FieldError:
-    """The fault of an unknown key with the nearest word that may stand there."""
-    if fault.problem != UNKNOWN:
-        return fault
+def _with_hint(error: FieldError, at: str) -> FieldError:
+    """``error``; where it is about an unknown key, with the most similar valid key."""
+    if error.problem != UNKNOWN:
+        return error
     from handler.lib.wording import question
 
-    inside = fault.field.removeprefix(at).lstrip(".")
+    inside = error.field.removeprefix(at).lstrip(".")
     holder, _, key = inside.rpartition(".")
-    words = _WORDS.get(holder.rpartition(".")[2].partition("[")[0], ())
-    return FieldError(fault.field, f"{UNKNOWN}; {question(key, words) or _choice(words)}")
+    valid_keys = _VALID_KEYS.get(holder.rpartition(".")[2].partition("[")[0], ())
+    return FieldError(error.field, f"{UNKNOWN}; {question(key, valid_keys) or _choice(valid_keys)}")
 
 
-def _choice(words: tuple[str, ...]) -> str:
-    return f"may be {', '.join(words)}" if words else "nothing of the kind may stand here"
+def _choice(valid_keys: tuple[str, ...]) -> str:
+    return f"expected one of: {', '.join(valid_keys)}" if valid_keys else "remove it"

@@ -1,8 +1,8 @@
-"""Cloud Monitor's alarm callback (TCOP, "Alarm Callback Description"): metric alarms, event alarms, and types yet unknown.
+"""Cloud Monitor: the alarm callback for metric alarms, event alarms and any other type.
 
-What EMR sends there has never been published as it is. Known are the policy types (``hdfs_datanode``), the namespaces
-(``QCE/TXMR_HDFS``) and the names of the dimensions (``id4hdfsdatanode``, ``host4hdfsdatanode``); whatever else comes is
-looked through for a cluster's id and an address.
+Source: TCOP, "Alarm Callback Description". Tencent has not published an example of EMR's own callbacks. Documented are
+the policy types (``hdfs_datanode``), the namespaces (``QCE/TXMR_HDFS``) and the names of the dimensions
+(``id4hdfsdatanode``, ``host4hdfsdatanode``). All other dimensions are searched for a cluster id and an address.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from handler.lib.validation import Schema
 from handler.model.components import process_of_policy
 from handler.model.event import Event, Unreadable
 from handler.receive import locators, sanitize
-from handler.receive.timestamps import CHINA, moment
+from handler.receive.timestamps import CHINA, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ObjectInfo(TypedDict):
-    """What the alarm is about. Dimensions differ from product to product."""
+    """The object of the alarm. Its dimensions differ from product to product."""
 
     region: NotRequired[Any]
     namespace: NotRequired[Any]
@@ -34,7 +34,7 @@ class ObjectInfo(TypedDict):
 
 
 class PolicyInfo(TypedDict):
-    """The alarm's policy. Thresholds and values are strings or numbers, and may be missing."""
+    """The policy of the alarm. Thresholds and values are strings or numbers, and may be missing."""
 
     policyId: NotRequired[Any]
     policyType: NotRequired[Any]
@@ -44,7 +44,7 @@ class PolicyInfo(TypedDict):
 
 
 class Alarm(TypedDict):
-    """The callback's body. ``alarmStatus`` and ``durationTime`` are strings or numbers."""
+    """The body of the callback. ``alarmStatus`` and ``durationTime`` are strings or numbers."""
 
     alarmStatus: Any
     sessionId: NotRequired[Any]
@@ -60,7 +60,7 @@ class Alarm(TypedDict):
 
 ALARM = Schema(Alarm)
 
-#: The short codes of regions in callbacks.
+#: The API's region for each short code that callbacks use.
 REGIONS = {
     "gz": "ap-guangzhou",
     "sh": "ap-shanghai",
@@ -79,106 +79,106 @@ REGIONS = {
     "usw": "na-siliconvalley",
     "use": "na-ashburn",
 }
+#: The prefix of the labels that hold the dimensions.
 DIMENSION = "dimension"
 
 
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
-    """The callback's one event. Raises InvalidInput."""
+    """The one event of the callback. Raises InvalidInput."""
     alarm = ALARM.read(payload, at)
     prefix = f"{at}." if at else ""
     status = _status(alarm["alarmStatus"], f"{prefix}alarmStatus")
-    about: ObjectInfo = alarm.get("alarmObjInfo") or {}
+    alarm_object: ObjectInfo = alarm.get("alarmObjInfo") or {}
     policy: PolicyInfo = alarm.get("alarmPolicyInfo") or {}
     conditions = policy.get("conditions") or {}
-    dimensions = sanitize.flattened(about.get("dimensions"), DIMENSION)
+    dimensions = sanitize.flattened(alarm_object.get("dimensions"), DIMENSION)
     name = sanitize.as_text(conditions.get("metricName")) or sanitize.as_text(conditions.get("eventName"))
-    namespace, policy_type = sanitize.as_text(about.get("namespace")), sanitize.as_text(policy.get("policyType"))
+    namespace, policy_type = sanitize.as_text(alarm_object.get("namespace")), sanitize.as_text(policy.get("policyType"))
     process = process_of_policy(policy_type, namespace)
-    first = sanitize.as_text(alarm.get("firstOccurTime"))
-    occurred_at = moment(first, CHINA)
-    if (
-        status == "resolved"
-    ):  # "0", and whatever else is no time, leaves the first one, or none: nothing is done upon a recovery
-        recovered = moment(sanitize.as_text(alarm.get("recoverTime")), CHINA)
-        occurred_at = occurred_at if recovered is None else recovered
+    first_time = sanitize.as_text(alarm.get("firstOccurTime"))
+    occurred_at = parse_time(first_time, CHINA)
+    if status == "resolved":
+        # Invalid times ("0") are tolerated here, because nothing is done upon a recovery.
+        recovered_at = parse_time(sanitize.as_text(alarm.get("recoverTime")), CHINA)
+        occurred_at = occurred_at if recovered_at is None else recovered_at
     elif occurred_at is None:
-        # Without its age an old alarm would count as fresh.
-        problem = (
-            "is no time; YYYY-MM-DD hh:mm:ss is wanted"
-            if first
-            else "is missing or empty; YYYY-MM-DD hh:mm:ss is wanted"
-        )
-        raise InvalidInput(FieldError(f"{prefix}firstOccurTime", problem))
+        # An alarm of unknown age could be an old one that is delivered late.
+        problem = "is not a time" if first_time else "is missing or empty"
+        raise InvalidInput(FieldError(f"{prefix}firstOccurTime", f"{problem}; expected YYYY-MM-DD hh:mm:ss"))
     level = next(
         (found for part in (alarm, policy, conditions) if (found := sanitize.as_text(part.get("alarmLevel")))), ""
     )
     return [
         Event(
-            id=_identity(payload, alarm, name, first),
+            id=_identity(payload, alarm, name, first_time),
             source="tcop",
             name=sanitize.plain(name or sanitize.as_text(alarm.get("alarmType")), sanitize.MAX_IN_NAME),
             status=status,
             severity=sanitize.plain(level, sanitize.MAX_IN_NAME),
-            cluster=_by_view(dimensions, "id4", locators.cluster) or locators.only_cluster(dimensions.values()),
+            cluster=_from_dimensions(dimensions, "id4", locators.cluster) or locators.only_cluster(dimensions.values()),
             service=process.service,
             component=process.component,
-            ip=_by_view(dimensions, "host4", locators.address) or locators.only_address(dimensions.values()),
-            labels=sanitize.labels({**_labels(alarm, about, policy, conditions), **dimensions}),
+            ip=_from_dimensions(dimensions, "host4", locators.address) or locators.only_address(dimensions.values()),
+            labels=sanitize.labels({**_labels(alarm, alarm_object, policy, conditions), **dimensions}),
             occurred_at=occurred_at,
             message=sanitize.plain(_message(conditions, policy), sanitize.MAX_IN_MESSAGE),
         )
     ]
 
 
-def _status(written: object, field: str) -> Status:
-    sign = written.strip() if isinstance(written, str) else written
-    if isinstance(sign, bool) or sign not in ("1", "0", 1, 0):
-        raise InvalidInput(FieldError(field, "is neither 1 (alarm) nor 0 (recovered)"))
-    return "firing" if sign in ("1", 1) else "resolved"
+def _status(raw: object, field: str) -> Status:
+    value = raw.strip() if isinstance(raw, str) else raw
+    if isinstance(value, bool) or value not in ("1", "0", 1, 0):
+        raise InvalidInput(FieldError(field, "is not valid; expected 1 (alarm) or 0 (recovered)"))
+    return "firing" if value in ("1", 1) else "resolved"
 
 
-def _identity(payload: Mapping[str, Any], alarm: Alarm, name: str, first: str) -> str:
-    """What stays the same over the repeats of an alarm, the retries of their delivery, and the recovery.
+def _identity(payload: Mapping[str, Any], alarm: Alarm, name: str, first_time: str) -> str:
+    """The id of the occurrence, the same for an alarm, its repeats, their redeliveries and its recovery.
 
-    ``alertId`` where there is one (newer callbacks). Otherwise the policy, the object, the metric or event, and when it
-    first occurred. ``sessionId`` names a delivery (it is what an answer gives back), so a repeat would look new by it:
-    it serves only where nothing better is there.
+    Newer callbacks have an ``alertId``. Without it, the id is a hash of the policy, the object, the metric or event, and
+    the time of the first occurrence. The ``sessionId`` is the last resort: it names one delivery, so that a repeat of
+    the alarm would look new.
     """
-    if alert := sanitize.as_text(alarm.get("alertId")):
-        return sanitize.identity(f"alert:{alert}")
-    about, policy = alarm.get("alarmObjInfo") or {}, alarm.get("alarmPolicyInfo") or {}
-    if first:
-        return f"occurrence:{sanitize.digest([policy.get('policyId'), about.get('dimensions'), name, first])}"
+    if alert_id := sanitize.as_text(alarm.get("alertId")):
+        return sanitize.identity(f"alert:{alert_id}")
+    alarm_object, policy = alarm.get("alarmObjInfo") or {}, alarm.get("alarmPolicyInfo") or {}
+    if first_time:
+        parts = [policy.get("policyId"), alarm_object.get("dimensions"), name, first_time]
+        return f"occurrence:{sanitize.digest(parts)}"
     if session := sanitize.as_text(alarm.get("sessionId")):
         return sanitize.identity(f"session:{session}")
     return f"body:{sanitize.digest(payload)}"
 
 
-def _by_view(dimensions: Mapping[str, str], view: str, reading: Callable[[str], str]) -> str:
-    """What the dimensions of one kind (``id4…``, ``host4…``) agree in."""
-    found = {reading(value) for key, value in dimensions.items() if f"_{view}" in key}
+def _from_dimensions(dimensions: Mapping[str, str], prefix: str, parse: Callable[[str], str]) -> str:
+    """The value on which all dimensions with the prefix (``id4``, ``host4``) agree, or an empty string."""
+    found = {parse(value) for key, value in dimensions.items() if f"_{prefix}" in key}
     return found.pop() if len(found) == 1 else ""
 
 
-def _labels(alarm: Alarm, about: ObjectInfo, policy: PolicyInfo, conditions: Mapping[str, Any]) -> dict[str, str]:
-    code = sanitize.as_text(about.get("region"))
+def _labels(
+    alarm: Alarm, alarm_object: ObjectInfo, policy: PolicyInfo, conditions: Mapping[str, Any]
+) -> dict[str, str]:
+    code = sanitize.as_text(alarm_object.get("region"))
     values = {
         "sessionId": alarm.get("sessionId"),
         "alertId": alarm.get("alertId"),
         "alarmType": alarm.get("alarmType"),
         "region": REGIONS.get(code, code),
         "region_code": code,
-        "namespace": about.get("namespace"),
+        "namespace": alarm_object.get("namespace"),
         "policyId": policy.get("policyId"),
         "policyType": policy.get("policyType"),
         "policyName": policy.get("policyName"),
-        **{key: conditions.get(key) for key in _CONDITIONS},
+        **{key: conditions.get(key) for key in _CONDITION_KEYS},
         "duration": alarm.get("durationTime"),
     }
     return {key: written for key, value in values.items() if (written := sanitize.as_text(value))}
 
 
-_CONDITIONS = (
+#: The fields of the policy's conditions that become labels.
+_CONDITION_KEYS = (
     "metricName",
     "calcType",
     "calcValue",
@@ -192,20 +192,20 @@ _CONDITIONS = (
 
 
 def _message(conditions: Mapping[str, Any], policy: PolicyInfo) -> str:
-    """``test: CPU utilization > 90% (now 100%)``."""
+    """The alarm in one line, such as ``test: CPU utilization > 90% (now 100%)``."""
 
-    def of(key: str) -> str:
+    def text_of(key: str) -> str:
         return sanitize.as_text(conditions.get(key))
 
-    what = of("metricShowName") or of("eventShowName") or of("metricName") or of("eventName")
-    if of("calcType") and of("calcValue"):
-        what += f" {of('calcType')} {of('calcValue')}{of('calcUnit')}"
-    if of("currentValue"):
-        what += f" (now {of('currentValue')}{of('unit')})"
-    return ": ".join(filter(None, (sanitize.as_text(policy.get("policyName")), what)))
+    subject = text_of("metricShowName") or text_of("eventShowName") or text_of("metricName") or text_of("eventName")
+    if text_of("calcType") and text_of("calcValue"):
+        subject += f" {text_of('calcType')} {text_of('calcValue')}{text_of('calcUnit')}"
+    if text_of("currentValue"):
+        subject += f" (now {text_of('currentValue')}{text_of('unit')})"
+    return ": ".join(filter(None, (sanitize.as_text(policy.get("policyName")), subject)))
 
 
 def response_fields(payload: dict[str, Any]) -> dict[str, Any]:
-    """The fields that older pages of Cloud Monitor demand in the response: its ``sessionId``, and ``retCode`` 0."""
+    """The fields that Cloud Monitor requires in the response, according to its older pages."""
     session = payload.get("sessionId")
     return {"sessionId": wording.cut(session, 256), "retCode": 0} if isinstance(session, str) else {}

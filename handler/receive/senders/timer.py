@@ -1,8 +1,8 @@
-"""The platform's timer (SCF, "Timer trigger"): a name, the moment it was due, and a message of the user's.
+"""The platform's timer trigger: its name, the time it was due, and the user's message.
 
-A message that is a whole request of StartStopServiceOrMonitor, or an array of them, as JSON says itself what to do. Any
-other message names what is to happen: it is the event's name as well as its message, so that rules may ask for either.
-The trigger's own name is the label ``trigger``, and the name of an event whose message names nothing.
+Source: SCF, "Timer trigger". The message may be a StartStopServiceOrMonitor request as JSON, or an array of them, which
+is carried out without asking the rules. Any other message is for the rules: it is both the name and the message of the
+event. The trigger's own name is the label ``trigger``; it is also the name of an event whose message is empty.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from handler.lib import strict_json
 from handler.lib.validation import Schema
 from handler.model.event import Event, Unreadable
 from handler.receive import sanitize
-from handler.receive.timestamps import moment
+from handler.receive.timestamps import parse_time
 
 
 class Timer(TypedDict):
-    """A timer's event as it is on the wire."""
+    """The event of a timer on the wire."""
 
     TriggerName: str
     Time: str
@@ -29,26 +29,26 @@ class Timer(TypedDict):
 
 TIMER = Schema(Timer)
 
-#: The label with the trigger's own name.
+#: The label that holds the trigger's own name.
 TRIGGER = "trigger"
-#: Any of these names in a message's JSON object makes it a request.
-_WORDS_OF_A_REQUEST = ("InstanceId", "OpType", "OpScope")
+#: A JSON object in a message is a request where it has any of these keys.
+_REQUEST_KEYS = ("InstanceId", "OpType", "OpScope")
 
 
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
-    """The timer's event: one, or one a request where the message is an array of several.
+    """The event of the timer, or one event for each request in its message.
 
-    The id is the name and the due time, which the platform's retries repeat, so a request's own ``Id`` is not asked: it
-    would be the same every day. Raises InvalidInput.
+    The id is the trigger's name and the time it was due, which stay the same when the platform retries. The ``Id`` of a
+    request is ignored, because it would be the same every day. Raises InvalidInput.
     """
     timer = TIMER.read(payload, at)
     name, time, message = timer["TriggerName"], timer["Time"], timer.get("Message") or ""
-    due = moment(time)
+    due = parse_time(time)
     prefix = f"{at}." if at else ""
     if not name:
-        raise InvalidInput(FieldError(f"{prefix}TriggerName", "is empty"))
+        raise InvalidInput(FieldError(f"{prefix}TriggerName", "is empty; expected the name of the trigger"))
     if due is None:
-        raise InvalidInput(FieldError(f"{prefix}Time", "is no RFC 3339 time"))
+        raise InvalidInput(FieldError(f"{prefix}Time", "is not an RFC 3339 time, such as 2026-11-23T14:00:00Z"))
     event = Event(
         id=sanitize.identity(f"{name}@{time}"),
         source="timer",
@@ -57,32 +57,32 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
         occurred_at=due,
         message=sanitize.plain(message, sanitize.MAX_IN_MESSAGE),
     )
-    wanted = _requests_in(message, f"{prefix}Message")
-    if wanted is None:
+    requests = _requests_in(message, f"{prefix}Message")
+    if requests is None:
         return [event._replace(name=sanitize.plain(message.strip(), sanitize.MAX_IN_NAME) or event.name)]
     received: list[Event | Unreadable] = []
-    for place, raw in enumerate(wanted):
-        if len(wanted) == 1:
+    for place, raw in enumerate(requests):
+        if len(requests) == 1:
             received.append(_with_request(event, raw, f"{prefix}Message"))
         else:
-            its_event = event._replace(id=sanitize.identity(f"{name}@{time}#{place}"))
-            received.append(_with_request(its_event, raw, f"{prefix}Message[{place}]"))
+            numbered_event = event._replace(id=sanitize.identity(f"{name}@{time}#{place}"))
+            received.append(_with_request(numbered_event, raw, f"{prefix}Message[{place}]"))
     return received
 
 
 def _requests_in(message: str, at: str) -> list[Any] | None:
-    """The JSON objects of a message that is a request or several, None for any other message."""
+    """The requests in a message, still as JSON values; None where the message holds none."""
     if message.lstrip()[:1] not in ("{", "["):
         return None
     try:
         value = strict_json.parse(message, at)
     except InvalidInput:
-        # Text may well begin with a brace. A request that was mistyped must not pass for text, and so for nothing.
-        if any(f'"{word}"' in message for word in _WORDS_OF_A_REQUEST):
+        # Ordinary text may begin with a brace. A mistyped request must not pass for text: no rule would match it.
+        if any(f'"{key}"' in message for key in _REQUEST_KEYS):
             raise
         return None
     values = value if isinstance(value, list) else [value]
-    is_request = any(isinstance(item, dict) and any(word in item for word in _WORDS_OF_A_REQUEST) for item in values)
+    is_request = any(isinstance(item, dict) and any(key in item for key in _REQUEST_KEYS) for item in values)
     return values if is_request else None
 
 
@@ -90,8 +90,10 @@ def _with_request(event: Event, raw: object, at: str) -> Event | Unreadable:
     from handler.receive.senders import request
 
     try:
-        asked = request.event_of(raw, at)
+        requested = request.event_of(raw, at)
     except InvalidInput as error:
         return Unreadable(event.id, "timer", error)
-    labels = {**asked.labels, **event.labels}
-    return asked._replace(id=event.id, source="timer", name=event.name, labels=labels, occurred_at=event.occurred_at)
+    labels = {**requested.labels, **event.labels}
+    return requested._replace(
+        id=event.id, source="timer", name=event.name, labels=labels, occurred_at=event.occurred_at
+    )

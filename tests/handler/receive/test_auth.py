@@ -1,4 +1,4 @@
-"""The door: who comes in, who does not, and that the time taken tells nothing."""
+"""Webhook authentication: who is accepted, who is refused, and that the timing reveals nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from handler.errors import Unauthenticated
 from handler.model.policy import Caller
-from handler.receive.auth import authenticate, secrets_of, without_secret
+from handler.receive.auth import authenticate, callers_without_secret, secrets_of
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
@@ -39,8 +39,8 @@ def basic(user: str, password: str) -> str:
         ("  bearer   token-of-alertmanager  ", "alertmanager"),
     ],
 )
-def test_a_caller_with_its_secret_comes_in(authorization: str, name: str) -> None:
-    """Basic and bearer, the scheme in any case, a password with a colon and beyond ASCII."""
+def test_a_caller_with_its_secret_is_accepted(authorization: str, name: str) -> None:
+    """Basic and bearer credentials work in any case, and a password may hold a colon and any character."""
     assert authenticate(authorization, CALLERS, ENV) == name
 
 
@@ -73,28 +73,28 @@ def test_a_caller_with_its_secret_comes_in(authorization: str, name: str) -> Non
         "Bearer token-of-alertmanager, Bearer x",
     ],
 )
-def test_nobody_else_does(authorization: str) -> None:
-    """Wrong, missing, unreadable or another's credentials; and the refusal does not say which."""
+def test_anybody_else_is_refused(authorization: str) -> None:
+    """Credentials that are wrong, missing, unreadable or another caller's are refused with the same text."""
     with pytest.raises(Unauthenticated, match=r"^no valid credentials$"):
         authenticate(authorization, CALLERS, ENV)
 
 
 @given(st.text())
-def test_no_header_breaks_the_door(authorization: str) -> None:
-    """Whatever stands in the header is a refusal."""
+def test_no_header_breaks_the_authentication(authorization: str) -> None:
+    """Any other header is refused, whatever it holds."""
     for scheme in ("", "Basic ", "Bearer "):
         with pytest.raises(Unauthenticated):
             authenticate(scheme + authorization, CALLERS, ENV)
 
 
-def test_a_door_without_callers_is_shut() -> None:
-    """With nobody configured everybody is refused."""
+def test_without_callers_everybody_is_refused() -> None:
+    """Webhooks are off until a caller is configured."""
     with pytest.raises(Unauthenticated):
         authenticate("Bearer token-of-alertmanager", (), ENV)
 
 
-def test_a_secret_that_is_no_utf_8_is_compared_by_its_bytes() -> None:
-    """The environment hands on any bytes: such a secret opens for whoever has it, and breaks nothing for the others."""
+def test_a_secret_that_is_not_utf_8_is_compared_by_its_bytes() -> None:
+    """The environment may hold any bytes: such a secret works for its caller and does not break the others."""
     env = {**ENV, "SECRET_TCOP": b"caf\xe9-latin-1".decode("utf-8", "surrogateescape")}
     assert authenticate("Bearer token-of-alertmanager", CALLERS, env) == "alertmanager"
     given_bytes = base64.b64encode(b"tcop:caf\xe9-latin-1").decode()
@@ -105,7 +105,7 @@ def test_a_secret_that_is_no_utf_8_is_compared_by_its_bytes() -> None:
     "authorization", ["", "Bearer wrong", basic("tcop", "pass:word ü"), "Bearer token-of-alertmanager"]
 )
 def test_every_caller_is_compared_in_constant_time(mocker: MockerFixture, authorization: str) -> None:
-    """Whoever calls, found first or not at all, each configured caller is compared, digests of one length with each other."""
+    """Every configured caller is compared, whether the first one matches or none, by digests of equal length."""
     compare = mocker.spy(hmac, "compare_digest")
     with contextlib.suppress(Unauthenticated):
         authenticate(authorization, CALLERS, ENV)
@@ -113,7 +113,7 @@ def test_every_caller_is_compared_in_constant_time(mocker: MockerFixture, author
     assert {len(part) for call in compare.call_args_list for part in call.args} == {32}
 
 
-def test_what_the_log_must_hide_and_should_say() -> None:
-    """The secrets that are set; and by name and variable, never by value, the callers that have none."""
+def test_secrets_to_redact_and_callers_without_one() -> None:
+    """Secrets that are set are listed for redaction; callers without one are named with their variable."""
     assert secrets_of(CALLERS, ENV) == ["pass:word ü", "token-of-alertmanager"]
-    assert without_secret(CALLERS, ENV) == ["grafana (SECRET_GRAFANA)", "deploy (SECRET_DEPLOY)"]
+    assert callers_without_secret(CALLERS, ENV) == ["grafana (SECRET_GRAFANA)", "deploy (SECRET_DEPLOY)"]

@@ -1,4 +1,4 @@
-"""What the platform puts around a payload: HTTP calls and queues."""
+"""The envelopes in which the platform delivers a payload: HTTP calls and queues."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ EVENTS = Path(__file__).parents[3] / "events"
 
 
 def sample(name: str) -> dict[str, Any]:
-    """What the platform hands over."""
+    """A sample event as the platform delivers it."""
     raw: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     return raw
 
 
 def http(**change: Any) -> HttpCall:
-    """The documented function-URL event, changed."""
+    """The documented function URL event with some keys changed."""
     call = open_envelope({**sample("documented-function-url"), **change})
     assert isinstance(call, HttpCall)
     return call
 
 
 def test_the_documented_function_url() -> None:
-    """Everything that a door and a router need."""
+    """Method, path, headers, body and remote address are read."""
     call = http()
     assert call == HttpCall(
         method="POST",
@@ -50,7 +50,7 @@ def test_the_documented_function_url() -> None:
 
 
 def test_an_api_gateway_call() -> None:
-    """Base64 is undone, header names are lower case, the address is the gateway's."""
+    """The body is decoded from base64, header names are lower case, and the gateway gives the address."""
     call = open_envelope(sample("apigateway-base64-tcop"))
     assert isinstance(call, HttpCall)
     assert (call.method, call.path, call.remote) == ("POST", "/steward", "10.0.2.14")
@@ -73,13 +73,13 @@ def test_an_api_gateway_call() -> None:
     ],
 )
 def test_whatever_looks_like_http_has_to_authenticate(raw: dict[str, Any]) -> None:
-    """An HTTP call never passes for a bare event or a queue, which the platform has authenticated."""
+    """An HTTP call never passes for a bare event or a queue, which the platform has authorised already."""
     assert isinstance(open_envelope(raw), HttpCall)
 
 
 @pytest.mark.parametrize("raw", [None, 5, "x", "{}", [], [{"httpMethod": "POST"}], {}, True, b"x", 0.5])
 def test_anything_else_is_bare(raw: object) -> None:
-    """Of any type."""
+    """Any other value is not an HTTP call, whatever its type."""
     assert open_envelope(raw) is None
 
 
@@ -94,8 +94,8 @@ def test_anything_else_is_bare(raw: object) -> None:
         "grafana-resolved",
     ],
 )
-def test_senders_payloads_are_bare(name: str) -> None:
-    """No sender's payload is mistaken for a call."""
+def test_payloads_of_senders_are_bare(name: str) -> None:
+    """No payload of a sender is mistaken for an HTTP call."""
     assert open_envelope(sample(name)) is None
 
 
@@ -113,12 +113,12 @@ def test_senders_payloads_are_bare(name: str) -> None:
     ],
 )
 def test_header_names_are_lower_case(headers: object, expected: dict[str, str]) -> None:
-    """Two spellings of one header never hide one behind the other."""
+    """Where two spellings of one header are sent, both values are kept."""
     assert http(headers=headers).headers == expected
 
 
 def test_a_long_header_is_cut() -> None:
-    """8 KB are enough for any credential."""
+    """A header value is cut to 8,192 characters, enough for any credentials."""
     assert len(http(headers={"a": "x" * 100_000}).headers["a"]) == 8192
 
 
@@ -132,13 +132,13 @@ def test_a_long_header_is_cut() -> None:
         ({}, ""),
     ],
 )
-def test_the_callers_key(headers: dict[str, str], key: str) -> None:
-    """The Idempotency-Key, else Standard Webhooks' id."""
+def test_the_idempotency_key(headers: dict[str, str], key: str) -> None:
+    """It is the Idempotency-Key header, else the webhook-id of Standard Webhooks."""
     assert http(headers=headers).idempotency_key == key
 
 
-def test_the_callers_key_is_a_direct_calls_identity() -> None:
-    """So that a retry of the call is the same event."""
+def test_the_idempotency_key_is_the_id_of_a_direct_call() -> None:
+    """A retry of the call is therefore the same event."""
     call = open_envelope(sample("function-url-request"))
     assert isinstance(call, HttpCall)
     (event,) = read(call.payload(), idempotency_key=call.idempotency_key)
@@ -150,13 +150,13 @@ def test_the_callers_key_is_a_direct_calls_identity() -> None:
     [
         ({"body": None}, "body: is empty"),
         ({"body": ""}, "body: is empty"),
-        ({"body": {"a": 1}}, "body: is no string"),
-        ({"body": 5}, "body: is no string"),
-        ({"body": "\ud800"}, "body: is not UTF-8"),
-        ({"body": "%%%", "isBase64Encoded": True}, "body: is not base64"),
-        ({"body": "e30", "isBase64Encoded": True}, "body: is not base64"),
-        ({"body": "é", "isBase64Encoded": "true"}, "body: is not base64"),
-        ({"body": "\ud800", "isBase64Encoded": True}, "body: is not base64"),
+        ({"body": {"a": 1}}, "body: is not a string"),
+        ({"body": 5}, "body: is not a string"),
+        ({"body": "\ud800"}, "body: is not valid UTF-8"),
+        ({"body": "%%%", "isBase64Encoded": True}, "body: is not valid base64, but isBase64Encoded is true"),
+        ({"body": "e30", "isBase64Encoded": True}, "body: is not valid base64, but isBase64Encoded is true"),
+        ({"body": "é", "isBase64Encoded": "true"}, "body: is not valid base64, but isBase64Encoded is true"),
+        ({"body": "\ud800", "isBase64Encoded": True}, "body: is not valid base64, but isBase64Encoded is true"),
         ({"body": base64.b64encode(b'{"a": "\xff"}').decode(), "isBase64Encoded": True}, "body: is not UTF-8 (byte 7)"),
         ({"body": "a=1&b=2"}, "body: is not JSON"),
         ({"body": '{"a": 1, "a": 2}'}, "body: has a key twice"),
@@ -167,7 +167,7 @@ def test_the_callers_key_is_a_direct_calls_identity() -> None:
     ids=lambda value: ascii(value)[:40],
 )
 def test_a_body_that_cannot_be_read_is_refused_when_it_is_asked_for(change: dict[str, Any], problem: str) -> None:
-    """Opening never raises: first the caller is authenticated, then told what is wrong."""
+    """Reading the envelope never raises, so that the caller is authenticated before the error is reported."""
     call = http(**change)
     with pytest.raises(InvalidInput) as caught:
         call.payload()
@@ -175,19 +175,19 @@ def test_a_body_that_cannot_be_read_is_refused_when_it_is_asked_for(change: dict
 
 
 @pytest.mark.parametrize("body", ["eyJhIjogMX0=", "eyJh\nIjog\r\nMX0=\n"])
-def test_base64_may_be_folded(body: str) -> None:
-    """As mail folds it."""
+def test_base64_may_have_line_breaks(body: str) -> None:
+    """Some encoders break base64 into lines, as in mail."""
     assert http(body=body, isBase64Encoded=True).payload() == {"a": 1}
 
 
-def test_too_large_is_told_apart() -> None:
-    """It has a status code of its own."""
+def test_a_body_that_is_too_large_is_recognised() -> None:
+    """It is answered with a status code of its own."""
     assert http(body=" " * (MAX_BYTES + 1)).is_too_large
     assert not http(body=" " * MAX_BYTES).is_too_large
 
 
-def test_what_would_be_logged_is_bounded() -> None:
-    """Path, method and address come from outside."""
+def test_logged_fields_are_bounded() -> None:
+    """Path, method and address come from outside, so they are cut and sanitised."""
     call = http(path="/" + "x" * 100_000, httpMethod="post\x1b", headers={"x-scf-remote-addr": "y" * 1000})
     assert (len(call.path), call.method, len(call.remote)) == (1024, "POST\ufffd", 64)
 
@@ -215,8 +215,8 @@ def test_what_would_be_logged_is_bounded() -> None:
         min_size=1,
     )
 )
-def test_any_http_envelope_is_opened(raw: dict[str, Any]) -> None:
-    """Whatever types stand where; the payload is a value or InvalidInput."""
+def test_any_http_envelope_is_read(raw: dict[str, Any]) -> None:
+    """Keys may hold values of any type; the payload is then a value or InvalidInput."""
     call = open_envelope({"httpMethod": "POST", **raw})
     assert isinstance(call, HttpCall)
     assert all(isinstance(value, str) for value in (*call.headers, *call.headers.values()))
@@ -229,7 +229,7 @@ def test_any_http_envelope_is_opened(raw: dict[str, Any]) -> None:
 
 
 def ckafka(*bodies: Any) -> dict[str, Any]:
-    """Messages as CKafka's trigger delivers them."""
+    """A delivery of the CKafka trigger with these message bodies."""
     return {
         "Records": [
             {"Ckafka": {"topic": "alerts", "partition": 1, "offset": 36 + n, "msgKey": "None", "msgBody": body}}
@@ -239,14 +239,14 @@ def ckafka(*bodies: Any) -> dict[str, Any]:
 
 
 def test_queues_hold_any_senders_payload() -> None:
-    """One message, one payload; what is in it reads as it would bare."""
+    """The payload in a message is read just as a bare one."""
     assert open_envelope(sample("ckafka-alertmanager")) is None
     assert read(sample("ckafka-alertmanager")) == read(sample("alertmanager-datanode-down"))
     assert read(sample("cmq-tcop")) == read(sample("tcop-metric-datanode-down"))
 
 
-def test_a_bad_message_spoils_only_itself() -> None:
-    """It is named by the queue's own id of it, which a redelivery repeats."""
+def test_a_bad_message_does_not_affect_the_others() -> None:
+    """Its id is the queue's own, which stays the same on redelivery."""
     good, bad, other = read(sample("ckafka-mixed"))
     assert isinstance(good, Event)
     assert isinstance(bad, Unreadable)
@@ -256,7 +256,7 @@ def test_a_bad_message_spoils_only_itself() -> None:
 
 
 def test_messages_hold_arrays_objects_and_queues() -> None:
-    """A body may be a value already, an array of payloads, or an envelope again."""
+    """A body may be a JSON value, an array of payloads, or another envelope."""
     timer = sample("documented-timer")
     assert read(ckafka(timer)) == read(timer)
     assert read(ckafka(json.dumps([timer, timer]))) == read([timer, timer])
@@ -265,7 +265,7 @@ def test_messages_hold_arrays_objects_and_queues() -> None:
 
 
 def test_layers_are_bounded() -> None:
-    """Envelopes in envelopes end."""
+    """Envelopes in envelopes are read only up to a limit."""
     raw: Any = sample("documented-timer")
     for _ in range(20):
         raw = ckafka(raw)
@@ -274,8 +274,8 @@ def test_layers_are_bounded() -> None:
     assert "layers" in event.error.errors[0].problem
 
 
-def test_a_messages_id_is_a_direct_calls_identity() -> None:
-    """A redelivery is the same call, and the same call sent again tomorrow is another."""
+def test_the_message_id_is_the_id_of_a_direct_call() -> None:
+    """A redelivery is the same call; the same request in a new message is another call."""
     call = {key: value for key, value in sample("request-start").items() if key != "Id"}
     first, second = read(ckafka(call, call))
     assert (first.id, second.id) == ("ckafka:alerts/1/36", "ckafka:alerts/1/37")
@@ -306,7 +306,7 @@ def test_a_messages_id_is_a_direct_calls_identity() -> None:
     ],
 )
 def test_a_broken_queue_names_its_field(raw: dict[str, Any], field: str) -> None:
-    """Down through the layers."""
+    """The error names the path through all envelopes."""
     (event,) = read(raw)
     assert isinstance(event, Unreadable)
     assert event.error.errors[0].field == field

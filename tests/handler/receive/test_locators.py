@@ -1,4 +1,4 @@
-"""Clusters and addresses are found in what senders write, and never guessed."""
+"""Cluster ids and addresses are found in the texts of senders, and never guessed."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ from handler.receive.locators import address, cluster, only_address, only_cluste
     ],
 )
 def test_an_address_is_read_without_its_port(text: str, found: str) -> None:
-    """Exporters write addresses with ports and in URLs; a host's name is none."""
+    """Exporters write addresses with ports and in URLs; a host name is not an address."""
     assert address(text) == found
 
 
 @given(st.ip_addresses())
-def test_every_address_is_known(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
-    """Both versions, as the standard library writes them."""
+def test_every_address_is_recognised(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    """IPv4 and IPv6 addresses are recognised as the standard library writes them."""
     assert address(f"[{ip}]:1" if ip.version == 6 else f"{ip}:1") == str(ip)
 
 
 @given(st.text(st.sampled_from("0123456789.:[]%/ -ax"), max_size=24))
 def test_only_addresses_are_addresses(text: str) -> None:
-    """What is found, the standard library takes for an address too."""
+    """Whatever is found is an address for the standard library too."""
     for found in (address(text), only_address([text])):
         if found:
             assert str(ipaddress.ip_address(found)) == found
@@ -65,8 +65,8 @@ def test_only_addresses_are_addresses(text: str) -> None:
         ("", ""),
     ],
 )
-def test_a_cluster_is_known_by_its_form(text: str, found: str) -> None:
-    """Odd characters, other products and half a name are no cluster."""
+def test_a_cluster_is_recognised_by_its_format(text: str, found: str) -> None:
+    """A part of a CAM resource name and an empty text are not cluster ids."""
     assert cluster(text) == found
 
 
@@ -84,8 +84,8 @@ def test_a_cluster_is_known_by_its_form(text: str, found: str) -> None:
         ([], ""),
     ],
 )
-def test_the_address_is_taken_only_where_there_is_one(texts: list[str], found: str) -> None:
-    """Between two nodes nothing is chosen; beside a public address the private one is EMR's."""
+def test_only_a_single_address_is_taken(texts: list[str], found: str) -> None:
+    """Of two private addresses neither is chosen; a private one is preferred to public ones."""
     assert only_address(texts) == found
 
 
@@ -101,6 +101,6 @@ def test_the_address_is_taken_only_where_there_is_one(texts: list[str], found: s
         (["x" * 2000 + " emr-4zvc5mul"], ""),
     ],
 )
-def test_the_cluster_is_taken_only_where_there_is_one(texts: list[str], found: str) -> None:
-    """Between two clusters nothing is chosen."""
+def test_only_a_single_cluster_is_taken(texts: list[str], found: str) -> None:
+    """Of two clusters neither is chosen."""
     assert only_cluster(texts) == found

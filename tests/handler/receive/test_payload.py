@@ -1,4 +1,4 @@
-"""Any payload from any sender: told by its shape, and never raising."""
+"""Any payload from any sender: the sender is recognised, and nothing raises."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SMALL = {name: raw for name, raw in SAMPLES.items() if name != "storm-1000"}
 
 
 def received(raw: object) -> list[Event | Unreadable]:
-    """What comes of anything that the platform can hand over; a call's body is asked for as a door does."""
+    """The events in anything that the platform can deliver, as the function reads them."""
     envelope = open_envelope(raw)
     if not isinstance(envelope, HttpCall):
         return read(raw)
@@ -40,7 +40,7 @@ def received(raw: object) -> list[Event | Unreadable]:
 
 
 def check(outcomes: list[Event | Unreadable]) -> None:
-    """What the rest of the function may rely on, whatever came in."""
+    """Check the guarantees on which the rest of the function relies."""
     assert outcomes
     for one in outcomes:
         assert len(one.id) <= 256
@@ -66,14 +66,16 @@ def check(outcomes: list[Event | Unreadable]) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_sample_is_read(name: str) -> None:
-    """A good one is only Events of the sender that it is named for; a bad one has its field named."""
+    """A valid sample becomes Events of the sender in its name; a bad one becomes no Event."""
     outcomes = received(SAMPLES[name])
     check(outcomes)
     events = [one for one in outcomes if isinstance(one, Event)]
     if name.startswith("bad-"):
         assert not events
     elif name == "documented-function-url":
-        assert "no known sender" in str(outcomes[0].error if isinstance(outcomes[0], Unreadable) else "")
+        assert "not recognised as any supported sender" in str(
+            outcomes[0].error if isinstance(outcomes[0], Unreadable) else ""
+        )
     else:
         assert events
         named = name.removeprefix("documented-")
@@ -82,13 +84,13 @@ def test_every_sample_is_read(name: str) -> None:
 
 
 def test_every_source_has_a_sample() -> None:
-    """So that the command and the README can show each."""
+    """The command and the documentation can show each of them."""
     outcomes = [one for raw in SAMPLES.values() for one in received(raw)]
     assert {one.source for one in outcomes if isinstance(one, Event)} == {sender.source for sender in SENDERS}
 
 
 def test_every_operation_has_a_sample() -> None:
-    """Each OpType as a direct call."""
+    """There is a direct call for each OpType."""
     calls = [one for name, raw in SAMPLES.items() if name.startswith("request-") for one in received(raw)]
     assert {call.name for call in calls if isinstance(call, Event)} == {
         "StartService",
@@ -102,37 +104,37 @@ def test_every_operation_has_a_sample() -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("bad-unknown-sender", "is of no known sender"),
+        ("bad-unknown-sender", "is not recognised as any supported sender; expected one of: timer ("),
         ("bad-empty-alerts", "alerts: is empty"),
         ("bad-request-misspelt", "ComponentInfolist: unknown; did you mean ComponentInfoList?"),
         ("bad-request-restart-without-strategy", "StrategyConfig: RestartService needs a strategy"),
         ("bad-request-address", "OpScope.ServiceInfoList[0].ComponentInfoList[0].IpList[1]: is not an IP address"),
         ("bad-request-cluster-id", "InstanceId: is not a cluster id"),
         ("bad-timer-request", "Message.OpType: must be one of"),
-        ("bad-tcop-status", "alarmStatus: is neither 1 (alarm) nor 0 (recovered)"),
-        ("bad-eventbridge-time", "time: is no time"),
+        ("bad-tcop-status", "alarmStatus: is not valid; expected 1 (alarm) or 0 (recovered)"),
+        ("bad-eventbridge-time", "time: is not a time; expected milliseconds since 1970, or RFC 3339"),
         ("bad-function-url-not-json", "body: is not JSON"),
         ("bad-function-url-duplicate-key", "body: has a key twice in one object: 'OpType'"),
         ("bad-function-url-nan", "body: holds NaN"),
-        ("bad-apigateway-base64", "body: is not base64"),
-        ("bad-number", "is a number; an object or an array is wanted"),
+        ("bad-apigateway-base64", "body: is not valid base64"),
+        ("bad-number", "is a number; expected an object or an array"),
     ],
 )
 def test_bad_samples_say_what_is_wrong(name: str, problem: str) -> None:
-    """Each with its field."""
+    """The error names the field and the problem."""
     (outcome,) = received(SAMPLES[name])
     assert isinstance(outcome, Unreadable)
     assert problem in str(outcome.error)
 
 
-def test_no_bad_sample_is_untold() -> None:
-    """The table above is complete."""
-    told = test_bad_samples_say_what_is_wrong.pytestmark[0].args[1]  # type: ignore[attr-defined]
-    assert {name for name, _ in told} == {name for name in SAMPLES if name.startswith("bad-")}
+def test_every_bad_sample_is_in_the_table() -> None:
+    """The table of the test above is complete."""
+    expected = test_bad_samples_say_what_is_wrong.pytestmark[0].args[1]  # type: ignore[attr-defined]
+    assert {name for name, _ in expected} == {name for name in SAMPLES if name.startswith("bad-")}
 
 
 def test_the_storm_is_what_the_readme_makes() -> None:
-    """The generator that is shown is the one that was used."""
+    """The code in events/README.md generates the sample."""
     code = (EVENTS / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
     made = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert made == (EVENTS / "storm-1000.json").read_text(encoding="utf-8")
@@ -142,7 +144,7 @@ def test_the_storm_is_what_the_readme_makes() -> None:
 
 
 def test_an_array_may_mix_senders() -> None:
-    """Each element is told by itself; a bad one spoils nothing."""
+    """The sender of each element is recognised on its own; a bad element does not affect the others."""
     mixed = [SAMPLES["documented-timer"], SAMPLES["documented-tcop-metric"], 5, SAMPLES["documented-alertmanager"], {}]
     assert [one.source for one in read(mixed)] == ["timer", "tcop", "unknown", "alertmanager", "unknown"]
     assert [isinstance(one, Event) for one in read(mixed)] == [True, True, False, True, False]
@@ -158,12 +160,12 @@ def test_an_array_may_mix_senders() -> None:
         (float("nan"), "is a number"),
         ("x", "is text"),
         ("", "is text"),
-        (b"{}", "is no JSON value"),
-        ({1}, "is no JSON value"),
+        (b"{}", "is not a JSON value"),
+        ({1}, "is not a JSON value"),
         ([], "is an empty array"),
         ([[]], "[0]: is an empty array"),
-        ({}, "is of no known sender"),
-        ({5: 6}, "is of no known sender"),
+        ({}, "is not recognised as any supported sender"),
+        ({5: 6}, "is not recognised as any supported sender"),
         ("{", "is not JSON"),
         ("[5]", "[0]: is a number"),
         ([[[[[[[[1]]]]]]]], "layers"),
@@ -171,7 +173,7 @@ def test_an_array_may_mix_senders() -> None:
     ids=ascii,
 )
 def test_bare_values_of_any_type_are_refused(raw: object, problem: str) -> None:
-    """An invocation by hand can hand over anything."""
+    """A manual invocation can deliver any value; the same value has the same id each time."""
     (outcome,) = read(raw)
     assert isinstance(outcome, Unreadable)
     assert outcome.source == "unknown"
@@ -180,14 +182,14 @@ def test_bare_values_of_any_type_are_refused(raw: object, problem: str) -> None:
 
 
 def test_a_payload_may_be_its_own_text() -> None:
-    """An asynchronous invocation can hand over the JSON as a string."""
+    """An asynchronous invocation can deliver the JSON as a string."""
     timer = SAMPLES["documented-timer"]
     assert read(json.dumps(timer)) == read(timer)
     assert read([json.dumps(timer)]) == read(timer)
 
 
 def test_deep_values_are_refused() -> None:
-    """Nested as deep as the platform's own reader would allow."""
+    """A deeply nested value is refused wherever it stands, and nothing raises."""
     raw: Any = []
     for _ in range(900):
         raw = [raw]
@@ -201,23 +203,23 @@ def test_deep_values_are_refused() -> None:
 
 
 def test_events_are_bounded_in_number() -> None:
-    """Two million empty objects are so many refusals at most, and one that says that there were more."""
+    """Of two million empty objects only MAX_EVENTS are read, and one Unreadable reports the rest."""
     outcomes = read([{}] * 2_000_000)
     assert len(outcomes) == MAX_EVENTS + 1
     assert "holds more than 2000 events" in str(outcomes[-1].error if isinstance(outcomes[-1], Unreadable) else "")
     assert len(read([{}] * MAX_EVENTS)) == MAX_EVENTS
 
 
-def test_a_field_name_from_outside_is_fit_for_a_log() -> None:
-    """Keys are the sender's too."""
+def test_a_field_name_from_outside_is_safe_to_log() -> None:
+    """An unknown key in an error is cut and sanitised."""
     (outcome,) = read({**SAMPLES["request-start"], "\x1b[31m" + "x" * 10_000: 1})
     assert isinstance(outcome, Unreadable)
     assert "\x1b" not in str(outcome.error)
     assert len(str(outcome.error)) < 1000
 
 
-def test_values_stay_out_of_errors() -> None:
-    """A secret in the wrong field must not be logged."""
+def test_errors_never_repeat_values() -> None:
+    """A secret in the wrong field is therefore not logged."""
     secret = "hunter2-hunter2"
     for name in (
         "documented-timer",
@@ -279,7 +281,7 @@ ANYTHING = st.recursive(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> object:
-    """A sample with some places replaced by anything, taken away, renamed or doubled."""
+    """A sample in which some values are replaced, removed, renamed or doubled."""
     raw: Any = copy.deepcopy(SMALL[draw(st.sampled_from(sorted(SMALL)))])
     for _ in range(draw(st.integers(1, 3))):
         place: Any = raw
@@ -315,14 +317,14 @@ def mutated(draw: st.DrawFn) -> object:
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(mutated())
 def test_mutated_samples_never_raise(raw: object) -> None:
-    """Whatever a sender does to its payload, it ends in Events and Unreadables within their bounds."""
+    """Any change to a payload results in Events and Unreadables within their bounds."""
     check(received(raw))
 
 
 @settings(max_examples=200, deadline=None)
 @given(ANYTHING)
-def test_garbage_never_raises(raw: object) -> None:
-    """Nor does what no sender sends."""
+def test_arbitrary_values_never_raise(raw: object) -> None:
+    """Values that no sender sends do not raise either."""
     check(received(raw))
 
 
@@ -335,15 +337,15 @@ KEYS = ("Type", "TriggerName", "Time", "Message", "InstanceId", "OpType", "OpSco
         st.sampled_from(KEYS), ANYTHING | st.sampled_from(["Timer", "1", "2026-11-23T14:00:00Z"]), max_size=6
     )
 )
-def test_every_mixture_of_marks_never_raises(raw: dict[str, Any]) -> None:
-    """Payloads that look like several senders at once."""
+def test_any_mixture_of_keys_never_raises(raw: dict[str, Any]) -> None:
+    """A payload may have the keys of several senders at once."""
     check(received(raw))
 
 
-@settings(deadline=None)  # the first payload pays for the validators
+@settings(deadline=None)  # the first payload builds the validators
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_any_body_never_raises(body: bytes | str) -> None:
-    """Through the door, as text or as base64."""
+    """An HTTP body may hold any text or bytes, as text or as base64."""
     import base64
 
     text = body if isinstance(body, str) else base64.b64encode(body).decode()
@@ -354,7 +356,7 @@ def test_any_body_never_raises(body: bytes | str) -> None:
 
 
 def test_a_timer_loads_no_other_sender() -> None:
-    """A module is imported for its own payloads only."""
+    """The module of a sender is imported only for its own payloads."""
     code = (
         "import json, sys; from handler.receive.payload import read; "
         f"read(json.loads({json.dumps(json.dumps(SAMPLES['documented-timer']))})); "

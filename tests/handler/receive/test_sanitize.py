@@ -1,4 +1,4 @@
-"""Text from outside is bounded and made fit for a log, and stays what it was where it already is."""
+"""Text from senders is cut and made safe to log; text that is safe already stays unchanged."""
 
 from __future__ import annotations
 
@@ -39,41 +39,41 @@ from handler.receive.sanitize import (
     ],
 )
 def test_text_is_cut_and_cleaned(text: str, expected: str) -> None:
-    """Controls, direction marks and half characters are replaced; line breaks and every script stay."""
+    """Control characters, direction marks and lone surrogates are replaced; line breaks and all scripts stay."""
     assert plain(text, 20) == expected
 
 
 @given(st.text(st.characters()), st.integers(1, 300))
-def test_plain_text_can_always_be_written(text: str, limit: int) -> None:
-    """Whatever comes in, what comes out is UTF-8, within its bound, and the same when cleaned again."""
+def test_plain_text_can_always_be_encoded(text: str, limit: int) -> None:
+    """The result is valid UTF-8, within its limit, and unchanged by a second call."""
     cleaned = plain(text, limit)
     assert len(cleaned) <= limit
     assert cleaned.encode().decode() == cleaned
     assert plain(cleaned, limit) == cleaned
 
 
-def test_plain_text_of_nothing_is_nothing() -> None:
-    """An empty text is not cut to an ellipsis."""
+def test_an_empty_text_stays_empty() -> None:
+    """An empty text is not replaced by an ellipsis."""
     assert plain("", 1) == ""
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
-def test_ids_are_bounded_and_differ_where_their_texts_do(one: str, other: str) -> None:
-    """A long or unfit id keeps its identity by a hash of the whole."""
+def test_ids_are_bounded_and_as_different_as_their_texts(one: str, other: str) -> None:
+    """A long or unsafe id stays unique because it ends with a hash of the whole."""
     assert len(identity(one)) <= MAX_IN_ID
     assert identity(one).encode().decode() == identity(one)
     assert (identity(one) == identity(other)) == (one == other)
 
 
-def test_an_id_that_fits_is_untouched() -> None:
-    """An operator finds the sender's own id again."""
+def test_a_short_id_is_unchanged() -> None:
+    """An operator can search for the sender's own id."""
     assert identity("87719609573713f6@2026-11-23T21:34:02Z") == "87719609573713f6@2026-11-23T21:34:02Z"
     assert identity("x" * 256) == "x" * 256
     assert identity("x" * 257).startswith("x" * 200)
 
 
 def test_a_digest_depends_on_the_value_alone() -> None:
-    """The order of keys is no part of a JSON value; a digest never raises."""
+    """The order of keys does not matter, and a digest never raises."""
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
     assert digest([1, 2]) != digest([2, 1])
     assert digest({1, 2}) == digest({3})
@@ -81,7 +81,7 @@ def test_a_digest_depends_on_the_value_alone() -> None:
 
 
 def nested(inside: object, levels: int = 100_000) -> object:
-    """More than JSON writes."""
+    """A list that is nested deeper than Python's JSON encoder allows."""
     for _ in range(levels):
         inside = [inside]
     return inside
@@ -101,14 +101,14 @@ def nested(inside: object, levels: int = 100_000) -> object:
     ],
     ids=range(8),
 )
-def test_what_json_cannot_write_is_told_apart_too(one: object, other: object) -> None:
-    """Two payloads that cannot be read are two events; the same is the same, whatever the order of its keys."""
+def test_values_that_cannot_be_json_have_digests_too(one: object, other: object) -> None:
+    """Different values have different digests, and equal values the same, whatever the order of their keys."""
     assert digest(one) != digest(other)
     assert digest(one) == digest(one if not isinstance(one, dict) else dict(reversed(one.items())))
 
 
-def test_the_digest_of_what_holds_itself_ends() -> None:
-    """It is no JSON value, and still a value."""
+def test_the_digest_of_a_value_that_contains_itself_ends() -> None:
+    """A list that contains itself has a digest, and no endless loop."""
     ring: list[object] = []
     ring.append(ring)
     assert digest(ring) == digest(ring)
@@ -130,13 +130,13 @@ def test_the_digest_of_what_holds_itself_ends() -> None:
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_scalars_are_written_as_json_writes_them(value: object, expected: str) -> None:
-    """Labels are strings whatever the sender wrote."""
+    """Labels are strings, whatever type the sender used."""
     assert as_text(value) == expected
 
 
 @given(st.dictionaries(st.text(max_size=300), st.text(max_size=1100), max_size=5))
 def test_labels_are_bounded(pairs: dict[str, str]) -> None:
-    """Keys, values and their number are bounded; fit ones are untouched."""
+    """Keys and values are bounded; those that are safe already stay unchanged."""
     bounded = labels(dict(pairs))
     assert all(len(key) <= MAX_IN_NAME and len(value) <= MAX_IN_LABEL for key, value in bounded.items())
     assert json.dumps(bounded, ensure_ascii=False).encode()
@@ -146,14 +146,14 @@ def test_labels_are_bounded(pairs: dict[str, str]) -> None:
 
 
 def test_labels_beyond_the_bound_are_counted() -> None:
-    """What was left out is said in a label, not passed over."""
+    """A label holds the number of labels that were left out."""
     bounded = labels({f"label-{n}": "" for n in range(MAX_LABELS + 10)})
     assert len(bounded) == MAX_LABELS
     assert bounded[LEFT_OUT] == "11"
 
 
-def test_nested_scalars_are_named_by_their_way() -> None:
-    """Objects and arrays are flattened with underscores, as templates can name them; empty ones have nothing to say."""
+def test_nested_scalars_are_named_by_their_path() -> None:
+    """Paths are joined with underscores, as templates can name them; empty values are left out."""
     value = {
         "ip": "172.16.0.5",
         "detail": {"lan": "10.0.0.1", "none": None, "ok": True},
@@ -180,10 +180,10 @@ def test_nested_scalars_are_named_by_their_way() -> None:
     ids=["wide", "wide twice", "wide below"],
 )
 def test_flattening_is_bounded(value: Any) -> None:
-    """However wide the value, only so many scalars are read."""
+    """Only a limited number of scalars is read, however wide the value is."""
     assert 0 < len(flattened(value, "x")) <= 2 * MAX_LABELS
 
 
-def test_flattening_ends_at_depth() -> None:
-    """What lies deeper than four levels is not read."""
+def test_flattening_is_limited_in_depth() -> None:
+    """Values below the fourth level are not read."""
     assert flattened({"a": {"b": {"c": {"d": 1, "e": {"f": 2}}}}}, "x") == {"x_a_b_c_d": "1"}

@@ -1,4 +1,4 @@
-"""Times as senders write them."""
+"""The times that senders write are parsed into seconds since the epoch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.receive.timestamps import CHINA, counted, moment
+from handler.receive.timestamps import CHINA, parse_epoch, parse_time
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds"),
+    ("text", "seconds"),
     [
         ("1970-01-01T00:00:00Z", 0.0),
         ("2019-02-21T11:49:00Z", 1550749740.0),
@@ -36,25 +36,25 @@ from handler.receive.timestamps import CHINA, counted, moment
         ("now", None),
     ],
 )
-def test_moments(written: str, seconds: float | None) -> None:
-    """RFC 3339 and its relatives are read; what is no moment after 1970 is None."""
-    assert moment(written) == seconds
+def test_times(text: str, seconds: float | None) -> None:
+    """RFC 3339 and similar formats are parsed; any other text, and a time before 1970, is None."""
+    assert parse_time(text) == seconds
 
 
-def test_a_time_without_a_zone_is_meant_where_its_sender_is() -> None:
-    """Cloud Monitor's times are China's; a zone that is written wins."""
-    assert moment("2018-06-15 16:32:06", CHINA) == 1529051526.0
-    assert moment("2018-06-15 08:32:06Z", CHINA) == 1529051526.0
+def test_a_time_without_a_zone_uses_the_default_zone() -> None:
+    """Cloud Monitor writes China Standard Time; a zone in the text takes precedence."""
+    assert parse_time("2018-06-15 16:32:06", CHINA) == 1529051526.0
+    assert parse_time("2018-06-15 08:32:06Z", CHINA) == 1529051526.0
 
 
 @given(
     st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)),  # noqa: DTZ001 - the zone is drawn beside it
     st.integers(-23 * 60 - 59, 23 * 60 + 59),
 )
-def test_any_moment_that_python_writes_is_read(time: datetime, offset: int) -> None:
-    """The same instant comes back, to the microsecond that a float holds."""
+def test_any_time_that_python_formats_is_parsed(time: datetime, offset: int) -> None:
+    """The result is the same time, to the precision of a float."""
     aware = time.replace(tzinfo=timezone(timedelta(minutes=offset)))
-    assert moment(aware.isoformat()) == pytest.approx(aware.timestamp(), abs=1e-4)
+    assert parse_time(aware.isoformat()) == pytest.approx(aware.timestamp(), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,6 @@ def test_any_moment_that_python_writes_is_read(time: datetime, offset: int) -> N
     ],
     ids=lambda value: ascii(value)[:20],
 )
-def test_counts(value: object, seconds: float | None) -> None:
-    """Milliseconds and seconds are told apart; what is no count is None."""
-    assert counted(value) == seconds
+def test_epoch_counts(value: object, seconds: float | None) -> None:
+    """Seconds and milliseconds are distinguished by size; anything else is None."""
+    assert parse_epoch(value) == seconds

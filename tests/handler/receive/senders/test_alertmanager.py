@@ -1,4 +1,4 @@
-"""Alertmanager's and Grafana's webhooks: many alerts in one body, each with its own fate."""
+"""The webhooks of Alertmanager and Grafana: many alerts in one body, each with its own result."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ EVENTS = Path(__file__).parents[4] / "events"
 
 
 def sample(name: str) -> dict[str, Any]:
-    """A webhook's body."""
+    """The body of a webhook."""
     body: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     return body
 
 
 def with_alert(**change: Any) -> dict[str, Any]:
-    """A body whose one alert is changed; None takes a key away."""
+    """A body whose only alert is changed; None removes a key."""
     body = sample("alertmanager-datanode-down")
     alert = {**body["alerts"][0], **change}
     body["alerts"] = [{key: value for key, value in alert.items() if value is not None}]
@@ -33,14 +33,14 @@ def with_alert(**change: Any) -> dict[str, Any]:
 
 
 def labelled(**labels: str) -> Event:
-    """The event of an alert with exactly these labels."""
+    """The event of an alert that has exactly these labels."""
     (event,) = read(with_alert(labels=labels))
     assert isinstance(event, Event), event
     return event
 
 
 def test_the_documented_sample() -> None:
-    """Fingerprint and start are the id; annotations are labels under their prefix, the summary is the message."""
+    """Fingerprint and start time form the id; annotations become labels with a prefix; the summary is the message."""
     assert read(sample("documented-alertmanager")) == [
         Event(
             id="87719609573713f6@2026-11-23T21:34:02.069320828Z",
@@ -68,7 +68,7 @@ def test_the_documented_sample() -> None:
 
 
 def test_a_resolution_has_the_id_of_its_alert_and_its_own_time() -> None:
-    """So that it ends the incident."""
+    """The same id lets it end the incident."""
     (down,) = read(sample("alertmanager-datanode-down"))
     (resolved,) = read(sample("alertmanager-resolved"))
     assert isinstance(down, Event)
@@ -78,7 +78,7 @@ def test_a_resolution_has_the_id_of_its_alert_and_its_own_time() -> None:
 
 
 def test_each_alert_has_its_own_status() -> None:
-    """The group fires as long as one of them does."""
+    """The status of the group, which fires while any alert does, is not used."""
     events = [event for event in read(sample("alertmanager-one-of-three-resolved")) if isinstance(event, Event)]
     assert [(event.ip, event.status) for event in events] == [
         ("172.16.0.5", "firing"),
@@ -87,13 +87,13 @@ def test_each_alert_has_its_own_status() -> None:
     ]
 
 
-def test_one_bad_alert_spoils_only_itself() -> None:
-    """It is named by its place and keeps its identity."""
+def test_one_bad_alert_does_not_affect_the_others() -> None:
+    """Its error names its place in the body, and it keeps its own id."""
     good, bad = read(sample("alertmanager-one-bad"))
     assert isinstance(good, Event)
     assert isinstance(bad, Unreadable)
     assert (bad.id, bad.source) == ("5bd0e2c9a1473f86@yesterday", "alertmanager")
-    assert [fault.field for fault in bad.error.errors] == ["alerts[1].startsAt"]
+    assert [error.field for error in bad.error.errors] == ["alerts[1].startsAt"]
 
 
 @pytest.mark.parametrize(
@@ -111,15 +111,15 @@ def test_one_bad_alert_spoils_only_itself() -> None:
     ],
 )
 def test_a_bad_alert_names_its_field(change: dict[str, Any], field: str) -> None:
-    """Where it stood in the body, and what in it was wrong."""
+    """The field includes the place of the alert in the body."""
     (event,) = read(with_alert(**change))
     assert isinstance(event, Unreadable)
     assert event.error.errors[0].field == field
 
 
 @pytest.mark.parametrize("alert", [None, 5, "x", [], {}, True])
-def test_an_alert_that_is_none_leaves_the_others(alert: object) -> None:
-    """Neighbours of anything at all are read."""
+def test_any_value_in_place_of_an_alert_leaves_the_others(alert: object) -> None:
+    """The alerts next to it are read, whatever the value is."""
     body = sample("alertmanager-datanode-down")
     body["alerts"] = [alert, body["alerts"][0], alert]
     first, good, last = read(body)
@@ -131,14 +131,14 @@ def test_an_alert_that_is_none_leaves_the_others(alert: object) -> None:
 
 @pytest.mark.parametrize("alerts", [[], None, {}, "x", 5])
 def test_a_body_without_alerts_is_refused(alerts: object) -> None:
-    """Nothing is what nobody sends on purpose."""
+    """Nobody sends a body without alerts on purpose."""
     (event,) = read({**sample("alertmanager-datanode-down"), "alerts": alerts})
     assert isinstance(event, Unreadable)
     assert (event.source, event.error.errors[0].field) == ("alertmanager", "alerts")
 
 
-def test_the_groups_status_serves_alerts_without_one() -> None:
-    """An alert's own comes first; where neither has one, nobody can tell."""
+def test_an_alert_without_a_status_takes_that_of_the_group() -> None:
+    """The alert's own status takes precedence; where both are missing, the alert is refused."""
     body = with_alert(status=None)
     (event,) = read(body)
     assert isinstance(event, Event)
@@ -151,8 +151,8 @@ def test_the_groups_status_serves_alerts_without_one() -> None:
         assert isinstance(event, Event)
 
 
-def test_alerts_that_the_sender_left_out_are_said() -> None:
-    """Nobody knows what they asked for: an outcome of their own, with one id over all repeats of the group."""
+def test_alerts_that_the_sender_left_out_are_reported() -> None:
+    """They become one Unreadable, whose id stays the same for all repeats of the group."""
     event, left_out = read(sample("alertmanager-truncated"))
     assert isinstance(event, Event)
     assert isinstance(left_out, Unreadable)
@@ -165,13 +165,13 @@ def test_alerts_that_the_sender_left_out_are_said() -> None:
 
 
 @pytest.mark.parametrize("truncated", ["many", "5", True, [1], pytest.param(10**5000, id="huge")])
-def test_an_odd_count_of_left_out_alerts_is_not_passed_over(truncated: object) -> None:
-    """Something was left out, however many."""
+def test_an_invalid_count_of_left_out_alerts_is_reported_too(truncated: object) -> None:
+    """Something was left out, even where the number is not readable."""
     assert len(read({**sample("alertmanager-datanode-down"), "truncatedAlerts": truncated})) == 2
 
 
-def test_too_many_alerts_are_cut_and_said() -> None:
-    """The first are served, the rest have one outcome."""
+def test_too_many_alerts_are_cut_and_reported() -> None:
+    """The first MAX_EVENTS alerts are read, and one Unreadable stands for the rest."""
     body = sample("alertmanager-datanode-down")
     body["alerts"] = [
         {"labels": {}, "startsAt": "2026-11-23T21:34:02Z", "fingerprint": str(n)} for n in range(MAX_EVENTS + 5)
@@ -179,22 +179,23 @@ def test_too_many_alerts_are_cut_and_said() -> None:
     *events, left_out = read(body)
     assert len(events) == MAX_EVENTS
     assert isinstance(left_out, Unreadable)
-    assert str(left_out.error) == f"alerts: 5 alerts more than the {MAX_EVENTS} that one body may hold were not read"
+    problem = f"holds 5 alerts beyond the limit of {MAX_EVENTS}, which were not read; send fewer at once"
+    assert str(left_out.error) == f"alerts: {problem}"
     body["truncatedAlerts"] = 7
     *events, left_out = read([body, sample("alertmanager-datanode-down")])
     assert len(events) == MAX_EVENTS
     assert f"more than {MAX_EVENTS} events" in str(left_out.error)  # type: ignore[union-attr]
 
 
-def test_without_a_fingerprint_the_labels_are_the_identity() -> None:
-    """Equal labels, equal id; others, another."""
+def test_without_a_fingerprint_the_labels_form_the_id() -> None:
+    """Equal labels give the same id, and different labels another."""
     ids = [read(with_alert(fingerprint=None, labels=labels))[0].id for labels in ({"a": "1"}, {"a": "1"}, {"a": "2"})]
     assert ids[0] == ids[1] != ids[2]
     assert ids[0].startswith("labels:")
 
 
-def test_gos_zero_time_is_no_time() -> None:
-    """An alert that never says when it began is not taken for a very old one."""
+def test_the_zero_time_of_go_means_no_time() -> None:
+    """An alert without a start time is not taken for a very old one."""
     (event,) = read(with_alert(startsAt="0001-01-01T00:00:00Z"))
     assert isinstance(event, Event)
     assert event.occurred_at is None
@@ -214,8 +215,8 @@ def test_gos_zero_time_is_no_time() -> None:
         ({}, ""),
     ],
 )
-def test_the_cluster_is_the_first_label_that_holds_one(labels: dict[str, str], cluster: str) -> None:
-    """Other things are called clusters too."""
+def test_the_cluster_comes_from_the_first_label_with_a_cluster_id(labels: dict[str, str], cluster: str) -> None:
+    """A label named cluster may hold the name of something else."""
     assert labelled(**labels).cluster == cluster
 
 
@@ -234,8 +235,8 @@ def test_the_cluster_is_the_first_label_that_holds_one(labels: dict[str, str], c
         ({}, ""),
     ],
 )
-def test_the_address_is_the_first_label_that_holds_one(labels: dict[str, str], ip: str) -> None:
-    """Without its port; a host's name is none."""
+def test_the_address_comes_from_the_first_label_with_an_address(labels: dict[str, str], ip: str) -> None:
+    """The port is removed, and a host name is not an address."""
     assert labelled(**labels).ip == ip
 
 
@@ -263,8 +264,8 @@ def test_the_address_is_the_first_label_that_holds_one(labels: dict[str, str], i
         ({}, "", ""),
     ],
 )
-def test_known_processes_get_their_own_names(labels: dict[str, str], service: str, component: str) -> None:
-    """Whatever case a label has; what is not known stays as it was written."""
+def test_known_processes_get_the_names_that_emr_uses(labels: dict[str, str], service: str, component: str) -> None:
+    """The case of a label does not matter; an unknown name stays as it was written."""
     event = labelled(**labels)
     assert (event.service, event.component) == (service, component)
 
@@ -280,28 +281,28 @@ def test_known_processes_get_their_own_names(labels: dict[str, str], service: st
         (None, "DataNodeDown"),
     ],
 )
-def test_the_message_is_what_a_person_wrote(annotations: dict[str, str] | None, message: str) -> None:
-    """The summary, else the description, else the alert's name."""
+def test_the_message_comes_from_the_annotations(annotations: dict[str, str] | None, message: str) -> None:
+    """It is the summary, else the description, else the name of the alert."""
     (event,) = read(with_alert(annotations=annotations))
     assert isinstance(event, Event)
     assert event.message == message
 
 
 def test_annotations_may_be_null() -> None:
-    """Go writes an empty map so."""
+    """Go writes an empty map as null."""
     body = with_alert()
     body["alerts"][0]["annotations"] = None
     assert isinstance(read(body)[0], Event)
 
 
 def test_a_label_is_never_mistaken_for_an_annotation() -> None:
-    """A label of the annotation's name wins: rules are written over labels."""
+    """A label with the name of a prefixed annotation takes precedence."""
     event = labelled(annotation_summary="the label's")
     assert event.labels["annotation_summary"] == "the label's"
 
 
-def test_a_storm_is_read_whole() -> None:
-    """1,000 alerts are 1,000 events, each with its own id, about five nodes."""
+def test_a_storm_is_read_completely() -> None:
+    """1,000 alerts about five nodes become 1,000 events, each with its own id."""
     events = [event for event in read(sample("storm-1000")) if isinstance(event, Event)]
     assert len({event.id for event in events}) == 1000
     assert {event.ip for event in events} == {f"172.16.0.{host}" for host in range(5, 10)}
@@ -309,7 +310,7 @@ def test_a_storm_is_read_whole() -> None:
 
 
 def test_one_bad_alert_in_a_storm_leaves_999() -> None:
-    """Validated all at once or one by one, the good ones read the same."""
+    """The valid alerts are read the same, whether validated together or one by one."""
     body = sample("storm-1000")
     good = read(body)
     body["alerts"][500]["startsAt"] = 5
@@ -318,13 +319,13 @@ def test_one_bad_alert_in_a_storm_leaves_999() -> None:
     assert received[:500] + received[501:] == good[:500] + good[501:]
 
 
-@settings(deadline=None)  # the first payload pays for the validator
+@settings(deadline=None)  # the first payload builds the validator
 @given(
     st.dictionaries(st.text(max_size=30), st.text(max_size=30)),
     st.dictionaries(st.text(max_size=30), st.text(max_size=30)),
 )
-def test_any_labels_are_an_event(labels: dict[str, str], annotations: dict[str, str]) -> None:
-    """Whatever people call their labels."""
+def test_an_alert_may_have_any_labels(labels: dict[str, str], annotations: dict[str, str]) -> None:
+    """Labels and annotations may have any names and values."""
     (event,) = read(with_alert(labels=labels, annotations=annotations))
     assert isinstance(event, Event)
     assert event.cluster == "" or event.cluster in labels.values()
@@ -334,7 +335,7 @@ def test_any_labels_are_an_event(labels: dict[str, str], annotations: dict[str, 
 
 
 def test_a_grafana_alert() -> None:
-    """Alertmanager's reading, and what Grafana adds as labels."""
+    """It is read as an alert of Alertmanager, and the fields that Grafana adds become labels."""
     (event,) = read(sample("grafana-nodemanager-down"))
     assert isinstance(event, Event)
     assert (event.source, event.id) == ("grafana", "d41a7c09be5f8236@2026-11-23T21:34:02.069320828Z")
@@ -346,22 +347,22 @@ def test_a_grafana_alert() -> None:
 
 
 def test_a_grafana_resolution() -> None:
-    """As Alertmanager's."""
+    """It is read as a resolution of Alertmanager."""
     (event,) = read(sample("grafana-resolved"))
     assert isinstance(event, Event)
     assert (event.source, event.status, event.occurred_at) == ("grafana", "resolved", 1795470600.0)
 
 
 @pytest.mark.parametrize("values", [None, {}, {"A": None}, {"A": 0.5, "B": "x"}])
-def test_grafanas_values_may_be_anything(values: object) -> None:
-    """Null where an expression gave none."""
+def test_the_values_of_grafana_may_be_anything(values: object) -> None:
+    """A value is null where its expression had no result."""
     body = sample("grafana-nodemanager-down")
     body["alerts"][0]["values"] = values
     assert isinstance(read(body)[0], Event)
 
 
-def test_a_bad_grafana_alert_is_grafanas() -> None:
-    """Named by source and field."""
+def test_a_bad_grafana_alert_is_reported_as_grafana() -> None:
+    """The Unreadable names the source and the field."""
     body = sample("grafana-nodemanager-down")
     body["alerts"][0]["values"] = [1]
     (event,) = read(body)
@@ -372,6 +373,6 @@ def test_a_bad_grafana_alert_is_grafanas() -> None:
 @pytest.mark.parametrize(
     ("change", "source"), [({"orgId": 1}, "grafana"), ({"version": "1"}, "grafana"), ({}, "alertmanager")]
 )
-def test_grafana_is_told_from_alertmanager(change: dict[str, Any], source: str) -> None:
-    """By its organisation, or the version of the body."""
+def test_grafana_is_distinguished_from_alertmanager(change: dict[str, Any], source: str) -> None:
+    """Grafana sends an organisation id, or version 1 of the body."""
     assert read({**sample("alertmanager-datanode-down"), **change})[0].source == source

@@ -1,4 +1,4 @@
-"""CloudEvents from EventBridge, in all the spellings that its pages print."""
+"""CloudEvents from EventBridge, in all the spellings of its documentation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def only(body: object) -> Event:
 
 
 def test_an_emr_event() -> None:
-    """Source and id are the identity, the type is the name, dimensions give the process."""
+    """Source and id form the event's id, the type is its name, and the dimensions name the process."""
     assert only(sample()) == Event(
         id="emr.cloud.tencent#13a3f42d-7258-4ada-da6d-023a333b4663",
         source="eventbridge",
@@ -57,7 +57,7 @@ def test_an_emr_event() -> None:
 
 
 def test_the_documented_sample() -> None:
-    """An event about another product has no cluster."""
+    """The event of another product has no cluster."""
     event = only(sample("documented-eventbridge"))
     assert (event.name, event.status, event.cluster, event.ip) == (
         "cvm:ErrorEvent:ping_unreachable",
@@ -70,8 +70,8 @@ def test_the_documented_sample() -> None:
     assert event.labels["tag_key2"] == "value2"
 
 
-def test_older_pages_spell_otherwise() -> None:
-    """specversion 0, time as a string and subjuect mean the same."""
+def test_the_spelling_of_older_pages_is_accepted() -> None:
+    """specversion 0, a time as a string and subjuect have the same meaning."""
     older, newer = only(sample("eventbridge-older-spelling")), only(sample())
     assert (older.cluster, older.occurred_at, older.labels["subject"]) == (
         newer.cluster,
@@ -81,7 +81,7 @@ def test_older_pages_spell_otherwise() -> None:
 
 
 def test_a_batch_is_an_array() -> None:
-    """One event each, on two clusters."""
+    """Each element is one event."""
     events = [
         event for event in read(json.loads((EVENTS / "eventbridge-batch.json").read_text())) if isinstance(event, Event)
     ]
@@ -96,7 +96,7 @@ def test_a_batch_is_an_array() -> None:
     [("1", "firing"), (1, "firing"), ("0", "resolved"), (0, "resolved"), ("2", "none"), (None, "none"), ({}, "none")],
 )
 def test_status(status: object, meaning: str) -> None:
-    """Cloud Monitor's addition; other senders' events have none."""
+    """Cloud Monitor adds a status; events without one have the status none."""
     assert only({**sample(), "status": status}).status == meaning
 
 
@@ -111,7 +111,7 @@ def test_status(status: object, meaning: str) -> None:
     ],
 )
 def test_time(time: object, seconds: float | None) -> None:
-    """A number, a string of digits, CloudEvents' own RFC 3339, or nothing."""
+    """It is a number, a string of digits, an RFC 3339 time as in CloudEvents, or missing."""
     assert only({**sample(), "time": time}).occurred_at == seconds
 
 
@@ -132,7 +132,7 @@ def test_time(time: object, seconds: float | None) -> None:
     ],
 )
 def test_a_broken_event_names_its_field(change: dict[str, Any], field: str) -> None:
-    """An event whose age cannot be told does not count as fresh."""
+    """An event without a valid id, source, type or time is refused."""
     (event,) = read({**sample(), **change})
     assert isinstance(event, Unreadable)
     assert (event.source, event.error.errors[0].field) == ("eventbridge", field)
@@ -151,7 +151,7 @@ def test_a_broken_event_names_its_field(change: dict[str, Any], field: str) -> N
     ],
 )
 def test_cluster_and_address(change: dict[str, Any], cluster: str, ip: str) -> None:
-    """The subject, else the instance, else the only one among the dimensions."""
+    """The subject comes first, then the instance, then the only id among the dimensions."""
     event = only({**sample(), **change})
     assert (event.cluster, event.ip) == (cluster, ip)
 
@@ -166,16 +166,16 @@ def test_cluster_and_address(change: dict[str, Any], cluster: str, ip: str) -> N
     ],
 )
 def test_processes(dimensions: dict[str, str], service: str, component: str) -> None:
-    """EMR's names where they are known."""
+    """Known processes get the names that EMR uses."""
     event = only({**sample(), "data": {"dimensions": dimensions}})
     assert (event.service, event.component) == (service, component)
 
 
 def test_data_may_be_text() -> None:
-    """CloudEvents allow it: it is the message then."""
+    """CloudEvents allows text as data, which becomes the message."""
     assert only({**sample(), "data": "a node is gone"}).message == "a node is gone"
 
 
-def test_severity_is_the_datas() -> None:
-    """Where it has one."""
+def test_the_severity_comes_from_the_data() -> None:
+    """The data of an event may hold a severity or level."""
     assert only({**sample(), "data": {"level": "critical"}}).severity == "critical"

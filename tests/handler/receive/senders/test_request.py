@@ -1,4 +1,4 @@
-"""Direct calls: the API's own words, strictly."""
+"""Direct calls: the API's own field names, validated strictly."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ EVENTS = Path(__file__).parents[4] / "events"
 
 
 def sample(name: str = "request-restart-hive") -> dict[str, Any]:
-    """A call's body."""
+    """The body of a call."""
     body: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     return body
 
 
 def changed(path: str, value: Any = None) -> dict[str, Any]:
-    """The rolling restart with the value at a dotted path replaced; ``...`` takes it away."""
+    """The rolling restart with the value at a dotted path replaced; ``...`` removes it."""
     body = copy.deepcopy(sample())
-    *way, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+    *parents, last = [int(step) if step.isdigit() else step for step in path.split(".")]
     place: Any = body
-    for step in way:
+    for step in parents:
         place = place[step]
     if value is ...:
         del place[last]
@@ -42,17 +42,17 @@ def changed(path: str, value: Any = None) -> dict[str, Any]:
 
 
 def request_of(body: dict[str, Any]) -> Request:
-    """What a sound call asks for."""
+    """The request of a valid call."""
     request = event_of(body, "").request
     assert request is not None
     return request
 
 
-def faults_of(body: object) -> dict[str, str]:
-    """What is wrong with a call, by field."""
+def errors_of(body: object) -> dict[str, str]:
+    """The validation errors of a call, by field."""
     with pytest.raises(InvalidInput) as caught:
         event_of(body, "")
-    return {fault.field: fault.problem for fault in caught.value.errors}
+    return {error.field: error.problem for error in caught.value.errors}
 
 
 HIVE_SERVERS = OpScope.of_component("HIVE", "HiveServer2", ["172.16.0.2", "172.16.0.3"])
@@ -60,7 +60,7 @@ ROLLING = StrategyConfig(rolling=True, batch_size=1, time_wait=5)
 
 
 def test_a_rolling_restart() -> None:
-    """The call's Id is the event's, its reason the message, its request exactly what was asked."""
+    """The event has the call's Id, its Reason as the message, and its request unchanged."""
     assert read(sample()) == [
         Event(
             id="deploy-2026-11-23-0417",
@@ -98,13 +98,13 @@ def test_a_rolling_restart() -> None:
     ],
 )
 def test_every_operation(name: str, action: Action, scope: OpScope) -> None:
-    """Each OpType, with what belongs to it."""
+    """Each OpType is read with its own parameters."""
     request = request_of(sample(name))
     assert (request.action, request.scope) == (action, scope)
 
 
-def test_what_was_asked_is_what_will_be_sent() -> None:
-    """The wire form of the request is the call without our two words."""
+def test_the_request_on_the_wire_equals_the_call() -> None:
+    """The request that is sent is the call without Id and Reason."""
     body = {**sample("request-stop"), "OpScope": sample()["OpScope"]}
     body["StrategyConfig"] = {"RollingRestartSwitch": 0, "BatchSize": 99999, "TimeWait": 300, "DealOnFail": 1}
     body["StrategyConfig"]["Args"] = [{"Key": "k", "Values": ["a", "b"]}]
@@ -112,13 +112,13 @@ def test_what_was_asked_is_what_will_be_sent() -> None:
     assert wire == {key: value for key, value in body.items() if key not in ("Id", "Reason")}
 
 
-def test_a_strategy_that_says_little_is_careful() -> None:
-    """Rolling, one at a time, blocking on failure."""
+def test_the_defaults_of_a_strategy_are_conservative() -> None:
+    """An empty strategy restarts one node at a time, 30 s apart, and stops at a failure."""
     assert request_of(changed("StrategyConfig", {})).action.strategy == StrategyConfig(True, 1, 30, False)
 
 
-def test_scopes_are_united_and_never_widened() -> None:
-    """The same service twice is the union; a component without addresses is all its nodes; a service alone is whole."""
+def test_scopes_are_merged_and_never_widened() -> None:
+    """A service that is named twice is merged; a missing list means all nodes or all components."""
     info = [
         {"ComponentName": "DataNode", "IpList": ["172.16.0.5"]},
         {"ComponentName": "datanode", "IpList": ["172.16.0.6"]},
@@ -131,7 +131,7 @@ def test_scopes_are_united_and_never_widened() -> None:
 
 
 @pytest.mark.parametrize(
-    ("info", "place"),
+    ("info", "target"),
     [
         ({"ServiceName": "HDFS"}, ("HDFS", "", "")),
         ({"ServiceName": "HDFS", "ComponentInfoList": [{"ComponentName": "DataNode"}]}, ("HDFS", "DataNode", "")),
@@ -148,14 +148,14 @@ def test_scopes_are_united_and_never_widened() -> None:
         ),
     ],
 )
-def test_a_single_place_is_the_events(info: dict[str, Any], place: tuple[str, str, str]) -> None:
-    """So that logs name it; what is several stays empty."""
+def test_a_single_target_is_that_of_the_event(info: dict[str, Any], target: tuple[str, str, str]) -> None:
+    """Logs can name it; whatever the scope names more than once stays empty."""
     event = event_of(changed("OpScope", {"ServiceInfoList": [info]}), "")
-    assert (event.service, event.component, event.ip) == place
+    assert (event.service, event.component, event.ip) == target
 
 
-def test_identity() -> None:
-    """The body's Id, else the caller's key, else a hash of what is asked, however it is written."""
+def test_the_id_of_a_call() -> None:
+    """It is the Id, else the caller's key, else a hash of the request that does not depend on its spelling."""
     assert event_of(sample(), "", "the key").id == "deploy-2026-11-23-0417"
     without = changed("Id", ...)
     assert event_of(without, "", "the key").id == "the key"
@@ -167,16 +167,16 @@ def test_identity() -> None:
     assert event_of({**without, "InstanceId": "emr-8kd2m1qp"}, "").id != digest
 
 
-def test_several_calls_in_one_body_have_several_keys() -> None:
-    """An array's key would otherwise be one incident with different requests."""
+def test_several_calls_in_one_body_have_different_ids() -> None:
+    """The key of the HTTP call is numbered, because one id must not stand for two requests."""
     one, two = read([changed("Id", ...), changed("Id", ...)], idempotency_key="the key")
     assert (one.id, two.id) == ("the key#0", "the key#1")
     (alone,) = read([changed("Id", ...)], idempotency_key="the key")
     assert alone.id == "the key"
 
 
-def test_a_key_of_any_length_is_an_id() -> None:
-    """Headers are as long as callers like."""
+def test_a_long_key_becomes_a_bounded_id() -> None:
+    """Long keys that differ only at the end give different ids."""
     one, other = (read(changed("Id", ...), idempotency_key="k" * 5000 + end)[0].id for end in "ab")
     assert one != other
     assert len(one) <= 256
@@ -297,9 +297,8 @@ def test_a_key_of_any_length_is_an_id() -> None:
     ],
 )
 def test_each_field_has_its_bounds(path: str, value: object, field: str, problem: str) -> None:
-    """What is out of them is named with its field; nothing is rounded, guessed or dropped."""
-    faults = faults_of(changed(path, value))
-    assert problem in faults[field]
+    """A value out of bounds is refused with its field; nothing is rounded, guessed or dropped."""
+    assert problem in errors_of(changed(path, value))[field]
 
 
 @pytest.mark.parametrize(
@@ -320,34 +319,34 @@ def test_each_field_has_its_bounds(path: str, value: object, field: str, problem
             "unknown; did you mean IpList?",
         ),
         ("StrategyConfig.batchsize", "StrategyConfig.batchsize", "unknown; did you mean BatchSize?"),
-        ("OpScope.zzz", "OpScope.zzz", "unknown; may be ServiceInfoList"),
-        ("a.b", "a.b", "unknown; nothing of the kind may stand here"),
+        ("OpScope.zzz", "OpScope.zzz", "unknown; expected one of: ServiceInfoList"),
+        ("a.b", "a.b", "unknown; remove it"),
     ],
 )
-def test_an_unknown_key_gets_the_nearest_word(path: str, field: str, problem: str) -> None:
-    """A letter of the wrong case would otherwise make a component a whole service."""
+def test_an_unknown_key_gets_the_most_similar_valid_one(path: str, field: str, problem: str) -> None:
+    """Without this, a mistyped key would turn a component into a whole service."""
     body = {**sample(), "a.b": 1} if path == "a.b" else changed(path, 1)
-    assert faults_of(body)[field] == problem
+    assert errors_of(body)[field] == problem
 
 
-def test_fields_are_named_from_where_the_call_stood() -> None:
-    """In an array, and in a timer's message."""
+def test_fields_are_named_with_the_path_of_the_call() -> None:
+    """The field of a call in an array begins with its index."""
     good, bad = read([sample(), changed("OpScope.ServiceInfolist", [])])
     assert isinstance(good, Event)
     assert isinstance(bad, Unreadable)
     assert bad.error.errors == (FieldError("[1].OpScope.ServiceInfolist", "unknown; did you mean ServiceInfoList?"),)
 
 
-def test_many_faults_are_named_up_to_ten() -> None:
-    """An error of 10,000 addresses stays short."""
+def test_at_most_ten_errors_are_reported() -> None:
+    """A call with 10,000 invalid addresses has a short error."""
     body = changed("OpScope.ServiceInfoList.0.ComponentInfoList.0.IpList", ["x"] * 10_000)
-    assert len(faults_of(body)) == 10
+    assert len(errors_of(body)) == 10
 
 
 @pytest.mark.parametrize("body", [None, 5, "x", [], True, pytest.param(10**5000, id="huge")])
-def test_what_is_no_object_is_no_call(body: object) -> None:
-    """Said as such."""
-    assert "must be an object" in faults_of(body)[""]
+def test_a_call_must_be_an_object(body: object) -> None:
+    """Any other JSON value is refused with that reason."""
+    assert "must be an object" in errors_of(body)[""]
 
 
 ADDRESS = st.ip_addresses(v=4).map(str)
@@ -361,10 +360,10 @@ SERVICE = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)  # the first payload pays for the validator
+@settings(deadline=None)  # the first payload builds the validator
 @given(st.lists(SERVICE, min_size=1, max_size=4))
-def test_the_wire_form_says_the_same_again(services: list[dict[str, Any]]) -> None:
-    """A request that is read, written and read again is the same request."""
+def test_a_request_survives_a_round_trip(services: list[dict[str, Any]]) -> None:
+    """A request that is written and read again is the same request."""
     request = request_of(changed("OpScope", {"ServiceInfoList": services}))
     again = request_of({**sample(), "OpScope": request.to_wire()["OpScope"]})
     assert again == request

@@ -1,4 +1,4 @@
-"""Cloud Monitor's callbacks, as documented and as EMR's names let one expect them."""
+"""The callbacks of Cloud Monitor: the documented ones, and those to expect from EMR's names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EVENTS = Path(__file__).parents[4] / "events"
 
 
 def sample(name: str) -> dict[str, Any]:
-    """A callback's body."""
+    """The body of a callback."""
     body: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     return body
 
@@ -29,7 +29,7 @@ def only(body: object) -> Event:
 
 
 def test_an_emr_metric_alarm() -> None:
-    """Policy type and dimensions give the process; the local time is China's."""
+    """Policy type and dimensions name the process; the time is China Standard Time."""
     assert only(sample("tcop-metric-datanode-down")) == Event(
         id="occurrence:d7fbc8fef134448966e9332d833e9397",
         source="tcop",
@@ -64,7 +64,7 @@ def test_an_emr_metric_alarm() -> None:
 
 
 def test_the_documented_metric_alarm() -> None:
-    """What is no EMR alarm has no cluster, and all its labels."""
+    """The alarm of another product has no cluster, and keeps all its labels."""
     event = only(sample("documented-tcop-metric"))
     assert (event.name, event.status, event.cluster, event.service, event.ip) == ("cpu_usage", "firing", "", "", "")
     assert event.occurred_at == 1489014000.0
@@ -74,7 +74,7 @@ def test_the_documented_metric_alarm() -> None:
 
 
 def test_the_documented_event_alarm() -> None:
-    """Nested dimensions are looked through; the private address is the node's."""
+    """Nested dimensions are searched, and the private address is preferred."""
     event = only(sample("documented-tcop-event"))
     assert (event.name, event.status, event.ip) == ("ping_unreachable", "firing", "172.21.0.17")
     assert event.labels["dimension_objDetail_deviceWanIp"] == "118.89.233.99"
@@ -82,7 +82,7 @@ def test_the_documented_event_alarm() -> None:
 
 
 def test_a_repeat_and_a_recovery_are_the_same_occurrence() -> None:
-    """Other deliveries have other session ids; the occurrence keeps its id, and a recovery its own time."""
+    """Each delivery has its own session id, but the event keeps its id; a recovery has its own time."""
     first, repeat, recovered = (
         only(sample(name)) for name in ("tcop-metric-datanode-down", "tcop-repeat", "tcop-recovered")
     )
@@ -92,8 +92,8 @@ def test_a_repeat_and_a_recovery_are_the_same_occurrence() -> None:
     assert recovered.occurred_at == 1795469642.0 + 600
 
 
-def test_what_makes_another_occurrence() -> None:
-    """Another object, policy, metric or first time is another alarm."""
+def test_a_different_occurrence_has_a_different_id() -> None:
+    """Another object, policy, metric or first time means another alarm."""
     body = sample("tcop-metric-datanode-down")
     others = [copy.deepcopy(body) for _ in range(4)]
     others[0]["alarmObjInfo"]["dimensions"]["host4hdfsdatanode"] = "172.16.0.6"
@@ -113,8 +113,8 @@ def test_what_makes_another_occurrence() -> None:
         ({"firstOccurTime": "", "sessionId": ""}, "body:"),
     ],
 )
-def test_the_best_identity_there_is(change: dict[str, Any], identity: str) -> None:
-    """alertId where it is sent; the session, which is but a delivery, where nothing better is."""
+def test_the_id_uses_the_best_field_there_is(change: dict[str, Any], identity: str) -> None:
+    """The alertId comes first; the session id, which names one delivery, is the last resort."""
     assert only({**sample("tcop-recovered"), "sessionId": "Vn2sQ0rCkHyqS1c6pW8dTzLb", **change}).id.startswith(identity)
 
 
@@ -137,7 +137,7 @@ def test_the_best_identity_there_is(change: dict[str, Any], identity: str) -> No
     ],
 )
 def test_the_status_is_a_string_or_a_number(status: object, meaning: str) -> None:
-    """1 and 0 in either form; anything else is refused, naming the field."""
+    """1 and 0 are accepted in either form; anything else is refused with its field."""
     (event,) = read({**sample("tcop-metric-datanode-down"), "alarmStatus": status})
     if meaning:
         assert isinstance(event, Event)
@@ -147,8 +147,8 @@ def test_the_status_is_a_string_or_a_number(status: object, meaning: str) -> Non
         assert event.error.errors[0].field == "alarmStatus"
 
 
-def test_a_status_is_needed() -> None:
-    """An alarm that says neither is none."""
+def test_a_status_is_required() -> None:
+    """A callback without alarmStatus is refused with its field."""
     body = sample("tcop-metric-datanode-down")
     del body["alarmStatus"]
     (event,) = read(body)
@@ -158,8 +158,8 @@ def test_a_status_is_needed() -> None:
 
 @pytest.mark.parametrize("key", ["firstOccurTime", "recoverTime"])
 @pytest.mark.parametrize("written", ["0", "yesterday", "", None, 0, [], "2026-13-01 00:00:00"])
-def test_odd_dates_are_tolerated(key: str, written: object) -> None:
-    """Of a recovery, upon which nothing is done: it is left without a time, or with the one that is there."""
+def test_invalid_times_of_a_recovery_are_tolerated(key: str, written: object) -> None:
+    """Nothing is done upon a recovery, so it takes the valid one of its times, or none."""
     body = {**sample("tcop-recovered"), key: written}
     event = only(body)
     other = {"firstOccurTime": 1795470242.0, "recoverTime": 1795469642.0}
@@ -168,15 +168,15 @@ def test_odd_dates_are_tolerated(key: str, written: object) -> None:
 
 
 @pytest.mark.parametrize("written", ["0", "yesterday", "", None, 0, [], "2026-13-01 00:00:00", "0001-01-01 00:00:00"])
-def test_an_alarm_needs_the_time_of_its_beginning(written: object) -> None:
-    """Without its age an old one would count as fresh: refused, naming the field, as for other senders."""
+def test_an_alarm_needs_the_time_of_its_first_occurrence(written: object) -> None:
+    """An alarm of unknown age could be an old one, so it is refused with its field."""
     alarm = sample("tcop-metric-datanode-down")
     del alarm["recoverTime"]
     assert only(alarm).occurred_at == 1795469642.0
     for body in ({**alarm, "firstOccurTime": written}, {key: alarm[key] for key in alarm if key != "firstOccurTime"}):
         (event,) = read(body)
         assert isinstance(event, Unreadable)
-        assert [fault.field for fault in event.error.errors] == ["firstOccurTime"]
+        assert [error.field for error in event.error.errors] == ["firstOccurTime"]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_an_alarm_needs_the_time_of_its_beginning(written: object) -> None:
     ],
 )
 def test_cluster_and_address_are_found_in_dimensions(dimensions: object, cluster: str, ip: str) -> None:
-    """By EMR's names first, otherwise the only one there is; between two, none."""
+    """EMR's own dimensions come first, then the only value there is; of two, neither is chosen."""
     body = sample("tcop-metric-datanode-down")
     body["alarmObjInfo"]["dimensions"] = dimensions
     event = only(body)
@@ -216,8 +216,8 @@ def test_cluster_and_address_are_found_in_dimensions(dimensions: object, cluster
         ({"alarmStatus": 1, "alarmPolicyInfo": {"conditions": {"metricName": 5, "calcValue": 90}}}, "5"),
     ],
 )
-def test_little_is_needed(body: dict[str, Any], name: str) -> None:
-    """Alarm types yet unknown are read as far as they go."""
+def test_few_fields_are_required(body: dict[str, Any], name: str) -> None:
+    """Unknown types of alarms are read as far as possible."""
     event = only({**body, "firstOccurTime": "2017-03-09 07:00:00"})
     assert (event.source, event.status, event.name, event.occurred_at) == ("tcop", "firing", name, 1489014000.0)
 
@@ -226,8 +226,8 @@ def test_little_is_needed(body: dict[str, Any], name: str) -> None:
     ("code", "region"),
     [("gz", "ap-guangzhou"), ("usw", "na-siliconvalley"), ("ap-guangzhou", "ap-guangzhou"), ("xx", "xx")],
 )
-def test_regions_have_their_api_names(code: str, region: str) -> None:
-    """Rules write regions as everywhere else; a code that is not known stays."""
+def test_regions_get_the_names_of_the_api(code: str, region: str) -> None:
+    """Rules use the region names of the API; an unknown code stays unchanged."""
     body = sample("tcop-metric-datanode-down")
     body["alarmObjInfo"]["region"] = code
     assert only(body).labels["region"] == region
@@ -235,7 +235,7 @@ def test_regions_have_their_api_names(code: str, region: str) -> None:
 
 @pytest.mark.parametrize("place", ["alarmPolicyInfo", "conditions", "top"])
 def test_the_level_is_the_severity(place: str) -> None:
-    """Wherever a callback has it."""
+    """The level may stand at three places in a callback."""
     body = sample("tcop-metric-datanode-down")
     del body["alarmLevel"]
     holder = {
@@ -248,8 +248,8 @@ def test_the_level_is_the_severity(place: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["alarmObjInfo", "alarmPolicyInfo"])
-def test_a_wrong_shape_names_its_field(field: str) -> None:
-    """A list where an object belongs is refused."""
+def test_a_value_of_the_wrong_type_names_its_field(field: str) -> None:
+    """A list in place of an object is refused."""
     (event,) = read({**sample("tcop-metric-datanode-down"), field: [1]})
     assert isinstance(event, Unreadable)
     assert (event.source, event.error.errors[0].field) == ("tcop", field)

@@ -1,4 +1,4 @@
-"""The platform's timer: an order by name, or a whole request in its message."""
+"""The platform's timer: its message is a name for the rules, or whole requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REQUEST: dict[str, Any] = {
 
 
 def test_a_message_is_text_for_rules() -> None:
-    """It names the event; the trigger and the due time are its identity, the same when the platform repeats it."""
+    """It is the name of the event; trigger and due time form the id, the same when the platform retries."""
     assert read(TIMER) == [
         Event(
             id="hbase-night@2026-11-23T14:00:00Z",
@@ -53,8 +53,8 @@ def test_a_message_is_text_for_rules() -> None:
         "5",
     ],
 )
-def test_any_other_text_is_text_too(message: str | None) -> None:
-    """A brace alone makes no request."""
+def test_a_brace_alone_does_not_make_a_request(message: str | None) -> None:
+    """Any text, and any JSON without the keys of a request, is for the rules."""
     (event,) = read({**TIMER, "Message": message})
     assert isinstance(event, Event)
     assert event.message == (message or "")
@@ -64,7 +64,7 @@ def test_any_other_text_is_text_too(message: str | None) -> None:
 
 
 def test_the_message_may_be_absent() -> None:
-    """A timer without an argument is still a timer."""
+    """A timer without a message has the name of its trigger."""
     (event,) = read({key: value for key, value in TIMER.items() if key != "Message"})
     assert isinstance(event, Event)
     assert (event.name, event.message) == ("hbase-night", "")
@@ -73,22 +73,22 @@ def test_the_message_may_be_absent() -> None:
 @pytest.mark.parametrize(
     "when", [{"name": ["nightly-stop"]}, {"message": ["nightly-stop"]}, {"labels": {"trigger": ["hbase-night"]}}]
 )
-def test_a_rule_may_ask_for_the_name_the_message_or_the_trigger(when: dict[str, Any]) -> None:
-    """Each is what somebody would write first."""
+def test_a_rule_may_match_the_name_the_message_or_the_trigger(when: dict[str, Any]) -> None:
+    """All three are natural choices, so all three work."""
     (event,) = read(TIMER)
     assert isinstance(event, Event)
     assert compile_pattern({"source": ["timer"], **when}, "when").matches(event.view())
 
 
 def test_a_long_message_is_cut_in_the_name_alone() -> None:
-    """The platform takes 4 KB; the log's name is one of many fields."""
+    """The platform allows messages of 4 KB; the name is shorter, because it is in every log line."""
     (event,) = read({**TIMER, "Message": "x" * 4000})
     assert isinstance(event, Event)
     assert (len(event.name), len(event.message)) == (256, 4000)
 
 
 def test_a_message_can_be_a_whole_request() -> None:
-    """The request is the timer's, with the timer's identity and time, whatever its own Id says."""
+    """The event has the id and time of the timer; the Id of the request is ignored."""
     (event,) = read({**TIMER, "Message": json.dumps({**REQUEST, "Id": "the same every day"})})
     assert isinstance(event, Event)
     assert (event.id, event.source, event.name) == ("hbase-night@2026-11-23T14:00:00Z", "timer", "hbase-night")
@@ -101,7 +101,7 @@ def test_a_message_can_be_a_whole_request() -> None:
 
 
 def test_a_message_can_be_several_requests() -> None:
-    """Each has its own id and its own fate."""
+    """Each request has its own id and result."""
     wrong = {**REQUEST, "OpType": "Start"}
     first, second, third = read({**TIMER, "Message": json.dumps([REQUEST, wrong, 5])})
     assert isinstance(first, Event)
@@ -129,7 +129,7 @@ def test_a_message_can_be_several_requests() -> None:
     ],
 )
 def test_a_broken_timer_names_its_field(change: dict[str, Any], field: str, problem: str) -> None:
-    """A request that was mistyped does not pass for text, and so for nothing."""
+    """A mistyped request is refused, and does not pass for text."""
     (event,) = read({**TIMER, **change})
     assert isinstance(event, Unreadable)
     assert event.source == "timer"
@@ -139,7 +139,7 @@ def test_a_broken_timer_names_its_field(change: dict[str, Any], field: str, prob
 
 @pytest.mark.parametrize("missing", ["TriggerName", "Time"])
 def test_a_timer_needs_its_name_and_time(missing: str) -> None:
-    """Without either it would have the same identity every day."""
+    """Without either, its id would be the same every day."""
     (event,) = read({key: value for key, value in TIMER.items() if key != missing})
     assert isinstance(event, Unreadable)
     assert event.error.errors[0].field == missing
