@@ -65,9 +65,9 @@ def main_handler(event: Any, context: Any) -> Any:
             return responses.problem(500, "the function cannot start; its log says why")
         if not is_doctor_request(event):
             raise
-        from handler.doctor.probes import of_broken_function
+        from handler.doctor.probes import examine_broken_function
 
-        return of_broken_function(event, Context.of(context).seconds, os.environ, to_stdout)
+        return examine_broken_function(event, Context.of(context).seconds, os.environ, to_stdout)
     return function.handle(event, context)
 
 

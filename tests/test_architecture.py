@@ -17,7 +17,10 @@ HANDLER = sorted((ROOT / "handler").rglob("*.py"))
 PURE_ROOMS = ("handler/model", "handler/decide")
 PURE = (
     *(path for room in PURE_ROOMS for path in sorted((ROOT / room).glob("*.py"))),
-    *(ROOT / "handler" / name for name in ("errors.py", "doctor/checks.py", "doctor/findings.py", "execute/case.py")),
+    *(
+        ROOT / "handler" / name
+        for name in ("errors.py", "doctor/checks.py", "doctor/cloud_checks.py", "doctor/findings.py", "execute/case.py")
+    ),
 )
 IMPURE = {
     "asyncio",
@@ -160,6 +163,7 @@ def test_what_only_a_person_asks_for_is_loaded_when_asked() -> None:
     loaded = modules_after("import index; from handler.config.loader import read_config; read_config({'clusters': {}})")
     assert not loaded & {
         "handler.doctor.checks",
+        "handler.doctor.cloud_checks",
         "handler.doctor.probes",
         "handler.doctor.findings",
         "handler.config.shape_errors",

@@ -1,1 +1,1 @@
-"""A read-only examination of a deployed function."""
+"""Examines a deployed function without changing anything."""

@@ -1,4 +1,4 @@
-"""What an examination sees, and what is found of it: plain values, between the one that looks and the one that judges."""
+"""The values of an examination: the evidence that probes.py collects, and the findings of checks.py."""
 
 from __future__ import annotations
 
@@ -13,40 +13,52 @@ if TYPE_CHECKING:
     from handler.errors import ConfigurationError, StewardError
     from handler.model.operation import Operation
 
-Health = Literal["ok", "warn", "fail", "not proved"]
+#: ``unknown``: no harmless call can show it, or another check has to pass first.
+Health = Literal["ok", "warn", "fail", "unknown"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that an operation needs: its state, what was seen of it, and how to mend it where that is wanted."""
+    """The result of one check.
+
+    ``name`` is what was checked, ``detail`` is what was found, and ``fix`` says what to do. ``fix`` is empty where
+    nothing needs to be done.
+    """
 
     name: str
     state: Health
-    seen: str
+    detail: str
     fix: str = ""
 
     def to_wire(self) -> dict[str, str]:
-        """As JSON: ``mend`` only where there is something to mend."""
-        row = {"name": self.name, "state": self.state, "seen": self.seen}
-        return {**row, "mend": self.fix} if self.fix else row
+        """The finding as JSON, with ``fix`` only where there is one."""
+        row = {"name": self.name, "state": self.state, "detail": self.detail}
+        return {**row, "fix": self.fix} if self.fix else row
 
 
 @dataclass(frozen=True)
 class Call:
-    """A harmless call that was made: ``role`` is the ARN of the role whose key signed it, or for which it asked; empty for our own."""
+    """A read-only call that was made to the API.
+
+    ``role`` is the ARN of the role whose key signed the call, or that the call asked for. It is empty for a call with
+    the function's own key.
+    """
 
     action: str
     cluster: str
     host: str
     role: str = ""
     error: StewardError | None = None
-    #: The cluster's status, of DescribeInstances.
+    #: The cluster's status, from DescribeInstances.
     status: int | None = None
 
 
 @dataclass(frozen=True)
-class LedgerSeen:
-    """What the ledger did: ``error`` where it cannot be used; ``keeps`` where what was written was there when read."""
+class LedgerEvidence:
+    """The result of writing to the ledger and reading it back.
+
+    ``error`` says why the ledger cannot be used. ``keeps`` is true where the value that was written was read back.
+    """
 
     error: str = ""
     keeps: bool = False
@@ -57,19 +69,22 @@ class LedgerSeen:
 
 
 @dataclass(frozen=True)
-class AlarmsSeen:
-    """What is known of the ways of alarms without using them, and what became of a test alarm."""
+class AlarmEvidence:
+    """The state of the alarm channels, and the result of a test alarm where one was sent."""
 
-    #: By variable: what is wrong with the chat's URL; empty where nothing is seen to be.
+    #: By variable: what is wrong with the URL of the chat, or an empty string.
     chats: Mapping[str, str] = field(default_factory=dict)
     was_sent: bool = False
-    #: By way (``chat:VARIABLE``, ``event_bus``): why the test alarm did not go.
+    #: By channel (``chat:VARIABLE``, ``event_bus``): why it did not accept the test alarm.
     unsent: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """All that was seen. ``time_limit`` in seconds; None outside of the function."""
+class Evidence:
+    """Everything that an examination found, for the checks.
+
+    ``time_limit`` is in seconds, and None outside the function.
+    """
 
     env: Mapping[str, str]
     endpoint: str
@@ -80,8 +95,8 @@ class Seen:
     config_problems: tuple[ConfigurationError, ...] = ()
     credentials: Credentials | None = None
     calls: tuple[Call, ...] = ()
-    #: Seconds by which our clock is ahead.
-    skew: float | None = None
-    ledger: LedgerSeen | None = None
-    alarms: AlarmsSeen = field(default_factory=AlarmsSeen)
+    #: Seconds by which this machine's clock is ahead of the API's; None where it is not known.
+    clock_skew: float | None = None
+    ledger: LedgerEvidence | None = None
+    alarms: AlarmEvidence = field(default_factory=AlarmEvidence)
     time_limit: float | None = None

@@ -1,8 +1,8 @@
-"""The doctor's hands: it reads the settings, makes calls that change nothing, writes into the ledger and reads it back.
+"""Collects the evidence of an examination: settings, read-only calls, a trial of the ledger.
 
-What it saw is judged by ``handler/doctor/checks.py``. No request of it can act on a cluster: of the EMR API it calls
-DescribeInstances and DescribeServiceNodeInfos, of STS AssumeRole; PutEvents, and chats, only where a test alarm is
-asked for. Nothing here raises for what is wrong with a deployment: that is what it is there to tell.
+``handler/doctor/checks.py`` judges the evidence. No call can change a cluster: the doctor calls DescribeInstances and
+DescribeServiceNodeInfos of EMR, and AssumeRole of STS. Chats and PutEvents are used only for a test alarm on request.
+Nothing here raises because of a broken deployment: reporting one is the purpose.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from handler.cloud.credentials import AssumedRoles, Keys
 from handler.cloud.emr import EmrGateway
 from handler.config.file import load
 from handler.config.settings import RESERVE, Settings
-from handler.doctor.checks import ASSUME, LOOKS, diagnose
-from handler.doctor.findings import AlarmsSeen, Call, Finding, LedgerSeen, Seen
+from handler.doctor.checks import diagnose
+from handler.doctor.cloud_checks import ASSUME_ROLE, READ_ACTIONS
+from handler.doctor.findings import AlarmEvidence, Call, Evidence, Finding, LedgerEvidence
 from handler.errors import ApiError, ConfigurationError, InvalidConfiguration, LedgerUnavailable, ObservationIncomplete
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import Deadline, SystemClock
@@ -35,15 +36,15 @@ if TYPE_CHECKING:
     from handler.lib.clock import Clock
     from handler.model.policy import Cluster
 
-#: A service that nearly every cluster has; one that a cluster does not have is answered with an empty list.
-USUAL_SERVICE: Final = "HDFS"
-#: Seconds for which the ledger is told to remember what is written into it as a trial.
+#: A service that nearly every cluster has. For a service that a cluster lacks, the API returns an empty list.
+DEFAULT_SERVICE: Final = "HDFS"
+#: Seconds after which the ledger forgets the entry that was written to try it.
 TRIAL_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is examined: settings, configuration and ledger as far as they can be had, and what is wrong with them."""
+    """The parts of a deployment to examine, as far as they could be loaded, and the errors in them."""
 
     env: Mapping[str, str]
     settings: Settings | None = None
@@ -55,7 +56,10 @@ class Setup:
 
     @classmethod
     def read(cls, env: Mapping[str, str], *, config_path: str = "", ledger_url: str = "") -> Setup:
-        """From the environment, as the function would; ``config_path`` and ``ledger_url`` are used in place of its own. Raises nothing."""
+        """Loads everything from the environment, as the function does. Never raises.
+
+        ``config_path`` and ``ledger_url`` take precedence over the settings.
+        """
         problems: list[ConfigurationError] = []
         settings = ledger = None
         try:
@@ -84,7 +88,7 @@ def _config(path: str) -> tuple[Config | None, tuple[ConfigurationError, ...]]:
 
 
 class Examination:
-    """One examination. ``time_limit`` (seconds) is the function's, and None elsewhere."""
+    """One examination of a deployment."""
 
     def __init__(
         self,
@@ -97,7 +101,11 @@ class Examination:
         time_limit: float | None = None,
         write: Callable[[str], Any] | None = None,
     ) -> None:
-        """``write`` takes the log line of a test alarm, which is noted here in any case."""
+        """Prepare an examination.
+
+        ``time_limit`` is that of the function in seconds, and None elsewhere. ``write`` also receives the log lines of a
+        test alarm.
+        """
         self._setup = setup
         self._clock = clock
         self._deadline = deadline
@@ -110,10 +118,10 @@ class Examination:
         self._api = CloudApi(transport)
 
     def findings(self, *, send_test_alarm: bool = False) -> list[Finding]:
-        """Look at everything, and judge it. No secret is in what is answered."""
+        """Collect the evidence and judge it. Secrets are redacted from the findings."""
         setup, settings = self._setup, self._setup.settings
         calls = self._calls()
-        seen = Seen(
+        evidence = Evidence(
             env=setup.env,
             endpoint=f"{settings.endpoint.scheme}://{settings.endpoint.host}" if settings else "",
             mode=settings.mode if settings else "",
@@ -123,13 +131,13 @@ class Examination:
             config_problems=setup.config_problems,
             credentials=self._credentials,
             calls=calls,
-            skew=self._api.clock_skew,
+            clock_skew=self._api.clock_skew,
             ledger=None if setup.ledger is None else self._try_ledger(setup.ledger),
             alarms=self._try_alarms(send_test_alarm),
             time_limit=self._time_limit,
         )
         hide = self._log.hide
-        return [Finding(hide(found.name), found.state, hide(found.seen), hide(found.fix)) for found in diagnose(seen)]
+        return [Finding(hide(one.name), one.state, hide(one.detail), hide(one.fix)) for one in diagnose(evidence)]
 
     # -- calls
 
@@ -142,65 +150,67 @@ class Examination:
         gateway = EmrGateway(self._api, endpoint, keys.for_cluster, keys.refused)
         config = setup.config
 
-        def look(cluster: Cluster) -> list[Call]:
+        def calls_to(cluster: Cluster) -> list[Call]:
             calls: list[Call] = []
             host = endpoint.for_region(cluster.region)
             if cluster.role_arn:
                 error = _error_of(lambda: keys.for_cluster(cluster, self._deadline))
                 sts = endpoint.of_service("sts", cluster.region)
-                calls.append(Call(ASSUME, cluster.id, sts, cluster.role_arn, error))
+                calls.append(Call(ASSUME_ROLE, cluster.id, sts, cluster.role_arn, error))
                 if error is not None:
                     return calls
             status: list[int] = []
             error = _error_of(lambda: status.append(gateway.cluster_status(cluster, self._deadline)))
-            calls.append(Call(LOOKS[0], cluster.id, host, cluster.role_arn, error, *status))
+            calls.append(Call(READ_ACTIONS[0], cluster.id, host, cluster.role_arn, error, *status))
             service = _service_of(cluster, config)
             error = _error_of(lambda: gateway.processes(cluster, service, self._deadline))
-            calls.append(Call(LOOKS[1], cluster.id, host, cluster.role_arn, error))
+            calls.append(Call(READ_ACTIONS[1], cluster.id, host, cluster.role_arn, error))
             return calls
 
-        return tuple(call for calls in side_by_side(look, list(config.clusters.values())) for call in calls)
+        return tuple(call for calls in side_by_side(calls_to, list(config.clusters.values())) for call in calls)
 
     # -- the ledger
 
-    def _try_ledger(self, ledger: Ledger) -> LedgerSeen:
+    def _try_ledger(self, ledger: Ledger) -> LedgerEvidence:
         import os
 
         key, now = f"doctor|{os.urandom(8).hex()}", self._clock.now()
         try:
             warnings = ledger.check()
-            # Claimed by nobody before, and by us from then on: both are seen in what it answers.
+            # The first claim of a new key succeeds, and the second fails only where the ledger kept the first.
             keeps = ledger.claim(key, now, TRIAL_SECONDS) and not ledger.claim(key, now, TRIAL_SECONDS)
             operations = tuple(ledger.operations())
-            return LedgerSeen("", keeps, tuple(warnings), len(ledger.open_operations()), operations)
+            return LedgerEvidence("", keeps, tuple(warnings), len(ledger.open_operations()), operations)
         except LedgerUnavailable as error:
-            return LedgerSeen(str(error))
+            return LedgerEvidence(str(error))
 
     # -- alarms
 
-    def _try_alarms(self, send: bool) -> AlarmsSeen:
+    def _try_alarms(self, send: bool) -> AlarmEvidence:
         config = self._setup.config
         if config is None:
-            return AlarmsSeen()
+            return AlarmEvidence()
         chats = {chat.url_env: self._chat_problem(chat.url_env) for chat in config.alarms.chat}
         if not send or self._setup.ledger is None:
-            return AlarmsSeen(chats)
+            return AlarmEvidence(chats)
         import json
         import os
 
         alarms = Alarms(
             config.alarms,
             self._setup.env,
-            ledger=open_ledger("sqlite:///:memory:"),  # one that fails is told here, and by no follow-up later
+            ledger=open_ledger("sqlite:///:memory:"),  # a failure is reported here, and no follow-up timer retries it
             api=self._api,
             credentials=self._credentials,
             clock=self._clock,
         )
-        trial = Alarm("doctor.test", "", os.urandom(4).hex(), "a test alarm, asked for by `doctor`: nothing is wrong")
-        alarms.say([trial], self._log, self._deadline)
+        test_alarm = Alarm(
+            "doctor.test", "", os.urandom(4).hex(), "test alarm, requested with `doctor`: nothing is wrong"
+        )
+        alarms.say([test_alarm], self._log, self._deadline)
         lines = [json.loads(line) for line in self._lines]
         unsent = {line["way"]: line["problem"] for line in lines if line["event"] == "steward.alarm.unsent"}
-        return AlarmsSeen(chats, was_sent=True, unsent=unsent)
+        return AlarmEvidence(chats, was_sent=True, unsent=unsent)
 
     def _chat_problem(self, variable: str) -> str:
         url = self._setup.env.get(variable, "")
@@ -209,10 +219,10 @@ class Examination:
         try:
             import apprise
         except ImportError:
-            return "apprise, the library that speaks to chats, is not there"
-        return "" if apprise.Apprise().add(url) else f"{variable} is no URL that apprise knows"
+            return "the library for chats, apprise, is not installed; build the package with chats configured"
+        return "" if apprise.Apprise().add(url) else f"{variable} is not a URL that apprise supports"
 
-    # -- what is hidden
+    # -- log lines and redaction
 
     def _note(self, text: str) -> None:
         self._lines += text.splitlines()
@@ -230,7 +240,7 @@ class Examination:
         return [*secrets, *self._roles.secrets()]
 
 
-#: Of the cloud's variables, those whose value is a secret, whether or not their pair is whole.
+#: The variables of the cloud whose values are secrets, even where the other half of the pair is missing.
 SECRET_VARIABLES: Final = (
     "TENCENTCLOUD_SECRETKEY",
     "TENCENTCLOUD_SESSIONTOKEN",
@@ -255,29 +265,32 @@ def _error_of(call: Callable[[], object]) -> ApiError | ObservationIncomplete | 
 
 
 def _service_of(cluster: Cluster, config: Config) -> str:
-    """A service that a rule names for the cluster, to be looked at; else one that is usual."""
+    """A service that a rule names for the cluster, else a common one."""
     for rule in config.rules:
         if rule.cluster.constant == cluster.id:
             for service, _ in rule.scope:
                 if service.constant:
                     return service.constant.upper()
-    return USUAL_SERVICE
+    return DEFAULT_SERVICE
 
 
 def report(findings: Sequence[Finding], log: Log) -> dict[str, Any]:
-    """The findings as a function answers them; each is a line of the log too, as loud as it is bad."""
-    say = {"ok": log.info, "not proved": log.info, "warn": log.warning, "fail": log.error}
+    """The findings as the function returns them, after logging each at the level of its state."""
+    log_line = {"ok": log.info, "unknown": log.info, "warn": log.warning, "fail": log.error}
     counts: dict[str, int] = {}
-    for found in findings:
-        counts[found.state] = counts.get(found.state, 0) + 1
-        say[found.state]("steward.doctor", check=found.name, state=found.state, seen=found.seen, fix=found.fix)
-    return {"doctor": [found.to_wire() for found in findings], "counts": counts}
+    for one in findings:
+        counts[one.state] = counts.get(one.state, 0) + 1
+        log_line[one.state]("steward.doctor", check=one.name, state=one.state, detail=one.detail, fix=one.fix)
+    return {"doctor": [one.to_wire() for one in findings], "counts": counts}
 
 
-def of_broken_function(
+def examine_broken_function(
     raw: Mapping[str, Any], time_limit: float, env: Mapping[str, str], write: Callable[[str], Any]
 ) -> dict[str, Any]:
-    """The examination of a function that cannot start: what is wrong with its settings or configuration, and what is not. ``time_limit`` in seconds."""
+    """Examines a function that cannot start, and returns the report.
+
+    ``time_limit`` is in seconds.
+    """
     clock = SystemClock()
     deadline = Deadline(clock, time_limit - RESERVE)
     examination = Examination(Setup.read(env), clock=clock, deadline=deadline, time_limit=time_limit, write=write)

@@ -21,7 +21,7 @@ from steward.cli.narration import say, screen
 #: Seconds that an examination may take.
 SECONDS: Final = 60.0
 #: In the order in which they are told.
-COLOURS: Final = {"fail": "bold red", "warn": "yellow", "not proved": "cyan", "ok": "green"}
+COLOURS: Final = {"fail": "bold red", "warn": "yellow", "unknown": "cyan", "ok": "green"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -65,7 +65,7 @@ def _tell(console: Console, findings: list[Finding]) -> None:
             if finding.state != state:
                 continue
             # Text, not markup: what the API says must not colour anything.
-            console.print(Text.assemble((f"{state:<11}", colour), f"{finding.name}: {finding.seen}"), soft_wrap=True)
+            console.print(Text.assemble((f"{state:<11}", colour), f"{finding.name}: {finding.detail}"), soft_wrap=True)
             if finding.fix:
                 say(console, f"{'':<11}→ {finding.fix}", "dim")
     counts = {state: sum(finding.state == state for finding in findings) for state in COLOURS}

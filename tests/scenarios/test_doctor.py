@@ -1,4 +1,4 @@
-"""The doctor against the fake cloud, over real sockets: every fault is found, nothing acts, and no secret is told."""
+"""The doctor against the fake cloud: every problem is found, nothing is changed, no secret is shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ANALYTICS = "emr-4zvc5mul"
 OTHER = "200000000002"
 ARN = f"qcs::cam::uin/{OTHER}:roleName/emr-steward"
 HARMLESS = {"DescribeInstances", "DescribeServiceNodeInfos", "AssumeRole"}
-LOOK_RIGHTS = ("right emr:DescribeInstances", "right emr:DescribeServiceNodeInfos")
+READ_PERMISSIONS = ("permission emr:DescribeInstances", "permission emr:DescribeServiceNodeInfos")
 SECRETS = {
     "STEWARD_SECRET_TCOP": "planted-secret-of-tcop",
     "STEWARD_SECRET_ALERTMANAGER": "planted-secret-of-alertmanager",
@@ -48,7 +48,7 @@ CHAT_URL = "json://127.0.0.1:9/planted-secret-of-the-chat"
 
 
 class Shifted:
-    """The machine's clock, ``seconds`` ahead."""
+    """The clock of the machine, set ``seconds`` ahead."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -59,8 +59,8 @@ class Shifted:
         return self._clock.now() + self._seconds
 
 
-class Patient:
-    """A deployment to be examined: change what is wrong with it, then examine it."""
+class Deployment:
+    """A healthy deployment: a test breaks a part of it and examines it."""
 
     def __init__(self, folder: Path, server: CloudServer) -> None:
         self.folder, self.server, self.cloud = folder, server, server.cloud
@@ -81,27 +81,27 @@ class Patient:
         return SqliteLedger(f"{self.folder}/ledger.db")
 
     def examine(self, *, send_test_alarm: bool = False, seconds: float = 10) -> dict[str, Finding]:
-        """The findings by name. In every case: nothing acted, and no secret is in them."""
+        """The findings by name, after checking that nothing was changed and no secret is in them."""
         if not self.config_path.exists():
             self.config_path.write_text(json.dumps(self.raw), encoding="utf-8")
         clock = SystemClock()
         setup = Setup.read({"STEWARD_LEDGER": self.ledger_url, **self.env}, config_path=str(self.config_path))
         examination = Examination(setup, clock=clock, deadline=Deadline(clock, seconds), time_limit=self.time_limit)
         found = examination.findings(send_test_alarm=send_test_alarm)
-        told = json.dumps([one.to_wire() for one in found])
+        report = json.dumps([one.to_wire() for one in found])
         keys = [key for pair in self.cloud.credentials.values() for key in pair if key]
         for secret in (
             "planted-secret",
             *keys,
             *(v for k, v in self.env.items() if v and ("KEY" in k or "TOKEN" in k)),
         ):
-            assert secret not in told
+            assert secret not in report
         assert not self.cloud.operations
         assert {request.action for request in self.cloud.requests} <= HARMLESS | (
             {"PutEvents"} if send_test_alarm else set()
         )
         for one in found:
-            assert one.seen
+            assert one.detail
             assert one.fix or one.state == "ok"
         self.all = found
         return {one.name: one for one in found}
@@ -119,28 +119,37 @@ def server(cloud: Cloud) -> Iterator[CloudServer]:
 
 
 @pytest.fixture
-def patient(tmp_path: Path, server: CloudServer, mocker: MockerFixture) -> Patient:
-    """In a folder that is no temporary one, as far as the ledger knows: a warning of that is a case of its own."""
+def deployment(tmp_path: Path, server: CloudServer, mocker: MockerFixture) -> Deployment:
+    """A deployment whose ledger does not warn that it is in a temporary folder."""
     mocker.patch("handler.ledger.sqlite.temporary_folder", return_value="/no/such/folder")
-    return Patient(tmp_path, server)
+    return Deployment(tmp_path, server)
 
 
 def states(found: dict[str, Finding], *names: str) -> set[str]:
     return {found[name].state for name in names}
 
 
-def test_a_healthy_deployment_is_found_so(patient: Patient, cloud: Cloud) -> None:
-    """Everything is ok but what no harmless request shows; each right was shown by a call that was really made."""
-    found = patient.examine()
-    host = patient.server.endpoint
-    sound = ("settings", "configuration", "credentials", f"endpoint {host}", "clock", "ledger", "door", *LOOK_RIGHTS)
-    assert states(found, *sound, f"cluster {ANALYTICS}", "cluster emr-8kd2m1qp") == {"ok"}
+def test_a_healthy_deployment_has_no_problem(deployment: Deployment, cloud: Cloud) -> None:
+    """Everything is ok except what no harmless request can show; permissions are shown by real calls."""
+    found = deployment.examine()
+    host = deployment.server.endpoint
+    healthy = (
+        "settings",
+        "configuration",
+        "credentials",
+        f"endpoint {host}",
+        "clock",
+        "ledger",
+        "webhook authentication",
+        *READ_PERMISSIONS,
+    )
+    assert states(found, *healthy, f"cluster {ANALYTICS}", "cluster emr-8kd2m1qp") == {"ok"}
     untried = {name for name, one in found.items() if one.state != "ok"}
-    act = "right emr:StartStopServiceOrMonitor on"
+    act = "permission emr:StartStopServiceOrMonitor on"
     assert untried == {"time limit", f"{act} {ANALYTICS}", f"{act} emr-8kd2m1qp", "alarms in the log"}
-    assert {found[name].state for name in untried} == {"not proved"}
-    assert exit_code(patient.all) == 0
-    assert found["credentials"].seen == "a lasting key, accepted by the API"
+    assert {found[name].state for name in untried} == {"unknown"}
+    assert exit_code(deployment.all) == 0
+    assert found["credentials"].detail == "permanent key, accepted by the API"
     assert len(cloud.requests_for("DescribeInstances")) == len(cloud.requests_for("DescribeServiceNodeInfos")) == 2
 
 
@@ -152,65 +161,65 @@ def test_a_healthy_deployment_is_found_so(patient: Patient, cloud: Cloud) -> Non
     [
         ({"TENCENTCLOUD_SECRET_KEY": "another-key-entirely"}, "fail", "SignatureFailure"),
         ({"TENCENTCLOUD_SECRET_ID": "AKIDUNKNOWN"}, "fail", "STEWARD_EMR_ENDPOINT=international"),
-        ({"TENCENTCLOUD_TOKEN": "a-token-of-another-key"}, "fail", "the token has ended"),
-        ({"TENCENTCLOUD_SECRET_KEY": " blank-before-the-key"}, "fail", "holds a blank"),
-        ({"TENCENTCLOUD_SECRET_KEY": ""}, "fail", "TENCENTCLOUD_SECRET_ID is set and TENCENTCLOUD_SECRET_KEY is not"),
+        ({"TENCENTCLOUD_TOKEN": "a-token-of-another-key"}, "fail", "the token has expired"),
+        ({"TENCENTCLOUD_SECRET_KEY": " blank-before-the-key"}, "fail", "contains a blank"),
+        ({"TENCENTCLOUD_SECRET_KEY": ""}, "fail", "TENCENTCLOUD_SECRET_ID is set, but TENCENTCLOUD_SECRET_KEY is not"),
         ({"TENCENTCLOUD_SECRET_ID": "", "TENCENTCLOUD_SECRET_KEY": ""}, "fail", "execution role"),
     ],
 )
-def test_credentials_that_are_not_accepted(patient: Patient, env: dict[str, str], state: str, says: str) -> None:
-    """Which kind, what the API says of them, and how to mend it; what follows from it is not proved, and no fault."""
-    patient.env |= env
-    found = patient.examine()
+def test_credentials_that_are_not_accepted(deployment: Deployment, env: dict[str, str], state: str, says: str) -> None:
+    """The finding has the kind of the key, the API's error and the fix; dependent checks are unknown."""
+    deployment.env |= env
+    found = deployment.examine()
     assert found["credentials"].state == state
-    assert says in found["credentials"].seen + found["credentials"].fix
-    assert states(found, *LOOK_RIGHTS, f"cluster {ANALYTICS}") == {"not proved"}
-    assert exit_code(patient.all) == 1
+    assert says in found["credentials"].detail + found["credentials"].fix
+    assert states(found, *READ_PERMISSIONS, f"cluster {ANALYTICS}") == {"unknown"}
+    assert exit_code(deployment.all) == 1
 
 
-def test_a_roles_temporary_key_is_told_as_such(patient: Patient, cloud: Cloud) -> None:
-    """By the platform's own names, with its token."""
+def test_the_temporary_key_of_a_role_is_recognised(deployment: Deployment, cloud: Cloud) -> None:
+    """The platform passes id, key and token in variables with names of its own."""
     cloud.credentials["AKIDROLE"] = ("the-key-of-the-role", "the-token-of-the-role")
-    patient.env |= {
+    deployment.env |= {
         "TENCENTCLOUD_SECRETID": "AKIDROLE",
         "TENCENTCLOUD_SECRETKEY": "the-key-of-the-role",
         "TENCENTCLOUD_SESSIONTOKEN": "the-token-of-the-role",
     }
-    patient.time_limit = 60
-    assert patient.examine()["credentials"] == Finding(
-        "credentials", "ok", "the temporary key of a role, accepted by the API"
+    deployment.time_limit = 60
+    assert deployment.examine()["credentials"] == Finding(
+        "credentials", "ok", "temporary key of a role, accepted by the API"
     )
 
 
-def test_a_lasting_key_in_the_function_is_a_warning(patient: Patient) -> None:
-    """It works, and should not be there."""
-    patient.time_limit = 60
-    assert patient.examine()["credentials"].state == "warn"
+def test_a_permanent_key_in_the_function_is_a_warning(deployment: Deployment) -> None:
+    """It works, but an execution role is safer."""
+    deployment.time_limit = 60
+    assert deployment.examine()["credentials"].state == "warn"
 
 
-# -- the way to the API
+# -- endpoint and clock
 
 
-def test_a_closed_endpoint(patient: Patient) -> None:
-    """Refused: told for the host, and nothing else is blamed."""
+def test_a_closed_endpoint(deployment: Deployment) -> None:
+    """A refused connection is reported for the host, and for nothing else."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{one.getsockname()[1]}"
-    patient.env["STEWARD_EMR_ENDPOINT"] = f"http://{host}"
-    found = patient.examine()
+    deployment.env["STEWARD_EMR_ENDPOINT"] = f"http://{host}"
+    found = deployment.examine()
     assert found[f"endpoint {host}"].state == "fail"
-    assert "ConnectionRefused" in found[f"endpoint {host}"].seen
+    assert "ConnectionRefused" in found[f"endpoint {host}"].detail
     assert "internal" in found[f"endpoint {host}"].fix
-    assert states(found, "credentials", "clock", *LOOK_RIGHTS) == {"not proved"}
-    assert [one.name for one in patient.all if one.state == "fail"] == [f"endpoint {host}"]
+    assert states(found, "credentials", "clock", *READ_PERMISSIONS) == {"unknown"}
+    assert [one.name for one in deployment.all if one.state == "fail"] == [f"endpoint {host}"]
 
 
-def test_an_endpoint_that_is_silent(patient: Patient) -> None:
-    """Told within the deadline."""
+def test_an_endpoint_that_does_not_answer(deployment: Deployment) -> None:
+    """It is reported within the deadline."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         host = f"127.0.0.1:{mute.getsockname()[1]}"
-        patient.env["STEWARD_EMR_ENDPOINT"] = f"http://{host}"
-        assert patient.examine(seconds=0.5)[f"endpoint {host}"].state == "fail"
+        deployment.env["STEWARD_EMR_ENDPOINT"] = f"http://{host}"
+        assert deployment.examine(seconds=0.5)[f"endpoint {host}"].state == "fail"
 
 
 @pytest.mark.parametrize(
@@ -224,53 +233,53 @@ def test_an_endpoint_that_is_silent(patient: Patient) -> None:
     ],
 )
 def test_the_clock(tmp_path: Path, cloud: Cloud, ahead: float, state: str, says: str) -> None:
-    """By the API's Date; beyond five minutes the API refuses the signature, and the key is not blamed for it."""
+    """It is compared with the API's Date header; a refused signature is not reported for the key."""
     with CloudServer(cloud, signed_by=Shifted(ahead)) as server:
-        patient = Patient(tmp_path, server)
-        found = patient.examine()
+        deployment = Deployment(tmp_path, server)
+        found = deployment.examine()
     assert found["clock"].state == state
-    assert says in found["clock"].seen
-    assert found["credentials"].state == ("not proved" if state == "fail" else "ok")
+    assert says in found["clock"].detail
+    assert found["credentials"].state == ("unknown" if state == "fail" else "ok")
     assert found[f"endpoint {server.endpoint}"].state == "ok"
 
 
-# -- clusters and rights
+# -- clusters and permissions
 
 
-def test_a_cluster_that_is_not_there(patient: Patient, cloud: Cloud) -> None:
-    """Its own finding; the right to look is there, as the API answered."""
+def test_a_cluster_that_does_not_exist(deployment: Deployment, cloud: Cloud) -> None:
+    """Only the cluster fails: the API answered, so the permission is there."""
     cloud.remove_cluster(ANALYTICS)
-    found = patient.examine()
+    found = deployment.examine()
     assert found[f"cluster {ANALYTICS}"].state == "fail"
     assert "region" in found[f"cluster {ANALYTICS}"].fix
-    assert found["right emr:DescribeInstances"].state == "ok"
-    assert exit_code(patient.all) == 1
+    assert found["permission emr:DescribeInstances"].state == "ok"
+    assert exit_code(deployment.all) == 1
 
 
-def test_a_cluster_that_is_busy(patient: Patient, cloud: Cloud) -> None:
-    """A warning: operations wait for it."""
+def test_a_cluster_that_is_busy(deployment: Deployment, cloud: Cloud) -> None:
+    """It is a warning, because operations are deferred until the cluster is running."""
     cloud.cluster(ANALYTICS).status = 4
-    found = patient.examine()[f"cluster {ANALYTICS}"]
-    assert (found.state, "status is 4" in found.seen) == ("warn", True)
+    found = deployment.examine()[f"cluster {ANALYTICS}"]
+    assert (found.state, "status is 4" in found.detail) == ("warn", True)
 
 
 @pytest.mark.parametrize("action", ["DescribeInstances", "DescribeServiceNodeInfos"])
-def test_a_right_that_is_missing(patient: Patient, cloud: Cloud, action: str) -> None:
-    """Named with its statement; the other one is not blamed."""
+def test_a_missing_permission(deployment: Deployment, cloud: Cloud, action: str) -> None:
+    """The fix names the statement to add; the other permission is ok."""
     cloud.denied.add((SECRET_ID, action))
-    found = patient.examine()
-    name = f"right emr:{action}"
+    found = deployment.examine()
+    name = f"permission emr:{action}"
     assert found[name].state == "fail"
     assert f'"emr:{action}" on "*"' in found[name].fix
-    assert ANALYTICS in found[name].seen
-    assert [one.name for one in patient.all if one.state == "fail"] == [name]
+    assert ANALYTICS in found[name].detail
+    assert [one.name for one in deployment.all if one.state == "fail"] == [name]
     assert found["credentials"].state == "ok"
 
 
-def test_a_service_is_looked_at_that_a_rule_names(patient: Patient, cloud: Cloud) -> None:
-    """The call that shows the right is one that operations make; without such a rule, one for a usual service."""
-    patient.raw["rules"] = [rule for rule in patient.raw["rules"] if rule["do"]["cluster"] != ANALYTICS]
-    patient.examine()
+def test_the_trial_call_uses_a_service_that_a_rule_names(deployment: Deployment, cloud: Cloud) -> None:
+    """Without such a rule it uses a common service."""
+    deployment.raw["rules"] = [rule for rule in deployment.raw["rules"] if rule["do"]["cluster"] != ANALYTICS]
+    deployment.examine()
     looked_at = {
         one.params["InstanceId"]: one.params["ServiceName"] for one in cloud.requests_for("DescribeServiceNodeInfos")
     }
@@ -283,41 +292,43 @@ def test_a_service_is_looked_at_that_a_rule_names(patient: Patient, cloud: Cloud
         (State.VERIFIED, "", "ok"),
         (State.ACCEPTED, "", "ok"),
         (State.REJECTED, "UnauthorizedOperation.CheckCamAuth", "fail"),
-        (State.REJECTED, "AssumeRole.UnauthorizedOperation", "not proved"),
-        (State.REJECTED, "InvalidParameter.InvalidIpList", "not proved"),
-        (State.NOT_SENT, "", "not proved"),
-        (State.IN_DOUBT, "InternalError.CamCgwError", "not proved"),
+        (State.REJECTED, "AssumeRole.UnauthorizedOperation", "unknown"),
+        (State.REJECTED, "InvalidParameter.InvalidIpList", "unknown"),
+        (State.NOT_SENT, "", "unknown"),
+        (State.IN_DOUBT, "InternalError.CamCgwError", "unknown"),
     ],
 )
-def test_the_right_to_act_is_shown_by_the_past_alone(patient: Patient, state: State, code: str, expected: str) -> None:
-    """What the API took shows it, for that cluster only; an attempt that the doctor makes would not be harmless."""
+def test_only_past_operations_show_the_permission_to_operate(
+    deployment: Deployment, state: State, code: str, expected: str
+) -> None:
+    """An accepted request shows it, for its own cluster only; the doctor makes no request of its own."""
     operation = an_operation("op-1")
-    assert patient.ledger.arm(operation, 0)
-    assert patient.ledger.settle(operation.moved(state, 1_000_001.0, code=code), State.SENDING)
-    found = patient.examine()
-    assert found[f"right emr:StartStopServiceOrMonitor on {ANALYTICS}"].state == expected
-    assert found["right emr:StartStopServiceOrMonitor on emr-8kd2m1qp"].state == "not proved"
-    assert not patient.cloud.requests_for("StartStopServiceOrMonitor")
+    assert deployment.ledger.arm(operation, 0)
+    assert deployment.ledger.settle(operation.moved(state, 1_000_001.0, code=code), State.SENDING)
+    found = deployment.examine()
+    assert found[f"permission emr:StartStopServiceOrMonitor on {ANALYTICS}"].state == expected
+    assert found["permission emr:StartStopServiceOrMonitor on emr-8kd2m1qp"].state == "unknown"
+    assert not deployment.cloud.requests_for("StartStopServiceOrMonitor")
 
 
 # -- roles
 
 
 @pytest.fixture
-def abroad(patient: Patient) -> Patient:
-    """A deployment one of whose clusters belongs to another account."""
-    patient.raw["clusters"][ANALYTICS]["role_arn"] = ARN
-    patient.cloud.cluster(ANALYTICS).uin = OTHER
-    patient.cloud.roles[ARN] = Role(ARN)
-    return patient
+def abroad(deployment: Deployment) -> Deployment:
+    """A deployment with one cluster that belongs to another account."""
+    deployment.raw["clusters"][ANALYTICS]["role_arn"] = ARN
+    deployment.cloud.cluster(ANALYTICS).uin = OTHER
+    deployment.cloud.roles[ARN] = Role(ARN)
+    return deployment
 
 
-def test_a_role_that_can_be_assumed(abroad: Patient) -> None:
-    """It is, and the rights are shown for its key too."""
+def test_a_role_that_can_be_assumed(abroad: Deployment) -> None:
+    """The role is assumed, and the permissions are checked with its key too."""
     found = abroad.examine()
-    assert states(found, f"role {ARN}", f"cluster {ANALYTICS}", *(f"{right} as {ARN}" for right in LOOK_RIGHTS)) == {
-        "ok"
-    }
+    assert states(
+        found, f"role {ARN}", f"cluster {ANALYTICS}", *(f"{right} as {ARN}" for right in READ_PERMISSIONS)
+    ) == {"ok"}
 
 
 @pytest.mark.parametrize(
@@ -327,83 +338,83 @@ def test_a_role_that_can_be_assumed(abroad: Patient) -> None:
         (lambda cloud: setattr(cloud.roles[ARN], "trusts", frozenset()), "sts:AssumeRole"),
         (lambda cloud: cloud.denied.add((SECRET_ID, "AssumeRole")), "sts:AssumeRole"),
     ],
-    ids=["none such", "no trust", "no right"],
+    ids=["no such role", "no trust", "no permission"],
 )
-def test_a_role_that_cannot(abroad: Patient, spoil: Callable[[Cloud], object], says: str) -> None:
-    """The role is named; what depends on it is not proved, and our own clusters are examined all the same."""
+def test_a_role_that_cannot_be_assumed(abroad: Deployment, spoil: Callable[[Cloud], object], says: str) -> None:
+    """The role fails, its own checks are unknown, and the other clusters are examined as usual."""
     spoil(abroad.cloud)
     found = abroad.examine()
     assert found[f"role {ARN}"].state == "fail"
-    assert says in found[f"role {ARN}"].seen + found[f"role {ARN}"].fix
-    assert states(found, f"cluster {ANALYTICS}", *(f"{right} as {ARN}" for right in LOOK_RIGHTS)) == {"not proved"}
-    assert states(found, "cluster emr-8kd2m1qp", "credentials", *LOOK_RIGHTS) == {"ok"}
+    assert says in found[f"role {ARN}"].detail + found[f"role {ARN}"].fix
+    assert states(found, f"cluster {ANALYTICS}", *(f"{right} as {ARN}" for right in READ_PERMISSIONS)) == {"unknown"}
+    assert states(found, "cluster emr-8kd2m1qp", "credentials", *READ_PERMISSIONS) == {"ok"}
 
 
-def test_a_right_that_the_role_lacks(abroad: Patient) -> None:
-    """It is the role's policy that needs the statement, not ours."""
+def test_a_permission_that_the_role_lacks(abroad: Deployment) -> None:
+    """The fix is in the policy of the role, not in that of the function."""
     abroad.cloud.roles[ARN].denied.add("DescribeServiceNodeInfos")
     found = abroad.examine()
-    name = f"right emr:DescribeServiceNodeInfos as {ARN}"
+    name = f"permission emr:DescribeServiceNodeInfos as {ARN}"
     assert found[name].state == "fail"
-    assert found[name].fix.startswith(f"the policy of {ARN} needs")
-    assert found["right emr:DescribeServiceNodeInfos"].state == "ok"
+    assert found[name].fix == f'add "emr:DescribeServiceNodeInfos" on "*" to the policy of {ARN}'
+    assert found["permission emr:DescribeServiceNodeInfos"].state == "ok"
 
 
-def test_bad_credentials_are_not_the_roles_fault(abroad: Patient) -> None:
-    """AssumeRole is signed by ours."""
+def test_wrong_credentials_are_not_reported_for_the_role(abroad: Deployment) -> None:
+    """AssumeRole is signed with the function's own credentials."""
     abroad.env["TENCENTCLOUD_SECRET_KEY"] = "another-key-entirely"
     found = abroad.examine()
-    assert (found["credentials"].state, found[f"role {ARN}"].state) == ("fail", "not proved")
+    assert (found["credentials"].state, found[f"role {ARN}"].state) == ("fail", "unknown")
 
 
 # -- the ledger
 
 
-def a_folder(file: Path) -> None:
+def is_a_folder(file: Path) -> None:
     file.mkdir()
 
 
-def corrupted(file: Path) -> None:
+def is_corrupted(file: Path) -> None:
     file.write_bytes(b"SQLite format 3\x00" + b"\xff" * 4096)
 
 
-def somebody_elses(file: Path) -> None:
+def belongs_to_another_program(file: Path) -> None:
     with sqlite3.connect(file) as db:
         db.execute("CREATE TABLE theirs (x)")
     db.close()
 
 
-@pytest.mark.parametrize("spoil", [a_folder, corrupted, somebody_elses])
-def test_a_ledger_that_cannot_be_used(patient: Patient, spoil: Callable[[Path], None]) -> None:
-    """A folder, a broken file, another program's database: without it nothing is sent, so it fails."""
-    spoil(patient.folder / "ledger.db")
-    found = patient.examine()["ledger"]
+@pytest.mark.parametrize("spoil", [is_a_folder, is_corrupted, belongs_to_another_program])
+def test_a_ledger_that_cannot_be_used(deployment: Deployment, spoil: Callable[[Path], None]) -> None:
+    """It fails, because without its ledger the function sends nothing."""
+    spoil(deployment.folder / "ledger.db")
+    found = deployment.examine()["ledger"]
     assert found.state == "fail"
-    assert "ledger.db" in found.seen
+    assert "ledger.db" in found.detail
     assert "STEWARD_LEDGER" in found.fix
 
 
 @pytest.mark.parametrize("answers", [[True, True], [False]])
-def test_a_ledger_that_forgets(patient: Patient, mocker: MockerFixture, answers: list[bool]) -> None:
-    """What is written is read back: a key that is claimed twice, or taken before it was claimed, shows it."""
+def test_a_ledger_that_forgets(deployment: Deployment, mocker: MockerFixture, answers: list[bool]) -> None:
+    """A key that can be claimed twice, or was taken before it was claimed, shows it."""
     mocker.patch.object(SqliteLedger, "claim", side_effect=answers)
-    assert patient.examine()["ledger"].state == "fail"
+    assert deployment.examine()["ledger"].state == "fail"
 
 
-def test_a_ledger_for_one_host_is_a_warning(patient: Patient) -> None:
-    """It is sound, and it says what it cannot do."""
-    patient.ledger_url = "sqlite:///:memory:"
-    found = patient.examine()["ledger"]
+def test_a_ledger_for_one_host_is_a_warning(deployment: Deployment) -> None:
+    """The ledger works, and its limits are reported."""
+    deployment.ledger_url = "sqlite:///:memory:"
+    found = deployment.examine()["ledger"]
     assert found.state == "warn"
-    assert "written and read back" in found.seen
+    assert "written and read back" in found.detail
 
 
-def test_two_examinations_do_not_meet_in_the_ledger(patient: Patient) -> None:
-    """Each tries a key of its own."""
-    assert [patient.examine()["ledger"].state for _ in range(2)] == ["ok", "ok"]
+def test_two_examinations_do_not_collide_in_the_ledger(deployment: Deployment) -> None:
+    """Each of them claims a key of its own."""
+    assert [deployment.examine()["ledger"].state for _ in range(2)] == ["ok", "ok"]
 
 
-# -- what is set
+# -- settings and configuration
 
 
 @pytest.mark.parametrize(
@@ -417,108 +428,113 @@ def test_two_examinations_do_not_meet_in_the_ledger(patient: Patient) -> None:
         ({"STEWARD_SECRET_TCOP": ""}, 0, "STEWARD_SECRET_TCOP is set but empty"),
     ],
 )
-def test_settings(patient: Patient, env: dict[str, str], code: int, says: str) -> None:
-    """What stops a start fails with 2; what nobody reads, or is empty, is a warning with the nearest right name."""
-    patient.env |= env
-    patient.examine()
-    told = [f"{one.seen} {one.fix}" for one in patient.all if one.name == "settings" and one.state in ("warn", "fail")]
-    assert any(says in text for text in told), told
-    assert exit_code(patient.all) == code
+def test_settings(deployment: Deployment, env: dict[str, str], code: int, says: str) -> None:
+    """An invalid setting fails with exit code 2; an unknown or empty variable is a warning with a hint."""
+    deployment.env |= env
+    deployment.examine()
+    findings = [
+        f"{one.detail} {one.fix}" for one in deployment.all if one.name == "settings" and one.state in ("warn", "fail")
+    ]
+    assert any(says in text for text in findings), findings
+    assert exit_code(deployment.all) == code
 
 
-def test_a_configuration_with_faults(patient: Patient) -> None:
-    """Each with its place; what does not need it is examined all the same."""
-    patient.raw["clusters"][ANALYTICS]["region"] = "Guangzhou"
-    patient.raw["rules"][0]["do"]["operation"] = "Restart"
-    patient.examine()
-    wrong = [one for one in patient.all if one.name == "configuration"]
+def test_an_invalid_configuration(deployment: Deployment) -> None:
+    """Each error is reported with its place; checks that do not need the configuration run as usual."""
+    deployment.raw["clusters"][ANALYTICS]["region"] = "Guangzhou"
+    deployment.raw["rules"][0]["do"]["operation"] = "Restart"
+    deployment.examine()
+    wrong = [one for one in deployment.all if one.name == "configuration"]
     assert {one.state for one in wrong} == {"fail"}
-    assert any("rules[0].do.operation" in one.seen for one in wrong)
-    assert "ledger" in {one.name for one in patient.all if one.state == "ok"}
-    assert exit_code(patient.all) == 2
+    assert any("rules[0].do.operation" in one.detail for one in wrong)
+    assert "ledger" in {one.name for one in deployment.all if one.state == "ok"}
+    assert exit_code(deployment.all) == 2
 
 
-def test_a_configuration_that_is_not_there(patient: Patient) -> None:
-    """The path, and the variable that names it."""
-    patient.config_path.write_text("", encoding="utf-8")
-    patient.config_path = patient.folder / "none" / "steward.json"
+def test_a_missing_configuration(deployment: Deployment) -> None:
+    """The finding has the path, and the fix the variable that names it."""
+    deployment.config_path.write_text("", encoding="utf-8")
+    deployment.config_path = deployment.folder / "none" / "steward.json"
     clock = SystemClock()
-    setup = Setup.read({**patient.env, "STEWARD_CONFIG": str(patient.config_path)})
+    setup = Setup.read({**deployment.env, "STEWARD_CONFIG": str(deployment.config_path)})
     (found,) = [
         one
         for one in Examination(setup, clock=clock, deadline=Deadline(clock, 5)).findings()
         if one.name == "configuration"
     ]
-    assert (found.state, "no such file" in found.seen, "STEWARD_CONFIG" in found.fix) == ("fail", True, True)
+    assert (found.state, "no such file" in found.detail, "STEWARD_CONFIG" in found.fix) == ("fail", True, True)
 
 
-@pytest.mark.parametrize(("seconds", "state"), [(1.0, "fail"), (3.0, "warn"), (60.0, "ok"), (None, "not proved")])
-def test_the_time_limit(patient: Patient, seconds: float | None, state: str) -> None:
-    """The platform's three seconds are fewer than an HTTP sender is kept waiting."""
-    patient.time_limit = seconds
-    assert patient.examine()["time limit"].state == state
+@pytest.mark.parametrize(("seconds", "state"), [(1.0, "fail"), (3.0, "warn"), (60.0, "ok"), (None, "unknown")])
+def test_the_time_limit(deployment: Deployment, seconds: float | None, state: str) -> None:
+    """The platform's default of three seconds is a warning: HTTP senders may wait longer."""
+    deployment.time_limit = seconds
+    assert deployment.examine()["time limit"].state == state
 
 
-def test_a_caller_without_its_secret(patient: Patient) -> None:
-    """It can never come in; it is named with its variable."""
-    del patient.env["STEWARD_SECRET_GRAFANA"]
-    found = patient.examine()["door"]
-    assert (found.state, found.seen) == ("warn", "can never come in: grafana (STEWARD_SECRET_GRAFANA)")
+def test_a_caller_without_its_secret(deployment: Deployment) -> None:
+    """It is always refused, so it is reported with its variable."""
+    del deployment.env["STEWARD_SECRET_GRAFANA"]
+    found = deployment.examine()["webhook authentication"]
+    assert (found.state, found.detail) == (
+        "warn",
+        "always refused, because the secret is not set: grafana (STEWARD_SECRET_GRAFANA)",
+    )
 
 
 # -- alarms
 
 
 @pytest.fixture
-def loud(patient: Patient) -> Patient:
+def loud(deployment: Deployment) -> Deployment:
     """A deployment with a chat and an event bus."""
-    patient.env["STEWARD_CHAT_URL"] = CHAT_URL
-    patient.raw["alarms"] = {
+    deployment.env["STEWARD_CHAT_URL"] = CHAT_URL
+    deployment.raw["alarms"] = {
         "chat": [{"url_env": "STEWARD_CHAT_URL"}],
         "event_bus": {"id": "eb-example0", "region": "ap-guangzhou"},
     }
-    return patient
+    return deployment
 
 
-CHAT, BUS = "alarms by chat STEWARD_CHAT_URL", "alarms on event bus eb-example0"
+CHAT, BUS = "alarms to chat STEWARD_CHAT_URL", "alarms to event bus eb-example0"
 
 
-def test_alarms_are_not_sent_unasked(loud: Patient, mocker: MockerFixture) -> None:
-    """What can be seen without sending is; that they arrive is not proved."""
+def test_alarms_are_not_sent_unasked(loud: Deployment, mocker: MockerFixture) -> None:
+    """The URL is checked without sending; whether an alarm arrives is unknown."""
     notify = mocker.patch.object(apprise.Apprise, "notify")
     found = loud.examine()
-    assert states(found, CHAT, BUS) == {"not proved"}
+    assert states(found, CHAT, BUS) == {"unknown"}
     assert "--send-test-alarm" in found[CHAT].fix
     notify.assert_not_called()
     assert not loud.cloud.put_events
 
 
 @pytest.mark.parametrize("url", [None, "", "planted-secret-of-the-chat"])
-def test_a_chat_whose_url_is_none(loud: Patient, url: str | None) -> None:
-    """Not set, or of no kind that the library knows: found without sending, its content untold."""
+def test_a_chat_with_an_invalid_url(loud: Deployment, url: str | None) -> None:
+    """A URL that is missing or not supported is found without sending, and is not shown."""
     loud.env.pop("STEWARD_CHAT_URL")
     if url is not None:
         loud.env["STEWARD_CHAT_URL"] = url
     assert loud.examine()[CHAT].state == "fail"
 
 
-def test_a_package_without_the_chat_library_is_found(loud: Patient, mocker: MockerFixture) -> None:
-    """It is packed only where chats are configured."""
+def test_a_package_without_the_chat_library_is_found(loud: Deployment, mocker: MockerFixture) -> None:
+    """The package contains it only where chats are configured."""
     mocker.patch.dict("sys.modules", {"apprise": None})
-    assert "is not there" in loud.examine()[CHAT].seen
+    assert "apprise, is not installed" in loud.examine()[CHAT].detail
 
 
-def test_with_settings_that_are_none_no_alarm_is_tried(loud: Patient) -> None:
-    """There is no ledger to say it once by, and nothing else to go by either."""
+def test_with_invalid_settings_no_test_alarm_is_sent(loud: Deployment) -> None:
+    """Without settings there is no ledger and no endpoint."""
     loud.env["STEWARD_MODE"] = "dry"
     found = loud.examine(send_test_alarm=True)
-    assert states(found, CHAT, BUS, "ledger", "endpoint") == {"not proved"}
+    assert states(found, CHAT, BUS, "ledger", "endpoint") == {"unknown"}
     assert not loud.cloud.requests
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_a_test_alarm_is_sent_once_everywhere(loud: Patient, mocker: MockerFixture, taken: bool) -> None:
-    """To each way that is configured, however often it is asked for; each says whether it went."""
+def test_a_test_alarm_is_sent_once_to_each_channel(loud: Deployment, mocker: MockerFixture, taken: bool) -> None:
+    """Each request sends another one, and each channel reports whether it accepted it."""
     notify = mocker.patch.object(apprise.Apprise, "notify", return_value=taken)
     if not taken:
         loud.cloud.denied.add((SECRET_ID, "PutEvents"))
@@ -530,28 +546,28 @@ def test_a_test_alarm_is_sent_once_everywhere(loud: Patient, mocker: MockerFixtu
     assert taken or "eb:PutEvents" in found[BUS].fix
 
 
-def test_an_api_that_repeats_a_secret_does_not_make_us_tell_it(patient: Patient) -> None:
-    """What the API says is shown, and what is secret in it is not."""
+def test_a_secret_in_an_error_of_the_api_is_redacted(deployment: Deployment) -> None:
+    """The finding shows the API's message without the secrets in it."""
     message = f"{SECRET_KEY} and planted-secret-of-tcop are wrong"
-    patient.server.faults.add(
+    deployment.server.faults.add(
         *(
             Fault(Kind.API_ERROR, action="DescribeInstances", code="UnauthorizedOperation", message=message)
             for _ in "12"
         )
     )
-    assert "[redacted] and [redacted] are wrong" in patient.examine()["right emr:DescribeInstances"].seen
+    assert "[redacted] and [redacted] are wrong" in deployment.examine()["permission emr:DescribeInstances"].detail
 
 
 # -- in the function
 
 
 def test_the_function_examines_itself(world: World) -> None:
-    """By an invocation: the findings are its answer, and a line of the log each, as loud as they are bad."""
+    """An invocation returns the findings, and logs each at the level of its state."""
     world.cloud.remove_cluster("emr-8kd2m1qp")
     answer = world.deliver({"steward": "doctor"}, time_limit_ms=30_000).answer
     found = {one["name"]: one for one in answer["doctor"]}
     assert found["credentials"]["state"] == "warn"
-    assert found["time limit"] == {"name": "time limit", "state": "ok", "seen": "30 s"}
+    assert found["time limit"] == {"name": "time limit", "state": "ok", "detail": "30 s"}
     assert found["cluster emr-8kd2m1qp"]["state"] == "fail"
     assert answer["counts"]["fail"] == 1
     lines = [line for line in world.lines if line["event"] == "steward.doctor"]
@@ -561,23 +577,23 @@ def test_the_function_examines_itself(world: World) -> None:
     assert world.requests() == 0
 
 
-def test_a_test_alarm_in_the_function_is_a_line_that_an_alarm_policy_sees(world: World) -> None:
-    """The same ERROR line as any alarm."""
+def test_a_test_alarm_in_the_function_is_logged_as_an_alarm(world: World) -> None:
+    """It is the same ERROR line as for any alarm, so an alarm policy matches it."""
     world.deliver({"steward": "doctor", "send_test_alarm": True})
     (line,) = [line for line in world.lines if line["event"] == "steward.alarm"]
     assert (line["level"], line["code"]) == ("ERROR", "doctor.test")
 
 
 @pytest.mark.parametrize("event", [{"steward": "docter"}, {"steward": "doctor", "send-test-alarm": True}])
-def test_what_is_nearly_that_request_is_refused(world: World, event: dict[str, Any]) -> None:
-    """A misspelt key is not dropped in silence."""
+def test_a_misspelt_doctor_request_is_refused(world: World, event: dict[str, Any]) -> None:
+    """A misspelt key or value is not ignored silently."""
     assert world.deliver(event).answer["counts"] == {"refused": 1}
     assert not world.cloud.requests
 
 
 @pytest.mark.parametrize(("authorization", "status"), [("Bearer {STEWARD_SECRET_DEPLOY}", 403), ("Bearer none", 401)])
 def test_over_http_the_doctor_does_not_answer(world: World, authorization: str, status: int) -> None:
-    """Whoever may send alerts need not learn what the role may do."""
+    """A caller that may send alerts must not learn the permissions of the role."""
     headers = {"Authorization": authorization.format_map(world.env)}
     event = function_url_event("POST", "/", headers, json.dumps({"steward": "doctor"}).encode())
     answer = world.function.handle(event, {"time_limit_in_ms": 30_000})
@@ -588,7 +604,7 @@ def test_over_http_the_doctor_does_not_answer(world: World, authorization: str, 
 def test_a_function_that_cannot_start_answers_the_doctor(
     mocker: MockerFixture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """That is when it is needed; any other event still fails loudly."""
+    """The doctor is needed most then; any other event still raises."""
     env = {"STEWARD_CONFIG": str(tmp_path / "none.json"), "STEWARD_LEDGER": f"sqlite:///{tmp_path}/ledger.db"}
     mocker.patch.dict("os.environ", env, clear=True)
     mocker.patch.object(Function, "_instance", None)

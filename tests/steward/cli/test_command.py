@@ -243,7 +243,7 @@ def test_observe_sends_nothing(tmp_path: Path, arguments: tuple[str, ...], mode:
 MALFORMED = json.dumps(
     {"version": "4", "alerts": [{"status": "firing", "labels": {"alertname": "a"}, "startsAt": "yesterday"}]}
 )
-NO_TIME = "outcome refused: alerts[0].startsAt: is no RFC 3339 time"
+NO_TIME = "outcome refused: alerts[0].startsAt: is not an RFC 3339 time"
 
 
 @pytest.mark.parametrize(
@@ -440,9 +440,9 @@ def test_what_is_wrong_is_told_once_and_a_long_answer_is_cut(tmp_path: Path) -> 
         body = json.dumps({"version": "4", "alerts": alerts})
         done = steward("run", "-", cwd=tmp_path, stdin=json.dumps({"httpMethod": "POST", "headers": {}, "body": body}))
         assert re.search(rf"^  HTTP    {says}$", done.stdout, re.MULTILINE), done.stdout
-        assert done.stdout.count("is no RFC 3339 time") == (len(alerts) == 1)
+        assert done.stdout.count("is not an RFC 3339 time") == (len(alerts) == 1)
     for name in ("bad-function-url-nan", "bad-tcop-status", "bad-number"):
-        problem = "NaN|neither 1|is a number"
+        problem = "NaN|expected 1|is a number"
         assert len(re.findall(problem, steward("run", str(EVENTS / f"{name}.json"), cwd=tmp_path).stdout)) == 1
 
 
@@ -548,9 +548,11 @@ def test_history_tells_what_cannot_be_read_and_shows_the_rest(tmp_path: Path) ->
 def test_a_fake_cluster_proves_nothing_of_a_real_one(tmp_path: Path) -> None:
     """What the fake accepted is no right of the real role, and holds nothing back there; in a ledger that was named, it is said."""
     assert steward("run", DOWN, cwd=tmp_path).returncode == 0
-    rights = [row for row in json.loads(steward("doctor", "--json", cwd=tmp_path).stdout) if "right" in row["name"]]
-    assert rights
-    assert {row["state"] for row in rights} == {"not proved"}
+    permissions = [
+        row for row in json.loads(steward("doctor", "--json", cwd=tmp_path).stdout) if "permission" in row["name"]
+    ]
+    assert permissions
+    assert {row["state"] for row in permissions} == {"unknown"}
     assert "VERIFIED" in steward("history", cwd=tmp_path).stdout
     assert "VERIFIED" not in steward("history", cwd=tmp_path, STEWARD_EMR_ENDPOINT="global").stdout
     named = steward("run", DOWN, cwd=tmp_path, STEWARD_LEDGER="sqlite:///mine.db")
@@ -595,13 +597,13 @@ def test_the_doctor_tells_what_is_missing_and_ends_by_it(tmp_path: Path) -> None
         ill = steward("doctor", cwd=tmp_path, TENCENTCLOUD_SECRET_KEY="planted-secret-key", **env)
     assert ill.returncode == 1, ill.stdout + ill.stderr
     assert re.search(
-        r"^fail +credentials: a lasting key; AuthFailure.SignatureFailure.*\n +→ the secret key is not that of the secret id",
+        r"^fail +credentials: permanent key; AuthFailure.SignatureFailure.*\n +→ the secret key does not belong to the secret id",
         ill.stdout,
         re.MULTILINE,
     )
-    told = re.findall(r"^(fail|warn|not proved|ok) +", ill.stdout, re.MULTILINE)
-    assert told == sorted(told, key=["fail", "warn", "not proved", "ok"].index)
-    assert re.search(r"\n\d+ fail, (\d+ warn, )?\d+ not proved, \d+ ok\n\Z", ill.stdout)
+    told = re.findall(r"^(fail|warn|unknown|ok) +", ill.stdout, re.MULTILINE)
+    assert told == sorted(told, key=["fail", "warn", "unknown", "ok"].index)
+    assert re.search(r"\n\d+ fail, (\d+ warn, )?\d+ unknown, \d+ ok\n\Z", ill.stdout)
     assert "planted-secret-key" not in ill.stdout + ill.stderr
     assert "\x1b[" not in ill.stdout
     none = steward("doctor", "--config", "none.yml", cwd=tmp_path)
