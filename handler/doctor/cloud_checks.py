@@ -1,4 +1,4 @@
-"""Judges what the calls to the cloud showed: credentials, endpoints, clock, clusters and permissions. Pure."""
+"""Judges the evidence from the cloud: access, clock, clusters and permissions. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FIX_CREDENTIALS: Final = "fix the credentials first"
 
 
 def access(evidence: Evidence) -> list[Finding]:
-    """Whether the API can be reached and accepts the credentials: keys, roles, endpoints, clock."""
+    """Whether the API answers and accepts the credentials: keys, roles, endpoints, clock."""
     return [_credentials(evidence), *_roles(evidence), *_endpoints(evidence), _clock(evidence)]
 
 

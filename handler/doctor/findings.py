@@ -1,4 +1,4 @@
-"""The values of an examination: the evidence that probes.py collects, and the findings of checks.py."""
+"""The evidence that an examination collects, and the findings of its checks."""
 
 from __future__ import annotations
 

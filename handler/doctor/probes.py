@@ -1,8 +1,8 @@
-"""Collects the evidence of an examination: settings, read-only calls, a trial of the ledger.
+"""Collects the evidence of an examination without changing a cluster.
 
-``handler/doctor/checks.py`` judges the evidence. No call can change a cluster: the doctor calls DescribeInstances and
-DescribeServiceNodeInfos of EMR, and AssumeRole of STS. Chats and PutEvents are used only for a test alarm on request.
-Nothing here raises because of a broken deployment: reporting one is the purpose.
+It loads the settings, makes read-only calls, and writes a trial entry to the ledger. ``checks.py`` judges the result.
+The only calls are DescribeInstances and DescribeServiceNodeInfos of EMR, and AssumeRole of STS. A test alarm, which has
+to be requested, also uses the chats and PutEvents. A broken deployment raises nothing here: it is reported.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TRIAL_SECONDS: Final = 60.0
 
 @dataclass(frozen=True)
 class Setup:
-    """The parts of a deployment to examine, as far as they could be loaded, and the errors in them."""
+    """The parts of a deployment that could be loaded, and the errors in the others."""
 
     env: Mapping[str, str]
     settings: Settings | None = None
@@ -275,7 +275,7 @@ def _service_of(cluster: Cluster, config: Config) -> str:
 
 
 def report(findings: Sequence[Finding], log: Log) -> dict[str, Any]:
-    """The findings as the function returns them, after logging each at the level of its state."""
+    """Log each finding at the level of its state, and return them all as JSON."""
     log_line = {"ok": log.info, "unknown": log.info, "warn": log.warning, "fail": log.error}
     counts: dict[str, int] = {}
     for one in findings:

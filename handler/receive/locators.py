@@ -18,8 +18,9 @@ _MAX_SEARCHED = 1024  # characters of one value
 
 
 def address(text: str) -> str:
-    """The IP address in ``172.16.0.5``, ``172.16.0.5:9100``, ``[fd00::5]:9100`` or ``http://172.16.0.5:9870/jmx``.
+    """The IP address of a host, with or without a port, or of a URL.
 
+    Examples: ``172.16.0.5``, ``172.16.0.5:9100``, ``[fd00::5]:9100``, ``http://172.16.0.5:9870/jmx``.
     Empty where the host is not an IP address: host names are not resolved.
     """
     found = _ADDRESS.fullmatch(text)

@@ -20,8 +20,9 @@ _MIN_MILLISECONDS = 100_000_000_000
 
 
 def parse_time(text: str, default_zone: timezone = timezone.utc) -> float | None:
-    """Seconds since the epoch for ``2026-11-23T21:34:02.069320828Z``, ``2018-06-15 16:32:06`` and the like.
+    """Seconds since the epoch for a time in RFC 3339 or a similar format.
 
+    Examples: ``2026-11-23T21:34:02.069320828Z``, ``2018-06-15 16:32:06``.
     ``default_zone`` applies to a time without a zone. The result is None where ``text`` is not a time, and where it is
     before 1970: Go programs write ``0001-01-01T00:00:00Z`` for "no time".
     """

@@ -34,7 +34,7 @@ class ObjectInfo(TypedDict):
 
 
 class PolicyInfo(TypedDict):
-    """The policy of the alarm. Thresholds and values are strings or numbers, and may be missing."""
+    """The policy of the alarm. Its values are strings or numbers, and may be missing."""
 
     policyId: NotRequired[Any]
     policyType: NotRequired[Any]
