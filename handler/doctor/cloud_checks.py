@@ -26,7 +26,7 @@ READ_ACTIONS: Final = ("DescribeInstances", "DescribeServiceNodeInfos")
 OPERATE_ACTION: Final = "StartStopServiceOrMonitor"
 ASSUME_ROLE: Final = "AssumeRole"
 
-_FIX_ABOVE: Final = "fix the failing checks above first"
+_FIX_OTHERS: Final = "fix the failing checks first"
 _FIX_CREDENTIALS: Final = "fix the credentials first"
 
 
@@ -71,9 +71,7 @@ def _credentials(evidence: Evidence) -> Finding:
         if isinstance(call.error, NotAuthenticated):
             return _refused_key(name, kind, call.error)
     if not any(_is_accepted(call) for call in own_calls):
-        return Finding(
-            name, "unknown", f"{kind}; the API was not called, or did not answer", "fix the failing checks first"
-        )
+        return Finding(name, "unknown", f"{kind}; the API was not called, or did not answer", _FIX_OTHERS)
     if evidence.time_limit is not None and found.kind == "key":
         fix = "give the function an execution role instead (`role` in serverless.yml)"
         return Finding(name, "warn", f"{kind} in the function, accepted by the API", fix)
@@ -119,13 +117,13 @@ def _roles(evidence: Evidence) -> Iterable[Finding]:
             yield Finding(name, "ok", "assumed, and its key was accepted by the API")
         else:
             detail = "it was not assumed" if assumed is None else "assumed, but no call with its key was answered"
-            yield Finding(name, "unknown", detail, _FIX_ABOVE)
+            yield Finding(name, "unknown", detail, _FIX_OTHERS)
 
 
 def _endpoints(evidence: Evidence) -> Iterable[Finding]:
     hosts = dict.fromkeys(call.host for call in evidence.calls)
     if not hosts:
-        yield Finding("endpoint", "unknown", "no call was made", _FIX_ABOVE)
+        yield Finding("endpoint", "unknown", "no call was made", _FIX_OTHERS)
     for host in hosts:
         name = f"endpoint {host}"
         calls = [call for call in evidence.calls if call.host == host]
@@ -166,7 +164,7 @@ def _clock(evidence: Evidence) -> Finding:
             return Finding(name, "fail", "more than 300 s off: for the API the signature has expired", fix)
         if any(call.error is None for call in evidence.calls):
             return Finding(name, "ok", "less than 300 s off, because a signature was accepted")
-        return Finding(name, "unknown", "no answer had a Date header", _FIX_ABOVE)
+        return Finding(name, "unknown", "no answer had a Date header", _FIX_OTHERS)
     offset = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the API's clock"
     if is_refused or abs(skew) >= MAX_SKEW:
         return Finding(name, "fail", offset, fix)
@@ -185,7 +183,7 @@ def _clusters(evidence: Evidence, config: Config) -> Iterable[Finding]:
             (one for one in evidence.calls if one.cluster == cluster.id and one.action == READ_ACTIONS[0]), None
         )
         if call is None:
-            yield Finding(name, "unknown", "it was not looked up", _FIX_ABOVE)
+            yield Finding(name, "unknown", "it was not looked up", _FIX_OTHERS)
         elif isinstance(call.error, NotFound):
             owner = (
                 f"the account of {cluster.role_arn}"
@@ -195,7 +193,7 @@ def _clusters(evidence: Evidence, config: Config) -> Iterable[Finding]:
             fix = f"check its id and region; it has to belong to {owner}"
             yield Finding(name, "fail", f"it does not exist in {cluster.region}", fix)
         elif call.error is not None:
-            yield Finding(name, "unknown", f"the lookup failed: {call.error}", f"{_FIX_ABOVE}, or try again")
+            yield Finding(name, "unknown", f"the lookup failed: {call.error}", f"{_FIX_OTHERS}, or try again")
         elif call.status != RUNNING:
             fix = f"wait until its status is {RUNNING} (running); operations are deferred until then"
             yield Finding(name, "warn", f"it exists, but its status is {call.status}", fix)
@@ -217,7 +215,7 @@ def _read_permissions(evidence: Evidence, config: Config) -> Iterable[Finding]:
             elif any(_is_accepted(call) for call in calls):
                 yield Finding(name, "ok", "a call was allowed")
             else:
-                yield Finding(name, "unknown", "no call was answered", _FIX_ABOVE)
+                yield Finding(name, "unknown", "no call was answered", _FIX_OTHERS)
 
 
 def _operate_permissions(evidence: Evidence, config: Config) -> Iterable[Finding]:
@@ -230,16 +228,18 @@ def _operate_permissions(evidence: Evidence, config: Config) -> Iterable[Finding
     past = evidence.ledger.operations if evidence.ledger else ()
     for cluster in config.clusters.values():
         name = f"permission {_label(OPERATE_ACTION)} on {cluster.id}"
-        fix = f'add "{_label(OPERATE_ACTION)}" on the cluster\'s emr-instance resource to {_policy(cluster.role_arn)}'
+        policy, resource = _policy(cluster.role_arn), "the cluster's emr-instance resource"
         last = next(
             (one for one in past if one.cluster == cluster.id and (_was_accepted(one) or _was_forbidden(one))), None
         )
         if last is None:
             detail = "the action has no dry run, so only a real operation shows it"
-            yield Finding(name, "unknown", detail, f"{fix}; where it is missing, the first operation raises an alarm")
+            allow = f'check that {policy} allows "{_label(OPERATE_ACTION)}" on {resource}; a refusal raises an alarm'
+            yield Finding(name, "unknown", detail, allow)
         elif _was_accepted(last):
             yield Finding(name, "ok", f"according to the ledger, the API accepted {last.id} on {_day(last.armed_at)}")
         else:
+            fix = f'add "{_label(OPERATE_ACTION)}" on {resource} to {policy}'
             yield Finding(name, "fail", f"refused on {_day(last.armed_at)} ({last.id}: {last.code})", fix)
 
 

@@ -67,7 +67,7 @@ def read(payload: object, idempotency_key: str = "", at: str = "") -> list[Event
     # The module of a sender reports too many alerts itself, with an id that stays the same when the group is repeated.
     is_reported = len(received) == limit + 1 and received[-1].id.startswith(sanitize.LEFT_OUT_EVENTS)
     if len(received) > limit and not is_reported:
-        problem = f"holds more than {limit} events; the others were not read"
+        problem = f"holds more than {limit} events; the others were not read; send fewer at once"
         identity = f"{sanitize.LEFT_OUT_EVENTS}{sanitize.digest(payload)}"
         received[limit:] = [Unreadable(identity, "unknown", InvalidInput(FieldError(at, problem)))]
     return received
@@ -75,23 +75,19 @@ def read(payload: object, idempotency_key: str = "", at: str = "") -> list[Event
 
 def _events(payload: object, key: str, at: str, layer: int) -> Iterator[Event | Unreadable]:
     if layer > _MAX_LAYERS:
-        yield _unreadable(
-            payload,
-            "unknown",
-            FieldError(at, f"is nested in more than {_MAX_LAYERS} arrays and envelopes; send fewer layers"),
-        )
+        problem = f"is nested in more than {_MAX_LAYERS} arrays and envelopes; send fewer layers"
+        yield _unreadable(payload, "unknown", FieldError(at, problem))
     elif isinstance(payload, list):
         if not payload:
             yield _unreadable(payload, "unknown", FieldError(at, "is an empty array; expected at least one event"))
-        for place, item in enumerate(payload):
-            item_key = f"{key}#{place}" if key and len(payload) > 1 else key
-            yield from _events(item, item_key, f"{at}[{place}]", layer + 1)
+        for index, item in enumerate(payload):
+            item_key = f"{key}#{index}" if key and len(payload) > 1 else key
+            yield from _events(item, item_key, f"{at}[{index}]", layer + 1)
     elif isinstance(payload, str) and payload.lstrip()[:1] in ("{", "["):
         yield from _parsed(lambda: strict_json.parse(payload, at), f"unread:{sanitize.digest(payload)}", key, at, layer)
     elif not isinstance(payload, dict):
-        yield _unreadable(
-            payload, "unknown", FieldError(at, f"is {_json_type(payload)}; expected an object or an array")
-        )
+        problem = f"is {_json_type(payload)}; expected an object or an array"
+        yield _unreadable(payload, "unknown", FieldError(at, problem))
     elif envelopes.QUEUE in payload:
         yield from _from_queue(payload, at, layer)
     else:
@@ -122,13 +118,8 @@ def _from_sender(payload: dict[str, Any], key: str, at: str) -> list[Event | Unr
     sender = _sender_of(payload)
     if sender is None:
         senders = "; ".join(f"{sender.source} ({sender.recognised_by})" for sender in SENDERS)
-        return [
-            _unreadable(
-                payload,
-                "unknown",
-                FieldError(at, f"is not recognised as any supported sender; expected one of: {senders}"),
-            )
-        ]
+        problem = f"is not recognised as any supported sender; expected one of: {senders}"
+        return [_unreadable(payload, "unknown", FieldError(at, problem))]
     module = _module_of(sender)
     try:
         received = module.read(payload, at, key) if sender.source == "request" else module.read(payload, at)

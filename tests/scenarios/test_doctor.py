@@ -157,7 +157,7 @@ def test_a_healthy_deployment_has_no_problem(deployment: Deployment, cloud: Clou
 
 
 @pytest.mark.parametrize(
-    ("env", "state", "says"),
+    ("env", "state", "message"),
     [
         ({"TENCENTCLOUD_SECRET_KEY": "another-key-entirely"}, "fail", "SignatureFailure"),
         ({"TENCENTCLOUD_SECRET_ID": "AKIDUNKNOWN"}, "fail", "STEWARD_EMR_ENDPOINT=international"),
@@ -167,12 +167,14 @@ def test_a_healthy_deployment_has_no_problem(deployment: Deployment, cloud: Clou
         ({"TENCENTCLOUD_SECRET_ID": "", "TENCENTCLOUD_SECRET_KEY": ""}, "fail", "execution role"),
     ],
 )
-def test_credentials_that_are_not_accepted(deployment: Deployment, env: dict[str, str], state: str, says: str) -> None:
+def test_credentials_that_are_not_accepted(
+    deployment: Deployment, env: dict[str, str], state: str, message: str
+) -> None:
     """The finding has the kind of the key, the API's error and the fix; dependent checks are unknown."""
     deployment.env |= env
     found = deployment.examine()
     assert found["credentials"].state == state
-    assert says in found["credentials"].detail + found["credentials"].fix
+    assert message in found["credentials"].detail + found["credentials"].fix
     assert states(found, *READ_PERMISSIONS, f"cluster {ANALYTICS}") == {"unknown"}
     assert exit_code(deployment.all) == 1
 
@@ -223,7 +225,7 @@ def test_an_endpoint_that_does_not_answer(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "state", "says"),
+    ("ahead", "state", "message"),
     [
         (0, "ok", "within 30 s"),
         (100, "warn", "behind the API's"),
@@ -232,13 +234,13 @@ def test_an_endpoint_that_does_not_answer(deployment: Deployment) -> None:
         (-400, "fail", "ahead"),
     ],
 )
-def test_the_clock(tmp_path: Path, cloud: Cloud, ahead: float, state: str, says: str) -> None:
+def test_the_clock(tmp_path: Path, cloud: Cloud, ahead: float, state: str, message: str) -> None:
     """It is compared with the API's Date header; a refused signature is not reported for the key."""
     with CloudServer(cloud, signed_by=Shifted(ahead)) as server:
         deployment = Deployment(tmp_path, server)
         found = deployment.examine()
     assert found["clock"].state == state
-    assert says in found["clock"].detail
+    assert message in found["clock"].detail
     assert found["credentials"].state == ("unknown" if state == "fail" else "ok")
     assert found[f"endpoint {server.endpoint}"].state == "ok"
 
@@ -332,7 +334,7 @@ def test_a_role_that_can_be_assumed(abroad: Deployment) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "says"),
+    ("spoil", "message"),
     [
         (lambda cloud: cloud.roles.clear(), "RoleNotFound"),
         (lambda cloud: setattr(cloud.roles[ARN], "trusts", frozenset()), "sts:AssumeRole"),
@@ -340,12 +342,12 @@ def test_a_role_that_can_be_assumed(abroad: Deployment) -> None:
     ],
     ids=["no such role", "no trust", "no permission"],
 )
-def test_a_role_that_cannot_be_assumed(abroad: Deployment, spoil: Callable[[Cloud], object], says: str) -> None:
+def test_a_role_that_cannot_be_assumed(abroad: Deployment, spoil: Callable[[Cloud], object], message: str) -> None:
     """The role fails, its own checks are unknown, and the other clusters are examined as usual."""
     spoil(abroad.cloud)
     found = abroad.examine()
     assert found[f"role {ARN}"].state == "fail"
-    assert says in found[f"role {ARN}"].detail + found[f"role {ARN}"].fix
+    assert message in found[f"role {ARN}"].detail + found[f"role {ARN}"].fix
     assert states(found, f"cluster {ANALYTICS}", *(f"{right} as {ARN}" for right in READ_PERMISSIONS)) == {"unknown"}
     assert states(found, "cluster emr-8kd2m1qp", "credentials", *READ_PERMISSIONS) == {"ok"}
 
@@ -418,7 +420,7 @@ def test_two_examinations_do_not_collide_in_the_ledger(deployment: Deployment) -
 
 
 @pytest.mark.parametrize(
-    ("env", "code", "says"),
+    ("env", "code", "message"),
     [
         ({"STEWARD_MODE": "dry"}, 2, "STEWARD_MODE: 'dry' is not a mode"),
         ({"STEWARD_MODE": " "}, 2, "STEWARD_MODE: is set but empty"),
@@ -428,14 +430,14 @@ def test_two_examinations_do_not_collide_in_the_ledger(deployment: Deployment) -
         ({"STEWARD_SECRET_TCOP": ""}, 0, "STEWARD_SECRET_TCOP is set but empty"),
     ],
 )
-def test_settings(deployment: Deployment, env: dict[str, str], code: int, says: str) -> None:
+def test_settings(deployment: Deployment, env: dict[str, str], code: int, message: str) -> None:
     """An invalid setting fails with exit code 2; an unknown or empty variable is a warning with a hint."""
     deployment.env |= env
     deployment.examine()
     findings = [
         f"{one.detail} {one.fix}" for one in deployment.all if one.name == "settings" and one.state in ("warn", "fail")
     ]
-    assert any(says in text for text in findings), findings
+    assert any(message in text for text in findings), findings
     assert exit_code(deployment.all) == code
 
 

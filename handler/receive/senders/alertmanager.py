@@ -94,12 +94,12 @@ def read_group(
     if not alerts:
         raise InvalidInput(FieldError(_below(at, "alerts"), "is empty; expected at least one alert"))
     received: list[Event | Unreadable] = []
-    for place, alert in enumerate(_each(alerts[: sanitize.MAX_EVENTS], at, schemas)):
+    for index, alert in enumerate(_each(alerts[: sanitize.MAX_EVENTS], at, schemas)):
         event = alert if isinstance(alert, InvalidInput) else _event(source, alert, status, extra_labels(alert))
         if isinstance(event, FieldError):
-            event = InvalidInput(FieldError(_below(at, f"alerts[{place}].{event.field}"), event.problem))
+            event = InvalidInput(FieldError(_below(at, f"alerts[{index}].{event.field}"), event.problem))
         if isinstance(event, InvalidInput):
-            received.append(Unreadable(_unreadable_id(alerts[place]), source, event))
+            received.append(Unreadable(_unreadable_id(alerts[index]), source, event))
         else:
             received.append(event)
     if truncated := group.get("truncatedAlerts"):
@@ -118,7 +118,7 @@ def _each(alerts: list[Any], at: str, schemas: tuple[Schema[Any], Schema[Any]]) 
     try:
         return cast("list[Any]", all_alerts.read({"alerts": alerts})["alerts"])
     except InvalidInput:
-        return [_one(one_alert, raw, _below(at, f"alerts[{place}]")) for place, raw in enumerate(alerts)]
+        return [_one(one_alert, raw, _below(at, f"alerts[{index}]")) for index, raw in enumerate(alerts)]
 
 
 def _one(schema: Schema[Any], raw: object, at: str) -> object:

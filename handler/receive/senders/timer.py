@@ -61,12 +61,12 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
     if requests is None:
         return [event._replace(name=sanitize.plain(message.strip(), sanitize.MAX_IN_NAME) or event.name)]
     received: list[Event | Unreadable] = []
-    for place, raw in enumerate(requests):
+    for index, raw in enumerate(requests):
         if len(requests) == 1:
             received.append(_with_request(event, raw, f"{prefix}Message"))
         else:
-            numbered_event = event._replace(id=sanitize.identity(f"{name}@{time}#{place}"))
-            received.append(_with_request(numbered_event, raw, f"{prefix}Message[{place}]"))
+            numbered_event = event._replace(id=sanitize.identity(f"{name}@{time}#{index}"))
+            received.append(_with_request(numbered_event, raw, f"{prefix}Message[{index}]"))
     return received
 
 
