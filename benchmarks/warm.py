@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from handler.app import Function
-from handler.config.loader import read_config
 from handler.config.settings import Settings
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.lib.clock import Deadline, SystemClock
@@ -28,6 +27,7 @@ from handler.model.observation import Reading
 from handler.model.operation import State
 from handler.model.request import Request
 from handler.model.scope import Target
+from steward.config.compile import config_of
 from steward.simulate.redis_server import MISSING, RedisServer
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ WARMING = 20
 
 def config(clusters: Sequence[str]) -> Config:
     """The rule of the README with limits that hold nothing back: the figures are of work, not of refusals."""
-    return read_config(
+    return config_of(
         {
             "clusters": {
                 name: {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": 1_000_000}

@@ -15,7 +15,7 @@ from handler.cloud.account import Credentials
 from handler.cloud.client import CloudApi
 from handler.cloud.credentials import AssumedRoles, Keys
 from handler.cloud.emr import EmrGateway
-from handler.config.file import load
+from handler.config.loader import load
 from handler.config.settings import RESERVE, Settings, time_limit_problem, unknown_variables
 from handler.errors import (
     ConfigurationError,

@@ -1,97 +1,165 @@
-"""From steward.yml's content to the values that the function works with, part by part: every fault of it, with its key's path and its mend.
+"""The packaged configuration, steward.json, becomes the frozen values that the function works with.
 
-Where the shape of the file is wrong, the rest of it is read all the same, so that all faults are told at once.
+``steward compile`` writes it from steward.yml, with every error found before and every default written out. So nothing
+is checked here but the format's version, and that the file can be read at all.
 """
 
 from __future__ import annotations
 
-import re
+import json
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.config.config import Config
-from handler.config.load_rules import read_rules
-from handler.config.load_sections import read_safety
-from handler.config.load_webhook import read_alarms, read_webhook
-from handler.config.problems import Notes
-from handler.config.schema import CONFIG
-from handler.errors import InvalidConfiguration
-from handler.lib.validation import dotted
-from handler.model import names
-from handler.model.policy import Cluster
-from handler.model.request import OpType
+from handler.decide.patterns import compile_pattern
+from handler.decide.rules import Rule
+from handler.decide.templates import compile_template
+from handler.errors import ConfigurationError, StewardError
+from handler.model.intent import Limits
+from handler.model.policy import (
+    AlarmSettings,
+    Breaker,
+    Caller,
+    Chat,
+    Cluster,
+    EventBus,
+    Freeze,
+    MaintenanceWindow,
+    Quarantine,
+    Safety,
+    Webhook,
+)
+from handler.model.request import Action, OpType, StopParams, StrategyConfig
+from handler.model.scope import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Mapping
 
-    from handler.config.shape_errors import ShapeError
-    from handler.errors import ConfigurationError
+    from handler.decide.rules import ComponentScope, ServiceScope
 
-#: A role by its name or its number (STS, AssumeRole). The console's own characters, none that could be taken for
-#: another part.
-_ROLE_ARN: Final = re.compile(r"qcs::cam::uin/[0-9]{5,20}:role(Name)?/[\w+=,.@-]{1,128}", re.ASCII)
-
-
-def read_config(
-    raw: object, locate: Callable[[str], str] = lambda path: "", known: Iterable[ConfigurationError] = ()
-) -> Config:
-    """The configuration that ``raw`` (the file's mapping) means. ``locate`` gives ``file:line`` for a key's path.
-
-    ``known`` are problems that were found before.
-
-    Raises InvalidConfiguration with every problem, in the order of their lines.
-    """
-    schema: Any = raw
-    errors: list[ShapeError] = []
-    moved: list[tuple[str, str]] = []
-    if CONFIG.errors(raw):
-        from handler.config.shape_errors import readable
-
-        schema, errors, moved = readable(raw)
-    notes = Notes(locate, schema and schema["clusters"], moved)
-    for problem in known:
-        notes.add(problem)
-    for fault in errors:
-        notes.problem(dotted("", fault.steps), fault.problem, fault.hint)
-    config = Config() if schema is None else _config(notes, schema)
-    if notes.problems:
-        raise InvalidConfiguration(notes.problems)
-    return config
+#: The version of the format that this function reads.
+FORMAT: Final = 1
+_COMPILE: Final = "steward compile steward.yml -o steward.json"
 
 
-def _config(notes: Notes, schema: Any) -> Config:
-    clusters = {key: _cluster(notes, key, cluster) for key, cluster in (schema["clusters"] or {}).items()}
-    config = Config(
-        clusters=clusters,
-        rules=read_rules(notes, schema.get("rules"), schema.get("limits"), clusters),
-        webhook=read_webhook(notes, schema.get("webhook")),
-        safety=read_safety(notes, schema.get("safety", {})),
-        alarms=read_alarms(notes, schema.get("alarms")),
+def load(path: str) -> Config:
+    """The configuration in ``path``. Raises ConfigurationError."""
+    if path.endswith((".yml", ".yaml")):
+        written = os.path.basename(path)
+        hint = f"steward compile {written} -o {written.rpartition('.')[0]}.json, and name that file"
+        raise ConfigurationError("is YAML, and the function reads compiled JSON only", where=path, hint=hint)
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+    except FileNotFoundError:
+        raise ConfigurationError("no such file", where=path, hint="set STEWARD_CONFIG to its path") from None
+    except IsADirectoryError:
+        raise ConfigurationError("is a folder", where=path, hint="name a file") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read: {error.strerror}", where=path) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"is not valid JSON: {error}", where=path, hint=_COMPILE) from None
+    return config_from(document, path)
+
+
+def config_from(document: Any, where: str = "") -> Config:
+    """The values of a compiled configuration; ``where`` is its file. Raises ConfigurationError."""
+    version = document.get("format") if isinstance(document, dict) else None
+    if version != FORMAT:
+        problem = "is not a compiled configuration" if version is None else f"has format {version!r}, not {FORMAT}"
+        raise ConfigurationError(problem, where=where, hint=_COMPILE)
+    try:
+        return _config(document)
+    except (LookupError, TypeError, ValueError, AttributeError, StewardError) as error:
+        problem = f"is damaged: {type(error).__name__}: {error}"
+        raise ConfigurationError(problem, where=where, hint=_COMPILE) from None
+
+
+def _config(document: Mapping[str, Any]) -> Config:
+    safety, alarms, webhook = document["safety"], document["alarms"], document["webhook"]
+    bus = alarms["event_bus"]
+    return Config(
+        clusters={key: _cluster(key, cluster) for key, cluster in document["clusters"].items()},
+        rules=tuple([_rule(rule) for rule in document["rules"]]),
+        webhook=Webhook(tuple([Caller(**caller) for caller in webhook["callers"]]), webhook["patience"]),
+        safety=Safety(
+            quorum_roles=tuple(safety["quorum_roles"]),
+            breaker=Breaker(**safety["breaker"]),
+            quarantine=Quarantine(**safety["quarantine"]),
+            freezes=tuple([Freeze(**_for_clusters(freeze)) for freeze in safety["freezes"]]),
+            maintenance_windows=tuple([_window(window) for window in safety["maintenance_windows"]]),
+            keep_records=safety["keep_records"],
+        ),
+        alarms=AlarmSettings(
+            tuple([Chat(**chat) for chat in alarms["chat"]]),
+            None if bus is None else EventBus(**bus),
+            alarms["group_within"],
+        ),
     )
-    notes.remembered("safety.keep_records", config.safety.keep_records)
-    return config
 
 
-def _cluster(notes: Notes, key: str, schema: Any) -> Cluster:
-    path = f"clusters.{key}"
-    if not names.is_cluster_id(key):
-        notes.problem(path, "is not a cluster id", f"{names.CLUSTER_ID_FORMAT}, as the console shows it")
-    schema = schema or {"region": None, "allow": None}
-    region, allow, role_arn = schema["region"], schema["allow"], schema.get("role_arn")
-    if region is not None and not re.fullmatch(r"[a-z]{2,}-[a-z0-9-]+", region):
-        notes.problem(f"{path}.region", "is not a region", "such as ap-guangzhou")
-    if role_arn is not None and not _ROLE_ARN.fullmatch(role_arn):
-        notes.problem(
-            f"{path}.role_arn",
-            "is not a role",
-            "qcs::cam::uin/100000000001:roleName/steward, as the CAM console shows it",
-        )
-    # What could not be read may be any: no rule is refused for it.
-    operations = list(OpType) if allow is None or None in allow else allow
-    return Cluster(
-        id=key,
-        name=schema.get("name", key),
-        region=region,
-        allow=frozenset(OpType(name) for name in operations),
-        operations_per_hour=schema.get("operations_per_hour", 12),
-        role_arn=role_arn or "",
+def _cluster(key: str, cluster: Mapping[str, Any]) -> Cluster:
+    return Cluster(id=key, **{**cluster, "allow": frozenset([OpType(name) for name in cluster["allow"]])})
+
+
+def _for_clusters(holder: Mapping[str, Any]) -> dict[str, Any]:
+    return {**holder, "clusters": frozenset(holder["clusters"])}
+
+
+def _window(window: Mapping[str, Any]) -> MaintenanceWindow:
+    return MaintenanceWindow(**{**_for_clusters(window), "days": frozenset(window["days"])})
+
+
+def _rule(rule: Mapping[str, Any]) -> Rule:
+    do = rule["do"]
+    return Rule(
+        rule["name"],
+        compile_pattern(rule["when"]),
+        _action(do),
+        compile_template(do["cluster"], "do.cluster"),
+        _scope(do["scope"]),
+        Limits(**rule["limits"]),
+        Limits(**rule["command_limits"]),
+        do["even_if_healthy"],
+    )
+
+
+def _action(do: Mapping[str, Any]) -> Action:
+    strategy, stop = do["strategy"], do["stop_params"]
+    return Action(
+        OpType(do["operation"]),
+        None if strategy is None else _strategy(strategy),
+        None if stop is None else StopParams(stop["policy"], stop["thread_count"], stop["grace_seconds"]),
+        do["keep_monitor"],
+    )
+
+
+def _strategy(strategy: Mapping[str, Any]) -> StrategyConfig:
+    return StrategyConfig(
+        strategy["rolling"],
+        strategy["batch_size"],
+        strategy["wait_seconds"],
+        strategy["skip_failed"],
+        tuple([(key, tuple(values)) for key, values in strategy["args"].items()]),
+    )
+
+
+def _scope(scope: Mapping[str, Any]) -> tuple[ServiceScope, ...]:
+    return tuple(
+        [
+            (compile_template(service, "do.scope"), ALL if components == "all" else _components(components))
+            for service, components in scope.items()
+        ]
+    )
+
+
+def _components(components: Mapping[str, Any]) -> tuple[ComponentScope, ...]:
+    return tuple(
+        [
+            (
+                compile_template(component, "do.scope"),
+                ALL if ips == "all" else tuple([compile_template(ip, "do.scope") for ip in ips]),
+            )
+            for component, ips in components.items()
+        ]
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Settings:
     """All that the environment decides. Variables are named STEWARD_…; of secrets only a Redis ledger's password is among them."""
 
-    config: str = "steward.yml"
+    config: str = "steward.json"
     endpoint: Endpoint = field(default_factory=Endpoint)
     mode: Mode = "act"
     log_level: str = "INFO"
@@ -58,12 +58,11 @@ class Settings:
 
 
 def _default_config() -> str:
-    """The packaged form where there is one, else the file that people write; both lie beside ``handler/``."""
+    """Where the package has it: beside ``handler/``."""
     import os
 
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    packaged = os.path.join(root, "steward.json")
-    return packaged if os.path.exists(packaged) else os.path.join(root, "steward.yml")
+    return os.path.join(root, "steward.json")
 
 
 def _default_ledger() -> str:

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from handler.errors import StewardError
-from handler.lib.wording import meant
+from handler.lib.wording import meant, question
 from handler.model.event import FIELDS
 
 #: A check of one value that is neither None, nor a list, nor an object.
@@ -181,8 +181,9 @@ def _check_field(key: str, value: object, path: str, fields: tuple[str, ...]) ->
     """The key is an Event's, and the value can be what such a field is matched with."""
     if key not in fields:
         label = key.removeprefix("labels.")
-        hint = meant(key, fields) if label == key else f"write labels: {{{label[:80]}: …}}"
-        raise PatternError(path, "is not a field of an Event", hint)
+        near = question(key, fields) if label == key else ""
+        # What is no field may be a label, as its sender calls it.
+        raise PatternError(path, "is not a field of an Event", near or f"write labels: {{{label[:80]}: …}}")
     if key == "labels" and not isinstance(value, Mapping):
         raise PatternError(path, "must be an object: labels have names", "such as {severity: [critical]}")
     if key != "labels" and isinstance(value, Mapping) and not any(name in _OPERATORS for name in value):

@@ -14,7 +14,7 @@ from handler.cloud.account import Credentials
 from handler.cloud.client import CloudApi
 from handler.cloud.credentials import AssumedRoles, Keys
 from handler.cloud.emr import EmrGateway
-from handler.config.file import load
+from handler.config.loader import load
 from handler.config.settings import RESERVE, Settings
 from handler.doctor.checks import diagnose
 from handler.doctor.cloud_checks import ASSUME_ROLE, READ_ACTIONS
@@ -55,10 +55,18 @@ class Setup:
     config_problems: tuple[ConfigurationError, ...] = ()
 
     @classmethod
-    def read(cls, env: Mapping[str, str], *, config_path: str = "", ledger_url: str = "") -> Setup:
+    def read(
+        cls,
+        env: Mapping[str, str],
+        *,
+        config_path: str = "",
+        ledger_url: str = "",
+        load_config: Callable[[str], Config] = load,
+    ) -> Setup:
         """Loads everything from the environment, as the function does. Never raises.
 
-        ``config_path`` and ``ledger_url`` take precedence over the settings.
+        ``config_path`` and ``ledger_url`` take precedence over the settings. ``load_config`` reads the configuration:
+        the command reads steward.yml itself.
         """
         problems: list[ConfigurationError] = []
         settings = ledger = None
@@ -72,15 +80,15 @@ class Setup:
                 ledger = open_ledger(ledger_url or settings.ledger)
             except ConfigurationError as error:
                 problems.append(error)
-        config, errors = _config(path)
+        config, errors = _config(path, load_config)
         return cls(env, settings, config, ledger, path, tuple(problems), errors)
 
 
-def _config(path: str) -> tuple[Config | None, tuple[ConfigurationError, ...]]:
+def _config(path: str, load_config: Callable[[str], Config]) -> tuple[Config | None, tuple[ConfigurationError, ...]]:
     if not path:
         return None, ()
     try:
-        return load(path), ()
+        return load_config(path), ()
     except InvalidConfiguration as error:
         return None, error.problems
     except ConfigurationError as error:

@@ -1,9 +1,4 @@
-"""steward.yml: what it means, as frozen values that the function works with; and how it is read.
-
-Here are the values, which read nothing. ``steward_file`` finds and parses the file, ``shape`` has its keys, and
-``reading`` makes the values of them: ``rules``, ``safety``, ``webhook_and_alarms``, which share ``notes`` and
-``durations``. What is wrong is said by ``yaml_faults`` where it is not YAML, and by ``faults`` where its shape is not.
-"""
+"""The values of the configuration: what steward.yml decides, frozen, as the function works with it."""
 
 from __future__ import annotations
 

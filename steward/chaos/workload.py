@@ -7,7 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.config.loader import read_config
+from steward.config.compile import config_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ def restarting(
         },
         "limits": limits,
     }
-    return read_config({"clusters": dict.fromkeys(names, cluster), "rules": [rule], "safety": safety or {}})
+    return config_of({"clusters": dict.fromkeys(names, cluster), "rules": [rule], "safety": safety or {}})
 
 
 def deliveries(needs: list[tuple[str, str]], count: int, began: float) -> list[Any]:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from handler.config import file
+from handler.config.loader import config_from
 from handler.doctor.checks import many
 from handler.errors import ConfigurationError, InvalidConfiguration
 from steward.cli.context import JsonOption, example_or
+from steward.config.compile import compiled_document
 from steward.config.lint import warnings
+from steward.config.yaml_file import parsed
 
 if TYPE_CHECKING:
     from handler.config.config import Config
@@ -83,9 +85,9 @@ def _files(named: Path | None) -> tuple[Path | None, Path]:
 def _configuration(
     path: Path, problems: list[ConfigurationError], doubts: list[ConfigurationError], fine: list[str]
 ) -> Config | None:
-    document = file.parsed(str(path))
+    document = parsed(str(path))
     try:
-        loaded = document.config()
+        loaded = config_from(compiled_document(document), str(path))
     except InvalidConfiguration as error:
         problems += error.problems
         return None
@@ -99,7 +101,7 @@ def _deployment(
     path: Path, loaded: Config | None, problems: list[ConfigurationError], fine: list[str], *, alone: bool
 ) -> None:
     try:
-        from steward.deploy import serverless_file  # its shape takes longer to make than all else takes to read
+        from steward.deploy import serverless_file  # its model takes longer to make than all else takes to read
 
         file = serverless_file.load(path, loaded)
     except InvalidConfiguration as error:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from handler.cloud.account import Endpoint
-from handler.config.file import load
 from handler.errors import ConfigurationError
 from handler.ledger.protocol import Ledger, open_ledger
 from steward.cli.narration import say
+from steward.config.compile import load_yaml
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +42,7 @@ def example_or(config: Path | None) -> Path:
 
 def load_config(named: Path | None) -> Config:
     """What :func:`example_or` finds, read. Raises ConfigurationError, with every problem of it."""
-    return load(str(example_or(named)))
+    return load_yaml(str(example_or(named)))
 
 
 def tell_config(console: Console, named: Path | None) -> None:

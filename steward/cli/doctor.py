@@ -17,6 +17,7 @@ from handler.doctor.probes import Examination, Setup
 from handler.lib.clock import Deadline, SystemClock
 from steward.cli.context import ConfigOption, JsonOption, example_or, make_room_for, user_ledger_url
 from steward.cli.narration import say, screen
+from steward.config.compile import load_yaml
 
 #: Seconds that an examination may take.
 SECONDS: Final = 60.0
@@ -47,7 +48,8 @@ def doctor(
     clock = SystemClock()
     ledger_url = user_ledger_url(fake=False)
     make_room_for(ledger_url)  # it is tried: written and read back
-    setup = Setup.read(os.environ, config_path=str(config or example_or(None)), ledger_url=ledger_url)
+    path = str(config or example_or(None))
+    setup = Setup.read(os.environ, config_path=path, ledger_url=ledger_url, load_config=load_yaml)
     examination = Examination(setup, clock=clock, deadline=Deadline(clock, SECONDS))
     findings = examination.findings(send_test_alarm=send_test_alarm)
     if as_json:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from handler.errors import ConfigurationError, InvalidConfiguration, LedgerUnavailable
-from steward.cli import check, doctor, follow_up, history, policy, run, serve
+from steward.cli import check, compile_config, doctor, follow_up, history, policy, run, serve
 
 #: What each exit code says, as the README's table and ``steward --help`` have it.
 EXIT_CODES: Final = {
@@ -34,6 +34,7 @@ run.add_to(app)
 follow_up.add_to(app)
 history.add_to(app)
 check.add_to(app)
+compile_config.add_to(app)
 doctor.add_to(app)
 policy.add_to(app)
 serve.add_to(app)

@@ -14,7 +14,6 @@ import typer
 from rich.table import Table
 
 from handler.app import RetryLater
-from handler.config.file import load
 from handler.config.settings import Settings
 from handler.lib import wording
 from handler.lib.clock import SystemClock
@@ -37,6 +36,7 @@ from steward.cli.context import (
 )
 from steward.cli.follow_up import AHEAD
 from steward.cli.narration import Narrator, screen
+from steward.config.compile import load_yaml
 from steward.simulate.platform import Invocation, function_url_event, timer_event
 from steward.simulate.world import Wired, World, private_world, real_world
 
@@ -62,7 +62,7 @@ def demo() -> None:
     from harness.fake_cloud.server import CloudServer  # with pydantic, which the other commands do without
 
     cloud = demo_cloud(clock, transition_seconds=1.0)
-    config = load(str(ROOT / "steward.yml"))
+    config = load_yaml(str(ROOT / "steward.yml"))
     with CloudServer(cloud) as server:
         narrator = Narrator(console)
         world = private_world(config, cloud=cloud, endpoint=server.url, on_line=narrator.tell)

@@ -1,4 +1,4 @@
-"""What may be meant in a steward.yml and probably is not: said by ``steward check``, and no fault."""
+"""What is valid in a steward.yml and probably not meant: the warnings of ``steward check``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.errors import ConfigurationError
 from handler.lib.wording import question
+from handler.model.components import COMPONENTS, process_named, same_spelling, service_named
+from steward.config.report import Report
 
 if TYPE_CHECKING:
     from handler.config.config import Config
+    from handler.errors import ConfigurationError
+
+#: A path, what is doubtful there, and what was probably meant.
+Doubt = tuple[str, str, str]
+_ALL: Final = tuple(name for names in COMPONENTS.values() for name in names)
+#: Senders that the platform delivers itself.
+NOT_OVER_HTTP: Final = ("timer", "eventbridge", "request")
 
 #: The cloud's regions (CVM, "Regions and AZs"). There will be others, hence a warning.
 REGIONS: Final = (
@@ -29,13 +37,18 @@ REGIONS: Final = (
 )
 
 
-def warnings(raw: Any, config: Config, locate: Callable[[str], str]) -> Iterator[ConfigurationError]:
-    """Each doubt about a file that is valid; ``raw`` is its content, ``config`` what it means, ``locate`` gives a path's place."""
+def warnings(raw: Any, config: Config, locate: Callable[[str], str]) -> list[ConfigurationError]:
+    """Each doubt about a file that is valid, in the order of their lines.
+
+    ``raw`` is its content, ``config`` what it means, ``locate`` gives a path's place.
+    """
+    report = Report(locate)
     for path, problem, hint in _doubts(raw, config):
-        yield ConfigurationError(problem, path=path, where=locate(path), hint=hint)
+        report.problem(path, problem, hint)
+    return list(report.problems)
 
 
-def _doubts(raw: Any, config: Config) -> Iterator[tuple[str, str, str]]:
+def _doubts(raw: Any, config: Config) -> Iterator[Doubt]:
     regions = {f"clusters.{name}.region": cluster.region for name, cluster in config.clusters.items()}
     if config.alarms.event_bus is not None:
         regions["alarms.event_bus.region"] = config.alarms.event_bus.region
@@ -44,13 +57,81 @@ def _doubts(raw: Any, config: Config) -> Iterator[tuple[str, str, str]]:
             yield path, f"{region} is not a region that is known here", question(region, REGIONS)
     for index, rule in enumerate(raw.get("rules") or []):
         yield from _blocks(rule["when"], f"rules[{index}].when")
+        yield from _of_pattern(rule["when"], f"rules[{index}].when")
+        yield from _of_scope(rule["do"]["scope"], f"rules[{index}].do.scope")
     if not config.clusters:
         yield "clusters", "is empty: nothing will ever be done", "a cluster that is not listed is never touched"
-    elif not config.rules and not config.webhook.callers:
+    elif config.webhook.callers:
+        return
+    elif not config.rules:
         yield "", "has neither rules nor webhook.callers: only a timer whose message is a request does anything", ""
+    elif of_alerts := [rule["name"] for rule in raw["rules"] if _needs_http(rule["when"])]:
+        more = f" and {len(of_alerts) - 1} more" if len(of_alerts) > 1 else ""
+        yield (
+            "webhook.callers",
+            f"is empty, so no alert can come in over HTTP for the rule {of_alerts[0]}{more}",
+            "webhook: {callers: [{name: alertmanager, bearer_env: STEWARD_SECRET_ALERTMANAGER}]}",
+        )
 
 
-def _blocks(when: Any, path: str) -> Iterator[tuple[str, str, str]]:
+def _needs_http(when: Mapping[str, Any]) -> bool:
+    """Whether a pattern is for senders that call over HTTP."""
+    sources = when.get("source", ["alertmanager"])
+    return not all(isinstance(source, str) and source in NOT_OVER_HTTP for source in sources)
+
+
+# -- services and components
+
+
+def _of_scope(scope: Mapping[str, Any], path: str) -> Iterator[Doubt]:
+    """Names in a scope that EMR does not have. A template is not looked at."""
+    for service, components in scope.items():
+        if "{" in service:
+            continue
+        name = service.upper()
+        if name not in COMPONENTS:
+            yield f"{path}.{service}", f"EMR has no service {service} that is known here", _service_meant(service)
+        for component in components if isinstance(components, Mapping) and COMPONENTS.get(name) else ():
+            if "{" not in component and not any(same_spelling(component, own) for own in COMPONENTS[name]):
+                problem = f"{name} has no component {component} that is known here"
+                yield f"{path}.{service}.{component}", problem, _component_meant(component, name)
+
+
+def _of_pattern(when: Mapping[str, Any], path: str) -> Iterator[Doubt]:
+    """Names in a pattern that no event has: events bear EMR's own names, whatever their senders write."""
+    for index, choice in enumerate(when.get("$or", ())):
+        yield from _of_pattern(choice, f"{path}.$or[{index}]")
+    for index, service in enumerate(when.get("service", ())):
+        if isinstance(service, str) and service not in COMPONENTS:
+            problem = f"EMR has no service {service} that is known here"
+            yield f"{path}.service[{index}]", problem, _service_meant(service)
+    for index, component in enumerate(when.get("component", ())):
+        if isinstance(component, str) and component not in _ALL:
+            problem = f"EMR has no component {component} that is known here"
+            yield f"{path}.component[{index}]", problem, _component_meant(component)
+
+
+def _service_meant(name: str) -> str:
+    if process := process_named(name):
+        return f"{process.component} is a component of {process.service}"
+    return question(service_named(name) or name, COMPONENTS)
+
+
+def _component_meant(name: str, service: str = "") -> str:
+    near = question(name, COMPONENTS[service] if service else _ALL)
+    process = process_named(name)
+    if process is None:
+        return near
+    if not service:
+        return f"did you mean {process.component}?"
+    theirs = f"{process.component} is a component of {process.service}"
+    return f"{near} {theirs}" if near else theirs
+
+
+# -- blocks of addresses
+
+
+def _blocks(when: Any, path: str) -> Iterator[Doubt]:
     """Blocks of addresses that do not begin where they seem to."""
     if isinstance(when, Mapping):
         for key, value in when.items():

@@ -13,10 +13,10 @@ _HEAD: Final = """\
 # Reference of steward.yml
 
 Written by `steward schema --reference` from what the file is checked against. The [README](../README.md#a-rule) shows a rule; [steward.yml](../steward.yml)
-is an example that works. `steward check` names each fault with its line, and `steward schema` gives the JSON Schema for editors.
+is an example that works. `steward check` names each error with its line, and `steward schema` gives the JSON Schema for editors.
 
 A *duration* is a number of seconds, or a text such as `90s`, `15m`, `2h`, `7d`, `1h30m`. A *share* is a percentage such as `25%`, or a number above 0 and up
-to 1. An *order* is what a timer or a person asks for; an alert states a *need*. Texts in `do` may be templates: `{ip}`, `{labels.instance|host}`.
+to 1. A *command* is what a timer or a person asks for; an alert asks for a *remediation*. Texts in `do` may be templates: `{ip}`, `{labels.instance|host}`.
 """
 
 
@@ -26,8 +26,8 @@ def reference() -> str:
     return "\n".join([_HEAD, *_section("", schema, schema["$defs"], set())])
 
 
-def _section(path: str, schema: dict[str, Any], schemas: dict[str, Any], told: set[str]) -> Iterator[str]:
-    """A mapping's keys as a table, then the sections of the mappings in it; a shape that was told before is not told again."""
+def _section(path: str, schema: dict[str, Any], schemas: dict[str, Any], done: set[str]) -> Iterator[str]:
+    """A mapping's keys as a table, then the sections of the mappings in it; one that was described before is not described again."""
     if path:
         yield f"## `{path}`\n"
         if schema.get("description"):
@@ -41,22 +41,22 @@ def _section(path: str, schema: dict[str, Any], schemas: dict[str, Any], told: s
             "required" if key in schema.get("required", ()) else _code(value["default"]) if "default" in value else ""
         )
         example = _code(value["examples"][0]) if "examples" in value else ""
-        link = f"[below](#{_anchor(name if inside not in told else inside)})" if inside else ""
+        link = f"[below](#{_anchor(name if inside not in done else inside)})" if inside else ""
         is_what = " ".join(part for part in (_kind(value), link) if part)
         yield f"| `{key}` | {is_what} | {default} | {value['description']} | {example} |"
-        if inside and inside not in told:
-            told.add(inside)
+        if inside and inside not in done:
+            done.add(inside)
             below.append((name, schemas[inside]))
     yield ""
     for name, inner in below:
         if inner is schemas["Pattern"]:
             yield from _pattern(name, inner)
         else:
-            yield from _section(name, inner, schemas, told)
+            yield from _section(name, inner, schemas, done)
 
 
 def _inside(path: str, key: str, value: dict[str, Any]) -> tuple[str, str]:
-    """The path of the mapping that a key holds, and its shape's name; empty where it holds none."""
+    """The path of the mapping that a key holds, and its model's name; empty where it holds none."""
     at = f"{path}.{key}" if path else key
     for place, holder in (
         ("", value),
@@ -70,7 +70,7 @@ def _inside(path: str, key: str, value: dict[str, Any]) -> tuple[str, str]:
 
 def _anchor(heading: str) -> str:
     """As GitHub names a heading."""
-    named = {"LimitsShape": "limits"}.get(heading, heading)  # told once, for all rules and for one
+    named = {"Limits": "limits"}.get(heading, heading)  # described once, for all rules and for one
     return "".join(character for character in named.lower() if character.isalnum() or character in "_-")
 
 

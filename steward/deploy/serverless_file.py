@@ -13,12 +13,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from handler.config.config import Config
-from handler.config.file import locate, read_raw
 from handler.config.settings import Settings, time_limit_problem, unknown_variables
 from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.execute.follow_up import MESSAGE as FOLLOW_UP
 from handler.ledger.protocol import open_ledger
 from handler.lib.wording import meant
+from steward.config.yaml_file import locate, read_raw
 from steward.deploy.serverless_schema import MAX_TIMERS, VARIABLE, Inputs, ServerlessFile, TimerParameters
 from steward.simulate.platform import timer_event
 from steward.simulate.world import events_of

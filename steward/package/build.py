@@ -1,6 +1,6 @@
 """``make package``: build/function.zip, which the platform runs as it is, and its bill of materials beside it.
 
-The zip holds ``index.py``, ``handler/``, the validated configuration, what pydantic makes of every shape, and the
+The zip holds ``index.py``, ``handler/``, the compiled configuration, what pydantic makes of every shape, and the
 dependencies that the function needs, with bytecode. The same input gives the same bytes.
 """
 
@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from handler.config.file import load, read_raw
 from handler.config.settings import Settings
 from handler.errors import ConfigurationError
 from handler.lib.validation import COMPILED
+from steward.config.compile import compiled as compiled_configuration
 from steward.package.bytecode import VERSION, compile_tree, find_python
 from steward.package.compiled_schemas import compiled
 from steward.package.sbom import bill
@@ -81,8 +81,7 @@ def build(
     are kept. Raises ConfigurationError, and then ``target`` is as it was.
     """
     _replaceable(target)
-    files = requirement_files(config, ledger)  # every problem of it is told before anything is downloaded
-    raw, _lines = read_raw(str(config))
+    files = requirement_files(config, ledger)  # every error in it is reported before anything is downloaded
     compiler = find_python(python)
     packed = download(files, wheels)
     if "chat" not in {file.stem for file in files}:
@@ -90,8 +89,7 @@ def build(
     _same_core(packed)
     content = {
         **_sources(),
-        # JSON is what the function reads without any further package.
-        CONFIGURATION: _json(raw),
+        CONFIGURATION: _json(compiled_configuration(str(config))),
         f"handler/lib/{COMPILED}": _json(compiled()),
         **{name: data for wheel in packed for name, data in wheel.files()},
     }
@@ -135,7 +133,7 @@ def requirement_files(config: Path, ledger: Store) -> list[Path]:
     names = ["function"]
     if not config.exists():
         raise ConfigurationError("no such file", where=str(config))
-    if load(str(config)).alarms.chat:
+    if compiled_configuration(str(config))["alarms"]["chat"]:
         names.append("chat")
     if ledger == "redis":
         names.append("redis")

@@ -12,7 +12,6 @@ from handler.lib.validation import schemas
 
 #: The modules that define shapes; sources are loaded by the function one at a time.
 MODULES = (
-    "handler.config.schema",
     "handler.cloud.emr",
     "handler.cloud.credentials",
     *(

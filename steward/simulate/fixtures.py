@@ -14,11 +14,11 @@ import pytest
 from pytest_mock import MockerFixture
 
 from handler.config.config import Config
-from handler.config.file import load
 from handler.config.settings import Settings
 from handler.ledger.protocol import Ledger
 from harness.clock import VirtualClock
 from harness.fake_cloud.demo_clusters import demo_cloud
+from steward.config.compile import load_yaml
 from steward.simulate.world import World, private_world
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,7 @@ def sample(name: str) -> Any:
 @pytest.fixture(scope="session")
 def example() -> Config:
     """The example steward.yml."""
-    return load(str(ROOT / "steward.yml"))
+    return load_yaml(str(ROOT / "steward.yml"))
 
 
 MakeWorld = Callable[..., World]

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handler.app import RetryLater
-from handler.config.file import load
 from harness.clock import VirtualClock
 from harness.fake_cloud.demo_clusters import demo_cloud
+from steward.config.compile import load_yaml
 from steward.simulate.platform import function_url_event
 from steward.simulate.world import World, private_world
 from tests.handler.receive.test_payload import ANYTHING, mutated
 
-EXAMPLE = load(str(Path(__file__).parents[2] / "steward.yml"))
+EXAMPLE = load_yaml(str(Path(__file__).parents[2] / "steward.yml"))
 
 
 def a_world() -> World:

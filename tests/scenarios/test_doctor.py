@@ -15,7 +15,6 @@ from pytest_mock import MockerFixture
 
 from handler import app
 from handler.app import Function
-from handler.config.file import read_raw
 from handler.doctor.checks import exit_code
 from handler.doctor.findings import Finding
 from handler.doctor.probes import Examination, Setup
@@ -28,6 +27,8 @@ from harness.fake_cloud.demo_clusters import demo_cloud
 from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.server import CloudServer
 from harness.fake_cloud.sts import Role
+from steward.config.compile import load_yaml
+from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import ROOT
 from steward.simulate.platform import function_url_event
 from steward.simulate.world import World
@@ -85,7 +86,8 @@ class Deployment:
         if not self.config_path.exists():
             self.config_path.write_text(json.dumps(self.raw), encoding="utf-8")
         clock = SystemClock()
-        setup = Setup.read({"STEWARD_LEDGER": self.ledger_url, **self.env}, config_path=str(self.config_path))
+        env = {"STEWARD_LEDGER": self.ledger_url, **self.env}
+        setup = Setup.read(env, config_path=str(self.config_path), load_config=load_yaml)
         examination = Examination(setup, clock=clock, deadline=Deadline(clock, seconds), time_limit=self.time_limit)
         found = examination.findings(send_test_alarm=send_test_alarm)
         report = json.dumps([one.to_wire() for one in found])

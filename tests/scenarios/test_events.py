@@ -12,12 +12,12 @@ import pytest
 
 from handler.cloud.client import CloudApi
 from handler.config.config import Config
-from handler.config.file import read_raw
-from handler.config.loader import read_config
 from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.faults import Fault, Kind
+from steward.config.compile import config_of
+from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import function_url_event, restamp, timer_event
 from steward.simulate.world import World, events_of
@@ -34,7 +34,7 @@ def example_with(change: Callable[[dict[str, Any]], object]) -> Config:
     """The example configuration, changed."""
     raw, _ = read_raw(str(ROOT / "steward.yml"))
     change(raw)
-    return read_config(raw)
+    return config_of(raw)
 
 
 @pytest.mark.parametrize("name", ALL)

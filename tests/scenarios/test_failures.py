@@ -13,8 +13,6 @@ from pytest_mock import MockerFixture
 
 from handler.cloud.client import MAX_MESSAGE
 from handler.cloud.emr import EmrGateway
-from handler.config.file import read_raw
-from handler.config.loader import read_config
 from handler.decide.planning import Plan, resolve
 from handler.errors import Rejected
 from handler.execute import decision
@@ -26,6 +24,8 @@ from handler.model.operation import Operation, State
 from handler.model.policy import AlarmSettings, Chat, Cluster, EventBus
 from handler.model.scope import OpScope
 from harness.fake_cloud.faults import Fault, Kind
+from steward.config.compile import config_of
+from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import function_url_event, restamp, timer_event
 from steward.simulate.world import World
@@ -350,7 +350,7 @@ def test_the_hours_budget_is_weighed_when_something_would_be_sent(make_world: Ma
     """Who is healthy is told so, and nobody is alarmed; who is not waits, and that is said."""
     raw, _ = read_raw(str(ROOT / "steward.yml"))
     raw["clusters"]["emr-4zvc5mul"]["operations_per_hour"] = 1
-    world = make_world(read_config(raw))
+    world = make_world(config_of(raw))
     kill(world)
     world.deliver(sample(DOWN))
     event = sample(DOWN)
@@ -371,7 +371,7 @@ def test_an_order_beside_it_exempts_no_need_from_quarantine(make_world: MakeWorl
     """A payload with both: two requests, of which one is counted; and one process that both name is restarted once, by the order."""
     raw, _ = read_raw(str(ROOT / "steward.yml"))
     raw["rules"][0]["do"]["strategy"] = {"rolling": False}
-    world = make_world(read_config(raw))
+    world = make_world(config_of(raw))
     kill(world)
     alert = sample(DOWN)
     rule = world.function.config.rules[0]
@@ -400,7 +400,7 @@ def test_what_one_rule_could_not_do_is_not_hidden_by_another(make_world: MakeWor
     for name, do in (("a", restart), ("b", enter)):
         when = {"source": ["timer"], "message": ["evening"]}
         raw["rules"].append({"name": name, "when": when, "do": {**do, "cluster": "emr-4zvc5mul"}})
-    world = make_world(read_config(raw))
+    world = make_world(config_of(raw))
     world.cloud.process("emr-4zvc5mul", "HiveServer2", "172.16.0.2").refuse_to_recover()
     invocation = world.deliver(timer_event("t", "evening", world.clock.now()), time_limit_ms=2400)
     first, second, *_ = world.outcomes()
@@ -419,7 +419,7 @@ def test_each_rule_that_could_not_be_applied_is_said(make_world: MakeWorld) -> N
         raw["rules"].append(
             {"name": name, "when": {"message": ["evening"]}, "do": {**do, "cluster": f"{{labels.{name}}}"}}
         )
-    world = make_world(read_config(raw))
+    world = make_world(config_of(raw))
     world.deliver(timer_event("t", "evening", world.clock.now()))
     (line,) = world.outcomes()
     assert (line["code"], line["rule"]) == ("rules.template", "a,b")

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from handler.config.file import read_raw
-from handler.config.loader import read_config
 from handler.decide.verification import BUSY_SECONDS, Verdict, conclude
 from handler.execute.follow_up import MESSAGE, SECONDS_TO_LOOK, FollowUp
 from handler.execute.polling import observe
@@ -29,6 +27,8 @@ from handler.report.log import Log
 from harness.clock import VirtualClock
 from harness.fake_cloud.faults import Fault, Kind
 from steward.chaos.workload import restarting
+from steward.config.compile import config_of
+from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import restamp, timer_event
 from steward.simulate.world import World, events_of
@@ -225,7 +225,7 @@ def test_the_follow_up_begins_with_the_oldest_and_nothing_for_which_no_time_is_l
 def loosened(limits: dict[str, Any]) -> Any:
     raw, _ = read_raw("steward.yml")
     raw["rules"][0]["limits"] = limits
-    return read_config(raw)
+    return config_of(raw)
 
 
 def test_what_another_round_saw_to_work_meanwhile_is_not_said_to_have_failed(

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from handler.config.file import read_raw
-from handler.config.loader import read_config
 from handler.execute.follow_up import MESSAGE
+from steward.config.compile import config_of
+from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import timer_event
 from steward.simulate.world import World
@@ -82,7 +82,7 @@ def test_a_timer_that_is_put_off_for_good_is_a_persons_matter(make_world: MakeWo
     raw, _ = read_raw("steward.yml")
     freeze = {"from": "2020-01-01T00:00:00Z", "to": "2040-01-01T00:00:00Z", "reason": "the year's end"}
     raw["safety"] = {"freezes": [freeze]}
-    world = make_world(read_config(raw))
+    world = make_world(config_of(raw))
     world.deliver(timer_event("nightly", json.dumps(order("StopService", "172.16.0.5")), world.clock.now()))
     world.deliver(sample(DOWN))
     assert [line["outcome"] for line in world.outcomes()] == ["deferred"] * 2

@@ -8,12 +8,12 @@ import pytest
 
 from handler.cloud.client import CloudApi
 from handler.config.config import Config
-from handler.config.loader import read_config
 from handler.ledger.protocol import open_ledger
 from handler.model.operation import State
 from harness.clock import VirtualClock
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.faults import Fault
+from steward.config.compile import config_of
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import restamp, timer_event
 from steward.simulate.world import World
@@ -32,7 +32,7 @@ def config(when: dict[str, Any], limits: dict[str, Any], *, nodes: Any = "all", 
         "strategy": {"rolling": False},
     }
     rule = {"name": "restart-all", "when": when, "do": restart, "limits": limits}
-    return read_config({"clusters": {CLUSTER: cluster}, "rules": [rule], "safety": safety})
+    return config_of({"clusters": {CLUSTER: cluster}, "rules": [rule], "safety": safety})
 
 
 def restarted(world: World) -> list[list[str]]:

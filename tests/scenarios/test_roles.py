@@ -8,11 +8,11 @@ import pytest
 
 from handler.cloud.client import CloudApi
 from handler.config.config import Config
-from handler.config.file import read_raw
-from handler.config.loader import read_config
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.sts import Role
+from steward.config.compile import config_of
+from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import ROOT, MakeWorld, sample
 from steward.simulate.world import World
 
@@ -25,7 +25,7 @@ def config() -> Config:
     """The example, whose cluster belongs to another account."""
     raw, _ = read_raw(str(ROOT / "steward.yml"))
     raw["clusters"]["emr-4zvc5mul"]["role_arn"] = ARN
-    return read_config(raw)
+    return config_of(raw)
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ import pytest
 
 from handler.cloud.client import CloudApi
 from handler.config.config import Config
-from handler.config.file import read_raw
-from handler.config.loader import read_config
 from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import open_ledger
@@ -20,6 +18,8 @@ from handler.model.policy import AlarmSettings, Chat, EventBus
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.sts import Role
+from steward.config.compile import config_of
+from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import function_url_event, timer_event
 from steward.simulate.world import World
@@ -43,7 +43,7 @@ def config() -> Config:
     raw, _ = read_raw(str(ROOT / "steward.yml"))
     raw["clusters"]["emr-4zvc5mul"]["role_arn"] = ARN
     alarms = AlarmSettings((Chat("CHAT_URL"),), EventBus("eb-example0", "ap-guangzhou"))
-    return replace(read_config(raw), alarms=alarms)
+    return replace(config_of(raw), alarms=alarms)
 
 
 @pytest.fixture(params=["its ledger", "no ledger"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from pytest_mock import MockerFixture
@@ -10,13 +11,14 @@ from pytest_mock import MockerFixture
 from handler.app import Function
 from handler.errors import ConfigurationError
 from handler.execute.follow_up import MESSAGE
-from steward.simulate.fixtures import sample
+from steward.config.compile import compiled
+from steward.simulate.fixtures import ROOT, sample
 from steward.simulate.platform import function_url_event, timer_event
 from steward.simulate.world import World
 
 
 def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(
-    mocker: MockerFixture, capsys: pytest.CaptureFixture[str]
+    mocker: MockerFixture, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """index.main_handler, as deployed: one instance, made by the first event."""
     import index
@@ -34,7 +36,10 @@ def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(
     answer = index.main_handler(function_url_event("POST", "/", {}, b"{}"), {})
     assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (500, "application/problem+json")
     assert "nonexistent" not in answer["body"]
-    mocker.patch.dict("os.environ", {"STEWARD_LEDGER": "sqlite:///:memory:"}, clear=True)
+    packaged = tmp_path / "steward.json"
+    packaged.write_text(json.dumps(compiled(str(ROOT / "steward.yml"))), encoding="utf-8")
+    env = {"STEWARD_LEDGER": "sqlite:///:memory:", "STEWARD_CONFIG": str(packaged)}
+    mocker.patch.dict("os.environ", env, clear=True)
     answer = index.main_handler(
         sample("timer-maintenance-on") | {"Message": "nobody listens"}, {"time_limit_in_ms": "x"}
     )

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from handler.config.file import read_raw
-from handler.config.loader import read_config
 from handler.errors import LedgerUnavailable
 from handler.execute import sending
 from handler.execute.follow_up import MESSAGE, FollowUp
@@ -18,6 +16,8 @@ from handler.ledger.protocol import open_ledger
 from handler.model.operation import State
 from handler.report.alarms import Alarms
 from harness.fake_cloud.faults import Fault, Kind
+from steward.config.compile import config_of
+from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import restamp, timer_event
 from steward.simulate.world import World
@@ -128,7 +128,7 @@ def test_a_breaker_whose_opening_was_not_answered(make_world: MakeWorld, mocker:
     """Whoever is held back by it says so; once, however long the storm is."""
     raw, _ = read_raw("steward.yml")
     raw["safety"] = {"breaker": {"intents": 2, "window": "5m", "close_after": "10m"}}
-    world = make_world(read_config(raw), ledger=open_ledger(url))
+    world = make_world(config_of(raw), ledger=open_ledger(url))
     event = sample(DOWN)
     (alert,) = event["alerts"]
     event["alerts"] = [
@@ -174,7 +174,7 @@ def test_what_each_of_several_rules_came_to_is_said(make_world: MakeWorld) -> No
         {"name": cluster, "when": {"message": ["evening"]}, "do": {**do, "cluster": cluster}}
         for do, cluster in ((restart, "emr-4zvc5mul"), (stop, "emr-8kd2m1qp"))
     ]
-    world = make_world(read_config(raw))
+    world = make_world(config_of(raw))
     world.cloud.cluster("emr-8kd2m1qp").status = 23  # isolated
     faulty(world, Fault(Kind.RESET_AFTER_READING, ACTION))
     world.cloud.process("emr-4zvc5mul", "HiveServer2", "172.16.0.2").refuse_to_recover()

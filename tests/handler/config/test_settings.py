@@ -15,6 +15,8 @@ from handler.errors import ConfigurationError
 from handler.lib.temporary_folder import temporary_folder
 from handler.model.policy import LEVELS
 
+ROOT = Path(__file__).parents[3]
+
 
 @pytest.mark.parametrize(
     "text",
@@ -101,7 +103,7 @@ def test_without_an_environment_the_defaults_are_careful_ones() -> None:
     assert (settings.endpoint.host, settings.endpoint.scheme) == (ENDPOINTS["global"], "https")
     assert (settings.mode, settings.log_level) == ("act", "INFO")
     assert settings.ledger.startswith("sqlite:////")
-    assert settings.config.endswith(("steward.yml", "steward.json"))
+    assert Path(settings.config) == ROOT / "steward.json"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,7 @@ def test_what_is_said_is_taken() -> None:
     """Every setting by its variable, and nothing from another's."""
     settings = Settings.from_env(
         {
-            "STEWARD_CONFIG": "/etc/steward.yml",
+            "STEWARD_CONFIG": "/etc/steward.json",
             "STEWARD_EMR_ENDPOINT": "http://127.0.0.1:18080",
             "STEWARD_MODE": "observe",
             "STEWARD_LEDGER": "sqlite:////var/steward.db",
@@ -217,7 +219,7 @@ def test_what_is_said_is_taken() -> None:
         }
     )
     assert settings == Settings(
-        "/etc/steward.yml", Endpoint("http", "127.0.0.1:18080"), "observe", "INFO", "sqlite:////var/steward.db"
+        "/etc/steward.json", Endpoint("http", "127.0.0.1:18080"), "observe", "INFO", "sqlite:////var/steward.db"
     )
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from handler.config.config import Config
-from handler.config.loader import read_config
 from handler.errors import InvalidInput
 from handler.model.event import Event
 from handler.model.scope import OpScope, Target
+from steward.config.compile import config_of
 
 
 def a_config(scope: Any) -> Config:
@@ -19,7 +19,7 @@ def a_config(scope: Any) -> Config:
         "when": {"status": ["firing"]},
         "do": {"operation": "RestartService", "cluster": "{cluster}", "scope": scope, "strategy": {}},
     }
-    return read_config({"clusters": {}, "rules": [rule]})
+    return config_of({"clusters": {}, "rules": [rule]})
 
 
 EACH = {"{service}": {"{component}": ["{ip}"]}}

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from handler.config.loader import read_config
 from handler.errors import InvalidConfiguration, InvalidInput
 from handler.model.event import Event
 from handler.model.names import address
 from handler.receive import locators
 from handler.receive.senders.request import event_of
 from steward.cli.main import app
+from steward.config.compile import config_of
 from steward.config.json_schema import json_schema
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
@@ -40,7 +40,7 @@ def config(cluster: str = CLUSTER, scope: Any = "all", *, in_rule: str | None = 
 
 def by_file(raw: dict[str, Any]) -> bool:
     try:
-        read_config(raw)
+        config_of(raw)
     except InvalidConfiguration:
         return False
     return True
@@ -49,7 +49,7 @@ def by_file(raw: dict[str, Any]) -> bool:
 def by_event(raw: dict[str, Any], **fields: str) -> bool:
     """Whether a rule of templates takes what an event names."""
     event = Event(id="e", source="tcop", name="down", status="firing", **{"cluster": CLUSTER, **fields})  # type: ignore[arg-type]
-    (rule,) = read_config(raw).rules
+    (rule,) = config_of(raw).rules
     try:
         rule.intent(event, event.view())
     except InvalidInput:
@@ -163,7 +163,7 @@ def test_an_address_is_one_for_all(text: str, found: str, tmp_path: Path, monkey
 
 def test_an_address_has_one_spelling_in_what_is_asked() -> None:
     """However an event writes it, it is the process that the cluster shows."""
-    (rule,) = read_config(config(scope={"DataNode": ["{ip}", "FD00::6"]})).rules
+    (rule,) = config_of(config(scope={"DataNode": ["{ip}", "FD00::6"]})).rules
     event = Event(id="e", source="tcop", name="down", status="firing", ip="FD00:0::5")
     assert [ip for _, _, ip in rule.intent(event, event.view()).scope] == ["fd00::5", "fd00::6"]
 

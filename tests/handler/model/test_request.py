@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from handler.config.loader import read_config
 from handler.errors import InvalidConfiguration, InvalidInput
 from handler.model.request import Action, OpType, StopParams, StrategyConfig
 from handler.receive.senders.request import event_of
+from steward.config.compile import config_of
 from steward.config.json_schema import json_schema
 
 SCHEMA = json_schema()
@@ -58,7 +58,7 @@ def by_file(op_type: OpType, strategy: object, params: object, keep_monitor: boo
         "rules": [{"name": "r", "when": {"status": ["firing"]}, "do": do}],
     }
     try:
-        read_config(raw)
+        config_of(raw)
         is_read = True
     except InvalidConfiguration:
         is_read = False

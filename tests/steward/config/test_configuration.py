@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from handler.config.config import Config
-from handler.config.file import load, read_raw
-from handler.config.loader import read_config
-from handler.config.yaml_errors import explained
 from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.lib.wording import duration
-from handler.model.request import OpType
+from handler.model.intent import COMMAND_LIMITS, Limits
+from handler.model.policy import AlarmSettings, Safety, Webhook
+from handler.model.request import OpType, StopParams, StrategyConfig
+from steward.config.compile import compiled_content, config_of, load_yaml
 from steward.config.json_schema import json_schema
+from steward.config.yaml_errors import explained
+from steward.config.yaml_file import read_raw
 
 ROOT = Path(__file__).parents[3]
 RAW: dict[str, Any] = {
@@ -63,21 +66,21 @@ def changed(path: str, value: Any, rules: Any = RAW["rules"], safety: Any = None
 
 def problems(raw: object) -> str:
     with pytest.raises(InvalidConfiguration) as raised:
-        read_config(raw)
+        config_of(raw)
     return str(raised.value)
 
 
 def test_the_example_is_valid() -> None:
     """What is shipped is read as it is written."""
     raw, lines = read_raw(str(ROOT / "steward.yml"))
-    config = load(str(ROOT / "steward.yml"))
+    config = load_yaml(str(ROOT / "steward.yml"))
     assert [rule.name for rule in config.rules] == [rule["name"] for rule in raw["rules"]]
     assert lines["rules[0].do.operation"] > lines["rules[0].name"]
 
 
 def test_no_role_needs_a_quorum_where_the_list_is_empty() -> None:
     """What is written holds, an empty list too."""
-    assert read_config(changed("safety/quorum_roles", [])).safety.quorum_roles == ()
+    assert config_of(changed("safety/quorum_roles", [])).safety.quorum_roles == ()
 
 
 def test_every_section_becomes_values() -> None:
@@ -127,7 +130,7 @@ def test_every_section_becomes_values() -> None:
         "event_bus": {"id": "eb-x", "region": "ap-guangzhou"},
         "group_within": "1m",
     }
-    config = read_config(raw)
+    config = config_of(raw)
     restart, stop = config.rules
     assert (restart.limits.cooldown, restart.limits.max_share, restart.limits.max_nodes) == (5400.0, 0.5, 1)
     assert (stop.order_limits.max_nodes, stop.order_limits.max_event_age, stop.order_limits.cooldown) == (
@@ -154,7 +157,7 @@ def test_every_section_becomes_values() -> None:
 @pytest.mark.parametrize("role", ["roleName/emr-steward", "role/4611686018427397919"])
 def test_a_cluster_of_another_account_names_its_role(role: str) -> None:
     """By its name or its number, as the console shows it; a cluster of ours names none."""
-    config = read_config(changed("clusters/emr-4zvc5mul/role_arn", f"qcs::cam::uin/200000000002:{role}"))
+    config = config_of(changed("clusters/emr-4zvc5mul/role_arn", f"qcs::cam::uin/200000000002:{role}"))
     assert config.clusters["emr-4zvc5mul"].role_arn == f"qcs::cam::uin/200000000002:{role}"
     assert {one.role_arn for one in config.clusters.values() if one.id != "emr-4zvc5mul"} <= {""}
 
@@ -162,7 +165,7 @@ def test_a_cluster_of_another_account_names_its_role(role: str) -> None:
 def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
     """Saturday 22:00 to 02:00 covers Sunday 01:00, by the zone's clock."""
     window = {"days": ["Sat"], "start": "22:00", "end": "02:00", "time_zone": "Asia/Shanghai", "reason": "x"}
-    (one,) = read_config(changed("safety/maintenance_windows", [window])).safety.maintenance_windows
+    (one,) = config_of(changed("safety/maintenance_windows", [window])).safety.maintenance_windows
     saturday_2200 = 1_800_108_000.0  # 2027-01-16T14:00:00Z
     assert [one.covers(saturday_2200 + hours * 3600, "emr-4zvc5mul") for hours in (-1, 0, 3, 4, 24, 27)] == [
         False,
@@ -322,7 +325,7 @@ def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) ->
         ("rules/0/do/strategy/batch_size", "3", "batch_size: must be a whole number (without quotes)"),
         ("rules/0/do/strategy/batch_size", True, "batch_size: must be a whole number"),
         ("rules/0/do/strategy/batch_size", 0, "batch_size: must be at least 1"),
-        ("rules/0/do/strategy/wait_seconds", 301, "wait_seconds: must be at most 300"),
+        ("rules/0/do/strategy/wait_seconds", 301, "wait_seconds: 301 is out of bounds (from 0s to 5m)"),
         ("rules/0/do/strategy/on_failure", "Blok", "must be one of block, skip (did you mean block?)"),
         ("rules/0/do/strategy/on_failure", "halt", "must be one of block, skip"),
         ("rules/1/do/stop_params", {"policy": "save"}, "policy: must be one of safe, default (did you mean safe?)"),
@@ -333,8 +336,12 @@ def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) ->
         ("rules/0/do/scope", {"HDFS": ["DataNode"]}, "do.scope.HDFS: must be `all`, or a mapping"),
         ("rules/0/do/scope", {"HDFS": {"DataNode": "172.16.0.5"}}, "HDFS.DataNode: must be `all`, or a list"),
         ("rules/0/do/scope", {"HDFS": {"DataNode": [7]}}, "HDFS.DataNode[0]: must be a text"),
-        ("rules/0/limits", {"cooldown": True}, "limits.cooldown: must be a text, or a whole number"),
-        ("rules/0/limits", {"max_share": [1]}, "limits.max_share: must be a text, or a number"),
+        (
+            "rules/0/limits",
+            {"cooldown": True},
+            "limits.cooldown: must be a duration (90s, 15m, 2h, 7d, or a number of seconds)",
+        ),
+        ("rules/0/limits", {"max_share": [1]}, "limits.max_share: must be a share (a percentage such as 25%"),
         ("rules/0/limits", {"max_nodes": "2"}, "limits.max_nodes: must be a whole number (without quotes)"),
         ("rules", {"a": 1}, "rules: must be a list"),
         ("rules/0/name", "x" * 101, "rules[0].name: is longer than 100 characters"),
@@ -483,7 +490,7 @@ alarms: {chat: [{url_env: slack://hunter2}, hunter2], event_bus: {id: bus}}
         encoding="utf-8",
     )
     with pytest.raises(InvalidConfiguration) as raised:
-        load(str(path))
+        load_yaml(str(path))
     told = [
         f"{problem.where.rpartition(':')[2]} {problem.path}: {problem.problem}" for problem in raised.value.problems
     ]
@@ -492,15 +499,16 @@ alarms: {chat: [{url_env: slack://hunter2}, hunter2], event_bus: {id: bus}}
         "4 clusters.emr-4zvc5mul.region: is not a region",
         f"5 clusters.emr-4zvc5mul.allow[1]: must be one of {operations}",
         "6 clusters.emr-8kd2m1qp.alow: unknown key",
-        "7 clusters.analytics: must be a mapping",
         "7 clusters.analytics: is not a cluster id",
+        "7 clusters.analytics: must be a mapping",
         "10 rules[0].when.statsu: is not a field of an Event",
         "10 rules[0].when.status: is one value in an Event, not an object",
         "10 rules[0].when.source[0]: no event has this source",
         f"12 rules[0].do.operation: must be one of {operations}",
+        "14 rules[0].do.scope.{service}: componnt is not a field of an Event",
+        "14 rules[0].do.scope.{service}.{componnt}[0]: '172.16.0' is not an address",
         "14 rules[0].do.scope.{service}.{componnt}[1]: must be a text",
         "14 rules[0].do.scope.HDFS: must be `all`, or a mapping",
-        "14 rules[0].do.scope.{service}: componnt is not a field of an Event",
         "14 rules[0].do.scope: 'Data/Node' is not a service name",
         "15 rules[1].name: must be a text",
         "16 rules[1].when.source: must be a list of values",
@@ -520,22 +528,22 @@ alarms: {chat: [{url_env: slack://hunter2}, hunter2], event_bus: {id: bus}}
         "28 webhook.patience: '1s' is out of bounds",
         "30 safety.quarantine.restarts: must be a whole number",
         "30 safety.quarantine.within: 'soon' is not a duration",
-        "32 safety.freezes[0].reason: is missing",
         "32 safety.freezes[0].from: 'yesterday' is not a date and time",
+        "32 safety.freezes[0].reason: is missing",
         "32 safety.freezes[0].to: '2027-01-01T00:00:00' names no time zone",
         "33 safety.freezes[1].from: is missing",
         "33 safety.freezes[1].to: is missing",
         "35 safety.maintenance_windows[0].days[1]: must be one of Mon, Tue, Wed, Thu, Fri, Sat, Sun",
         "35 safety.maintenance_windows[0].start: must be a text",
-        "35 safety.maintenance_windows[0].clusters[1]: must be a text",
-        "35 safety.maintenance_windows[0].time_zone: 'Mars/Olympus' is not a time zone",
         "35 safety.maintenance_windows[0].end: '25:00' is not a time of day",
+        "35 safety.maintenance_windows[0].time_zone: 'Mars/Olympus' is not a time zone",
+        "35 safety.maintenance_windows[0].clusters[1]: must be a text",
         "35 safety.maintenance_windows[0].clusters[0]: emr-4zvc5mux is not listed under clusters",
         "36 safety.keep_records: is shorter than the cooldown of rules[1], which would be forgotten",
-        "37 alarms.chat[1]: must be a mapping",
-        "37 alarms.event_bus.region: is missing",
         "37 alarms.chat[0].url_env: is not the name of an environment variable",
+        "37 alarms.chat[1]: must be a mapping",
         "37 alarms.event_bus.id: 'bus' is not an event bus",
+        "37 alarms.event_bus.region: is missing",
     ]
     assert "hunter2" not in str(raised.value).lower()
 
@@ -560,7 +568,7 @@ rule:
         encoding="utf-8",
     )
     with pytest.raises(InvalidConfiguration) as raised:
-        load(str(path))
+        load_yaml(str(path))
     assert [str(problem).removeprefix(f"{path}:") for problem in raised.value.problems] == [
         "2: cluster: unknown key (did you mean clusters?)",
         "3: cluster.emr-4zvc5mul.allow: appears twice (first in line 3)",
@@ -572,8 +580,8 @@ rule:
         "10: rule[0].do.limits: unknown key (it belongs beside `do`)",
         "10: rule[0].do.limits.cooldwn: unknown key (did you mean cooldown?)",
         "10: rule[0].do.limits.max_node: unknown key (did you mean max_nodes?)",
-        "10: rule[0].do.limits.max_node: must be at least 1",
         "10: rule[0].do.limits.cooldwn: 'soon' is not a duration (90s, 15m, 2h, 7d, or a number of seconds)",
+        "10: rule[0].do.limits.max_node: must be at least 1",
         "11: rule[0].scope: unknown key (it belongs under `do`)",
         "11: rule[0].scope.HDFS.DataNode[0]: 'host' is not an address (such as 172.16.0.5, or a template such as {ip})",
         "12: rule[0].strategy: unknown key (it belongs under `do`)",
@@ -597,7 +605,7 @@ rule:
         ("rules/1/do/scope", {"HBASE": {"HMaster": [7]}}, ["HMaster[0]: must be a text"]),
         ("rules/0/do/strategy", "rolling", ["do.strategy: must be a mapping"]),
         ("safety", "x", ["safety: must be a mapping"]),
-        ("safety/keep_records", [1], ["keep_records: must be a text, or a whole number"]),
+        ("safety/keep_records", [1], ["keep_records: must be a duration"]),
         ("safety/keep_records", "a month", ["keep_records: 'a month' is not a duration"]),
         ("safety", {"keep_record": "60d"}, ["did you mean keep_records?"]),
         ("safety/maintenance_windows", [{**WINDOW, "start": 2, "end": 3}], ["start: must be", "end: must be"]),
@@ -629,8 +637,8 @@ def test_a_rule_for_any_cluster_is_refused_where_none_allows_its_operation() -> 
     raw["clusters"]["emr-8kd2m1qp"] = {"region": "ap-guangzhou", "allow": ["StartService"]}
     assert problems(raw) == f"{fault} any cluster (add it to the `allow` of those that are meant)"
     raw["clusters"]["emr-8kd2m1qp"]["allow"] = ["RestartService"]
-    assert read_config(raw).rules
-    assert read_config({**raw, "clusters": {}}).rules
+    assert config_of(raw).rules
+    assert config_of({**raw, "clusters": {}}).rules
 
 
 json_values = st.recursive(
@@ -644,7 +652,7 @@ json_values = st.recursive(
 def test_anything_is_a_configuration_or_refused(raw: Any) -> None:
     """Nothing else is raised."""
     try:
-        assert isinstance(read_config(raw), Config)
+        assert isinstance(config_of(raw), Config)
     except InvalidConfiguration as error:
         assert error.problems
 
@@ -669,7 +677,7 @@ def test_anything_is_a_configuration_or_refused(raw: Any) -> None:
 def test_a_valid_file_spoiled_anywhere_is_refused_in_words(path: str, value: Any) -> None:
     """A mutated file is a configuration or refused; never a crash."""
     try:
-        read_config(changed(path, value))
+        config_of(changed(path, value))
     except InvalidConfiguration as error:
         assert str(error)
 
@@ -724,7 +732,7 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, content: bytes, says
     path = tmp_path / "steward.yml"
     path.write_bytes(content)
     with pytest.raises(ConfigurationError) as raised:
-        load(str(path))
+        load_yaml(str(path))
     assert str(path) in str(raised.value)
     assert says in str(raised.value)
 
@@ -774,7 +782,7 @@ def test_a_slip_in_the_yaml_is_said_in_plain_words(tmp_path: Path, content: str,
     for ending in ("", "\n"):
         path.write_text(content + ending, encoding="utf-8", newline="")
         with pytest.raises(ConfigurationError) as raised:
-            load(str(path))
+            load_yaml(str(path))
         said = str(raised.value).replace("is not valid YAML: ", "").removeprefix(f"{path}:").replace(": : ", ": ")
         assert said.startswith(says)
         assert "hunter2" not in said
@@ -794,15 +802,15 @@ def test_any_text_is_yaml_or_explained(text: str) -> None:
 def test_missing_files_and_broken_json_are_said(tmp_path: Path) -> None:
     """And how to name another."""
     with pytest.raises(ConfigurationError, match="STEWARD_CONFIG"):
-        load(str(tmp_path / "none.yml"))
+        load_yaml(str(tmp_path / "none.yml"))
     with pytest.raises(ConfigurationError, match=rf"^{tmp_path}: is a folder \(name a file\)$"):
-        load(str(tmp_path))
+        load_yaml(str(tmp_path))
     packaged = tmp_path / "steward.json"
-    packaged.write_text('{"clusters": {}}', encoding="utf-8")
-    assert load(str(packaged)).rules == ()
+    packaged.write_text('{"clusters": {}}', encoding="utf-8")  # JSON, and written by a person
+    assert load_yaml(str(packaged)).rules == ()
     packaged.write_text('{"clusters": ', encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"steward\.json"):
-        load(str(packaged))
+        load_yaml(str(packaged))
 
 
 def test_scalars_are_read_as_yaml_1_2(tmp_path: Path) -> None:
@@ -827,7 +835,7 @@ def test_problems_bear_their_line(tmp_path: Path) -> None:
     path = tmp_path / "steward.yml"
     path.write_text("clusters:\n  emr-4zvc5mul:\n    region: ap-guangzhou\n    alow: [StopService]\n", encoding="utf-8")
     with pytest.raises(InvalidConfiguration) as raised:
-        load(str(path))
+        load_yaml(str(path))
     assert f"{path}:4: clusters.emr-4zvc5mul.alow" in str(raised.value)
 
 
@@ -857,5 +865,76 @@ def test_all_op_types_stand_in_the_documents() -> None:
 def test_a_freeze_over_a_change_of_clocks_is_as_long_as_it_may_be_meant(begin: str, end: str, hours: float) -> None:
     """By the clock of its time zone; where an hour is twice or never, rather too long than too short."""
     freezes = [{"from": begin, "to": end, "time_zone": "Europe/Berlin", "reason": "r"}]
-    (freeze,) = read_config(changed("safety", {"freezes": freezes})).safety.freezes
+    (freeze,) = config_of(changed("safety", {"freezes": freezes})).safety.freezes
     assert freeze.end - freeze.start == hours * 3600
+
+
+# -- what it is compiled to
+
+
+def test_what_is_compiled_needs_no_further_reading() -> None:
+    """Durations are seconds, shares fractions, times minutes, dates seconds since the epoch; defaults are filled in."""
+    raw = changed("limits", {"cooldown": "1h", "max_share": "50%"})
+    raw["safety"] = {
+        "freezes": [{"from": "2027-02-05T18:00:00", "to": "2027-02-06T09:00:00Z", "time_zone": "Asia/Shanghai", "reason": "x"}],
+        "maintenance_windows": [{**WINDOW, "days": ["Sun", "Mon"]}],
+    }  # fmt: skip
+    document = compiled_content(raw)
+    (rule,) = document["rules"]
+    assert document["format"] == 1
+    assert document["clusters"]["emr-4zvc5mul"]["name"] == "emr-4zvc5mul"
+    assert rule["limits"] == {"cooldown": 3600.0, "max_nodes": 1, "max_share": 0.5, "max_event_age": 600.0}
+    assert rule["command_limits"] == {"cooldown": 3600.0, "max_nodes": 99_999, "max_share": 0.5, "max_event_age": 600.0}
+    assert rule["do"]["strategy"] == {
+        "rolling": True, "batch_size": 1, "wait_seconds": 30, "skip_failed": False, "args": {},
+    }  # fmt: skip
+    assert document["webhook"] == {"callers": [], "patience": 4.0}
+    (freeze,) = document["safety"]["freezes"]
+    assert (freeze["start"], freeze["end"]) == (1801821600.0, 1801904400.0)
+    (window,) = document["safety"]["maintenance_windows"]
+    assert (window["days"], window["start"], window["end"]) == ([0, 6], 120, 180)
+    assert json.loads(json.dumps(document)) == document
+
+
+def test_what_the_function_defaults_to_is_what_the_file_defaults_to() -> None:
+    """A part that the file leaves out means the same as the function's own value of it."""
+    config = config_of({"clusters": {}})
+    assert (config.webhook, config.safety, config.alarms) == (Webhook(), Safety(), AlarmSettings())
+    (rule,) = config_of(RAW).rules
+    assert (rule.limits, rule.order_limits) == (Limits(), COMMAND_LIMITS)
+    assert rule.action.strategy == StrategyConfig()
+
+
+@pytest.mark.parametrize("written", ["45s", 45, "45", "0.75m"])
+def test_every_duration_takes_a_unit(written: object) -> None:
+    """The wait between batches too, whatever its key is called."""
+    (rule,) = config_of(changed("rules/0/do/strategy/wait_seconds", written)).rules
+    assert rule.action.strategy is not None
+    assert rule.action.strategy.to_wire()["TimeWait"] == 45
+    stop = {**STOP, "do": {**STOP["do"], "stop_params": {"grace_seconds": written}}}
+    assert config_of(changed("rules/0", stop)).rules[0].action.stop_params == StopParams(grace_down_time=45)
+
+
+def test_a_wait_is_a_whole_number_of_seconds() -> None:
+    """The API takes no fraction."""
+    said = problems(changed("rules/0/do/strategy/wait_seconds", "1.5s"))
+    assert said == "rules[0].do.strategy.wait_seconds: '1.5s' is not a whole number of seconds (such as 2s)"
+
+
+# -- what is looked for in the wrong place
+
+
+@pytest.mark.parametrize("key", ["cron", "schedule"])
+@pytest.mark.parametrize("place", ["rules/0", "rules/0/do", "rules/0/when"])
+def test_a_schedule_belongs_into_serverless_yml(key: str, place: str) -> None:
+    """A rule waits for the timer's event; when that comes is the trigger's matter."""
+    said = problems(changed(f"{place}/{key}", "0 0 2 * * * *"))
+    assert f"{key}: " in said
+    assert "serverless.yml" in said
+    assert "when: {source: [timer], name: [nightly-stop]}" in said
+
+
+def test_a_label_at_the_top_of_a_pattern_is_shown_its_place() -> None:
+    """As its sender calls it, below `labels`."""
+    said = problems(changed("rules/0/when/team", ["x"]))
+    assert said == "rules[0].when.team: is not a field of an Event (write labels: {team: …})"

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.config.file import read_raw
-from handler.config.loader import read_config
-from handler.config.shape_errors import readable
 from handler.errors import InvalidConfiguration
-from handler.lib.validation import dotted
 from handler.model.event import FIELDS
-from steward.config.json_schema import DEFAULTS, EXAMPLES, json_schema
+from steward.config.compile import config_of
+from steward.config.json_schema import json_schema
+from steward.config.messages import readable
+from steward.config.models import StewardFile
 from steward.config.reference import reference
+from steward.config.yaml_file import read_raw
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = json_schema()
@@ -69,7 +69,7 @@ def changed(path: str, value: Any, whole: dict[str, Any] = WHOLE) -> dict[str, A
 
 def is_read(raw: object) -> bool:
     try:
-        read_config(raw)
+        config_of(raw)
     except InvalidConfiguration:
         return False
     return True
@@ -263,10 +263,10 @@ def test_a_file_that_is_spoiled_in_several_places_is_refused_for_each(where: lis
         if any(path.startswith(f"{other}/") or other.startswith(f"{path}/") for other in where):
             return
         raw = changed(path, value, raw)
-        alone += [dotted("", fault.steps) for fault in readable(changed(path, value)).errors]
+        alone += [fault.path for fault in readable(StewardFile, changed(path, value)).problems]
     told = set()
     try:
-        read_config(raw)
+        config_of(raw)
     except InvalidConfiguration as error:
         told = {problem.path for problem in error.problems}
     assert set(alone) <= told
@@ -274,8 +274,8 @@ def test_a_file_that_is_spoiled_in_several_places_is_refused_for_each(where: lis
 
 def test_every_key_has_a_meaning_and_a_default_or_an_example() -> None:
     """For whoever looks it up; those that hold further keys are described there."""
-    for name, schema in {**SCHEMA["$defs"], "ConfigShape": SCHEMA}.items():
-        if not name.endswith("Schema"):
+    for name, schema in {**SCHEMA["$defs"], "StewardFile": SCHEMA}.items():
+        if name.startswith("Pattern"):
             continue
         for key, value in schema["properties"].items():
             assert value.get("description"), f"{name}.{key}"
@@ -283,20 +283,28 @@ def test_every_key_has_a_meaning_and_a_default_or_an_example() -> None:
             assert is_section or "default" in value or "examples" in value, f"{name}.{key}"
 
 
+DEFAULTS = {
+    f"{name}.{key}": value["default"]
+    for name, schema in SCHEMA["$defs"].items()
+    for key, value in schema.get("properties", {}).items()
+    if "default" in value
+}
+
+
 @pytest.mark.parametrize("key", sorted(DEFAULTS))
 def test_a_default_is_what_holds_where_the_key_is_left_out(key: str) -> None:
     """Written out, it changes nothing."""
     places = {
-        "ClusterShape": "clusters/emr-4zvc5mul",
-        "StrategyShape": "rules/0/do/strategy",
-        "DoShape": "rules/0/do",
-        "LimitsShape": "limits",
-        "WebhookShape": "webhook",
-        "BreakerShape": "safety/breaker",
-        "QuarantineShape": "safety/quarantine",
-        "MaintenanceWindowShape": "safety/maintenance_windows/0",
-        "SafetyShape": "safety",
-        "AlarmsShape": "alarms",
+        "Cluster": "clusters/emr-4zvc5mul",
+        "Strategy": "rules/0/do/strategy",
+        "Do": "rules/0/do",
+        "Limits": "limits",
+        "Webhook": "webhook",
+        "Breaker": "safety/breaker",
+        "Quarantine": "safety/quarantine",
+        "MaintenanceWindow": "safety/maintenance_windows/0",
+        "Safety": "safety",
+        "Alarms": "alarms",
     }
     schema, _, name = key.partition(".")
     raw = changed(f"{places[schema]}/{name}", DEFAULTS[key])
@@ -308,8 +316,8 @@ def test_the_reference_is_written_from_it() -> None:
     """docs/configuration.md is what `steward schema --reference` writes: every key of every mapping, each link with its heading."""
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert text == reference()
-    for name, schema in {**SCHEMA["$defs"], "ConfigShape": SCHEMA}.items():
-        for key in schema["properties"]:
+    for name, schema in {**SCHEMA["$defs"], "StewardFile": SCHEMA}.items():
+        for key in () if name.startswith("PatternOf") else schema["properties"]:
             assert f"| `{key}` |" in text, f"{name}.{key}"
     headings = {re.sub(r"[^a-z0-9_-]", "", line.lower()) for line in text.splitlines() if line.startswith("## ")}
     assert set(re.findall(r"\]\(#(.*?)\)", text)) <= headings
@@ -317,14 +325,16 @@ def test_the_reference_is_written_from_it() -> None:
 
 def _seen(raw: dict[str, Any]) -> Any:
     """What is comparable of a configuration: a compiled pattern is its own. What orders are held to has other defaults."""
-    config = read_config(raw)
+    config = config_of(raw)
     rules = [(rule.name, rule.action, rule.limits, rule.even_if_healthy) for rule in config.rules]
     return (config.clusters, rules, config.webhook, config.safety, config.alarms)
 
 
-def test_examples_are_of_keys_that_there_are() -> None:
-    """And fit them."""
-    for key, example in {**EXAMPLES, **DEFAULTS}.items():
-        schema, _, name = key.partition(".")
-        properties = (SCHEMA["$defs"].get(schema) or SCHEMA)["properties"]
-        jsonschema.Draft202012Validator({**properties[name], "$defs": SCHEMA["$defs"]}).validate(example)
+def test_examples_and_defaults_fit_their_keys() -> None:
+    """What the reference shows can be copied."""
+    for schema in SCHEMA["$defs"].values():
+        for value in schema.get("properties", {}).values():
+            shown = [value["default"]] if "default" in value else []
+            validator = jsonschema.Draft202012Validator({**value, "$defs": SCHEMA["$defs"]})
+            for example in shown + value.get("examples", []):
+                validator.validate(example)

@@ -13,14 +13,13 @@ from typer.testing import CliRunner
 
 from handler.cloud.account import Credentials
 from handler.cloud.client import CloudApi, Product
-from handler.config.file import load
-from handler.config.loader import read_config
 from handler.errors import NotAuthorized
 from handler.lib.clock import Deadline, SystemClock
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.cli.main import app
+from steward.config.compile import config_of, load_yaml
 from steward.deploy.cam_policy import policy_for, trust_policy
 
 ROOT = Path(__file__).parents[3]
@@ -54,19 +53,19 @@ def called() -> set[str]:
 
 def test_the_policy_names_what_the_code_calls_and_nothing_else() -> None:
     """With everything configured: no right is missing, none is superfluous."""
-    assert {action.partition(":")[2] for action in actions(policy_for(read_config(FULL)))} == called()
+    assert {action.partition(":")[2] for action in actions(policy_for(config_of(FULL)))} == called()
 
 
 def test_the_files_under_deploy_are_those_of_the_example() -> None:
     """`steward policy` writes them."""
-    config = load(str(ROOT / "steward.yml"))
+    config = load_yaml(str(ROOT / "steward.yml"))
     assert json.loads((ROOT / "deploy/cam-policy.json").read_text(encoding="utf-8")) == policy_for(config)
     assert json.loads((ROOT / "deploy/trust-policy.json").read_text(encoding="utf-8")) == trust_policy()
 
 
 def test_acting_is_allowed_on_the_named_clusters_only() -> None:
     """Never on `*`; a cluster of another account is the other role's."""
-    config = read_config(FULL)
+    config = config_of(FULL)
     ours, theirs = policy_for(config, uin="1"), policy_for(config, uin="2", role_arn=ROLE)
     assert ours["statement"][0]["resource"] == ["qcs::emr:ap-guangzhou:uin/1:emr-instance/emr-4zvc5mul"]
     assert theirs["statement"][0]["resource"] == ["qcs::emr:ap-shanghai:uin/2:emr-instance/emr-9xkw2p0q"]
@@ -76,7 +75,7 @@ def test_acting_is_allowed_on_the_named_clusters_only() -> None:
 
 def test_what_is_not_used_is_not_allowed() -> None:
     """No bus, no role: neither right."""
-    plain = read_config({"clusters": {"emr-4zvc5mul": FULL["clusters"]["emr-4zvc5mul"]}, "rules": []})
+    plain = config_of({"clusters": {"emr-4zvc5mul": FULL["clusters"]["emr-4zvc5mul"]}, "rules": []})
     assert actions(policy_for(plain)).isdisjoint({"eb:PutEvents", "sts:AssumeRole"})
 
 
@@ -84,7 +83,7 @@ def test_the_command_prints_both() -> None:
     """As JSON, to be piped; an unknown role is a usage error."""
     run = CliRunner().invoke
     file = str(ROOT / "steward.yml")
-    assert json.loads(run(app, ["policy", file]).stdout) == policy_for(load(file))
+    assert json.loads(run(app, ["policy", file]).stdout) == policy_for(load_yaml(file))
     assert json.loads(run(app, ["policy", file, "--trust"]).stdout) == trust_policy()
     assert run(app, ["policy", file, "--role", "nobody"]).exit_code == 2
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from handler.config import file
 from handler.errors import ConfigurationError, InvalidConfiguration
+from steward.config.compile import load_yaml
 from steward.deploy.serverless_file import load
 
 ROOT = Path(__file__).parents[3]
 OURS = (ROOT / "serverless.yml").read_text(encoding="utf-8")
-CONFIG = file.load(str(ROOT / "steward.yml"))
+CONFIG = load_yaml(str(ROOT / "steward.yml"))
 FOLLOW_UP = 'argument: "steward:follow-up"'
 
 

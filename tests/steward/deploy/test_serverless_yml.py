@@ -21,9 +21,10 @@ from typing import Any
 
 import pytest
 
-from handler.config import file
 from handler.errors import InvalidConfiguration
 from handler.execute.follow_up import MESSAGE as FOLLOW_UP
+from steward.config.compile import load_yaml
+from steward.config.yaml_file import read_raw
 from steward.deploy import cron, serverless_file
 from steward.deploy.serverless_schema import Part, Trigger
 from steward.simulate.platform import timer_event
@@ -32,8 +33,8 @@ from steward.simulate.world import events_of
 ROOT = Path(__file__).parents[3]
 TOOLKIT = ROOT / "deploy" / "toolkit"
 FILE = ROOT / "serverless.yml"
-RAW = file.read_raw(str(FILE))[0]
-CONFIG = file.load(str(ROOT / "steward.yml"))
+RAW = read_raw(str(FILE))[0]
+CONFIG = load_yaml(str(ROOT / "steward.yml"))
 #: What npm says where the lock file does not fit; anything else that fails is the way to the registry.
 OUR_FAULT = re.compile(r"code (EUSAGE|EINTEGRITY|ERESOLVE|EJSONPARSE|EBADENGINE|ETARGET)")
 CODE = {"CosBucketName": "code-bucket", "CosObjectName": "/function.zip"}

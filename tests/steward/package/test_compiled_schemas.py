@@ -13,6 +13,7 @@ from pydantic_core import SchemaValidator
 
 from handler.errors import InvalidInput
 from handler.lib.validation import COMPILED, schemas
+from steward.config.compile import compiled_content
 from steward.package.compiled_schemas import compiled
 from steward.simulate.fixtures import sample
 
@@ -43,7 +44,7 @@ def test_with_compiled_shapes_an_event_loads_no_pydantic(tmp_path: Path) -> None
     shutil.copy(ROOT / "index.py", tmp_path)
     (tmp_path / "handler" / "lib" / COMPILED).write_text(json.dumps(compiled()), encoding="utf-8")
     config = {"clusters": {"emr-4zvc5mul": {"region": "ap-guangzhou", "allow": ["StopService"]}}, "rules": []}
-    (tmp_path / "steward.json").write_text(json.dumps(config), encoding="utf-8")
+    (tmp_path / "steward.json").write_text(json.dumps(compiled_content(config)), encoding="utf-8")
     code = (
         "import index, json, sys\n"
         f"event = json.loads({json.dumps(json.dumps(sample('alertmanager-resolved')))})\n"

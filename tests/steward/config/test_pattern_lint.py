@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from handler.decide.pattern_lint import unmatchable
 from handler.decide.patterns import compile_pattern
+from steward.config.pattern_lint import unmatchable
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,23 @@
-"""Reading steward.yml from disk: YAML where people write it, JSON where it is packaged."""
+"""Reading steward.yml, serverless.yml, and a compiled steward.json from disk."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from handler.config.loader import read_config
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, SequenceNode
+
 from handler.errors import ConfigurationError, InvalidConfiguration, InvalidInput
-
-if TYPE_CHECKING:
-    from handler.config.config import Config
+from handler.lib.strict_json import parse
+from steward.config.yaml_errors import explained
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 50
 
 
-def load(path: str) -> Config:
-    """The configuration in ``path``. Raises ConfigurationError; InvalidConfiguration with every problem of its content."""
-    return parsed(path).config()
-
-
 class Document(NamedTuple):
-    """A file's content, and the line of each key by its path (none for JSON). ``faults``: keys that appear twice, and what else has no meaning."""
+    """A file's content, and the line of each key by its path (none for JSON). ``errors``: keys that appear twice, and what else has no meaning."""
 
     path: str
     raw: Any
@@ -30,10 +27,6 @@ class Document(NamedTuple):
     def locate(self, key: str) -> str:
         """``file:line`` of a key, or of the nearest one above it that is there."""
         return locate(self.path, key, self.lines)
-
-    def config(self) -> Config:
-        """What it means. Raises InvalidConfiguration with every problem."""
-        return read_config(self.raw, self.locate, self.errors)
 
 
 def read_raw(path: str) -> tuple[Any, dict[str, int]]:
@@ -74,8 +67,6 @@ def _text(path: str) -> str:
 
 
 def _from_json(path: str, text: str) -> Document:
-    from handler.lib.strict_json import parse
-
     try:
         return Document(path, parse(text, ""), {})
     except InvalidInput as error:
@@ -84,17 +75,8 @@ def _from_json(path: str, text: str) -> Document:
 
 def _from_yaml(path: str, text: str) -> Document:
     try:
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError
-    except ImportError:
-        raise ConfigurationError(
-            "cannot be read here: no YAML reader", where=path, hint="store it as JSON: steward.json"
-        ) from None
-    try:
         nodes = list(YAML(typ="safe", pure=True).compose_all(text))
     except (YAMLError, ValueError, RecursionError) as error:
-        from handler.config.yaml_errors import explained
-
         line, problem, hint = explained(text, error)
         where = f"{path}:{line}" if line else path
         raise ConfigurationError(f"is not valid YAML: {problem}", where=where, hint=hint) from None
@@ -113,8 +95,6 @@ class _Values:
         self.errors: list[ConfigurationError] = []
 
     def value(self, node: Any, at: str, depth: int) -> Any:
-        from ruamel.yaml.nodes import MappingNode, SequenceNode
-
         if depth > MAX_DEPTH:
             raise ConfigurationError("is nested too deeply", where=self._where(node))
         self.lines.setdefault(at, node.start_mark.line + 1)
@@ -123,11 +103,11 @@ class _Values:
             for key_node, value_node in node.value:
                 key = key_node.value
                 if not isinstance(key, str) or key_node.tag.endswith((":merge", ":null")):
-                    self._fault(key_node, "a key must be a plain text", "merge keys (<<) are not used here")
+                    self._error(key_node, "a key must be a plain text", "merge keys (<<) are not used here")
                     continue
                 path = f"{at}.{key}" if at else key
                 if key in mapping:
-                    self._fault(key_node, "appears twice", f"first in line {self.lines[path]}", path=path)
+                    self._error(key_node, "appears twice", f"first in line {self.lines[path]}", path=path)
                     continue
                 self.lines[path] = key_node.start_mark.line + 1
                 mapping[key] = self.value(value_node, path, depth + 1)
@@ -151,10 +131,10 @@ class _Values:
             return text
         if kind in ("str", "timestamp"):  # a date is written as a text, and read as one
             return text
-        self._fault(node, f"the tag {node.tag} is not known here")
+        self._error(node, f"the tag {node.tag} is not known here")
         return text
 
-    def _fault(self, node: Any, problem: str, hint: str = "", path: str = "") -> None:
+    def _error(self, node: Any, problem: str, hint: str = "", path: str = "") -> None:
         self.errors.append(ConfigurationError(problem, path=path, where=self._where(node), hint=hint))
 
     def _where(self, node: Any) -> str:

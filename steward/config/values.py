@@ -1,0 +1,224 @@
+"""The kinds of values in steward.yml: how each is checked, and what an editor marks of it.
+
+Each class stands in ``Annotated``. pydantic takes from it the validation and the JSON Schema, so that both say the same.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import zoneinfo
+from collections.abc import Callable
+from typing import Any, Final
+
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
+
+from handler.lib.wording import duration, span
+from handler.model import names
+
+#: The way from a file to one of its values: keys and indexes.
+Steps = tuple[int | str, ...]
+
+FOREVER: Final = 3660 * 86400.0
+_DURATION: Final = r"^\s*([0-9]{1,9}(\.[0-9]{1,6})?|([0-9]{1,9}(\.[0-9]{1,6})?\s*[smhdSMHD]\s*)+)\s*$"
+_DURATION_HINT: Final = "90s, 15m, 2h, 7d, or a number of seconds"
+_SHARE: Final = r"^\s*[0-9]*\.?[0-9]+\s*%?\s*$"
+_SHARE_HINT: Final = "a percentage such as 25%, or a number up to 1"
+
+
+def wrong(problem: str, hint: str = "", **more: Any) -> PydanticCustomError:
+    """What a validator raises: what is wrong, and how to fix it. ``more`` is for :mod:`steward.config.messages`."""
+    return PydanticCustomError("steward", "{problem}", {"problem": problem, "hint": hint, **more})
+
+
+def all_wrong(errors: list[tuple[Steps, PydanticCustomError]]) -> ValidationError:
+    """Several errors of one value, each with the steps from the value to its place."""
+    details: list[InitErrorDetails] = [{"type": error, "loc": steps, "input": None} for steps, error in errors]
+    return ValidationError.from_exception_data("value", details)
+
+
+class Parsed:
+    """A value that one function reads."""
+
+    def read(self, raw: Any) -> Any:
+        """The value that is meant. Raises PydanticCustomError."""
+        raise NotImplementedError
+
+    def marks(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        raise NotImplementedError
+
+    def __get_pydantic_core_schema__(self, kind: Any, derive: Any) -> CoreSchema:
+        """pydantic's protocol for annotations."""
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, derive: Any) -> dict[str, Any]:
+        """pydantic's protocol for annotations."""
+        return self.marks()
+
+
+class Seconds(Parsed):
+    """A duration: a number of seconds, or a text such as ``15m``; from ``least`` to ``limit`` seconds."""
+
+    def __init__(self, least: float = 0, limit: float = FOREVER, *, is_whole: bool = False) -> None:
+        self._least, self._limit, self._is_whole = least, limit, is_whole
+
+    def read(self, raw: Any) -> float:
+        if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
+            raise wrong("must be a duration", _DURATION_HINT)
+        seconds = duration(raw)
+        if seconds is None:
+            raise wrong(f"{raw!r} is not a duration", _DURATION_HINT)
+        if not self._least <= seconds <= self._limit:
+            raise wrong(f"{raw!r} is out of bounds", f"from {span(self._least)} to {span(self._limit)}")
+        if self._is_whole and seconds != int(seconds):
+            raise wrong(f"{raw!r} is not a whole number of seconds", f"such as {span(int(seconds) + 1)}")
+        return int(seconds) if self._is_whole else seconds
+
+    def marks(self) -> dict[str, Any]:
+        number = {"type": "number", "minimum": self._least, "maximum": self._limit}
+        if self._is_whole:
+            number["multipleOf"] = 1
+        return {"anyOf": [{"type": "string", "pattern": _DURATION}, number]}
+
+
+class Share(Parsed):
+    """A part of a whole: ``25%``, or a number above 0 and up to 1."""
+
+    def read(self, raw: Any) -> float:
+        if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
+            raise wrong("must be a share", _SHARE_HINT)
+        share = -1.0
+        if not isinstance(raw, str):
+            share = float(raw) if abs(raw) < 1e12 else -1.0  # an integer may be too large for a float
+        elif re.fullmatch(r"([0-9]*\.)?[0-9]+\s*%?", text := raw.strip()):
+            share = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
+        if not 0 < share <= 1:
+            is_percent = 1 < share <= 100 and not str(raw).endswith("%")
+            raise wrong(f"{raw!r} is not a share", f"did you mean {share:g}%?" if is_percent else _SHARE_HINT)
+        return share
+
+    def marks(self) -> dict[str, Any]:
+        number = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+        return {"anyOf": [{"type": "string", "pattern": _SHARE}, number]}
+
+
+class Checked:
+    """A text that ``check`` accepts; ``marks`` are words of JSON Schema besides."""
+
+    def __init__(self, check: Callable[[str], str], **marks: Any) -> None:
+        self._check, self._marks = check, marks
+
+    def __get_pydantic_core_schema__(self, kind: Any, derive: Any) -> CoreSchema:
+        """pydantic's protocol for annotations."""
+        return core_schema.no_info_after_validator_function(self._check, derive(kind))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, derive: Any) -> dict[str, Any]:
+        """pydantic's protocol for annotations."""
+        found: dict[str, Any] = derive(schema)
+        return {**found, **self._marks}
+
+
+class Marks:
+    """Words of the JSON Schema that say what is checked elsewhere."""
+
+    def __init__(self, **marks: Any) -> None:
+        self._marks = marks
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, derive: Any) -> dict[str, Any]:
+        """pydantic's protocol for annotations."""
+        found: dict[str, Any] = derive(schema)
+        return {**found, **self._marks}
+
+
+def spelled(pattern: str, problem: str, hint: str, *, is_shown: bool = False) -> Checked:
+    """A text that is spelled so. It is repeated where it ``is_shown``; a secret may stand where a name belongs."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise wrong(f"{text!r} {problem}" if is_shown else problem, hint)
+        return text
+
+    return Checked(check, pattern=f"^(?:{pattern})$")
+
+
+REGION: Final = spelled("[a-z]{2,}-[a-z0-9-]+", "is not a region", "such as ap-guangzhou")
+ROLE_ARN: Final = spelled(
+    # By its name or its number (STS, AssumeRole).
+    "qcs::cam::uin/[0-9]{5,20}:role(?:Name)?/[A-Za-z0-9_+=,.@-]{1,128}",
+    "is not a role",
+    "qcs::cam::uin/100000000001:roleName/steward, as the CAM console shows it",
+)
+
+
+def _is_cluster_id(text: str) -> str:
+    if not names.is_cluster_id(text):
+        raise wrong("is not a cluster id", f"{names.CLUSTER_ID_IS}, as the console shows it")
+    return text
+
+
+#: Of a key: what an editor marks of it stands beside the mapping.
+CLUSTER_ID: Final = Checked(_is_cluster_id)
+_VARIABLE: Final = "[A-Z_][A-Z0-9_]{0,127}"
+_IS_NO_VARIABLE: Final = "is not the name of an environment variable"
+SECRET_VARIABLE: Final = spelled(
+    _VARIABLE, _IS_NO_VARIABLE, "secrets are set in the environment, and named here: STEWARD_SECRET_…"
+)
+CHAT_VARIABLE: Final = spelled(
+    _VARIABLE,
+    _IS_NO_VARIABLE,
+    "the URL is a secret: set a variable to it, and name the variable here: STEWARD_CHAT_URL",
+)
+USER: Final = spelled("[^:]*", "holds a colon", "basic credentials end the user name with one")
+EVENT_BUS: Final = spelled("eb-.*", "is not an event bus", "eb- and its name, as the console shows it", is_shown=True)
+TIME_OF_DAY: Final = spelled(
+    "([01][0-9]|2[0-3]):[0-5][0-9]|24:00", "is not a time of day", "HH:MM, quoted", is_shown=True
+)
+
+
+def _is_moment(text: str) -> str:
+    moment(text)
+    return text
+
+
+def _is_zone(text: str) -> str:
+    zone(text)
+    return text
+
+
+def moment(text: str) -> datetime.datetime:
+    """The date and time that ``text`` is. Raises PydanticCustomError."""
+    try:
+        return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise wrong(f"{text!r} is not a date and time", "2026-12-24T18:00:00+08:00") from None
+
+
+def zone(name: str) -> zoneinfo.ZoneInfo:
+    """The time zone of an IANA name. Raises PydanticCustomError."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        raise wrong(f"{name!r} is not a time zone", "an IANA name such as Asia/Shanghai") from None
+
+
+def epoch(text: str, time_zone: str | None, which: Callable[[float, float], float]) -> float | None:
+    """Seconds since the epoch of a date and time; None where neither it nor ``time_zone`` names a time zone.
+
+    Where clocks are changed an hour is twice or never: ``which`` (min, max) of the two that may be meant.
+    """
+    at = moment(text)
+    if at.tzinfo is None:
+        if time_zone is None:
+            return None
+        at = at.replace(tzinfo=zone(time_zone))
+    return which(at.replace(fold=0).timestamp(), at.replace(fold=1).timestamp())
+
+
+def minute_of_day(text: str) -> int:
+    """Minutes since midnight of ``HH:MM``."""
+    return int(text[:2]) * 60 + int(text[3:])
+
+
+MOMENT: Final = Checked(_is_moment)
+ZONE: Final = Checked(_is_zone)

@@ -1,0 +1,89 @@
+"""Warnings: what is valid in a steward.yml and probably not meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from steward.config.compile import config_of
+from steward.config.lint import warnings
+
+CLUSTERS = {"emr-4zvc5mul": {"region": "ap-guangzhou", "allow": ["StopService"]}}
+CALLERS = {"callers": [{"name": "alertmanager", "bearer_env": "A"}]}
+
+
+def a_rule(when: dict[str, Any], scope: Any) -> dict[str, Any]:
+    do = {"operation": "StopService", "cluster": "emr-4zvc5mul", "scope": scope}
+    return {"name": "a", "when": when, "do": do}
+
+
+def said(raw: dict[str, Any]) -> list[str]:
+    """The warnings, without their lines."""
+    return [str(one) for one in warnings(raw, config_of(raw), lambda path: "")]
+
+
+@pytest.mark.parametrize(
+    ("scope", "warning"),
+    [
+        ({"HBSE": "all"}, "HBSE: EMR has no service HBSE that is known here (did you mean HBASE?)"),
+        ({"TXMR_HDFS": "all"}, "TXMR_HDFS: EMR has no service TXMR_HDFS that is known here (did you mean HDFS?)"),
+        ({"DataNode": "all"}, "DataNode: EMR has no service DataNode that is known here (DataNode is a component of HDFS)"),
+        ({"HDFS": {"DataNod": "all"}}, "HDFS.DataNod: HDFS has no component DataNod that is known here (did you mean DataNode?)"),
+        ({"SPARK": {"JobHistoryServer": "all"}}, ("SPARK.JobHistoryServer: SPARK has no component JobHistoryServer that is known here "
+         "(did you mean SparkJobHistoryServer? JobHistoryServer is a component of YARN)")),
+        ({"hdfs": {"Nothing": "all"}}, "hdfs.Nothing: HDFS has no component Nothing that is known here"),
+    ],
+)  # fmt: skip
+def test_a_scope_with_a_name_that_emr_does_not_have(scope: Any, warning: str) -> None:
+    """With the nearest right one; no more than a warning, since EMR may have what is not known here."""
+    assert said({"clusters": CLUSTERS, "rules": [a_rule({"source": ["timer"]}, scope)]}) == [
+        f"rules[0].do.scope.{warning}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("when", "warning"),
+    [
+        ({"component": ["DataNode", "DataNod"]}, "component[1]: EMR has no component DataNod that is known here (did you mean DataNode?)"),
+        ({"component": ["datanode"]}, "component[0]: EMR has no component datanode that is known here (did you mean DataNode?)"),
+        ({"component": ["zkfc"]}, "component[0]: EMR has no component zkfc that is known here (did you mean ZKFailoverController?)"),
+        ({"$or": [{"service": ["HBSE"]}]}, "$or[0].service[0]: EMR has no service HBSE that is known here (did you mean HBASE?)"),
+    ],
+)  # fmt: skip
+def test_a_pattern_for_a_name_that_no_event_has(when: dict[str, Any], warning: str) -> None:
+    """Events bear EMR's own names, whatever their senders write."""
+    raw = {"clusters": CLUSTERS, "rules": [a_rule(when, {"HDFS": "all"})], "webhook": CALLERS}
+    assert said(raw) == [f"rules[0].when.{warning}"]
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"HDFS": {"DataNode": "all", "zkfc": "all"}, "ZOOKEEPER": {"Zookeeper": "all"}},
+        {"{service}": {"{component}": ["{ip}"]}},
+        {"HUE": {"Hue": "all"}, "hive": {"hiveserver2": "all"}},
+    ],
+)
+def test_names_that_are_known_or_filled_in_later_are_no_doubt(scope: Any) -> None:
+    """Templates, other spellings, and the components of a service of which none are known."""
+    when = {"component": [{"prefix": "Data"}, None], "status": ["firing"]}
+    assert said({"clusters": CLUSTERS, "rules": [a_rule(when, scope)], "webhook": CALLERS}) == []
+
+
+@pytest.mark.parametrize(
+    ("when", "is_warned"),
+    [
+        ({"status": ["firing"]}, True),
+        ({"source": ["tcop", "timer"]}, True),
+        ({"source": [{"prefix": "t"}]}, True),
+        ({"source": ["timer"]}, False),
+        ({"source": ["eventbridge"]}, False),
+    ],
+)
+def test_rules_for_alerts_without_anybody_who_may_call(when: dict[str, Any], *, is_warned: bool) -> None:
+    """Their alerts would all be refused; what the platform delivers itself needs no caller."""
+    raw = {"clusters": CLUSTERS, "rules": [a_rule(when, {"HDFS": "all"})]}
+    found = [one for one in said(raw) if one.startswith("webhook.callers: is empty")]
+    assert bool(found) is is_warned
+    assert said({**raw, "webhook": CALLERS}) == []
