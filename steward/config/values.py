@@ -153,7 +153,7 @@ ROLE_ARN: Final = spelled(
 
 def _is_cluster_id(text: str) -> str:
     if not names.is_cluster_id(text):
-        raise wrong("is not a cluster id", f"{names.CLUSTER_ID_IS}, as the console shows it")
+        raise wrong("is not a cluster id", f"{names.CLUSTER_ID_FORMAT}, as the console shows it")
     return text
 
 
