@@ -11,6 +11,7 @@
     │   │   ├── Throttled             RequestLimitExceeded and its kin
     │   │   ├── ClusterBusy           ResourceInUse.InstanceInProcess
     │   │   └── Rejected              any other definite refusal
+    │   │       ├── OutOfResources      LimitExceeded, ResourceInsufficient and their kin
     │   │       ├── NotAuthenticated    AuthFailure.*: the credentials or the clock
     │   │       ├── NotAuthorized       UnauthorizedOperation.*: the role lacks a right
     │   │       ├── NotFound            ResourceNotFound.*
@@ -113,6 +114,10 @@ class NotAuthenticated(Rejected):
 
 class NotAuthorized(Rejected):
     """The credentials are good, but the right is missing."""
+
+
+class OutOfResources(Rejected):
+    """A quota is used up, or the cloud has no capacity: the same request may be taken later."""
 
 
 class NotFound(Rejected):

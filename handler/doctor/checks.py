@@ -12,7 +12,7 @@ from handler.config.settings import MIN_TIME_LIMIT, time_limit_problem, unknown_
 from handler.doctor.findings import Finding
 from handler.errors import ApiError, NotAuthenticated, NotAuthorized, NotFound, ObservationIncomplete
 from handler.model.observation import RUNNING
-from handler.model.operation import State
+from handler.model.operation import UNTOUCHED, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -314,11 +314,11 @@ def _acting(seen: Seen, config: Config) -> Iterable[Finding]:
 
 
 def _was_taken(operation: Operation) -> bool:
-    return operation.state in (State.ACCEPTED, State.VERIFIED, State.FAILED)
+    return operation.state in (State.ACCEPTED, State.VERIFIED, State.UNVERIFIED, State.FAILED)
 
 
 def _was_forbidden(operation: Operation) -> bool:
-    return operation.state is State.REJECTED and operation.code.startswith("UnauthorizedOperation")
+    return operation.state in UNTOUCHED and operation.code.startswith("UnauthorizedOperation")
 
 
 def _day(at: float) -> str:

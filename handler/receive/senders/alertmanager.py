@@ -31,7 +31,7 @@ COMPONENT_LABELS = ("component", "role", "process")
 MESSAGE_ANNOTATIONS = ("summary", "description", "message")
 #: Annotations become labels under this prefix, so that a label is never mistaken for one.
 ANNOTATION = "annotation_"
-_NEVER = "0001-01-01"  # Go's zero time
+_NEVER = "0001-01-01T00:00:00Z"  # Go's zero time: the sender does not know when it began
 _STATUSES: dict[str, Status] = {"firing": "firing", "resolved": "resolved"}
 
 
@@ -136,7 +136,7 @@ def _event(
     if status is None:
         return FieldError("status", "is missing, here and in the group; firing or resolved is wanted")
     occurred_at = moment(starts_at)
-    if occurred_at is None and not starts_at.startswith(_NEVER):
+    if occurred_at is None and starts_at != _NEVER:
         # Without its age an old alert would count as fresh.
         return FieldError("startsAt", "is no RFC 3339 time")
     if status == "resolved" and (ended := moment(alert.get("endsAt", ""))) is not None:
