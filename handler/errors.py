@@ -13,6 +13,7 @@
     │   │   └── Rejected                any other definite refusal
     │   │       ├── NotAuthenticated    AuthFailure.*: wrong credentials, or a wrong clock
     │   │       ├── NotAuthorized       UnauthorizedOperation.*: a permission is missing
+    │   │       ├── OutOfResources      LimitExceeded.*, ResourceInsufficient.*, …: it may be taken later
     │   │       ├── NotFound            ResourceNotFound.*
     │   │       └── InvalidRequest      InvalidParameter.*, UnsupportedOperation.*, …
     │   └── MaybeCarriedOut             sent, result unknown: it must never be sent again
@@ -128,6 +129,10 @@ class NotAuthenticated(Rejected):
 
 class NotAuthorized(Rejected):
     """The credentials are valid, but they lack a permission."""
+
+
+class OutOfResources(Rejected):
+    """A quota is used up, or the cloud has no capacity. The same request may be accepted later."""
 
 
 class NotFound(Rejected):

@@ -22,6 +22,7 @@ from handler.errors import (
     NotAuthenticated,
     NotAuthorized,
     NotFound,
+    OutOfResources,
     ServerFailed,
     Throttled,
 )
@@ -205,10 +206,10 @@ CODES: Final[dict[str, type[ApiError]]] = {
     "InvalidRequest": InvalidRequest,
     "ActionOffline": InvalidRequest,
     "RequestSizeLimitExceeded": InvalidRequest,
-    "LimitExceeded": InvalidRequest,
-    "ResourceUnavailable": InvalidRequest,
-    "ResourceInsufficient": InvalidRequest,
-    "ResourcesSoldOut": InvalidRequest,
+    "LimitExceeded": OutOfResources,
+    "ResourceUnavailable": OutOfResources,
+    "ResourceInsufficient": OutOfResources,
+    "ResourcesSoldOut": OutOfResources,
     # Said by a server that may have begun.
     "InternalError": ServerFailed,
     "FailedOperation": ServerFailed,
@@ -220,7 +221,7 @@ CODES: Final[dict[str, type[ApiError]]] = {
 def classified(code: str, message: str, request_id: str) -> ApiError:
     """The error for one of the API's codes."""
     kind = CODES.get(code.partition(".")[0], ServerFailed)
-    return kind(cut(code, 120), cut(message, MAX_MESSAGE), cut(request_id, 80))
+    return kind(_plain(code, 120), _plain(message, MAX_MESSAGE), _plain(request_id, 80))
 
 
 def api_error(error: BaseException, was_sent: bool) -> ApiError:
@@ -258,3 +259,8 @@ def _harmless(error: BaseException) -> str:
 
     text = re.sub(r"<[^>]* object at 0x[0-9a-f]+>[:,]? ?", "", str(error))
     return cut(text, 200)
+
+
+def _plain(text: str, limit: int) -> str:
+    """The text, shortened. JSON may hold half of a surrogate pair, which no file and no socket takes."""
+    return cut(text.encode("utf-8", "backslashreplace").decode(), limit)

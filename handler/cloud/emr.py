@@ -13,7 +13,7 @@ from typing_extensions import NotRequired, TypedDict
 from handler.cloud.client import Product
 from handler.errors import AnswerLost, InvalidInput, NotAuthenticated, NotFound, ObservationIncomplete
 from handler.lib.validation import Bound, Schema
-from handler.model.observation import UNKNOWN, Reading
+from handler.model.observation import UNKNOWN, UNSTATED, Reading
 from handler.model.scope import Target
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class EmrGateway:
         request_id = answer.get("RequestId")
         if not isinstance(request_id, str) or not request_id:
             raise AnswerLost("NoRequestId", "the answer holds no RequestId, so nothing says that it is the API's")
-        return request_id
+        return request_id.encode("utf-8", "backslashreplace").decode()[:80]
 
     def _look(
         self, cluster: Cluster, action: str, params: dict[str, Any], schema: Schema[Any], deadline: Deadline
@@ -194,7 +194,7 @@ def _reading(service: str, wire: ProcessWire) -> Reading:
     return Reading(
         target=Target(service, wire["NodeName"], wire["Ip"]),
         service_status=wire["ServiceStatus"],
-        monitor_status=1 if monitor is None else monitor,
+        monitor_status=UNSTATED if monitor is None else monitor,
         health=UNKNOWN if health is None else health,
         last_restart=wire.get("LastRestartTime") or "",
     )

@@ -69,7 +69,7 @@ class Room:
     def take(self, one: Asked) -> None:
         """``one`` is chosen."""
         self.taken += 1
-        self.taken_up += one.reading.serves
+        self.taken_up += one.reading.may_serve
         self.taken_serving += one.reading.surely_serves
 
     @classmethod
@@ -80,7 +80,7 @@ class Room:
             total += 1
             if under_operation and peer.target.key in under_operation:
                 ours += 1
-            elif peer.serves:
+            elif peer.may_serve:
                 serving += peer.surely_serves
             else:
                 down += 1
@@ -102,7 +102,7 @@ def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], lis
     for (service, component), group in by_component.items():
         peers = view.seen.component(service, component).values()
         room = Room.of(component, peers, view.history.under_operation)
-        for one in sorted(group, key=lambda one: (one.reading.serves, one.key)):
+        for one in sorted(group, key=lambda one: (one.reading.may_serve, one.key)):
             for guard in BUDGET_GUARDS:
                 if outcome := guard(one, room, view):
                     held.append((one, outcome))
@@ -139,7 +139,7 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
         return None
     limit = max(1, int(one.limits.max_share * room.total + 1e-9))
     away = room.under_operation + room.taken
-    if one.reading.serves:
+    if one.reading.may_serve:
         away += room.down - (room.taken - room.taken_up)
     if away < limit:
         return None
@@ -155,7 +155,7 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
 
 def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
     """A quorum role never loses its quorum to us: a majority, or one of a pair, that is seen to serve."""
-    if one.action.op_type not in TAKES_AWAY or not one.reading.serves:
+    if one.action.op_type not in TAKES_AWAY or not one.reading.may_serve:
         return None
     if component_key(room.component) not in {component_key(role) for role in view.safety.quorum_roles}:
         return None

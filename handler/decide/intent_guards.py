@@ -129,6 +129,7 @@ def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
         State.ACCEPTED: "accepted, being verified",
         State.IN_DOUBT: "sent, its answer was lost; it is being observed and not sent again",
         State.VERIFIED: "done and verified",
+        State.UNVERIFIED: "carried out as far as the API shows; nothing that it shows proves it",
         State.FAILED: "carried out, but it did not help; a new occurrence starts over",
         State.TIMED_OUT: "sent, but nothing was seen of it before its deadline",
     }[past.state]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from handler.decide.verification import is_satisfied
 from handler.lib.wording import duration_text
+from handler.model.observation import AT_RISK, NOT_PROBED, STARTED
 from handler.model.operation import UNTOUCHED, State
 from handler.model.outcome import Outcome
 from handler.model.request import OpType
@@ -51,13 +52,13 @@ class View:
 
 def not_in_maintenance(asked: Asked, view: View) -> Outcome | None:
     """What people took into their hands stays there."""
-    if asked.action.op_type not in TOUCHES_PROCESSES or not asked.reading.in_maintenance:
+    if asked.action.op_type not in TOUCHES_PROCESSES or asked.reading.is_watched:
         return None
-    return Outcome.skipped(
-        "guard.maintenance",
-        f"{asked.reading.target} is in maintenance (StartMonitor takes it out)",
-        guard="maintenance",
-    )
+    if asked.reading.in_maintenance:
+        why = "is in maintenance (StartMonitor takes it out)"
+    else:
+        why = f"has the undocumented MonitorStatus {asked.reading.monitor_status}, so it is treated as in maintenance"
+    return Outcome.skipped("guard.maintenance", f"{asked.reading.target} {why}", guard="maintenance")
 
 
 def not_stopped(asked: Asked, view: View) -> Outcome | None:
@@ -79,14 +80,24 @@ def not_satisfied(asked: Asked, view: View) -> Outcome | None:
 
 
 def needed(asked: Asked, view: View) -> Outcome | None:
-    """A restart that an alert asks for is a need, and a healthy process has none, unless the rule says even_if_healthy."""
-    if asked.action.op_type is not OpType.RESTART_SERVICE or asked.is_command or asked.even_if_healthy:
+    """An alert's restart needs evidence: a process that should run and does not answer, unless the rule says even_if_healthy.
+
+    Slow is serving. A process that is not checked shows nothing. What is unknown may be a broken checker, or a machine
+    that is down: nobody knows, so it is asked for again.
+    """
+    reading = asked.reading
+    if asked.action.op_type is not OpType.RESTART_SERVICE or asked.is_command or reading.is_unavailable:
         return None
-    if not asked.reading.is_healthy:
-        return None
-    return Outcome.skipped(
-        "guard.healthy", f"{asked.reading.target} is healthy again: {asked.reading.describe()}", guard="healthy"
-    )
+    if reading.is_up:
+        if asked.even_if_healthy:
+            return None
+        how = "serving, though slowly" if reading.health == AT_RISK else "healthy"
+        return Outcome.skipped("guard.healthy", f"{reading.target} is {how}: {reading.describe()}", guard="healthy")
+    if reading.service_status == STARTED and reading.health == NOT_PROBED:
+        why = f"{reading.target} is not checked by EMR, so nothing shows that it is down: {reading.describe()}"
+        return Outcome.skipped("guard.not_checked", why, guard="not_checked")
+    why = f"whether {reading.target} is down is not known: {reading.describe()}"
+    return Outcome.deferred("guard.health_unknown", why, guard="health_unknown", retry=True)
 
 
 def not_under_operation(asked: Asked, view: View) -> Outcome | None:

@@ -7,23 +7,17 @@ itself.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from handler.model.observation import BUSY, RUNNING
+from handler.model.observation import BUSY, NOT_PROBED, RUNNING, STARTED
 from handler.model.operation import Operation, State
-
-if TYPE_CHECKING:
-    from handler.model.observation import Observation
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 from handler.model.request import OpType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from handler.model.observation import Reading
+    from handler.model.observation import Observation, Reading
     from handler.model.request import Action
 
 
@@ -32,11 +26,11 @@ def is_satisfied(op_type: OpType, reading: Reading) -> bool:
     if op_type is OpType.START_SERVICE:
         return reading.is_up
     if op_type is OpType.STOP_SERVICE:
-        return reading.is_stopped
+        return reading.is_gone
     if op_type is OpType.STOP_MONITOR:  # *enters* maintenance
         return reading.in_maintenance
     if op_type is OpType.START_MONITOR:
-        return not reading.in_maintenance
+        return reading.is_watched
     return False
 
 
@@ -44,6 +38,8 @@ def was_carried_out(op_type: OpType, before: str, now: Reading) -> bool:
     """Whether the operation is seen to have reached the process; ``before`` is its earlier LastRestartTime."""
     if op_type is OpType.RESTART_SERVICE:
         return _was_restarted(before, now)
+    if op_type is OpType.STOP_SERVICE:
+        return now.is_stopped
     return is_satisfied(op_type, now)
 
 
@@ -53,7 +49,9 @@ def was_left_alone(op_type: OpType, before: str, now: Reading) -> bool:
         return bool(before) and now.last_restart == before
     if op_type is OpType.START_SERVICE:
         return now.is_stopped  # one that is started and down may have been started, and died of it
-    return not is_satisfied(op_type, now)
+    if op_type is OpType.STOP_SERVICE:
+        return now.service_status == STARTED
+    return now.in_maintenance if op_type is OpType.START_MONITOR else now.is_watched
 
 
 def keeps_promise(op_type: OpType, before: str, now: Reading) -> bool:
@@ -63,9 +61,28 @@ def keeps_promise(op_type: OpType, before: str, now: Reading) -> bool:
     return is_satisfied(op_type, now)
 
 
+def is_unproven(op_type: OpType, before: str, now: Reading) -> bool:
+    """Whether the process is as promised as far as it is shown, and something that would prove it is not shown.
+
+    A role that is never probed shows no health; a process without an earlier LastRestartTime shows no restart.
+    """
+    is_up = now.service_status == STARTED and (now.answers or now.health == NOT_PROBED)
+    if op_type is OpType.START_SERVICE:
+        return is_up and not now.answers
+    if op_type is OpType.RESTART_SERVICE:
+        is_restarted = _was_restarted(before, now)
+        return is_up and (not now.answers if is_restarted else not before)
+    return False
+
+
 def _was_restarted(before: str, now: Reading) -> bool:
-    # An answer without LastRestartTime is a reading that is missing, not another time.
-    return bool(now.last_restart) and now.last_restart != before
+    """Whether LastRestartTime changed from a reading that was known. Another format is no other time."""
+    return before != now.last_restart and bool(before) and _format(before) == _format(now.last_restart)
+
+
+def _format(time: str) -> str:
+    """``0000-00-00 00:00:00`` for every time that is written like that."""
+    return "".join("0" if letter.isdigit() else letter for letter in time)
 
 
 @dataclass(frozen=True)
@@ -80,10 +97,21 @@ class Verdict:
     #: Of the untouched, those that may have been reached all the same: they are not listed, or what would tell is not
     #: shown.
     unclear: tuple[str, ...] = ()
+    #: Of those that are not kept, the ones that are as promised as far as is shown (:func:`is_unproven`).
+    unproven: tuple[str, ...] = ()
+
+    @property
+    def is_as_far_as_shown(self) -> bool:
+        """Whether every process is as promised as far as is shown."""
+        return not {*self.carried_out, *self.untouched} - {*self.unproven}
 
     @property
     def all_kept(self) -> bool:
         return not self.carried_out and not self.untouched
+
+    def while_at_work(self) -> Verdict:
+        """The same look, while the cluster's workflow goes on: what is kept is not final yet."""
+        return replace(self, kept=(), carried_out=tuple(sorted((*self.carried_out, *self.kept))))
 
     @property
     def none_touched(self) -> bool:
@@ -105,7 +133,7 @@ class Verdict:
 
 def judge(op_type: OpType, before: Mapping[str, str], now: Mapping[str, Reading]) -> Verdict:
     """Compare each target's earlier LastRestartTime (``before``, by key) with its reading ``now`` (by key)."""
-    kept, carried_out, untouched, unclear = [], [], [], []
+    kept, carried_out, untouched, unclear, unproven = [], [], [], [], []
     for key, last_restart in sorted(before.items()):
         reading = now.get(key)
         if reading is None:
@@ -119,7 +147,9 @@ def judge(op_type: OpType, before: Mapping[str, str], now: Mapping[str, Reading]
             untouched.append(key)
             if not was_left_alone(op_type, last_restart, reading):
                 unclear.append(key)
-    return Verdict(tuple(kept), tuple(carried_out), tuple(untouched), tuple(unclear))
+        if reading is not None and is_unproven(op_type, last_restart, reading):
+            unproven.append(key)
+    return Verdict(tuple(kept), tuple(carried_out), tuple(untouched), tuple(unclear), tuple(unproven))
 
 
 #: Seconds that one process is given to be what was promised, beyond the waits between batches.
@@ -148,7 +178,7 @@ def patience(action: Action, processes: int) -> float:
 
 #: A signed request is refused by the API 300 s after its timestamp: only later can one in doubt be ruled out. With a
 #: margin for clocks.
-SIGNATURE_SECONDS: Final = 300.0 + 60.0
+SIGNATURE_SECONDS: Final = 420.0
 
 
 #: Seconds past its deadline for which what the API took is waited for while the cluster carries out a workflow, which
@@ -158,10 +188,12 @@ BUSY_SECONDS: Final = 3600.0
 
 def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | None, now: float) -> tuple[State, str]:
     """Where an operation (ACCEPTED or IN_DOUBT) is, by what is seen of it now; and why. Pure."""
-    if verdict is not None and verdict.all_kept:
+    is_at_rest = seen is not None and seen.status == RUNNING
+    # A stop goes on after its processes show stopped: the workflow that ends them has to end, too.
+    if verdict is not None and verdict.all_kept and (is_at_rest or operation.op_type is not OpType.STOP_SERVICE):
         return State.VERIFIED, "seen to have worked"
     if operation.state is State.IN_DOUBT and verdict is not None and seen is not None:
-        is_ruled_out = verdict.none_touched and not verdict.unclear and seen.status == RUNNING
+        is_ruled_out = verdict.none_touched and not verdict.unclear and is_at_rest
         if is_ruled_out and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:
             return State.NOT_SENT, "not carried out: nothing changed, and its signature is no longer valid"
         # Of some processes it may have been the cluster's own daemon, or somebody else.
@@ -178,6 +210,8 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
         return operation.state, ""
     if verdict is None:
         return State.TIMED_OUT, "its deadline passed, and the cluster could not be looked at"
+    if operation.state is State.ACCEPTED and verdict.is_as_far_as_shown:
+        return State.UNVERIFIED, "as promised as far as the API shows, and nothing that it shows proves it"
     if verdict.none_touched:
         return State.TIMED_OUT, "its deadline passed, and nothing was seen of it"
     return State.FAILED, "carried out, but its processes are not what was promised"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from handler.doctor.findings import Finding
 from handler.errors import ApiError, NotAuthenticated, NotAuthorized, NotFound, ObservationIncomplete
 from handler.model.observation import RUNNING
-from handler.model.operation import State
+from handler.model.operation import UNTOUCHED, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -244,11 +244,11 @@ def _operate_permissions(evidence: Evidence, config: Config) -> Iterable[Finding
 
 
 def _was_accepted(operation: Operation) -> bool:
-    return operation.state in (State.ACCEPTED, State.VERIFIED, State.FAILED)
+    return operation.state in (State.ACCEPTED, State.VERIFIED, State.UNVERIFIED, State.FAILED)
 
 
 def _was_forbidden(operation: Operation) -> bool:
-    return operation.state is State.REJECTED and operation.code.startswith("UnauthorizedOperation")
+    return operation.state in UNTOUCHED and operation.code.startswith("UnauthorizedOperation")
 
 
 def _day(at: float) -> str:

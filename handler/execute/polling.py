@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from handler.decide.verification import judge
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.lib.threads import side_by_side
-from handler.model.observation import Observation, read
+from handler.model.observation import RUNNING, Observation, read
 from handler.model.operation import State
+from handler.model.request import OpType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,6 +74,17 @@ def verdict_of(operation: Operation, services: Mapping[str, tuple[Reading, ...]]
     return judge(operation.op_type, operation.before, read(services, operation.before))
 
 
+def _is_at_rest(run: Run, operation: Operation) -> bool:
+    """Whether the workflow of a stop has ended: its processes show stopped before that. Of other operations nobody asks."""
+    if operation.op_type is not OpType.STOP_SERVICE:
+        return True
+    try:
+        return run.gateway.cluster_status(run.cluster, run.deadline) == RUNNING
+    except ApiError as error:
+        run.log.warning("steward.verification.look_failed", operation=operation.id, problem=str(error))
+        return False
+
+
 def verify(run: Run, operation: Operation) -> Verdict | None:
     """Look until the operation's promise is seen on every process, or the deadline nears: the last verdict, None without any.
 
@@ -90,6 +102,8 @@ def verify(run: Run, operation: Operation) -> Verdict | None:
             run.log.warning("steward.verification.look_failed", operation=operation.id, problem=str(error))
             continue
         verdict = verdict_of(operation, services)
+        if verdict.all_kept and not _is_at_rest(run, operation):
+            verdict = verdict.while_at_work()
         run.log.info(
             "steward.verification",
             operation=operation.id,

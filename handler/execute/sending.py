@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.errors import ApiError, ClusterBusy, LedgerUnavailable, NeverSent, NotCarriedOut, Throttled
+from handler.errors import (
+    ApiError,
+    ClusterBusy,
+    LedgerUnavailable,
+    NeverSent,
+    NotAuthenticated,
+    NotAuthorized,
+    NotCarriedOut,
+    OutOfResources,
+    Throttled,
+)
 from handler.execute.in_doubt import alarm_of
 from handler.execute.polling import verify
 from handler.lib.wording import utc_text
@@ -155,8 +165,12 @@ def _verified(run: Run, operation: Operation, doubt: ApiError | None, facts: dic
     return Outcome.unverified(f"{operation.op_type} accepted by the API; {seen}", verified=seen, **facts)
 
 
+#: Certainly not carried out, for a cause that can pass or be removed: the same occurrence may be armed again.
+_MAY_PASS: Final = (NeverSent, Throttled, ClusterBusy, NotAuthenticated, NotAuthorized, OutOfResources)
+
+
 def _state_after(error: ApiError) -> State:
-    if isinstance(error, (NeverSent, Throttled, ClusterBusy)):
+    if isinstance(error, _MAY_PASS):
         return State.NOT_SENT
     return State.REJECTED if isinstance(error, NotCarriedOut) else State.IN_DOUBT
 

@@ -166,7 +166,9 @@ class SqliteFile:
             self._until = began + patience
             try:
                 yield self._open(partial(sqlite3.connect, timeout=patience))
-            except (sqlite3.Error, OSError) as error:  # the file's mode is set beside SQLite
+            except LedgerUnavailable:
+                raise
+            except Exception as error:  # a corrupt file may hold rows of any type
                 self.close()
                 why = f"sqlite ledger {self._path}: {error}"
                 outage.failed(began, why)

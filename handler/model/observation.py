@@ -57,13 +57,14 @@ GONE: Final[Mapping[int, str]] = {
 
 STARTED, STOPPED = 1, 2  # ServiceStatus: what was last asked for (2 mirrors the filter OperatorStateId: assumed)
 WATCHED, MAINTENANCE = 1, 2  # MonitorStatus (2 mirrors the filter MaintainStateId: assumed)
+UNSTATED = 0  # a status that the answer lacks
 GOOD, UNAVAILABLE, UNKNOWN, AT_RISK, NOT_PROBED = 1, 0, -2, -3, -4  # HealthStatus.Code: what probes see
 HEALTH: Final[Mapping[int, str]] = {
     GOOD: "good",
     UNAVAILABLE: "unavailable",
     UNKNOWN: "unknown",
     AT_RISK: "at risk",
-    NOT_PROBED: "not probed",
+    NOT_PROBED: "not checked",
 }
 
 
@@ -83,7 +84,7 @@ class Reading(NamedTuple):
     @classmethod
     def unseen(cls, target: Target) -> Reading:
         """Of a process that was not looked at: nothing is known but its name."""
-        return cls(target, 0, 0, UNKNOWN, "")
+        return cls(target, UNSTATED, UNSTATED, UNKNOWN, "")
 
     @property
     def is_stopped(self) -> bool:
@@ -95,29 +96,44 @@ class Reading(NamedTuple):
         return self.monitor_status == MAINTENANCE
 
     @property
-    def is_healthy(self) -> bool:
-        """Started, and the probes say so."""
-        return self.service_status == STARTED and self.health == GOOD
+    def is_watched(self) -> bool:
+        """Known not to be in maintenance. A MonitorStatus that is missing or new is no such knowledge."""
+        return self.monitor_status == WATCHED
+
+    @property
+    def answers(self) -> bool:
+        """Its port probe is answered, be it slowly."""
+        return self.health in (GOOD, AT_RISK)
+
+    @property
+    def is_unavailable(self) -> bool:
+        """It should run, and its probe is not answered: the one state that is a reason for a remediation."""
+        return self.service_status == STARTED and self.health == UNAVAILABLE
 
     @property
     def is_up(self) -> bool:
-        """Started, and no probe speaks against it; a process that is never probed counts."""
-        return self.service_status == STARTED and self.health in (GOOD, NOT_PROBED)
+        """It should run, and its probe is answered."""
+        return self.service_status == STARTED and self.answers
 
     @property
-    def serves(self) -> bool:
-        """Whether taking it away would be felt: anything that is not known to be down."""
-        return self.service_status == STARTED and self.health != UNAVAILABLE
+    def is_gone(self) -> bool:
+        """Somebody stopped it, and its probe is no longer answered. Stopped processes are mostly not checked."""
+        return self.is_stopped and self.health in (UNAVAILABLE, NOT_PROBED)
+
+    @property
+    def may_serve(self) -> bool:
+        """Taking it away may be felt: it is not known to be down."""
+        return not (self.is_unavailable or self.is_gone)
 
     @property
     def surely_serves(self) -> bool:
-        """Whether it can be counted upon while another is away: a probe that could not tell is no promise."""
-        return self.serves and self.health != UNKNOWN
+        """It can be counted upon while another is away. What no probe covers is no promise."""
+        return self.is_up
 
     def describe(self) -> str:
         """``started, health unavailable, last restart 2024-08-16 14:13:32``."""
         state = {STARTED: "started", STOPPED: "stopped"}.get(self.service_status, f"status {self.service_status}")
-        watch = ", in maintenance" if self.in_maintenance else ""
+        watch = ", in maintenance" if self.in_maintenance else "" if self.is_watched else ", maintenance unknown"
         health = HEALTH.get(self.health, f"code {self.health}")
         return f"{state}{watch}, health {health}, last restart {self.last_restart or 'unknown'}"
 

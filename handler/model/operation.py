@@ -24,6 +24,7 @@ class State(str, Enum):
     ACCEPTED = "ACCEPTED"  # the API took it; that it worked is yet to be seen
     IN_DOUBT = "IN_DOUBT"  # sent, answer unknown: observed, never sent again
     VERIFIED = "VERIFIED"  # seen to have worked
+    UNVERIFIED = "UNVERIFIED"  # as promised as far as is shown; no probe covers it, or an earlier reading is missing
     FAILED = "FAILED"  # carried out, and seen not to have worked
     TIMED_OUT = "TIMED_OUT"  # the deadline passed before anything could be seen
 
@@ -91,7 +92,7 @@ class Operation:
     @property
     def is_restart_for_a_need(self) -> bool:
         """Whether it counts for quarantine: a restart that an alert asked for, seen to its end."""
-        ended = self.state in (State.VERIFIED, State.FAILED)
+        ended = self.state in (State.VERIFIED, State.UNVERIFIED, State.FAILED)
         return ended and self.op_type is OpType.RESTART_SERVICE and not self.is_command
 
     @property

@@ -67,15 +67,34 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
         Alarm(
             code=record.outcome.code,
             cluster=record.cluster,
-            about=",".join(record.operations) or record.name or _fault_of(record),
+            about=record.outcome.code
+            if _may_pass(record)
+            else ",".join(record.operations) or record.name or _fault_of(record),
             text=record.outcome.reason,
             facts={"outcome": record.outcome.status, "event_id": record.event, "rules": ",".join(record.rules)},
             # What the API refused is said of its operation: a repeat is told the same, and says it where nobody has.
-            occasion=",".join(record.operations) if record.outcome.code.startswith("api.") else "",
+            occasion=",".join(record.operations)
+            if record.outcome.code.startswith("api.") and not _may_pass(record)
+            else "",
         )
         for record in records
         if record.outcome.is_alarming and record.outcome.code not in ESCALATED
     ]
+
+
+def _may_pass(record: Record) -> bool:
+    """Whether the API refused for a cause that can be removed. Each repeat meets it again: one alarm a cluster and code."""
+    return record.outcome.code.startswith(
+        (
+            "api.AuthFailure",
+            "api.Unauthorized",
+            "api.OperationDenied",
+            "api.Limit",
+            "api.Resources",
+            "api.ResourceIn",
+            "api.ResourceUn",
+        )
+    )
 
 
 def _fault_of(record: Record) -> str:

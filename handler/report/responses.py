@@ -52,6 +52,7 @@ REPLAYS: Final = {
     "once.accepted": 202,
     "once.in_doubt": 202,
     "once.verified": 200,
+    "once.unverified": 200,
     "once.failed": 500,
     "once.timed_out": 500,
 }

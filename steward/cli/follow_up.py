@@ -34,7 +34,13 @@ SECONDS: Final = 60.0
 #: Seconds by which a private fake's clock is moved on at its end: a signature is good for 300 s, and the function's
 #: clock stays.
 AHEAD: Final = 240.0
-COLOURS: Final = {State.VERIFIED: "green", State.FAILED: "red", State.TIMED_OUT: "red", State.IN_DOUBT: "magenta"}
+COLOURS: Final = {
+    State.VERIFIED: "green",
+    State.UNVERIFIED: "yellow",
+    State.FAILED: "red",
+    State.TIMED_OUT: "red",
+    State.IN_DOUBT: "magenta",
+}
 BAD: Final = frozenset({State.FAILED, State.TIMED_OUT, State.IN_DOUBT})
 DROPPED: Final = "dropped: its fake cluster ended with the command"
 

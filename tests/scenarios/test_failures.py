@@ -141,14 +141,17 @@ def test_when_the_shared_budget_of_retries_is_empty_nothing_is_sent_again(world:
     [
         ("RequestLimitExceeded", "deferred", State.NOT_SENT),
         ("ResourceInUse.InstanceInProcess", "deferred", State.NOT_SENT),
-        ("UnauthorizedOperation.CheckCamAuth", "refused", State.REJECTED),
+        ("UnauthorizedOperation.CheckCamAuth", "refused", State.NOT_SENT),
+        ("AuthFailure.SecretIdNotFound", "refused", State.NOT_SENT),
+        ("LimitExceeded", "refused", State.NOT_SENT),
+        ("ResourceInsufficient", "refused", State.NOT_SENT),
         ("InvalidParameter.InvalidIpList", "refused", State.REJECTED),
         ("InternalError.WoodServerError", "in_doubt", State.IN_DOUBT),
         ("FailedOperation", "in_doubt", State.IN_DOUBT),
     ],
 )
 def test_the_apis_errors_end_in_their_outcomes(world: World, code: str, outcome: str, state: State) -> None:
-    """Deferred, refused or in doubt: by the code; and nothing is carried out."""
+    """Deferred, refused or in doubt: by the code; and nothing is carried out. A cause that can be removed ends nothing."""
     kill(world)
     fault = next(kind for kind in Kind if kind.name in ("ERROR", "API_ERROR", "ERROR_ENVELOPE"))
     faulty(world, *(Fault(fault, action=ACTION, code=code) for _ in range(40)))
@@ -156,6 +159,31 @@ def test_the_apis_errors_end_in_their_outcomes(world: World, code: str, outcome:
     assert {line["outcome"] for line in world.outcomes()} == {outcome}
     assert {operation.state for operation in world.function.ledger.operations()} == {state}
     assert world.requests() == 0
+
+
+@pytest.mark.parametrize(
+    "code", ["UnauthorizedOperation.CheckCamAuth", "AuthFailure.SecretIdNotFound", "LimitExceeded"]
+)
+def test_an_alert_is_served_once_the_cause_of_a_refusal_is_removed(world: World, code: str) -> None:
+    """The right is granted, and the same occurrence comes again: a person need not restart by hand."""
+    kill(world)
+    event = restamp(sample(DOWN), world.clock.now())
+    adapter = faulty(world, Fault.api_error(code, ACTION))
+    world.deliver(event, fresh=False)
+    adapter.faults.clear()
+    world.clock.sleep(60)
+    world.deliver(event, fresh=False)
+    assert world.requests() == 1
+    assert [line["outcome"] for line in world.outcomes()] == ["refused", "done"]
+
+
+def test_half_a_surrogate_pair_in_an_answer_is_written_down(world: World) -> None:
+    """JSON can hold it, and no file can: the refusal is settled all the same."""
+    kill(world)
+    faulty(world, Fault.api_error("InvalidParameter.\ud800", ACTION))
+    world.deliver(sample(DOWN))
+    (operation,) = world.function.ledger.operations()
+    assert (operation.state, operation.code) == (State.REJECTED, "InvalidParameter.\\ud800")
 
 
 def test_a_cluster_that_cannot_be_seen_is_left_alone(world: World) -> None:

@@ -65,8 +65,8 @@ def verdict(kept: int, carried_out: int, untouched: int) -> Verdict:
         (State.IN_DOUBT, verdict(0, 1, 1), 8, 10, State.IN_DOUBT),
         (State.IN_DOUBT, verdict(0, 1, 1), 8, 601, State.FAILED),
         (State.IN_DOUBT, verdict(0, 0, 2), 2, 300, State.IN_DOUBT),
-        (State.IN_DOUBT, verdict(0, 0, 2), 2, 361, State.NOT_SENT),
-        (State.IN_DOUBT, verdict(0, 0, 2), 8, 361, State.IN_DOUBT),
+        (State.IN_DOUBT, verdict(0, 0, 2), 2, 421, State.NOT_SENT),
+        (State.IN_DOUBT, verdict(0, 0, 2), 8, 421, State.IN_DOUBT),
         (State.IN_DOUBT, verdict(0, 0, 2), 8, 601, State.TIMED_OUT),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_worker_that_was_lost_is_told_of_once(world: World) -> None:
     now, ledger = world.clock.now(), world.function.ledger
     kill(world)
     restarted = world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").last_restart
-    for name, ip, before in (("op-lost", "172.16.0.5", restarted), ("op-fine", "172.16.0.6", "another")):
+    for name, ip, before in (("op-lost", "172.16.0.5", restarted), ("op-fine", "172.16.0.6", "2020-01-01 00:00:00")):
         operation = replace(an_operation(name, now=now), before={f"HDFS/datanode/{ip}": before})
         assert ledger.arm(operation, ledger.history(operation.cluster, now, quarantine_within=1).version)
     for _ in range(3):

@@ -174,7 +174,7 @@ def test_a_worker_that_dies_restarts_nothing_twice(
     if (on_redelivery, dies) == (0, True):
         assert [one.state for one in function.ledger.open_operations()] == [State.SENDING]
     follow_up(function, plan, 70)  # a worker that is silent for so long is lost
-    follow_up(function, plan, 300)  # and its signature no longer valid
+    follow_up(function, plan, 400)  # and its signature no longer valid
     (operation,) = function.ledger.operations()
     assert (len(server.cloud.operations), operation.state) == settled
     again(function, plan)
@@ -197,7 +197,7 @@ def test_a_worker_that_was_stopped_sends_nothing_when_it_goes_on(
     os.waitid(os.P_PID, worker.pid, os.WSTOPPED)
     function = plan.function(storm.LeapingClock(plan.began))
     follow_up(function, plan, 70)
-    follow_up(function, plan, 300)
+    follow_up(function, plan, 400)
     assert [one.state for one in function.ledger.operations()] == [State.NOT_SENT]
     again(function, plan)
     assert len(server.cloud.operations) == 1

@@ -33,9 +33,9 @@ class Meeting:
 
     def processes(self, cluster: Cluster, service: str, deadline: Deadline) -> tuple[Reading, ...]:
         if cluster.id in self._restarted:
-            return (Reading(Target("HDFS", "DataNode", "10.0.0.1"), 1, 1, 1, "after"),)
+            return (Reading(Target("HDFS", "DataNode", "10.0.0.1"), 1, 1, 1, "2024-08-16 15:00:00"),)
         self._looks.wait(20)
-        return (Reading(Target("HDFS", "DataNode", "10.0.0.1"), 1, 1, 0, "before"),)
+        return (Reading(Target("HDFS", "DataNode", "10.0.0.1"), 1, 1, 0, "2024-08-16 14:13:32"),)
 
     def start_stop(self, cluster: Cluster, request: Request, deadline: Deadline) -> str:
         self._sends.wait(20)

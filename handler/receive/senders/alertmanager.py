@@ -32,7 +32,7 @@ COMPONENT_LABELS = ("component", "role", "process")
 MESSAGE_ANNOTATIONS = ("summary", "description", "message")
 #: Annotations become labels with this prefix, so that they never hide a label of the same name.
 ANNOTATION = "annotation_"
-_NEVER = "0001-01-01"  # Go's zero time
+_NEVER = "0001-01-01T00:00:00Z"  # Go's zero time: the sender does not know when it began
 _STATUSES: dict[str, Status] = {"firing": "firing", "resolved": "resolved"}
 
 
@@ -137,7 +137,7 @@ def _event(
     if status is None:
         return FieldError("status", "is missing, here and in the group; expected firing or resolved")
     occurred_at = parse_time(starts_at)
-    if occurred_at is None and not starts_at.startswith(_NEVER):
+    if occurred_at is None and starts_at != _NEVER:
         # An alert of unknown age could be an old one that is delivered late.
         return FieldError("startsAt", "is not an RFC 3339 time, such as 2026-11-23T21:34:02Z")
     if status == "resolved" and (ended := parse_time(alert.get("endsAt", ""))) is not None:

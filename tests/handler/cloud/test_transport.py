@@ -512,7 +512,7 @@ def test_what_a_reading_leaves_out_is_read_with_care(serving: Serving) -> None:
     node = {"Ip": "10.0.0.1", "NodeName": "DataNode", "ServiceStatus": 1}
     server = serving(answering(reply({"Response": {"TotalCnt": 1, "ServiceNodeList": [node], "RequestId": "r"}})))
     (one,) = gateway(server.url).processes(CLUSTER, "HDFS", within(3))
-    assert (one.health, one.last_restart, one.in_maintenance, one.is_up, one.serves) == (-2, "", False, False, True)
+    assert (one.health, one.last_restart, one.is_watched, one.is_up, one.may_serve) == (-2, "", False, False, True)
 
 
 # -- the vendor's codes

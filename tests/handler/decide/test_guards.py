@@ -138,16 +138,23 @@ FREED = History(quarantined={"HDFS/datanode/172.16.0.5": NOW})
         (process_guards.not_in_maintenance, asked(reading(monitor=2)), History(), "guard.maintenance"),
         (process_guards.not_in_maintenance, asked(reading(monitor=2), is_command=True), History(), "guard.maintenance"),
         (process_guards.not_in_maintenance, asked(reading(monitor=2), action=LEAVE), History(), None),
+        (process_guards.not_in_maintenance, asked(reading(monitor=0)), History(), "guard.maintenance"),
+        (process_guards.not_in_maintenance, asked(reading(monitor=3), is_command=True), History(), "guard.maintenance"),
         (process_guards.not_stopped, asked(reading(status=2)), History(), "guard.stopped"),
         (process_guards.not_stopped, asked(reading(status=2), is_command=True), History(), "guard.stopped"),
         (process_guards.not_stopped, asked(reading(status=2), action=START), History(), None),
         (process_guards.not_satisfied, asked(), History(), None),
         (process_guards.not_satisfied, asked(reading(health=1)), History(), None),
         (process_guards.not_satisfied, asked(reading(health=1), action=START), History(), "guard.satisfied"),
-        (process_guards.not_satisfied, asked(reading(health=-4), action=START), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(reading(health=-4), action=START), History(), None),
+        (process_guards.not_satisfied, asked(reading(health=-3), action=START), History(), "guard.satisfied"),
         (process_guards.not_satisfied, asked(reading(health=0), action=START), History(), None),
         (process_guards.not_satisfied, asked(reading(status=2), action=STOP), History(), "guard.satisfied"),
+        (process_guards.not_satisfied, asked(reading(status=2, health=1), action=STOP), History(), None),
+        (process_guards.not_satisfied, asked(reading(status=2, health=-4), action=STOP), History(), "guard.satisfied"),
         (process_guards.not_satisfied, asked(action=STOP), History(), None),
+        (process_guards.not_satisfied, asked(reading(monitor=0), action=LEAVE), History(), None),
+        (process_guards.not_satisfied, asked(reading(monitor=3), action=ENTER), History(), None),
         (process_guards.not_satisfied, asked(reading(monitor=2), action=ENTER), History(), "guard.satisfied"),
         (process_guards.not_satisfied, asked(action=ENTER), History(), None),
         (process_guards.not_satisfied, asked(action=LEAVE), History(), "guard.satisfied"),
@@ -165,7 +172,19 @@ FREED = History(quarantined={"HDFS/datanode/172.16.0.5": NOW})
         (process_guards.not_served, asked(intent={"parts_since": NOW - 60}, action=STOP), DONE, None),
         (process_guards.needed, asked(), History(), None),
         (process_guards.needed, asked(reading(health=1)), History(), "guard.healthy"),
-        (process_guards.needed, asked(reading(health=-3)), History(), None),
+        (process_guards.needed, asked(reading(health=-3)), History(), "guard.healthy"),
+        (process_guards.needed, asked(reading(health=-3), even=True), History(), None),
+        (process_guards.needed, asked(reading(health=-4)), History(), "guard.not_checked"),
+        (process_guards.needed, asked(reading(health=-4), even=True), History(), "guard.not_checked"),
+        (process_guards.needed, asked(reading(health=-2)), History(), "guard.health_unknown"),
+        (process_guards.needed, asked(reading(health=-2), even=True), History(), "guard.health_unknown"),
+        (process_guards.needed, asked(reading(health=77)), History(), "guard.health_unknown"),
+        *(
+            (process_guards.needed, asked(reading(status=new, health=health)), History(), "guard.health_unknown")
+            for new in (0, 3, 5, -1, 99)
+            for health in (0, 1)
+        ),
+        (process_guards.needed, asked(reading(health=-2), is_command=True), History(), None),
         (process_guards.needed, asked(reading(health=1), even=True), History(), None),
         (process_guards.needed, asked(reading(health=1), is_command=True), History(), None),
         (process_guards.not_stale, asked(intent={"occurred_at": NOW - 100}), DONE, "guard.stale"),
@@ -220,6 +239,7 @@ def test_what_the_open_operation_does_not_do_is_asked_for_again(one: Asked, stat
         (State.IN_DOUBT, "d", "skipped", "once.in_doubt"),
         (State.VERIFIED, "d", "skipped", "once.verified"),
         (State.FAILED, "d", "skipped", "once.failed"),
+        (State.UNVERIFIED, "d", "skipped", "once.unverified"),
         (State.TIMED_OUT, "d", "skipped", "once.timed_out"),
         (State.REJECTED, "d", "refused", "api."),
         (State.VERIFIED, "other", "refused", "once.conflict"),
@@ -321,6 +341,26 @@ def test_budgets(count: int, dead: int, options: dict[str, Any], expected: int, 
     assert held == codes
 
 
+@pytest.mark.parametrize("status", [0, 3, 5, -1, 99])
+@pytest.mark.parametrize("health", [0, 1, -2, -4, 77])
+def test_a_pair_in_an_unknown_state_is_not_taken_away_at_once(status: int, health: int) -> None:
+    """Unknown is never permission: each may be the one that serves, and neither can be counted upon."""
+    pair = [reading(f"10.0.0.{n}", "NameNode", status=status, health=health) for n in range(2)]
+    strategy = StrategyConfig(rolling=False)
+    for action in (Action(OpType.RESTART_SERVICE, strategy), STOP):
+        wanted = [asked(one, action=action, limits=LOOSE, is_command=True) for one in pair]
+        assert budgets.within_budgets(wanted, view(*pair))[0] == []
+
+
+@pytest.mark.parametrize("health", [-2, -4, 77])
+def test_a_peer_whose_health_is_unknown_is_no_quorum(health: int) -> None:
+    """The one that serves stays, while nobody knows whether the other does."""
+    pair = [reading("10.0.0.1", "NameNode", health=1), reading("10.0.0.2", "NameNode", health=health)]
+    wanted = [asked(pair[0], limits=LOOSE, is_command=True)]
+    _, held = budgets.within_budgets(wanted, view(*pair))
+    assert [outcome.code for _, outcome in held] == ["guard.quorum"]
+
+
 def test_what_is_down_is_served_first() -> None:
     """The healthiest choice: a dead process costs nothing to restart."""
     chosen, _ = chosen_of(5, dead=1, limits=Limits(max_nodes=1, max_share=1.0))
@@ -365,7 +405,7 @@ def test_budgets_hold_whatever_the_mix(
     serving = [one for one in readings if one.surely_serves and one.target.key not in busy]
     away = sum(one.reading.surely_serves for one in chosen)
     at_once = min(1, away) if rolling else away
-    if role == "JournalNode" and any(one.reading.serves for one in chosen):
+    if role == "JournalNode" and any(one.reading.may_serve for one in chosen):
         assert len(serving) - at_once >= (1 if len(readings) == 2 else len(readings) // 2 + 1)
 
 
@@ -427,7 +467,7 @@ def test_a_rolling_restart_keeps_the_quorum_even_where_it_fails(
         ((1, 1, -2), 0, False),
         ((1, 1, -2), 2, True),
         ((1, 1, -3), 0, True),  # at risk still serves
-        ((-4, -4, -4), 0, True),  # never probed: nothing speaks against them
+        ((-4, -4, -4), 0, False),  # never checked: nothing speaks for them
     ],
 )
 def test_a_quorum_is_of_those_that_are_seen_to_serve(healths: tuple[int, ...], asks_for: int, goes: bool) -> None:

@@ -27,20 +27,33 @@ def reading(status: int = 1, monitor: int = 1, health: int = 1, last: str = BEFO
     ("op_type", "now", "carried_out", "kept"),
     [
         (START, reading(), True, True),
-        (START, reading(health=-4), True, True),  # a process that is never probed
+        (START, reading(health=-3), True, True),  # slow, and serving
+        (START, reading(health=-4), False, False),  # not checked: no evidence
         (START, reading(health=0), False, False),
         (START, reading(health=-2), False, False),
-        (START, reading(health=-3), False, False),
         (START, reading(status=2), False, False),
+        (START, reading(status=7), False, False),
         (STOP, reading(status=2, health=0), True, True),
+        (STOP, reading(status=2, health=-4), True, True),  # stopped processes are not checked
+        (STOP, reading(status=2, health=1), True, False),  # its probe is still answered
+        (STOP, reading(status=2, health=-3), True, False),
+        (STOP, reading(status=2, health=-2), True, False),
+        (STOP, reading(status=2, health=77), True, False),
+        (STOP, reading(status=0, health=-4), False, False),
         (STOP, reading(), False, False),
         (STOP, reading(health=0), False, False),  # dead is not stopped
         (ENTER, reading(monitor=2), True, True),
         (ENTER, reading(), False, False),
+        (ENTER, reading(monitor=0), False, False),
         (LEAVE, reading(), True, True),
         (LEAVE, reading(monitor=2), False, False),
+        (LEAVE, reading(monitor=3), False, False),
         (RESTART, reading(last=AFTER), True, True),
-        (RESTART, reading(last=AFTER, health=-4), True, True),
+        (RESTART, reading(last=AFTER, health=-3), True, True),
+        (RESTART, reading(last=AFTER, health=-4), True, False),
+        (RESTART, reading(last=AFTER, status=99), True, False),
+        (RESTART, reading(last="2024-08-16T14:13:32"), False, False),  # the same time in another format
+        (RESTART, reading(last="2024-08-16T15:00:00"), False, False),  # another format proves nothing
         (RESTART, reading(last=AFTER, health=0), True, False),
         (RESTART, reading(last=AFTER, status=2), True, False),
         (RESTART, reading(), False, False),  # healthy, but not restarted
@@ -70,6 +83,10 @@ def test_what_each_operation_promises(op_type: OpType, now: Reading, carried_out
         (STOP, BEFORE, None, True),
         (ENTER, BEFORE, reading(), False),
         (LEAVE, BEFORE, reading(monitor=2), False),
+        (LEAVE, BEFORE, reading(monitor=0), True),
+        (ENTER, BEFORE, reading(monitor=3), True),
+        (RESTART, "", reading(last=AFTER), True),
+        (RESTART, BEFORE, reading(last="1723788812"), True),
     ],
 )
 def test_what_shows_nothing_does_not_show_that_nothing_was_done(
@@ -81,10 +98,31 @@ def test_what_shows_nothing_does_not_show_that_nothing_was_done(
     assert verdict.unclear == (("p",) if unclear else ())
 
 
-def test_a_first_restart_is_seen() -> None:
-    """A process that had no LastRestartTime, and has one, was restarted."""
-    assert keeps_promise(RESTART, "", reading(last=AFTER))
-    assert not was_carried_out(RESTART, "", reading(last=""))
+def test_a_reading_that_was_missing_proves_no_restart() -> None:
+    """A process that had no LastRestartTime, and has one, may have been restarted by anybody."""
+    assert not keeps_promise(RESTART, "", reading(last=AFTER))
+    assert not was_carried_out(RESTART, "", reading(last=AFTER))
+    assert judge(RESTART, {"p": ""}, {"p": reading(last=AFTER)}).unproven == ("p",)
+
+
+@pytest.mark.parametrize(
+    ("op_type", "before", "now", "unproven"),
+    [
+        (START, BEFORE, reading(health=-4), True),
+        (START, BEFORE, reading(health=0), False),
+        (RESTART, BEFORE, reading(last=AFTER, health=-4), True),
+        (RESTART, "", reading(last=AFTER, health=-4), True),
+        (RESTART, "", reading(last=""), True),
+        (RESTART, "", reading(last=AFTER, health=0), False),
+        (RESTART, BEFORE, reading(health=-4), False),  # it was not restarted
+        (STOP, BEFORE, reading(status=2, health=1), False),
+    ],
+)
+def test_what_no_probe_covers_is_unproven(op_type: OpType, before: str, now: Reading, unproven: bool) -> None:
+    """It is as promised as far as it is shown, and nothing proves it: such an operation ends UNVERIFIED, never VERIFIED."""
+    verdict = judge(op_type, {"p": before}, {"p": now})
+    assert not verdict.all_kept
+    assert verdict.unproven == (("p",) if unproven else ())
 
 
 readings = st.builds(
@@ -119,7 +157,7 @@ def test_every_process_is_in_exactly_one_list(op_type: OpType, now: dict[str, Re
 def test_a_verdict_reads_well(waiting: int, text: str) -> None:
     """What is verified, and the first of what is not."""
     before = {f"p{n}": BEFORE for n in range(waiting)} | {"q": BEFORE}
-    assert judge(STOP, before, {"q": reading(status=2)}).describe() == text
+    assert judge(STOP, before, {"q": reading(status=2, health=-4)}).describe() == text
 
 
 def test_a_process_is_called_as_the_request_calls_it() -> None:

@@ -27,22 +27,25 @@ def seen(*readings: Reading, status: int = RUNNING) -> Observation:
 
 
 @pytest.mark.parametrize(
-    ("one", "stopped", "healthy", "up", "serves"),
+    ("one", "unavailable", "up", "may_serve", "serves"),
     [
         (reading(health=1), False, True, True, True),
-        (reading(health=-4), False, False, True, True),  # never probed
-        (reading(health=-2), False, False, False, True),  # unknown: taking it away may be felt
-        (reading(health=-3), False, False, False, True),
-        (reading(health=0), False, False, False, False),  # dead: started, and unavailable
-        (reading(health=77), False, False, False, True),  # a code that is new
-        (reading(status=2, health=1), True, False, False, False),
-        (reading(status=2, health=0), True, False, False, False),
-        (reading(status=9, health=1), False, False, False, False),
+        (reading(health=-3), False, True, True, True),  # at risk: slow, and still serving
+        (reading(health=0), True, False, False, False),  # dead: started, and its probe is not answered
+        (reading(health=-4), False, False, True, False),  # not checked: no evidence of either
+        (reading(health=-2), False, False, True, False),  # unknown: the checker is broken, or the machine is down
+        (reading(health=77), False, False, True, False),  # a code that is new
+        (reading(status=2, health=-4), False, False, False, False),
+        (reading(status=2, health=0), False, False, False, False),
+        (reading(status=2, health=1), False, False, True, False),  # being stopped: its probe is still answered
+        (reading(status=2, health=-2), False, False, True, False),
+        *((reading(status=new, health=1), False, False, True, False) for new in (0, 3, 5, -1, 99)),
+        *((reading(status=new, health=0), False, False, True, False) for new in (0, 3, 5, -1, 99)),
     ],
 )
-def test_what_a_reading_says(one: Reading, stopped: bool, healthy: bool, up: bool, serves: bool) -> None:
-    """Started is what was last asked for, health what probes see; what is not known to be down serves."""
-    assert (one.is_stopped, one.is_healthy, one.is_up, one.serves) == (stopped, healthy, up, serves)
+def test_what_a_reading_says(one: Reading, unavailable: bool, up: bool, may_serve: bool, serves: bool) -> None:
+    """A state that is unknown counts as serving where it would be taken away, and as not serving where it must remain."""
+    assert (one.is_unavailable, one.is_up, one.may_serve, one.surely_serves) == (unavailable, up, may_serve, serves)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,7 @@ def test_what_a_reading_says(one: Reading, stopped: bool, healthy: bool, up: boo
             reading(health=0, last="2024-08-16 14:13:32"),
             "started, health unavailable, last restart 2024-08-16 14:13:32",
         ),
-        (reading(status=2, monitor=2, health=-4), "stopped, in maintenance, health not probed, last restart unknown"),
+        (reading(status=2, monitor=2, health=-4), "stopped, in maintenance, health not checked, last restart unknown"),
         (reading(status=7, health=77), "status 7, health code 77, last restart unknown"),
     ],
 )

@@ -199,6 +199,8 @@ def test_the_zero_time_of_go_means_no_time() -> None:
     (event,) = read(with_alert(startsAt="0001-01-01T00:00:00Z"))
     assert isinstance(event, Event)
     assert event.occurred_at is None
+    (junk,) = read(with_alert(startsAt="0001-01-01 junk"))
+    assert isinstance(junk, Unreadable), "what is not Go's zero time is not taken for it"
 
 
 @pytest.mark.parametrize(
