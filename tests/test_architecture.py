@@ -8,7 +8,6 @@ import graphlib
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[1]
 HANDLER = sorted((ROOT / "handler").rglob("*.py"))
@@ -188,25 +187,15 @@ def public_docstrings(path: Path) -> list[tuple[int, str]]:
     return found
 
 
-def docstring_cases() -> list[Any]:
-    """Every file, those on the list marked as expected to fail."""
-    to_do = set(DOCSTRINGS_TO_DO.read_text(encoding="utf-8").split()) if DOCSTRINGS_TO_DO.exists() else set()
-    # Not strict: a file may be corrected before its line is deleted. `pytest -rX` names such lines.
-    to_come = pytest.mark.xfail(reason="on the list of files to do", strict=False)
-    names = [
-        path.relative_to(ROOT).as_posix()
-        for package in ("handler", "harness", "steward")
-        for path in sorted((ROOT / package).rglob("*.py"))
-    ]
-    return [pytest.param(name, marks=to_come if name in to_do else ()) for name in names]
-
-
-@pytest.mark.parametrize("name", docstring_cases())
-def test_public_docstrings_open_with_one_short_sentence(name: str) -> None:
+def test_public_docstrings_open_with_one_short_sentence() -> None:
     """The first line is a whole sentence of less than 90 characters; more follows after a blank line."""
+    to_do = set(DOCSTRINGS_TO_DO.read_text(encoding="utf-8").split()) if DOCSTRINGS_TO_DO.exists() else set()
     wrong = []
-    for line, text in public_docstrings(ROOT / name):
-        first, *rest = text.splitlines()
-        if len(first) > MAX_FIRST_LINE or not first.endswith(".") or (rest and rest[0]):
-            wrong.append(f"{name}:{line}: {first}")
+    for package in ("handler", "harness", "steward"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            for line, text in public_docstrings(path) if name not in to_do else ():
+                first, *rest = text.splitlines()
+                if len(first) > MAX_FIRST_LINE or not first.endswith(".") or (rest and rest[0]):
+                    wrong.append(f"{name}:{line}: {first}")
     assert wrong == []

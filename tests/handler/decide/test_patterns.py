@@ -263,7 +263,7 @@ SELF["$or"] = [SELF, SELF]
         ({1: ["a"]}, "", "not a string: 1", "quote it"),
         ({"statsu": ["firing"]}, "statsu", "not a field of an Event", "did you mean status?"),
         ({"Source": ["tcop"]}, "Source", "not a field of an Event", "did you mean source?"),
-        ({"zzz": ["firing"]}, "zzz", "not a field of an Event", "one of id, source"),
+        ({"zzz": ["firing"]}, "zzz", "not a field of an Event", "labels: {zzz: …}"),
         ({"labels.severity": ["a"]}, "labels.severity", "not a field of an Event", "labels: {severity: …}"),
         ({"$or": [{"clutser": ["a"]}]}, "$or[0].clutser", "not a field of an Event", "did you mean cluster?"),
         ({"status": "firing"}, "status", "must be a list", 'write ["firing"]'),
