@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 # More than there are cores: some tests wait, and wait beside each other.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 2) // 2)')
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Bytecode is kept, whatever the environment says: without it, each process of the suite compiles everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
@@ -36,9 +38,9 @@ lint: $(STAMP) ## ruff: style and faults
 types: $(STAMP) ## mypy, strict
 	$(BIN)/mypy
 
-coverage: $(STAMP) ## The suite once more, with branch coverage of handler/
+coverage: $(STAMP) ## The whole test suite, with branch coverage of handler/
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -p no:cacheprovider
+	$(BIN)/coverage run -m pytest -n $(WORKERS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
@@ -56,8 +58,8 @@ storm: $(STAMP) ## 10,000 deliveries of 500 needs at 8 workers with faults and k
 package: $(STAMP) ## build/function.zip, which the platform runs; LEDGER=redis packs the client for a Redis ledger
 	@$(BIN)/python -m steward.package.build $(if $(LEDGER),--ledger $(LEDGER)) --config $(or $(CONFIG),steward.yml)
 
-exhaustive: $(STAMP) ## What takes minutes: every order of three workers' steps, many random histories
-	$(BIN)/python -m pytest -n $(WORKERS) -m long
+exhaustive: $(STAMP) ## What takes minutes: every order of three workers' steps, many random histories and examples
+	STEWARD_TEST_PROFILE=exhaustive $(BIN)/python -m pytest -n $(WORKERS) -m "long or examples"
 
 mutations: $(STAMP) ## Take each safeguard out of a copy: some test must fail
 	$(BIN)/python -m tests.mutations

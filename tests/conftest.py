@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
 
 from handler.ledger.protocol import Ledger, open_ledger
+from steward.simulate.forkserver import PRELOADED, PROCESSES
 from steward.simulate.redis_server import MISSING, RedisServer
+
+# jsonschema would build 38 grammars of internationalised addresses when it is imported: seconds in each worker, for a
+# format that no schema of ours has.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+# Fewer examples in each run of the suite, which runs often and on four Pythons; `make exhaustive` tries many.
+settings.register_profile("suite", max_examples=50, deadline=2000)  # milliseconds; a busy machine is slow
+settings.register_profile("exhaustive", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("STEWARD_TEST_PROFILE", "suite"))
+
+# Processes that start in a test module import what it imports.
+PROCESSES.set_forkserver_preload([*PRELOADED, "hypothesis", "pytest", "pytest_mock"])
 
 pytest_plugins = ["steward.simulate.fixtures"]
 
@@ -53,3 +69,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/ledger.db"
     server: RedisServer = request.getfixturevalue("redis_server")
     return server.url()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what Hypothesis finds examples for: `make exhaustive` runs it with many more."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.examples)

@@ -34,7 +34,9 @@ class Worker:
         self.result: Any = None
         self.error: BaseException | None = None
         self._work = work
-        self._may_go, self._has_stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self._may_go, self._has_stopped = threading.Lock(), threading.Lock()
+        self._may_go.acquire()
+        self._has_stopped.acquire()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:

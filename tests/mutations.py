@@ -8,31 +8,23 @@ taken out, one at a time.
 from __future__ import annotations
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
 
 from steward.simulate.redis_server import MISSING
 
 ROOT = Path(__file__).parents[1]
 COPIED = (
-    *(
-        "handler",
-        "harness",
-        "steward",
-        "tests",
-        "events",
-        "deploy",
-        "docs",
-        "requirements",
-        "index.py",
-        "steward.yml",
-        "serverless.yml",
-    ),
-    *("pyproject.toml", "Makefile", "README.md", "LICENSE"),
+    *("handler", "harness", "steward", "tests", "events", "deploy", "docs", "requirements"),
+    *("index.py", "steward.yml", "serverless.yml", "pyproject.toml", "Makefile", "README.md", "LICENSE"),
 )
 FAILURES = (
     "tests/scenarios/test_failures.py",
@@ -60,13 +52,12 @@ class Mutation:
     new: str
     tests: tuple[str, ...]
 
-    def apply(self, tree: Path) -> None:
-        """Raises ValueError where the edit does not fit exactly once."""
-        path = tree / self.file
-        text = path.read_text(encoding="utf-8")
-        if text.count(self.old) != 1:
+    def applied(self, tree: Path = ROOT) -> str:
+        """The text of the file in ``tree`` with the edit. Raises ValueError where it does not fit exactly once."""
+        text = (tree / self.file).read_text(encoding="utf-8")
+        if text.count(self.old) != 1 or self.old == self.new:
             raise ValueError(f"{self.name}: fits {text.count(self.old)} times in {self.file}, not once")
-        path.write_text(text.replace(self.old, self.new), encoding="utf-8")
+        return text.replace(self.old, self.new)
 
 
 def guards() -> list[Mutation]:
@@ -444,25 +435,59 @@ ON_REDIS = (
 )
 
 
-def killed_by(mutation: Mutation | None, tests: tuple[str, ...]) -> str:
-    """The test that noticed, or an empty text where none did; without a mutation none may."""
-    with tempfile.TemporaryDirectory(prefix="steward-mutation-") as folder:
-        tree = Path(folder)
+class Copy:
+    """A copy of the code, in which one mutation at a time is tried; what was compiled for one serves the next."""
+
+    def __init__(self, folder: str) -> None:
+        self.tree = Path(folder)
+        self._edits = 0
         for name in COPIED:
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+                shutil.copytree(source, self.tree / name, ignore=shutil.ignore_patterns("node_modules"))
             else:
-                shutil.copy2(source, tree / name)
-        if mutation is not None:
-            mutation.apply(tree)
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
+                shutil.copy2(source, self.tree / name)
+
+    def killed_by(self, mutation: Mutation | None, tests: tuple[str, ...]) -> str:
+        """The test that noticed, or an empty text where none did; without a mutation none may."""
+        if mutation is None:
+            return self._failing(tests)
+        path = self.tree / mutation.file
+        original = path.read_text(encoding="utf-8")
         try:
-            done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=180, check=False)
+            self._write(path, mutation.applied(self.tree))
+            return self._failing(tests)
+        finally:
+            self._write(path, original)
+
+    def _write(self, path: Path, text: str) -> None:
+        """Python compares the times of source and bytecode in whole seconds: each edit has a time of its own."""
+        self._edits += 1
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, (self._edits, self._edits))
+
+    def _failing(self, tests: tuple[str, ...]) -> str:
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            "--no-header",
+        ]
+        env = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+        try:
+            done = subprocess.run(
+                [*command, *tests], cwd=self.tree, env=env, capture_output=True, text=True, timeout=180, check=False
+            )
         except subprocess.TimeoutExpired:
             return "a test that never ended"
         if done.returncode not in (0, 1):
-            raise RuntimeError(f"{mutation}: pytest ended with {done.returncode}\n{done.stdout[-2000:]}")
+            raise RuntimeError(f"pytest ended with {done.returncode}\n{done.stdout[-2000:]}")
         lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
         return lines[0].split(" - ")[0].partition(" ")[2] if lines else ""
 
@@ -472,16 +497,26 @@ def main() -> None:
     if MISSING:
         sys.stdout.write(f"without those of Redis: {MISSING}\n")
     wanted = sys.argv[1:]
+    chosen = [one for one in mutations if not wanted or any(word in one.name for word in wanted)]
     survivors = 0
-    if noticed := killed_by(None, (*GUARDED_BY, *LEDGER, *GATEWAY)):
-        sys.exit(f"an untouched copy fails already: {noticed}")
-    for mutation in mutations:
-        if wanted and not any(word in mutation.name for word in wanted):
-            continue
-        test = killed_by(mutation, mutation.tests)
-        survivors += not test
-        sys.stdout.write(f"{'killed  ' if test else 'SURVIVED'}  {mutation.name:<52}  {test}\n")
-        sys.stdout.flush()
+    with ExitStack() as folders, ThreadPoolExecutor(os.cpu_count() or 2) as together:
+        copies: Queue[Copy] = Queue()
+        for _ in range(os.cpu_count() or 2):
+            copies.put(Copy(folders.enter_context(tempfile.TemporaryDirectory(prefix="steward-mutation-"))))
+
+        def killed_by(mutation: Mutation | None, tests: tuple[str, ...]) -> str:
+            copy = copies.get()
+            try:
+                return copy.killed_by(mutation, tests)
+            finally:
+                copies.put(copy)
+
+        if noticed := killed_by(None, tuple({test: None for one in chosen for test in one.tests})):
+            sys.exit(f"an untouched copy fails already: {noticed}")
+        for mutation, test in zip(chosen, together.map(lambda one: killed_by(one, one.tests), chosen), strict=True):
+            survivors += not test
+            sys.stdout.write(f"{'killed  ' if test else 'SURVIVED'}  {mutation.name:<52}  {test}\n")
+            sys.stdout.flush()
     sys.exit(survivors > 0)
 
 

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
-import pytest
-
-from tests.mutations import LISTED, ON_REDIS, ROOT, Mutation, guards
+from tests.mutations import LISTED, ON_REDIS, guards
 
 
-@pytest.mark.parametrize("mutation", [*guards(), *LISTED, *ON_REDIS], ids=lambda mutation: mutation.name)
-def test_each_mutation_fits_once(mutation: Mutation, tmp_path: Path) -> None:
-    """And changes the file."""
-    copy = tmp_path / mutation.file
-    copy.parent.mkdir(parents=True)
-    shutil.copy(ROOT / mutation.file, copy)
-    mutation.apply(tmp_path)
-    assert copy.read_bytes() != (ROOT / mutation.file).read_bytes()
+def test_each_mutation_fits_once() -> None:
+    """And changes its file: :meth:`Mutation.applied` raises where it would not."""
+    texts = [mutation.applied() for mutation in (*guards(), *LISTED, *ON_REDIS)]
+    assert len(texts) > 60

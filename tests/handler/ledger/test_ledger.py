@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -23,6 +22,7 @@ from handler.model.operation import State
 from handler.model.outcome import Outcome, Record
 from handler.model.policy import Breaker
 from handler.model.request import OpType
+from steward.simulate.forkserver import PROCESSES
 from tests.operations import an_operation, written
 
 CLUSTER = "emr-4zvc5mul"
@@ -502,9 +502,8 @@ def _arm_in_a_process(url: str, number: int, rounds: int, barrier: Any, results:
 def test_processes_share_a_ledger_and_one_arms(url: str) -> None:
     """Four processes on one past, thirty times: one each time."""
     open_ledger(url).history(CLUSTER, NOW, quarantine_within=1)
-    spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(4), spawn.Queue()
-    workers = [spawn.Process(target=_arm_in_a_process, args=(url, n, 30, barrier, results)) for n in range(4)]
+    barrier, results = PROCESSES.Barrier(4), PROCESSES.Queue()
+    workers = [PROCESSES.Process(target=_arm_in_a_process, args=(url, n, 30, barrier, results)) for n in range(4)]
     for worker in workers:
         worker.start()
     rounds = [results.get(timeout=60) for _ in range(30)]
@@ -527,9 +526,8 @@ def _take_in_a_process(url: str, barrier: Any, results: Any) -> None:
 
 def test_two_processes_share_a_bucket(url: str) -> None:
     """Both take as fast as they can: together they are not given more than it holds, nor kept from it."""
-    spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(2), spawn.Queue()
-    workers = [spawn.Process(target=_take_in_a_process, args=(url, barrier, results)) for _ in range(2)]
+    barrier, results = PROCESSES.Barrier(2), PROCESSES.Queue()
+    workers = [PROCESSES.Process(target=_take_in_a_process, args=(url, barrier, results)) for _ in range(2)]
     for worker in workers:
         worker.start()
     used = sorted(at for _ in workers for at in results.get(timeout=60))
@@ -610,9 +608,8 @@ def _arm_and_wait(url: str, ready: Any) -> None:
 
 def test_what_was_armed_survives_kill_9(url: str) -> None:
     """A worker that dies right after arming leaves SENDING behind."""
-    spawn = multiprocessing.get_context("spawn")
-    ready = spawn.Queue()
-    worker = spawn.Process(target=_arm_and_wait, args=(url, ready))
+    ready = PROCESSES.Queue()
+    worker = PROCESSES.Process(target=_arm_and_wait, args=(url, ready))
     worker.start()
     assert ready.get(timeout=60)
     assert worker.pid is not None

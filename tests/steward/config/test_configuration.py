@@ -27,6 +27,7 @@ from steward.config.yaml_errors import explained
 from steward.config.yaml_file import read_raw
 
 ROOT = Path(__file__).parents[3]
+SCHEMA = jsonschema.Draft202012Validator(json_schema())
 RAW: dict[str, Any] = {
     "clusters": {"emr-4zvc5mul": {"region": "ap-guangzhou", "allow": ["RestartService", "StopService", "StopMonitor"]}},
     "rules": [
@@ -360,8 +361,7 @@ def test_what_the_schema_refuses_the_check_refuses(path: str, value: Any, said: 
     assert len(lines) == 1, lines
     assert said in lines[0]
     assert not re.search(r"Input|pydantic|literal|dict\[|hunter2", lines[0])
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(raw, json_schema())
+    assert not SCHEMA.is_valid(raw)
 
 
 @pytest.mark.parametrize("path", ["limits", "rules/0/limits"])
