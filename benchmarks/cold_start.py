@@ -112,10 +112,10 @@ class Bench:
         for path in [one for name in (OURS, USUAL_HANDLER, FLOOR) for one in (folder / name).rglob("*")]:
             path.chmod(0o555 if path.is_dir() else 0o444)
 
-    def run(self, runs: int) -> dict[tuple[str, str], Series]:
+    def run(self, runs: int, *, warm_up: bool = True) -> dict[tuple[str, str], Series]:
         cases = [(handler, what) for handler in (OURS, USUAL_HANDLER, FLOOR) for what in (ACTING, NO_CALL)]
         cases.append((PYTHON_ALONE, NO_CALL))
-        for case in cases:  # the files are in the page cache from here on, for all of them alike
+        for case in cases if warm_up else ():  # the files are in the page cache from here on, for all of them alike
             self._once(*case, Series())
         series = {case: Series() for case in cases}
         for _ in range(runs):

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import fcntl
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from benchmarks import cold_start
 from benchmarks.cold_start import ACTING, FLOOR, NO_CALL, OURS, USUAL_HANDLER, Bench, goals
 from handler.errors import ConfigurationError
 from steward.package.bytecode import find_python
+from tests.packages import example_package, locked
 
 PYTHON = find_python()
 
 
 @pytest.mark.skipif(not PYTHON, reason="no Python 3.10 on PATH or among pyenv's versions")
-def test_one_run_of_each(tmp_path: Path) -> None:
+def test_one_run_of_each(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, mocker: MockerFixture) -> None:
     """Each handler acts once, where it is to act; ours loads the SDK only then, and fits the platform's smallest memory size (64 MB)."""
-    cold_start.WHEELS.mkdir(parents=True, exist_ok=True)
-    with (cold_start.WHEELS / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several workers of the suite
+    package = example_package(tmp_path_factory)
+    shutil.copytree(package.folder, tmp_path / "function")
+    mocker.patch.object(cold_start, "build", return_value=replace(package, path=tmp_path / "function.zip"))
+    with locked(cold_start.WHEELS / ".lock"):
         try:
             bench = Bench(tmp_path, PYTHON)
         except ConfigurationError as error:
             if "out of reach" in str(error):
                 pytest.skip(str(error))
             raise
-    series = bench.run(1)
+    series = bench.run(1, warm_up=False)
     assert {case: one.loads_sdk for case, one in series.items() if case[0] in (OURS, FLOOR, USUAL_HANDLER)} == {
         (OURS, ACTING): True,
         (OURS, NO_CALL): False,
