@@ -12,14 +12,10 @@ from handler.ledger.serialization import MANY, writer
 
 texts = st.text()
 scalars = texts | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
-values = st.recursive(
-    scalars | st.none(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
-    max_leaves=8,
-)
+values = st.recursive(scalars | st.none(), lambda inner: st.lists(inner) | st.dictionaries(texts, inner))
 
 
-@given(st.dictionaries(texts, values, max_size=4))
+@given(st.dictionaries(texts, values))
 def test_few_and_many_are_written_alike(value: dict[str, Any]) -> None:
     """Which of the two writers it is cannot be read from what it wrote."""
     few, many = writer(MANY - 1), writer(MANY)
