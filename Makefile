@@ -40,7 +40,7 @@ types: $(STAMP) ## mypy, strict
 
 coverage: $(STAMP) ## The whole test suite, with branch coverage of handler/
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) -p tests.measured
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
