@@ -234,7 +234,7 @@ def _misspelt(model: Model | None, steps: Steps, raw: Any) -> str:
 
 
 def _nearest_key(model: Model, steps: Steps) -> tuple[str, Steps | None]:
-    """What is said of an unknown key, and where it was probably meant to be."""
+    """The hint for an unknown key, and where it was probably meant to be."""
     *above, key = steps
     here = _model_at(model, tuple(above))
     words = _keys(here)
