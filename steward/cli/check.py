@@ -1,4 +1,4 @@
-"""``steward check``: every fault of a configuration and of its deployment, and what is doubtful in them."""
+"""``steward check``: every error in a configuration and in its deployment, and what is doubtful in them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from handler.errors import ConfigurationError, InvalidConfiguration
 from steward.cli.context import JsonOption, example_or
 from steward.config.compile import compiled_document
 from steward.config.lint import warnings
-from steward.config.yaml_file import parsed
+from steward.config.yaml_file import parsed, parsed_text
 
 if TYPE_CHECKING:
     from handler.config.config import Config
 
 #: How the function is deployed; it lies beside steward.yml.
 SERVERLESS: Final = "serverless.yml"
+STDIN: Final = Path("-")
 
 
 def add_to(app: typer.Typer) -> None:
     """The command of this file."""
-    app.command(short_help="Every fault of a configuration, with its line.")(check)
+    app.command(short_help="Every error in a configuration, with its line.")(check)
 
 
 def check(
@@ -34,12 +35,12 @@ def check(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="A configuration, or a serverless.yml; else STEWARD_CONFIG, ./steward.yml, or the example.",
+            help="A configuration, or a serverless.yml; - reads standard input; else STEWARD_CONFIG, ./steward.yml, or the example.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Every fault of a configuration, and of the serverless.yml beside it, with its line. Exits with 2 where there is any.
+    """Every error in a configuration, and in the serverless.yml beside it, with its line. Exits with 2 where there is any.
 
     What is valid and probably not meant is a warning, and changes nothing.
 
@@ -53,7 +54,7 @@ def check(
         loaded = None
         if path is not None:
             loaded = _configuration(path, problems, doubts, fine)
-        if deployment.exists() or deployment is config:
+        if deployment is not None and (deployment.exists() or deployment is config):
             _deployment(deployment, loaded, problems, fine, alone=path is None)
     except ConfigurationError as error:
         problems.append(error)
@@ -73,8 +74,10 @@ def check(
         raise typer.Exit(2)
 
 
-def _files(named: Path | None) -> tuple[Path | None, Path]:
+def _files(named: Path | None) -> tuple[Path | None, Path | None]:
     """The configuration and the serverless.yml that are meant; either may lie beside the other, or not be there."""
+    if named == STDIN:
+        return named, None
     if named is not None and named.name == SERVERLESS:
         beside = named.parent / "steward.yml"
         return (beside if beside.exists() else None), named
@@ -85,15 +88,15 @@ def _files(named: Path | None) -> tuple[Path | None, Path]:
 def _configuration(
     path: Path, problems: list[ConfigurationError], doubts: list[ConfigurationError], fine: list[str]
 ) -> Config | None:
-    document = parsed(str(path))
+    document = parsed_text("stdin", sys.stdin.buffer.read()) if path == STDIN else parsed(str(path))
     try:
-        loaded = config_from(compiled_document(document), str(path))
+        loaded = config_from(compiled_document(document), document.path)
     except InvalidConfiguration as error:
         problems += error.problems
         return None
     doubts += warnings(document.raw, loaded, document.locate)
     counts = (many(loaded.clusters, "cluster"), many(loaded.rules, "rule"), many(loaded.webhook.callers, "caller"))
-    fine.append(f"{path}: fine. {', '.join(counts)}.")
+    fine.append(f"{document.path}: fine. {', '.join(counts)}.")
     return loaded
 
 
@@ -112,7 +115,7 @@ def _deployment(
 
 
 def _row(problem: ConfigurationError) -> dict[str, Any]:
-    """For programs: the place, what is wrong with it, and how to mend it."""
+    """For programs: the place, what is wrong with it, and how to fix it."""
     file, _, line = problem.where.rpartition(":")
     has_line = bool(file) and line.isdigit()
     return {

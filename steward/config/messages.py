@@ -157,7 +157,7 @@ def _in_words(kind: str, context: Mapping[str, Any], value: Any, steps: Steps, m
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
         asked = question(value[:_MAX_IN_WORD], words) if isinstance(value, str) else ""
-        return (f"must be {words[0]}" if len(words) == 1 else f"must be one of {', '.join(words)}"), asked
+        return (f"must be {words[0]}", "") if len(words) == 1 else (f"must be one of {', '.join(words)}", asked)
     if kind == "list_type" and steps and steps[-1] in _ITEMS:
         first = next(iter(_keys(_model_at(model, (*steps, 0)))))
         return "must be a list", f"begin each {_ITEMS[str(steps[-1])]} with `- {first}:`"
@@ -234,7 +234,7 @@ def _misspelt(model: Model | None, steps: Steps, raw: Any) -> str:
 
 
 def _nearest_key(model: Model, steps: Steps) -> tuple[str, Steps | None]:
-    """What is said of an unknown key, and where it was probably meant to be."""
+    """The hint for an unknown key, and where it was probably meant to be."""
     *above, key = steps
     here = _model_at(model, tuple(above))
     words = _keys(here)

@@ -289,7 +289,7 @@ class StewardFile(Part):
     clusters: Annotated[dict[ClusterId, Cluster], Marks(propertyNames={"pattern": f"^{values.names.CLUSTER_ID}$"})]
     """By cluster id; a cluster that is not listed is never touched."""
     rules: list[Rule] = Field(default_factory=list)
-    """What is done when which event arrives; in this order, and all that match."""
+    """What is done for which event. Every rule that matches acts, in the order of the file."""
     limits: Limits = Field(default_factory=Limits)
     """What rules do not say themselves."""
     webhook: Webhook = Field(default_factory=Webhook)

@@ -90,7 +90,7 @@ def _literals(items: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _problem(field: str, literal: Any) -> tuple[str, str] | None:
-    """What is wrong with a literal for a field of an Event, or for a label where ``field`` is empty; and the mend."""
+    """What is wrong with a literal for a field of an Event, or for a label where ``field`` is empty; and the fix."""
     if literal is None:
         return None
     if field == _NUMBER:

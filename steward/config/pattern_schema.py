@@ -46,7 +46,7 @@ _FIELDS: Final = {
     "id": "The sender's identity of the occurrence.",
     "source": "Who sent it.",
     "name": "The alert's or the trigger's name.",
-    "status": "Of an alert; none for what is no alert.",
+    "status": "Of an alert; none for what is not an alert.",
     "severity": "As the sender says it.",
     "cluster": "The cluster's id, emr-….",
     "service": "Such as HDFS.",

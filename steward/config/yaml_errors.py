@@ -1,4 +1,6 @@
-"""Why a text is not YAML, and how to mend it: the common slips in plain words, for the parser's own name what it expected instead.
+"""Why a text is not valid YAML, and how to fix it, in plain words.
+
+For a slip that is not known here, the parser's own words say what it expected.
 
 Nothing of a value is repeated but the sign that it begins with: it may be a secret.
 """
@@ -18,23 +20,23 @@ _CLOSED_BY: Final = {"[": "]", "{": "}"}
 _INDENT: Final = "the keys of a mapping, and the items of a list, are indented alike"
 
 
-class YamlFault(NamedTuple):
-    """Its line (from 1; None where the parser names none), what is wrong, and how to mend it (empty where that cannot be told)."""
+class YamlError(NamedTuple):
+    """Its line (from 1; None where the parser names none), what is wrong, and how to fix it (may be empty)."""
 
     line: int | None
     problem: str
     hint: str = ""
 
 
-def explained(text: str, error: Exception) -> YamlFault:
-    """The fault that ruamel.yaml found in ``text``."""
+def explained(text: str, error: Exception) -> YamlError:
+    """The error that ruamel.yaml found in ``text``."""
     problem = str(getattr(error, "problem", None) or str(error).splitlines()[0])
     mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if mark is None:
         position = getattr(error, "position", None)
-        return YamlFault(text[:position].count("\n") + 1 if isinstance(position, int) else None, problem)
+        return YamlError(text[:position].count("\n") + 1 if isinstance(position, int) else None, problem)
     found = _Found(_lines(text), problem, getattr(error, "context", None) or "", mark, begin or mark)
-    return next((fault for fault in found.explanations() if fault), YamlFault(mark.line + 1, problem))
+    return next((one for one in found.explanations() if one), YamlError(mark.line + 1, problem))
 
 
 class _Found:
@@ -46,7 +48,7 @@ class _Found:
         self.before = self.text[: mark.column]
         self.sign = self.text[mark.column : mark.column + 1]
 
-    def explanations(self) -> Iterator[YamlFault | None]:
+    def explanations(self) -> Iterator[YamlError | None]:
         yield self._tab()
         yield self._quote()
         yield self._bracket()
@@ -56,23 +58,23 @@ class _Found:
         yield self._no_key()
         yield self._indent()
 
-    def _here(self, problem: str, hint: str) -> YamlFault:
-        return YamlFault(self.mark.line + 1, problem, hint)
+    def _here(self, problem: str, hint: str) -> YamlError:
+        return YamlError(self.mark.line + 1, problem, hint)
 
-    def _tab(self) -> YamlFault | None:
+    def _tab(self) -> YamlError | None:
         if self.sign == "\t" and "cannot start any token" in self.problem:
             return self._here("a tab stands where only spaces may", "indent with spaces")
         return None
 
-    def _quote(self) -> YamlFault | None:
+    def _quote(self) -> YamlError | None:
         if "quoted scalar" not in self.context:
             return None
         if "escape" in self.problem:
             fix = r"write \\ for a backslash, or use single quotes, in which it is nothing special"
             return self._here("a backslash within double quotes begins no escape that there is", fix)
-        return YamlFault(self.begin.line + 1, "the quote that is opened here is not closed", "close it in this line")
+        return YamlError(self.begin.line + 1, "the quote that is opened here is not closed", "close it in this line")
 
-    def _bracket(self) -> YamlFault | None:
+    def _bracket(self) -> YamlError | None:
         if self.problem.startswith("expected <block end>") and self.sign in "]}" and self.sign:
             return self._here(f"`{self.sign}` closes nothing", "take it out, or open it")
         if "flow" not in self.context:
@@ -82,7 +84,7 @@ class _Found:
         if not closing:
             return None
         if self.sign and self.sign in "]}":
-            return YamlFault(
+            return YamlError(
                 line + 1, f"`{opening}` is opened here and closed by `{self.sign}`", f"close it with {closing}"
             )
         if self.mark.line == line and self.sign:
@@ -91,7 +93,7 @@ class _Found:
                 'such as {a: 1, b: 2}, or "a: b"',
             )
         until = f", or a comma is missing before line {self.mark.line + 1}" if self.sign else ""
-        return YamlFault(line + 1, f"`{opening}` is opened here and not closed{until}", f"close it with {closing}")
+        return YamlError(line + 1, f"`{opening}` is opened here and not closed{until}", f"close it with {closing}")
 
     def _opened(self) -> tuple[int, str]:
         """The line of the bracket within which the parser was, and the bracket."""
@@ -101,7 +103,7 @@ class _Found:
         opened = list(re.finditer(r"[\[{]", before))
         return (before[: opened[-1].start()].count("\n"), opened[-1][0]) if opened else (0, "")
 
-    def _sign(self) -> YamlFault | None:
+    def _sign(self) -> YamlError | None:
         """A sign of YAML's own at the beginning of a value."""
         sign = self.lines[self.begin.line][self.begin.column : self.begin.column + 1] if self.context else self.sign
         of_its_own = ("cannot start any token", "undefined alias", "expected alphabetic", "expected chomping")
@@ -109,7 +111,7 @@ class _Found:
             return self._here(f"a value that begins with {sign} must be quoted", f'such as "{sign}…"')
         return None
 
-    def _after_a_value(self) -> YamlFault | None:
+    def _after_a_value(self) -> YamlError | None:
         """Something follows a quote or a bracket that was closed."""
         if self.problem != "expected <block end>, but found '<scalar>'":
             return None
@@ -117,7 +119,7 @@ class _Found:
             if self.before.rstrip().endswith(quote) and self.before.count(quote) % 2:
                 odd = [line for line in range(self.mark.line) if self.lines[line].count(quote) % 2]
                 if odd:
-                    return YamlFault(
+                    return YamlError(
                         odd[-1] + 1, "the quote that is opened here is not closed", "close it in this line"
                     )
         if self.before.rstrip().endswith("}"):
@@ -126,12 +128,12 @@ class _Found:
             "something follows a closing quote", "quote the whole value; within '…' a single quote is written twice"
         )
 
-    def _colon(self) -> YamlFault | None:
+    def _colon(self) -> YamlError | None:
         if "mapping values are not allowed" in self.problem and re.search(r":\s", self.before):
             return self._here("an unquoted value holds a colon and a space, as if it were a key", 'quote it: "a: b"')
         return None
 
-    def _no_key(self) -> YamlFault | None:
+    def _no_key(self) -> YamlError | None:
         """A line without ``key: value``, which is found in the next one that has it."""
         if "mapping values are not allowed" in self.problem:
             line = next((at for at in range(self.mark.line - 1, -1, -1) if _is_content(self.lines[at])), -1)
@@ -139,15 +141,15 @@ class _Found:
             line = self.begin.line
         else:
             return None
-        said = self.lines[line].strip() if line >= 0 else ""
-        if re.match(r"-[^\s-]", said):
-            return YamlFault(line + 1, "no space follows the dash of a list", "such as `- name: restart`")
-        if not said or re.search(r":(\s|$)|^- |^#", said):
+        text = self.lines[line].strip() if line >= 0 else ""
+        if re.match(r"-[^\s-]", text):
+            return YamlError(line + 1, "no space follows the dash of a list", "such as `- name: restart`")
+        if not text or re.search(r":(\s|$)|^- |^#", text):
             return None
-        hint = "a space follows the colon" if ":" in said else "such as `name: restart`"
-        return YamlFault(line + 1, "neither `key: value` nor an item of a list", hint)
+        hint = "a space follows the colon" if ":" in text else "such as `name: restart`"
+        return YamlError(line + 1, "neither `key: value` nor an item of a list", hint)
 
-    def _indent(self) -> YamlFault | None:
+    def _indent(self) -> YamlError | None:
         if not self.problem.startswith(("expected <block end>", "mapping values are not allowed")):
             return None
         own = _indent_of(self.text)

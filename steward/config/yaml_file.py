@@ -39,7 +39,12 @@ def read_raw(path: str) -> tuple[Any, dict[str, int]]:
 
 def parsed(path: str) -> Document:
     """The file, whatever it means. Raises ConfigurationError where it cannot be read, or is neither YAML nor JSON."""
-    text = _text(path)
+    return parsed_text(path, _bytes(path))
+
+
+def parsed_text(path: str, data: bytes) -> Document:
+    """The content of a file that is called ``path``. Raises as :func:`parsed`."""
+    text = _text(path, data)
     if not text.strip():
         raise ConfigurationError(
             "is empty", where=path, hint="`clusters:` and `rules:` belong here; see the example steward.yml"
@@ -47,16 +52,19 @@ def parsed(path: str) -> Document:
     return _from_json(path, text) if path.endswith(".json") else _from_yaml(path, text)
 
 
-def _text(path: str) -> str:
+def _bytes(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigurationError("no such file", where=path, hint="set STEWARD_CONFIG to its path") from None
     except IsADirectoryError:
         raise ConfigurationError("is a folder", where=path, hint="name a file") from None
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=path) from None
+
+
+def _text(path: str, data: bytes) -> str:
     if len(data) > MAX_BYTES:
         raise ConfigurationError("is larger than 1 MB", where=path)
     try:

@@ -1,4 +1,4 @@
-"""serverless.yml, read strictly: what the vendor would drop, replace or refuse late is told before anything is deployed."""
+"""serverless.yml, checked before anything is deployed: every error in what concerns this function, at once."""
 
 from __future__ import annotations
 
@@ -6,52 +6,45 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
-
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from typing import Any, Final, cast
 
 from handler.config.config import Config
-from handler.config.settings import Settings, time_limit_problem, unknown_variables
+from handler.config.settings import VARIABLES, Settings, time_limit_problem, unknown_variables
 from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.execute.follow_up import MESSAGE as FOLLOW_UP
 from handler.ledger.protocol import open_ledger
-from handler.lib.wording import meant
-from steward.config.yaml_file import locate, read_raw
-from steward.deploy.serverless_schema import MAX_TIMERS, VARIABLE, Inputs, ServerlessFile, TimerParameters
+from steward.config.messages import readable
+from steward.config.report import Report
+from steward.config.yaml_file import parsed
+from steward.deploy.serverless_schema import VARIABLE, ServerlessFile
 from steward.simulate.platform import timer_event
 from steward.simulate.world import events_of
 
-#: What other function components call their triggers, and what to say here.
-RETIRED: Final = {"apigw": "the platform retired its API gateway; `http` is the function's URL"}
+_VARIABLES_AT: Final = "inputs.environment.variables"
 
 
 def load(path: Path, config: Config | None = None, env: Mapping[str, str] = os.environ) -> ServerlessFile:
     """The file, checked; against ``config`` (of the steward.yml that is packed), where one is given.
 
     ``env`` is where ``${env:NAME}`` is looked up; a name that it does not have is taken as it stands. Raises
-    ConfigurationError, and InvalidConfiguration with every problem, each with its line.
+    ConfigurationError, and InvalidConfiguration with every error, each with its line.
     """
     if not path.is_file():
         raise ConfigurationError("no such file", where=str(path))
     if not path.read_bytes().strip():
         raise ConfigurationError("is empty", where=str(path), hint="`component: scf` and `inputs:` belong here")
-    raw, lines = read_raw(str(path))
-    try:
-        file = ServerlessFile.model_validate(_resolved(raw, env))
-    except ValidationError as error:
-        problems = [_told(details) for details in error.errors(include_url=False, include_input=False)]
-    else:
-        problems = [*_problems(file.inputs, config), *_of_source(file.inputs, path.parent)]
-        if not problems:
-            return file
-    raise InvalidConfiguration(
-        tuple(
-            ConfigurationError(one.problem, path=one.path, where=locate(str(path), one.path, lines), hint=one.hint)
-            for one in problems
-        )
-    )
+    document = parsed(str(path))
+    found = readable(ServerlessFile, _resolved(document.raw, env))
+    report = Report(document.locate, document.errors, found.problems, found.moved)
+    inputs = (found.copy or {}).get("inputs")
+    if inputs is not None:
+        _time_limit(report, inputs.get("timeout"), config)
+        _variables(report, inputs, config)
+        _timers(report, inputs, config)
+        _source(report, inputs.get("src"), path.parent)
+    if report.problems:
+        raise InvalidConfiguration(report.problems)
+    return cast("ServerlessFile", found.file)
 
 
 def _resolved(value: Any, env: Mapping[str, str]) -> Any:
@@ -64,109 +57,75 @@ def _resolved(value: Any, env: Mapping[str, str]) -> Any:
     return value
 
 
-# -- the shape's faults, in words
+# -- what the values mean; None stands for what could not be read, whose error is reported already
 
 
-def _told(details: ErrorDetails) -> ConfigurationError:
-    at = [part for part in details["loc"] if part != "[key]"]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in at).lstrip(".")
-    above, field = _place(at)
-    kind, context = details["type"], details.get("ctx", {})
-    if kind == "steward":
-        return ConfigurationError(context["problem"], path=path, hint=context["hint"])
-    if kind == "extra_forbidden":
-        return ConfigurationError("unknown key", path=path, hint=_nearest(str(at[-1]), above))
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return ConfigurationError("must be a mapping", path=path)
-    hint = (field.description or "") if field else ""
-    if kind == "missing":
-        return ConfigurationError("is missing", path=path, hint=hint)
-    if kind == "literal_error":
-        return ConfigurationError(f"must be {context['expected']}", path=path, hint=hint)
-    return ConfigurationError(details["msg"][:1].lower() + details["msg"][1:], path=path, hint=hint)
+def _time_limit(report: Report, timeout: int | None, config: Config | None) -> None:
+    if timeout is not None and (problem := time_limit_problem(timeout, (config or Config()).webhook.patience)):
+        report.problem("inputs.timeout", problem, "60 is a good one")
 
 
-def _place(at: list[int | str]) -> tuple[type[BaseModel] | None, FieldInfo | None]:
-    """The mapping that holds the last key of a path, and what is known of that key."""
-    model: type[BaseModel] | None = ServerlessFile
-    above, field = model, None
-    for part in at:
-        if isinstance(part, int):
-            continue
-        fields = {one.alias: one for one in model.model_fields.values()} if model else {}
-        above, field = model, fields.get(part)
-        model = next(_models(field.annotation), None) if field else None
-    return above, field
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models(argument)
-
-
-def _nearest(word: str, model: type[BaseModel] | None) -> str:
-    if word in RETIRED:
-        return RETIRED[word]
-    return meant(word, [str(one.alias) for one in model.model_fields.values()] if model else [])
-
-
-# -- what the values mean
-
-
-def _problems(inputs: Inputs, config: Config | None) -> Iterator[ConfigurationError]:
-    if problem := time_limit_problem(inputs.timeout, (config or Config()).webhook.patience):
-        yield ConfigurationError(problem, path="inputs.timeout", hint="60 is a good one")
-    variables = inputs.environment.variables if inputs.environment else {}
-    yield from _of_variables(variables, config)
-    yield from _of_triggers(inputs, config)
-
-
-def _of_variables(variables: Mapping[str, str], config: Config | None) -> Iterator[ConfigurationError]:
-    at = "inputs.environment.variables"
-    known = {name: value for name, value in variables.items() if not VARIABLE.search(value)}
-    try:
-        settings = Settings.from_env(known)
-        open_ledger(settings.ledger).close()
-    except ConfigurationError as error:
-        yield ConfigurationError(error.problem, path=f"{at}.{error.where}", hint=error.hint)
+def _variables(report: Report, inputs: Mapping[str, Any], config: Config | None) -> None:
+    environment = inputs.get("environment") or {}
+    variables = {name: str(value) for name, value in (environment.get("variables") or {}).items() if value is not None}
+    for name, value in variables.items():
+        if name in VARIABLES and not VARIABLE.search(value):
+            for error in _of_setting(name, value):
+                report.problem(f"{_VARIABLES_AT}.{name}", error.problem, error.hint)
     if config is None:
         return
     for name, nearest in unknown_variables(variables, config.variables).items():
         hint = f"did you mean {nearest}?" if nearest else "leave it out, or name it in steward.yml"
-        yield ConfigurationError("nothing reads it", path=f"{at}.{name}", hint=hint)
+        report.problem(f"{_VARIABLES_AT}.{name}", "nothing reads it", hint)
 
 
-def _of_triggers(inputs: Inputs, config: Config | None) -> Iterator[ConfigurationError]:
-    timers = [(place, one.timer.parameters) for place, one in enumerate(inputs.events) if one.timer]
-    if len(timers) > MAX_TIMERS:
-        yield ConfigurationError(
-            f"has {len(timers)} timers", path="inputs.events", hint=f"a function has at most {MAX_TIMERS}"
-        )
-    if len([one for one in inputs.events if one.http]) > 1:
-        yield ConfigurationError("has two URLs", path="inputs.events", hint="one `http` is all that a function has")
+def _of_setting(name: str, value: str) -> Iterator[ConfigurationError]:
+    """What the function would say of one of its own variables."""
+    if name == "STEWARD_CONFIG" and value.endswith((".yml", ".yaml")):
+        hint = "leave it out: `make package` packs the compiled configuration"
+        yield ConfigurationError("is YAML, and the function reads compiled JSON only", hint=hint)
+    try:
+        settings = Settings.from_env({name: value})
+        if name == "STEWARD_LEDGER":
+            open_ledger(settings.ledger).close()
+    except ConfigurationError as error:
+        yield error
+
+
+def _timers(report: Report, inputs: Mapping[str, Any], config: Config | None) -> None:
+    events = inputs.get("events", [])
+    if events is None:
+        return
     names: set[str] = set()
-    for place, timer in timers:
+    has_follow_up = False
+    for place, event in enumerate(events):
+        timer = None if event is None else event.get("timer", {})
+        timer = None if timer is None else timer.get("parameters", {})
+        if timer is None:
+            has_follow_up = True  # it may be this one
+            continue
         at = f"inputs.events[{place}].timer.parameters"
-        if timer.name in names:
-            yield ConfigurationError("appears twice", path=f"{at}.name", hint="timers have names of their own")
-        names.add(timer.name)
-        if config is not None and (problem := _unserved(timer, config)):
-            yield ConfigurationError(problem[0], path=f"{at}.argument", hint=problem[1])
-    if not any(timer.argument == FOLLOW_UP and timer.enable for _, timer in timers):
-        yield ConfigurationError(
+        name, argument, enable = timer.get("name"), timer.get("argument"), timer.get("enable")
+        if name is not None and name in names:
+            report.problem(f"{at}.name", "appears twice", "timers have names of their own")
+        names.add(name)
+        is_unread = "argument" in timer and argument is None
+        has_follow_up = has_follow_up or is_unread or (argument == FOLLOW_UP and enable is not False)
+        if argument is not None and config is not None and (problem := _unserved(name or "", argument, config)):
+            report.problem(f"{at}.argument", *problem)
+    if not has_follow_up:
+        report.problem(
+            "inputs.events",
             "has no timer for the follow-up",
-            path="inputs.events",
-            hint=f'what an invocation could not see to its end would stay open: argument: "{FOLLOW_UP}", enable: true',
+            f'what an invocation could not see to its end would stay open: argument: "{FOLLOW_UP}", enable: true',
         )
 
 
-def _unserved(timer: TimerParameters, config: Config) -> tuple[str, str] | None:
-    """Why the event of a timer would come to nothing, and how to mend it."""
-    if timer.argument == FOLLOW_UP or VARIABLE.search(timer.argument):
+def _unserved(name: str, argument: str, config: Config) -> tuple[str, str] | None:
+    """Why the event of a timer would come to nothing, and how to fix it."""
+    if argument == FOLLOW_UP or VARIABLE.search(argument):
         return None
-    events = events_of(timer_event(timer.name, timer.argument, 0.0))
+    events = events_of(timer_event(name, argument, 0.0))
     if not events:
         return "is a request that cannot be read", "`steward run` says why"
     for event in events:
@@ -179,15 +138,13 @@ def _unserved(timer: TimerParameters, config: Config) -> tuple[str, str] | None:
     return None
 
 
-def _of_source(inputs: Inputs, beside: Path) -> Iterator[ConfigurationError]:
+def _source(report: Report, src: Any, beside: Path) -> None:
     """Code that lies here already must be the package: the function's own folder lacks the packages that it imports."""
-    if inputs.src.src is None or VARIABLE.search(inputs.src.src):
+    named = src.get("src") if isinstance(src, dict) else src
+    if named is None or VARIABLE.search(named):
         return
-    folder = beside / inputs.src.src
+    folder = beside / named
     lacking = [name for name in ("index.py", "handler", "pydantic_core") if not (folder / name).exists()]
     if folder.exists() and lacking:
-        yield ConfigurationError(
-            f"lacks {', '.join(lacking)}",
-            path="inputs.src",
-            hint="`make package` fills build/function with all that the function needs",
-        )
+        hint = "`make package` fills build/function with all that the function needs"
+        report.problem("inputs.src", f"lacks {', '.join(lacking)}", hint)

@@ -1,6 +1,6 @@
 """``make package``: build/function.zip, which the platform runs as it is, and its bill of materials beside it.
 
-The zip holds ``index.py``, ``handler/``, the compiled configuration, what pydantic makes of every shape, and the
+The zip holds ``index.py``, ``handler/``, the compiled configuration, what pydantic makes of every schema, and the
 dependencies that the function needs, with bytecode. The same input gives the same bytes.
 """
 
@@ -115,12 +115,12 @@ def build(
 def _replaceable(target: Path) -> None:
     """Only what was built before is built over. Raises ConfigurationError."""
     if target.suffix != ".zip":
-        raise ConfigurationError("is no name of a zip", where=str(target), hint="such as build/function.zip")
+        raise ConfigurationError("is not the name of a zip", where=str(target), hint="such as build/function.zip")
     folder = target.with_suffix("")
     # Only a package has these two: nobody's own folder is ever removed.
     if folder.exists() and not all((folder / name).is_file() for name in (CONFIGURATION, f"handler/lib/{COMPILED}")):
         raise ConfigurationError(
-            "stands in the way, and is no package", where=str(folder), hint="give another --output"
+            "stands in the way, and is not a package", where=str(folder), hint="give another --output"
         )
 
 
@@ -185,14 +185,14 @@ def _version() -> str:
     return found[1] if found else "0"
 
 
-def told(package: Package) -> str:
+def summary(package: Package) -> str:
     """What a person should know of it."""
     lines = [
         f"{package.path}  {package.size / 1e6:.1f} MB, unpacked {package.unpacked / 1e6:.1f} MB",
         f"{package.folder}  the same as a folder",
         f"{package.sbom}  its bill of materials",
         "packed: " + ", ".join(f"{wheel.name} {wheel.version}" for wheel in package.wheels),
-        "left out: pydantic, since what it makes of the shapes is packed, and that needs pydantic-core alone",
+        "left out: pydantic, since what it makes of the schemas is packed, and that needs pydantic-core alone",
     ]
     if not package.has("apprise"):
         lines.append("left out: apprise, since the configuration names no chat under `alarms`")
@@ -225,7 +225,7 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
     except ConfigurationError as error:
         sys.stderr.write(f"package: {error}\n")
         return 2
-    sys.stdout.write(told(package))
+    sys.stdout.write(summary(package))
     return 0
 
 

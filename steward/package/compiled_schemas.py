@@ -1,4 +1,7 @@
-"""``python -m steward.package.compiled_schemas FILE``: what pydantic makes of every shape, for a function that loads pydantic's Rust core only."""
+"""``python -m steward.package.compiled_schemas FILE``: what pydantic makes of every schema.
+
+With that the function loads pydantic's Rust core only.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 from handler.lib.validation import schemas
 
-#: The modules that define shapes; sources are loaded by the function one at a time.
+#: The modules that define schemas; sources are loaded by the function one at a time.
 MODULES = (
     "handler.cloud.emr",
     "handler.cloud.credentials",
@@ -22,7 +25,7 @@ MODULES = (
 
 
 def compiled() -> dict[str, Any]:
-    """The core schema of every shape, by its name."""
+    """The core schema of every schema that the function validates, by its name."""
     for name in MODULES:
         importlib.import_module(name)
     return {name: schema.core_schema() for name, schema in sorted(schemas.items())}

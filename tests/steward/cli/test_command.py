@@ -680,11 +680,13 @@ def test_check_holds_the_serverless_yml_beside_it_against_the_rules(tmp_path: Pa
         assert "events[2].timer.parameters.argument: no rule of steward.yml is for it" in done.stderr
         assert "STEWARD_SECRET_TCOP: nothing reads it" in done.stderr
     with serverless.open("a", encoding="utf-8") as file:
-        file.write("stag: dev\n")
+        file.write(
+            '    - timer: {parameters: {name: a, cron: "* * * * * * *", enable: true, argument: "steward:follow-up"}}\n'
+        )
     (tmp_path / "steward.yml").write_text("clusters: {}\nrule: []\n", encoding="utf-8")
     done = steward("check", cwd=tmp_path)
     assert "steward.yml:2: rule: " in done.stderr
-    assert "did you mean stage?" in done.stderr
+    assert "did you mean cronExpression?" in done.stderr
     (tmp_path / "steward.yml").unlink()
     serverless.write_text((ROOT / "serverless.yml").read_text(encoding="utf-8"), encoding="utf-8")
     alone = steward("check", "serverless.yml", cwd=tmp_path)

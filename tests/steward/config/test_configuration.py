@@ -1,4 +1,4 @@
-"""steward.yml: what it means, and what is refused, with line, path and mend."""
+"""steward.yml: what it means, and what is refused, with line, path and fix."""
 
 from __future__ import annotations
 
@@ -310,8 +310,8 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("rules/0/when", {"source": ["timer"]}, "rules[0].do: {ip} is not something that a timer has"),
     ],
 )
-def test_refusals_name_the_key_and_the_mend(path: str, value: Any, says: str) -> None:
-    """Each fault of a file is said with what to do about it; a secret written there is never repeated."""
+def test_refusals_name_the_key_and_the_fix(path: str, value: Any, says: str) -> None:
+    """Each error of a file is reported with what to do about it; a secret written there is never repeated."""
     said = problems(changed(path, value))
     assert says in said
     assert "hunter2" not in said
@@ -365,8 +365,8 @@ def test_what_the_schema_refuses_the_check_refuses(path: str, value: Any, said: 
 
 
 @pytest.mark.parametrize("path", ["limits", "rules/0/limits"])
-def test_a_fault_is_said_once(path: str) -> None:
-    """Limits are meant for alerts and for orders, and read for both."""
+def test_an_error_is_reported_once(path: str) -> None:
+    """Limits are meant for alerts and for commands, and read for both."""
     said = problems(changed(path, {"cooldown": "soon", "max_share": 25}))
     assert len(said.splitlines()) == 2, said
 
@@ -426,7 +426,7 @@ def test_a_fault_is_said_once(path: str) -> None:
         ),
     ],
 )
-def test_a_fault_of_the_shape_is_said_once_and_in_the_words_of_the_file(path: str, value: Any, says: str) -> None:
+def test_a_type_error_is_reported_once_and_in_the_words_of_the_file(path: str, value: Any, says: str) -> None:
     """Not in those of the validator, nor once for each form that might have been meant."""
     assert problems(changed(path, value)) == says
 
@@ -445,8 +445,8 @@ def test_an_operation_that_its_cluster_does_not_allow_is_refused_when_the_file_i
     assert "only RestartService" in said
 
 
-def test_faults_of_every_kind_are_told_at_once_by_line(tmp_path: Path) -> None:
-    """Those of the shape, and those of what is written in it: one run of `steward check` is enough. A secret is not repeated."""
+def test_errors_of_every_kind_are_reported_at_once_by_line(tmp_path: Path) -> None:
+    """Those of keys and types, and those of what is written: one run of `steward check` is enough. A secret is not repeated."""
     path = tmp_path / "steward.yml"
     path.write_text(
         """
@@ -614,7 +614,7 @@ rule:
         ("webhook/callers", [{"name": "a", "bearer_env": 1}, {"name": "b", "bearer_env": 1}], ["[0].bea", "[1].bea"]),
     ],
 )
-def test_nothing_is_told_that_follows_from_another_fault(path: str, value: Any, errors: list[str]) -> None:
+def test_nothing_is_reported_that_follows_from_another_error(path: str, value: Any, errors: list[str]) -> None:
     """A cluster that cannot be read is listed all the same, and a misspelt strategy is no rule without one."""
     rules = [{**RAW["rules"][0], "limits": {"cooldown": "40d"}}, STOP]
     freeze = {"from": "2027-01-01T00:00:00Z", "to": "2028-01-01T00:00:00Z", "reason": "r", "clusters": ["emr-4zvc5mul"]}
@@ -623,8 +623,8 @@ def test_nothing_is_told_that_follows_from_another_fault(path: str, value: Any, 
     assert all(fault in line for fault, line in zip(errors, told, strict=True)), told
 
 
-def test_all_faults_of_a_large_file_are_told() -> None:
-    """Not the first ten, as a payload's sender is told."""
+def test_all_errors_of_a_large_file_are_reported() -> None:
+    """Not the first ten, as for a payload."""
     rules = [{**STOP, "name": f"stop {number}", "limts": {}} for number in range(300)]
     assert len(problems(changed("limits", {}, rules)).splitlines()) == 300
 
@@ -777,7 +777,7 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, content: bytes, says
     ],
 )
 def test_a_slip_in_the_yaml_is_said_in_plain_words(tmp_path: Path, content: str, says: str) -> None:
-    """Which line, what is wrong there, and how to mend it; what is rare in the parser's words. No value is repeated."""
+    """Which line, what is wrong there, and how to fix it; what is rare in the parser's words. No value is repeated."""
     path = tmp_path / "steward.yml"
     for ending in ("", "\n"):
         path.write_text(content + ending, encoding="utf-8", newline="")

@@ -256,7 +256,7 @@ def places(value: Any, path: str = "") -> list[str]:
 )
 @settings(max_examples=400, deadline=None)
 def test_a_file_that_is_spoiled_in_several_places_is_refused_for_each(where: list[str], values: list[Any]) -> None:
-    """Whatever stands there instead: nothing crashes, and no fault of the shape hides another."""
+    """Whatever stands there instead: nothing crashes, and no error hides another."""
     raw: dict[str, Any] = WHOLE
     alone: list[str] = []
     for path, value in zip(where, values, strict=False):
@@ -324,7 +324,7 @@ def test_the_reference_is_written_from_it() -> None:
 
 
 def _seen(raw: dict[str, Any]) -> Any:
-    """What is comparable of a configuration: a compiled pattern is its own. What orders are held to has other defaults."""
+    """What is comparable of a configuration: a compiled pattern is its own. What commands are held to has other defaults."""
     config = config_of(raw)
     rules = [(rule.name, rule.action, rule.limits, rule.even_if_healthy) for rule in config.rules]
     return (config.clusters, rules, config.webhook, config.safety, config.alarms)

@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +25,8 @@ from handler.execute.follow_up import MESSAGE as FOLLOW_UP
 from steward.config.compile import load_yaml
 from steward.config.yaml_file import read_raw
 from steward.deploy import cron, serverless_file
-from steward.deploy.serverless_schema import Part, Trigger
 from steward.simulate.platform import timer_event
 from steward.simulate.world import events_of
-from tests.packages import made_once
 
 ROOT = Path(__file__).parents[3]
 TOOLKIT = ROOT / "deploy" / "toolkit"
@@ -87,12 +84,12 @@ def _versions(lock: Path) -> dict[str, str]:
     return {name: one["version"] for name, one in packages.items() if name and not one.get("optional")}
 
 
-def deployed_by(node: Path, *files: Path) -> list[Deployed]:
-    """Each file, deployed by the vendor's code with nothing but one secret set."""
+def deploy(node: Path, *files: Path, **env: str) -> list[Deployed]:
+    """Each file, deployed by the vendor's code with nothing but ``env`` set."""
     done = subprocess.run(
         [str(node), "deployment.js", *map(str, files)],
         cwd=TOOLKIT,
-        env={"PATH": "/usr/bin:/bin", "STEWARD_SECRET_TCOP": "a-secret-of-the-test"},
+        env={"PATH": "/usr/bin:/bin", **env},
         capture_output=True,
         text=True,
         timeout=60,
@@ -105,33 +102,11 @@ def deployed_by(node: Path, *files: Path) -> list[Deployed]:
 
 
 @pytest.fixture(scope="module")
-def ours(toolkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+def ours(toolkit: Path) -> Deployed:
     """The file that is shipped, by somebody who set one secret."""
-    deployed = deployments(toolkit, tmp_path_factory)["serverless.yml"]
+    (deployed,) = deploy(toolkit, FILE, STEWARD_SECRET_TCOP="a-secret-of-the-test")
     assert not deployed.error
     return deployed
-
-
-Deploy = Callable[[dict[str, Any]], Deployed]
-
-
-@pytest.fixture(scope="module")
-def deploy(toolkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
-    """What the vendor's code makes of a file, which must be one of :func:`deployable`."""
-    made = deployments(toolkit, tmp_path_factory)
-    return lambda raw: made[json.dumps(raw)]
-
-
-def deployments(toolkit: Path, factory: pytest.TempPathFactory) -> dict[str, Deployed]:
-    """All that is deployed here, by its text; the vendor's code takes long to start, so it does once."""
-
-    def make(folder: Path) -> dict[str, Deployed]:
-        files = {"serverless.yml": FILE}
-        for number, raw in enumerate(deployable()):
-            files[json.dumps(raw)] = written(folder / f"{number}.yml", raw)
-        return dict(zip(files, deployed_by(toolkit, *files.values()), strict=True))
-
-    return made_once(factory, "deployments", make)
 
 
 # -- the function
@@ -246,86 +221,6 @@ def test_the_second_deployment_leaves_the_timers_alone(ours: Deployed) -> None:
 
 # -- the keys
 
-#: Every key that we let pass, on top of what the shipped file has.
-RICH: dict[str, Any] = {
-    "namespace": "default",
-    "initTimeout": 10,
-    "publicAccess": True,
-    "eip": False,
-    "vpcConfig": {"vpcId": "vpc-1", "subnetId": "subnet-1"},
-    "layers": [{"name": "a", "version": 1}],
-    "cfs": [
-        {
-            "cfsId": "cfs-1",
-            "mountInsId": "cfs-2",
-            "localMountDir": "/mnt",
-            "remoteMountDir": "/",
-            "userId": 1,
-            "userGroupId": 1,
-        }
-    ],
-    "diskSize": 512,
-    "deadLetter": {"type": "topic", "name": "a", "filterType": "b"},
-    "cls": {"logsetId": "a", "topicId": "b"},
-    "tags": {"a": "b"},
-    "installDependency": False,
-    "asyncRunEnable": True,
-    "traceEnable": False,
-    "msgTTL": 60,
-    "retryNum": 1,
-    "publish": True,
-    "publishDescription": "a",
-    "ignoreTriggers": False,
-}
-RICH_HTTP = {"name": "url", "enable": True}
-RICH_EVENTS: list[dict[str, Any]] = [
-    {
-        "ckafka": {
-            "parameters": {
-                "name": "ckafka-1",
-                "instanceId": "ckafka-2",
-                "topic": "alerts",
-                "qualifier": "$DEFAULT",
-                "maxMsgNum": 1,
-                "offset": "latest",
-                "retry": 1,
-                "timeout": 1,
-                "consumerGroupName": "a",
-                "enable": True,
-            }
-        }
-    },
-    {"cmq": {"parameters": {"name": "alerts", "qualifier": "$DEFAULT", "filterKey": ["a"], "enable": True}}},
-]
-
-
-def rich() -> dict[str, Any]:
-    """The shipped file with every key that we let pass; without its source, which is read before the toolkit has its turn."""
-    raw: dict[str, Any] = copy.deepcopy(RAW)
-    raw["inputs"].update(copy.deepcopy(RICH))
-    raw["inputs"]["events"] += copy.deepcopy(RICH_EVENTS)
-    raw["inputs"]["events"][0]["http"]["parameters"].update(RICH_HTTP)
-    del raw["inputs"]["src"]
-    return raw
-
-
-def others(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
-    """``value`` with another value in one place, for each place; with its path."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            for path, other in others(item, f"{at}.{key}"):
-                yield path, {**value, key: other}
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            for path, other in others(item, f"{at}[{place}]"):
-                yield path, [*value[:place], other, *value[place + 1 :]]
-    elif isinstance(value, bool):
-        yield at, not value
-    elif isinstance(value, int):
-        yield at, value + 1
-    else:
-        yield at, {"event": "web", "NONE": "CAM"}.get(value, "another")
-
 
 def written(path: Path, raw: dict[str, Any]) -> Path:
     """The file; JSON is YAML."""
@@ -333,118 +228,65 @@ def written(path: Path, raw: dict[str, Any]) -> Path:
     return path
 
 
-def test_every_key_that_we_let_pass_is_sent(deploy: Deploy) -> None:
-    """Another value of it makes another call: none of our keys is one that the vendor drops in silence."""
-    raw = rich()
-    compared = deploy(raw)
-    assert not compared.error
-    dropped = []
-    for path, inputs in others(raw["inputs"]):
-        deployed = deploy({**raw, "inputs": inputs})
-        dropped += [path] if deployed.error or deployed.calls == compared.calls else []
-    assert not dropped
-
-
-def test_that_file_has_every_key_of_our_shape(tmp_path: Path) -> None:
-    """A key that is added to the shape has to be shown to be sent; and the file is one that we let pass."""
-    whole = rich()
-    whole["inputs"]["src"] = RAW["inputs"]["src"]
-    file = serverless_file.load(written(tmp_path / "serverless.yml", whole), CONFIG, {})
-    missing = [f"{type(part).__name__}.{name}" for part in _parts(file.inputs) for name in _unset(part)]
-    assert set(missing) == {"Source.bucket", "Source.exclude", "Source.include", "Source.object"}
-
-
-def _parts(value: Any) -> Iterator[Part]:
-    if isinstance(value, Part):
-        yield value
-        value = [getattr(value, name) for name in type(value).model_fields]
-    for item in value if isinstance(value, list) else ():
-        yield from _parts(item)
-
-
-def _unset(part: Part) -> set[str]:
-    """The keys of a mapping that are not there; of a trigger only one can be."""
-    return set() if isinstance(part, Trigger) else {*type(part).model_fields} - part.model_fields_set
-
-
-def variant(change: dict[str, Any], among: str = "", gone: str = "") -> dict[str, Any]:
-    """The shipped file with ``change``, and without ``gone``, in ``inputs`` or in the parameters of its first trigger ``among``."""
-    raw: dict[str, Any] = copy.deepcopy(RAW)
+def variant(path: Path, change: dict[str, Any], among: str) -> Path:
+    """The shipped file with ``change`` in ``inputs``, or in the parameters of its first trigger ``among``."""
+    raw = copy.deepcopy(RAW)
     events = raw["inputs"]["events"]
-    place = next(one[among]["parameters"] for one in events if among in one) if among else raw["inputs"]
-    place.update(change)
-    place.pop(gone, None)
-    return raw
+    (next(one[among]["parameters"] for one in events if among in one) if among else raw["inputs"]).update(change)
+    return written(path, raw)
 
 
-DROPPED: list[tuple[str, dict[str, Any], str]] = [
-    ("", {"memory": 256}, "inputs.memory: unknown key (did you mean memorySize?)"),
-    ("", {"timeOut": 5}, "inputs.timeOut: unknown key (did you mean timeout?)"),
-    ("", {"msgTTL": 60}, "inputs: msgTTL without asyncRunEnable: true"),
-    ("timer", {"arguments": "a"}, "parameters.arguments: unknown key (did you mean argument?)"),
-    ("timer", {"timeZone": "Asia/Shanghai"}, "parameters.timeZone: unknown key"),
-]
-DEMANDED = [
-    ("", "timeout", '"Timeout": 3,', "inputs.timeout: is missing"),
-    ("timer", "enable", '"Enable": "CLOSE"', "parameters.enable: is missing"),
-    ("http", "netConfig", r"\"EnableExtranet\":false", "parameters.netConfig: is missing"),
-    ("http", "qualifier", '"Values": [null]', "parameters.qualifier: is missing"),
-]
-WITHOUT_NAMESPACE = variant({"asyncRunEnable": True})
-WITH_NAMESPACE = variant({"asyncRunEnable": True, "namespace": "default"})
-EMPTY = variant({"environment": {"variables": {"STEWARD_MODE": "", "TZ": None}}})
-
-
-def deployable() -> Iterator[dict[str, Any]]:
-    """Every file that is deployed here, besides the shipped one."""
-    raw = rich()
-    yield from (raw, WITHOUT_NAMESPACE, WITH_NAMESPACE, EMPTY)
-    yield from ({**raw, "inputs": inputs} for _, inputs in others(raw["inputs"]))
-    yield from (variant(change, among) for among, change, _ in DROPPED)
-    yield from (variant({}, among, gone) for among, gone, _, _ in DEMANDED)
-
-
-@pytest.mark.parametrize(("among", "change", "says"), DROPPED)
+@pytest.mark.parametrize(
+    ("among", "change", "says"),
+    [
+        ("timer", {"arguments": "a"}, "parameters.arguments: unknown key (did you mean argument?)"),
+        ("timer", {"timeZone": "Asia/Shanghai"}, "parameters.timeZone: unknown key"),
+    ],
+)
 def test_what_the_vendor_drops_in_silence_we_refuse(
-    ours: Deployed, deploy: Deploy, tmp_path: Path, among: str, change: dict[str, Any], says: str
+    toolkit: Path, tmp_path: Path, among: str, change: dict[str, Any], says: str
 ) -> None:
     """The same calls with it as without it: nobody would hear of the slip."""
-    raw = variant(change, among)
-    assert not deploy(raw).error
-    assert deploy(raw).calls == ours.calls
-    _refused(tmp_path, raw, says)
+    path = variant(tmp_path / "serverless.yml", change, among)
+    without, with_it = deploy(toolkit, FILE, path)
+    assert not with_it.error
+    assert with_it.calls == without.calls
+    _refused(path, says)
 
 
-@pytest.mark.parametrize(("among", "gone", "sent", "says"), DEMANDED)
+@pytest.mark.parametrize(
+    ("among", "gone", "sent", "says"),
+    [
+        ("", "timeout", '"Timeout": 3,', "inputs.timeout: is missing"),
+        ("timer", "enable", '"Enable": "CLOSE"', "parameters.enable: is missing"),
+    ],
+)
 def test_what_the_vendor_replaces_by_a_default_that_harms_we_demand(
-    ours: Deployed, deploy: Deploy, tmp_path: Path, among: str, gone: str, sent: str, says: str
+    toolkit: Path, tmp_path: Path, among: str, gone: str, sent: str, says: str
 ) -> None:
-    """Three seconds, a timer that is switched off, a URL that nobody can call, one that is not found again."""
-    raw = variant({}, among, gone)
-    assert not deploy(raw).error
-    assert json.dumps(deploy(raw).calls).count(sent) > json.dumps(ours.calls).count(sent)
-    _refused(tmp_path, raw, says)
+    """Three seconds, and a timer that is switched off."""
+    raw = copy.deepcopy(RAW)
+    events = raw["inputs"]["events"]
+    del (next(one[among]["parameters"] for one in events if among in one) if among else raw["inputs"])[gone]
+    path = written(tmp_path / "serverless.yml", raw)
+    whole, deployed = deploy(toolkit, FILE, path)
+    assert not deployed.error
+    assert deployed.calls != whole.calls
+    assert json.dumps(deployed.calls).count(sent) > json.dumps(whole.calls).count(sent)
+    _refused(path, says)
 
 
-def test_a_first_deployment_with_asynchronous_execution_needs_a_namespace(deploy: Deploy, tmp_path: Path) -> None:
-    """The vendor's code stops half-way, the function made and no trigger; so we refuse it before."""
-    assert deploy(WITHOUT_NAMESPACE).error
-    assert not deploy(WITH_NAMESPACE).error
-    _refused(tmp_path, WITHOUT_NAMESPACE, "inputs: asyncRunEnable without namespace")
-    named = written(tmp_path / "named.yml", WITH_NAMESPACE)
-    assert serverless_file.load(named, CONFIG, {}).inputs.async_run_enable
-
-
-def test_an_empty_value_would_be_sent_as_it_is_and_we_refuse_it(deploy: Deploy, tmp_path: Path) -> None:
+def test_an_empty_value_would_be_sent_as_it_is_and_we_refuse_it(toolkit: Path, tmp_path: Path) -> None:
     """An empty text as an empty text, nothing at all as the word null."""
-    (created,) = deploy(EMPTY).inputs_of("CreateFunction")
+    path = variant(tmp_path / "serverless.yml", {"environment": {"variables": {"STEWARD_MODE": "", "TZ": None}}}, "")
+    (deployed,) = deploy(toolkit, path)
+    (created,) = deployed.inputs_of("CreateFunction")
     assert created["Environment"]["Variables"] == [{"Key": "STEWARD_MODE", "Value": ""}, {"Key": "TZ", "Value": "null"}]
-    _refused(tmp_path, EMPTY, "variables.STEWARD_MODE: is empty")
-    _refused(tmp_path, EMPTY, "variables.TZ: is empty")
+    _refused(path, "variables.STEWARD_MODE: is empty")
+    _refused(path, "variables.TZ: is empty")
 
 
-def _refused(folder: Path, raw: dict[str, Any], says: str) -> None:
-    path = written(folder / "serverless.yml", raw)
+def _refused(path: Path, says: str) -> None:
     with pytest.raises(InvalidConfiguration) as raised:
         serverless_file.load(path, CONFIG, {})
     assert any(says in str(problem) for problem in raised.value.problems), str(raised.value)

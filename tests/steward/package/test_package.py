@@ -326,7 +326,7 @@ def test_without_a_python_310_it_is_built_all_the_same_and_says_so(
     package = built(tmp_path, ROOT / "steward.yml")
     with zipfile.ZipFile(package.path) as archive:
         assert not [name for name in archive.namelist() if name.endswith(".pyc")]
-    assert "NO BYTECODE: no Python 3.10" in packaging.told(package)
+    assert "NO BYTECODE: no Python 3.10" in packaging.summary(package)
 
 
 # -- what can be wrong
@@ -381,7 +381,7 @@ def test_only_a_package_is_built_over(capsys: pytest.CaptureFixture[str], tmp_pa
     (tmp_path / "handler" / "steward.json").write_text("{}", encoding="utf-8")
     assert "stands in the way" in fails(capsys, "--output", str(tmp_path / "handler.zip"))
     assert (tmp_path / "handler" / "steward.json").exists()
-    assert "is no name of a zip" in fails(capsys, "--output", str(tmp_path / "work"))
+    assert "is not the name of a zip" in fails(capsys, "--output", str(tmp_path / "work"))
 
 
 def test_an_empty_setting_is_told_when_building(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
