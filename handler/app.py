@@ -300,7 +300,7 @@ class Invocation:
         if all(_is_follow_up(event) for event in events):
             return self._follow_up()
         served = self._serve(events)
-        if again := [record.outcome for record in served.records if record.outcome.wants_repeat]:
+        if again := [record.outcome for record in served.records if record.outcome.retryable]:
             reason = self._log.hide(again[0].reason)
             raise RetryLater(f"{len(again)} of {len(served.records)} events: {reason}")
         return responses.summary(served.records, self._log.hide)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handler.decide.verification import is_satisfied
 from handler.lib.wording import duration_text
@@ -74,7 +74,10 @@ def not_satisfied(asked: Asked, view: View) -> Outcome | None:
     if not is_satisfied(asked.action.op_type, asked.reading):
         return None
     return Outcome.skipped(
-        "guard.satisfied", f"{asked.reading.target} is already as asked ({asked.reading.describe()})", guard="satisfied"
+        "guard.satisfied",
+        f"{asked.reading.target} is already as asked ({asked.reading.describe()})",
+        is_quiet=True,
+        guard="satisfied",
     )
 
 
@@ -85,7 +88,10 @@ def needed(asked: Asked, view: View) -> Outcome | None:
     if not asked.reading.is_healthy:
         return None
     return Outcome.skipped(
-        "guard.healthy", f"{asked.reading.target} is healthy again: {asked.reading.describe()}", guard="healthy"
+        "guard.healthy",
+        f"{asked.reading.target} is healthy again: {asked.reading.describe()}",
+        is_quiet=True,
+        guard="healthy",
     )
 
 
@@ -99,10 +105,10 @@ def not_under_operation(asked: Asked, view: View) -> Outcome | None:
     if past is None or not past.is_open:
         return None
     reason = f"operation {past.operation} ({past.op_type}, {past.state}) on {asked.reading.target} is not finished"
-    facts = {"guard": "under_operation", "operation": past.operation}
+    facts: dict[str, Any] = {"guard": "under_operation", "operation": past.operation}
     if asked.is_command or past.op_type is not asked.action.op_type:
-        return Outcome.deferred("once.under_operation", reason, retry=True, **facts)
-    return Outcome.skipped("once.under_operation", reason, **facts)
+        return Outcome.deferred("once.under_operation", reason, retryable=True, **facts)
+    return Outcome.skipped("once.under_operation", reason, is_quiet=True, **facts)
 
 
 def not_served(asked: Asked, view: View) -> Outcome | None:
@@ -115,6 +121,7 @@ def not_served(asked: Asked, view: View) -> Outcome | None:
     return Outcome.skipped(
         "once.served",
         f"this occurrence is served in parts, and {asked.reading.target} had its part: operation {past.operation}, {past.state}",
+        is_quiet=True,
         guard="served",
         operation=past.operation,
         state=past.state.value,
@@ -132,6 +139,7 @@ def not_stale(asked: Asked, view: View) -> Outcome | None:
     return Outcome.skipped(
         "guard.stale",
         f"the alert is older than operation {past.operation}, which was verified on {asked.reading.target}",
+        is_quiet=True,
         guard="stale",
         operation=past.operation,
     )
@@ -171,6 +179,7 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
     return Outcome.refused(
         "guard.quarantine",
         f"{asked.reading.target} is in quarantine: {why}; `steward release {asked.reading.target}` lets it out",
+        has_own_alarm=True,
         guard="quarantine",
         target=str(asked.reading.target),
         restarts=count,

@@ -109,8 +109,8 @@ def _not_looked_at(run: Run, error: ApiError | ObservationIncomplete) -> Outcome
     code = getattr(error, "code", "ObservationIncomplete")
     reason = f"the cluster cannot be looked at: {error}"
     if isinstance(error, NotCarriedOut) and not isinstance(error, (NeverSent, Throttled, ClusterBusy)):
-        return Outcome.refused(f"api.{code}", reason, guard="look")
-    outcome = Outcome.deferred("look.failed", reason, guard="look", retry=True, api_code=code)
+        return Outcome.refused_by_api(code, reason, guard="look")
+    outcome = Outcome.deferred("look.failed", reason, guard="look", retryable=True, api_code=code)
     run.alarm(outcome, "look")
     return outcome
 
@@ -121,7 +121,7 @@ def _choose(
     """The processes that no guard holds back, and whether more were asked for; the cases none of whose processes is among them have their outcome."""
     asked, unknown = resolve(the_plan, view.seen)
     for intent, problem in unknown:
-        by_intent[id(intent)].outcome = Outcome.refused("scope.unknown", problem, guard="scope")
+        by_intent[id(intent)].outcome = Outcome.refused("scope.unknown", problem, http_status=404, guard="scope")
     passed, held = _weigh(asked, view)
     chosen, over_budget = budgets.within_budgets(passed, view)
     held += over_budget
@@ -159,7 +159,7 @@ def _held_at_last(run: Run, request: Request, history: History) -> Outcome | Non
         would = f"observe mode: would send {request.op_type} of {request.scope}"
         return Outcome.skipped("mode.observe", would, guard="mode")
     if run.deadline.remaining() < SECONDS_TO_ACT:
-        return Outcome.deferred("time.short", "too little time is left to send and to see", retry=True)
+        return Outcome.deferred("time.short", "too little time is left to send and to see", retryable=True)
     return None
 
 

@@ -67,7 +67,7 @@ class Pipeline(Collaborators):
         resolved: dict[str, list[Event]] = {}
         for event in received:
             if isinstance(event, Unreadable):
-                fates.append((event, [], Outcome.refused("input.invalid", str(event.error))))
+                fates.append((event, [], Outcome.refused("input.invalid", str(event.error), http_status=400)))
                 continue
             if event.status == "resolved":
                 for cluster in self._clusters_of(event):
@@ -175,7 +175,7 @@ class Pipeline(Collaborators):
             self.ledger.end(cluster, [f"{event.source}:{event.id}" for event in events], self.clock.now())
         except LedgerUnavailable as error:
             why = f"that the alert is resolved could not be written down, since the ledger cannot be used: {error}"
-            return Outcome.failed("ledger.unavailable", why, retry=True)
+            return Outcome.failed("ledger.unavailable", why, retryable=True, has_own_alarm=True)
         return None
 
 
@@ -214,7 +214,7 @@ def _given_up(event: Event, decided: list[Record], now: float) -> list[Alarm]:
             occasion=event.id,
         )
         for record in decided
-        if record.outcome.status == "deferred" and (is_last or not record.outcome.wants_repeat)
+        if record.outcome.status == "deferred" and (is_last or not record.outcome.retryable)
     ]
 
 
@@ -229,12 +229,11 @@ def _joined(decided: list[Record]) -> Record:
         for one in decided
         if one is not leading
     }
-    retry = {"retry": True} if any(one.wants_repeat for one in others.values()) else {}
     return leading._replace(
         outcome=replace(
             leading.outcome,
             reason="; besides ".join((leading.outcome.reason, *others)),
-            facts={**leading.outcome.facts, **retry},
+            retryable=any(one.outcome.retryable for one in decided),
         ),
         rules=tuple(dict.fromkeys(rule for one in decided for rule in one.rules)),
         operations=tuple(dict.fromkeys(name for one in decided for name in one.operations)),
@@ -287,12 +286,15 @@ def _serve_plan(run: Run, the_plan: Plan, cases: list[Case]) -> None:
         if not cases:
             return
         the_plan = replace(the_plan, intents=tuple(case.intent for case in cases))
-    hold(cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retry=True))
+    hold(cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retryable=True))
 
 
 def _ledger_unavailable(run: Run, cases: list[Case], error: LedgerUnavailable) -> None:
     outcome = Outcome.failed(
-        "ledger.unavailable", f"nothing was sent, since the ledger cannot be used: {error}", retry=True
+        "ledger.unavailable",
+        f"nothing was sent, since the ledger cannot be used: {error}",
+        retryable=True,
+        has_own_alarm=True,
     )
     hold(cases, outcome)
     # The same one for all clusters: there is one ledger.

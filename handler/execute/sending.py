@@ -149,6 +149,7 @@ def _verified(run: Run, operation: Operation, doubt: ApiError | None, facts: dic
             "operation.in_doubt",
             f"{operation.op_type} was sent at {utc_text(operation.armed_at)}, its answer is not known ({doubt}); "
             f"{seen}; it is being observed and not sent again",
+            has_own_alarm=True,
             verified=seen,
             **facts,
         )
@@ -163,10 +164,10 @@ def _state_after(error: ApiError) -> State:
 
 def _not_carried_out(error: NotCarriedOut, facts: dict[str, Any]) -> Outcome:
     if isinstance(error, ClusterBusy):
-        return Outcome.deferred("api.busy", f"the cluster is busy: {error}", retry=True, **facts)
+        return Outcome.deferred("api.busy", f"the cluster is busy: {error}", retryable=True, **facts)
     if isinstance(error, (NeverSent, Throttled)):
-        return Outcome.deferred(f"api.{error.code}", f"certainly not carried out: {error}", retry=True, **facts)
-    return Outcome.refused(f"api.{error.code}", f"the API refused: {error}", **facts)
+        return Outcome.deferred(f"api.{error.code}", f"certainly not carried out: {error}", retryable=True, **facts)
+    return Outcome.refused_by_api(error.code, f"the API refused: {error}", **facts)
 
 
 def _processes(count: int) -> str:

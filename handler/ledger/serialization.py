@@ -75,13 +75,14 @@ def record_from(at: float, line: str) -> Record:
         for key in ("time", "level", "event"):
             del row[key]
         said = {key: row.pop(key, "") for key in _SAID}
+        retryable = row.pop("retryable", False)
         return Record(
             at=at,
             event=said["event_id"],
             source=said["source"],
             name=said["name"],
             cluster=said["cluster"],
-            outcome=Outcome(said["outcome"], said["code"], said["reason"], row),
+            outcome=Outcome(said["outcome"], said["code"], said["reason"], row, retryable=retryable),
             rules=tuple(filter(None, said["rules"].split(","))),
             operations=tuple(filter(None, said["operations"].split(","))),
         )

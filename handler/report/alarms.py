@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Outcomes whose alarm is not said for each event, but where they are decided: once for each process, each operation,
-#: and once for the ledger.
-ESCALATED: Final = frozenset({"guard.quarantine", "ledger.unavailable", "operation.in_doubt"})
 #: How many alarms the faults of one sender's events can be.
 FAULTS: Final = 64
 #: Seconds that sending alarms may take of an invocation; the first one loads a large library.
@@ -74,7 +71,7 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
             occasion=",".join(record.operations) if record.outcome.code.startswith("api.") else "",
         )
         for record in records
-        if record.outcome.is_alarming and record.outcome.code not in ESCALATED
+        if record.outcome.is_alarming and not record.outcome.has_own_alarm
     ]
 
 

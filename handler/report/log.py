@@ -243,7 +243,7 @@ def _written(row: Mapping[str, Any]) -> str:
     return _JSON.encode({key: value for key, value in row.items() if value != ""})
 
 
-def _parts(record: Record) -> tuple[dict[str, str], dict[str, str]]:
+def _parts(record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is said of an event, before and after who it is."""
     outcome = record.outcome
     before = {
@@ -257,6 +257,7 @@ def _parts(record: Record) -> tuple[dict[str, str], dict[str, str]]:
         "cluster": record.cluster,
         "rules": ",".join(record.rules),
         "operations": ",".join(record.operations),
+        "retryable": outcome.retryable or None,
     }
     return before, after
 

@@ -207,7 +207,7 @@ def test_what_the_open_operation_does_not_do_is_asked_for_again(one: Asked, stat
     """A need of its kind it meets; a need of another kind, and what a person or a timer wants, waits until it is over."""
     held = process_guards.not_under_operation(one, view(one.reading, history=OPEN))
     assert held is not None
-    assert (held.status, held.wants_repeat) == (status, status == "deferred")
+    assert (held.status, held.retryable) == (status, status == "deferred")
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,10 @@ def an_alarm(about: str = "op-1", **more: Any) -> Alarm:
         (Outcome.refused("a.b", "x"), True),
         (Outcome.failed("a.b", "x"), True),
         (Outcome.in_doubt("a.b", "x"), True),
-        (Outcome.refused("guard.quarantine", "x"), False),  # escalated once, by whoever put it there
-        (Outcome.failed("ledger.unavailable", "x"), False),  # one ledger, one alarm
+        # Alarmed where they are decided: once a process, once for the ledger, once an operation.
+        (Outcome.refused("guard.quarantine", "x", has_own_alarm=True), False),
+        (Outcome.failed("ledger.unavailable", "x", has_own_alarm=True), False),
+        (Outcome.in_doubt("operation.in_doubt", "x", has_own_alarm=True), False),
     ],
 )
 def test_a_person_hears_of_what_went_wrong(outcome: Outcome, is_said: bool) -> None:
