@@ -17,7 +17,7 @@ HANDLER = sorted((ROOT / "handler").rglob("*.py"))
 PURE_ROOMS = ("handler/model", "handler/decide")
 PURE = (
     *(path for room in PURE_ROOMS for path in sorted((ROOT / room).glob("*.py"))),
-    *(ROOT / "handler" / name for name in ("errors.py", "doctor/checks.py", "doctor/findings.py", "execute/case.py")),
+    *(ROOT / "handler" / name for name in ("errors.py", "doctor/checks.py", "doctor/findings.py")),
 )
 IMPURE = {
     "asyncio",

@@ -116,7 +116,7 @@ def not_served(asked: Asked, view: View) -> Outcome | None:
     past = view.history.targets.get(asked.key)
     if past is None or past.state in UNTOUCHED or past.op_type is not asked.action.op_type:
         return None
-    if any(intent.parts_since is None or intent.parts_since > past.at for intent in asked.intents):
+    if any(case.intent.parts_since is None or case.intent.parts_since > past.at for case in asked.cases):
         return None
     return Outcome.skipped(
         "once.served",
@@ -133,7 +133,7 @@ def not_stale(asked: Asked, view: View) -> Outcome | None:
     past = view.history.targets.get(asked.key)
     if asked.is_command or past is None or past.state is not State.VERIFIED:
         return None
-    times = [intent.occurred_at for intent in asked.intents]
+    times = [case.intent.occurred_at for case in asked.cases]
     if any(at is None or at > past.settled_at for at in times):
         return None
     return Outcome.skipped(

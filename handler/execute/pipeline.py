@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handler.decide.case import hold
 from handler.decide.planning import plan
 from handler.execute.admission import enter
-from handler.execute.case import hold
 from handler.execute.decision import decide
 from handler.execute.sending import send
 
@@ -22,9 +22,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from handler.decide import intent_guards
+from handler.decide.case import UNNAMED_SECONDS, Case
 from handler.decide.templates import TemplateError
 from handler.errors import InvalidInput, LedgerUnavailable
-from handler.execute.case import UNNAMED_SECONDS, Case
 from handler.execute.context import Collaborators, Run
 from handler.lib.threads import side_by_side
 from handler.model.alarm import Alarm
@@ -247,9 +247,8 @@ MAX_DECISIONS: Final = 20
 def serve(run: Run, cases: list[Case]) -> list[Alarm]:
     """Give every case its outcome; the alarms to be said. A failure here touches no other cluster."""
     try:
-        by_intent = {id(case.intent): case for case in enter(run, cases)}
-        for the_plan in plan(case.intent for case in by_intent.values()):
-            _serve_plan(run, the_plan, [by_intent[id(intent)] for intent in the_plan.intents])
+        for the_plan in plan(enter(run, cases)):
+            _serve_plan(run, the_plan)
     except LedgerUnavailable as error:
         _ledger_unavailable(run, cases, error)
     except Exception as error:
@@ -258,35 +257,37 @@ def serve(run: Run, cases: list[Case]) -> list[Alarm]:
     return run.alarms
 
 
-def _serve_plan(run: Run, the_plan: Plan, cases: list[Case]) -> None:
+def _serve_plan(run: Run, the_plan: Plan) -> None:
     run.log.info(
         "steward.plan",
         cluster=run.cluster.id,
         op_type=the_plan.action.op_type.value,
         scope=str(the_plan.scope),
-        intents=len(cases),
+        intents=len(the_plan.cases),
     )
     for _ in range(MAX_DECISIONS):
-        decided = decide(run, the_plan, cases)
+        decided = decide(run, the_plan)
         if decided is None:
             return
         operation, request, version, send_by = decided
         if run.ledger.arm(operation, version):
-            served = [case for case in cases if case.outcome is None]
+            served = [case for case in the_plan.cases if case.outcome is None]
             for case in served:
                 case.operation = operation.id
             hold(served, send(run, operation, request, send_by))
             return
         run.log.debug("steward.ledger.conflict", cluster=run.cluster.id, version=version)
-        for case in cases:
+        for case in the_plan.cases:
             case.outcome = case.held_in_part = None
             case.has_more = False
         # Whoever was faster may have served the very same: then there is nothing to decide.
-        cases = enter(run, cases, is_counted=True)
+        cases = enter(run, the_plan.cases, is_counted=True)
         if not cases:
             return
-        the_plan = replace(the_plan, intents=tuple(case.intent for case in cases))
-    hold(cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retryable=True))
+        the_plan = replace(the_plan, cases=tuple(cases))
+    hold(
+        the_plan.cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retryable=True)
+    )
 
 
 def _ledger_unavailable(run: Run, cases: list[Case], error: LedgerUnavailable) -> None:

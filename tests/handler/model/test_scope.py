@@ -12,6 +12,7 @@ from handler.model.observation import Observation, Reading, UnknownPart
 from handler.model.request import Action, OpType, Request, StopParams, StrategyConfig
 from handler.model.scope import ALL, OpScope, Target, UnresolvedScope
 from tests.handler.decide.test_guards import an_intent
+from tests.handler.decide.test_planning import cases_of
 
 UNIVERSE = [
     Target(service, component, ip)
@@ -151,14 +152,14 @@ def test_one_wrong_intent_spoils_only_itself() -> None:
     """The others of the plan are served, in the cluster's own spelling."""
     good = an_intent(scope=OpScope.of_component("HDFS", "DATANODE"))
     bad = an_intent(scope=OpScope.of_component("HDFS", "Data"))
-    (the_plan,) = plan([good, bad])
+    (the_plan,) = plan(cases_of(good, bad))
     asked, unknown = resolve(the_plan, seen())
-    assert [intent for intent, _ in unknown] == [bad]
+    assert [case.intent for case, _ in unknown] == [bad]
     assert len(asked) == 3
-    (only,) = plan([good])
+    (only,) = plan(cases_of(good))
     assert scope_to_send(only, asked, held_any=False) == OpScope.of_component("HDFS", "DataNode")
     assert scope_to_send(only, asked[:1], held_any=True) == OpScope.of_component("HDFS", "DataNode", ["10.0.0.1"])
-    (whole,) = plan([an_intent(scope=OpScope.of_service("HDFS"))])
+    (whole,) = plan(cases_of(an_intent(scope=OpScope.of_service("HDFS"))))
     assert scope_to_send(whole, resolve(whole, seen())[0], held_any=False) == OpScope.of_service("HDFS")
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 UNNAMED_SECONDS: Final = 600.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Case:
-    """One intent on its way through the pipeline."""
+    """One intent on its way through the pipeline, equal to itself alone."""
 
     event: Event
     intent: Intent
