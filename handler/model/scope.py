@@ -1,4 +1,4 @@
-"""Services, components and node addresses: the scope of an operation, and its algebra.
+"""Services, components and node addresses: the scope of an operation.
 
 The words are the API's own (EMR API 2019-01-03, StartStopServiceOrMonitor).
 """
@@ -55,10 +55,6 @@ Component = tuple[str, Addresses]
 
 #: By the component's name in lower case.
 Components = Union[Literal[All.ALL], "dict[str, Component]"]
-
-
-class UnresolvedScope(ValueError):
-    """Taking a part out of "all" needs to know what all is: resolve the scope against the cluster first."""
 
 
 class OpScope:
@@ -149,36 +145,6 @@ class OpScope:
                 for service, components in sorted(tree.items())
             }
         )
-
-    # -- algebra
-
-    def __or__(self, other: OpScope) -> OpScope:
-        return OpScope.union_of((self, other))
-
-    def __sub__(self, other: OpScope) -> OpScope:
-        """What is left of this scope without ``other``. Raises UnresolvedScope where that is "all but some"."""
-        left: dict[str, Components] = {}
-        for service, components in self._services.items():
-            taken = other._services.get(service)
-            if taken is ALL:
-                continue
-            if taken is None:
-                left[service] = components
-            elif components is ALL:
-                raise UnresolvedScope(f"{service}: all components but some")
-            elif rest := _components_without(service, components, taken):
-                left[service] = rest
-        return OpScope(left)
-
-    def covers(self, target: Target) -> bool:
-        """Whether ``target`` is one of this scope's processes."""
-        components = self._services.get(target.service.upper())
-        if components is None:
-            return False
-        if components is ALL:
-            return True
-        found = components.get(target.component.lower())
-        return found is not None and (found[1] is ALL or target.ip in found[1])
 
     def __bool__(self) -> bool:
         return self._tree is None or bool(self._tree)
@@ -275,24 +241,6 @@ class OpScope:
 
     def __repr__(self) -> str:
         return f"OpScope({self.stable()})"
-
-
-def _components_without(
-    service: str, components: dict[str, Component], taken: dict[str, Component]
-) -> dict[str, Component]:
-    rest: dict[str, Component] = {}
-    for key, (name, ips) in components.items():
-        if key not in taken:
-            rest[key] = (name, ips)
-            continue
-        away = taken[key][1]
-        if away is ALL:
-            continue
-        if ips is ALL:
-            raise UnresolvedScope(f"{service}/{name}: all nodes but some")
-        if ips - away:
-            rest[key] = (name, ips - away)
-    return rest
 
 
 def _few(names: list[str], limit: int = 4) -> str:

@@ -1,4 +1,7 @@
-"""``python -m steward.package.compiled_schemas FILE``: what pydantic makes of every shape, for a function that loads pydantic's Rust core only."""
+"""``python -m steward.package.compiled_schemas FILE``: each schema as pydantic compiles it.
+
+The function loads these with pydantic's Rust core alone.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import handler
 from handler.lib.validation import schemas
 
-#: The modules that define shapes; sources are loaded by the function one at a time.
-MODULES = (
-    "handler.config.schema",
-    "handler.cloud.emr",
-    "handler.cloud.credentials",
-    *(
-        f"handler.receive.senders.{name}"
-        for name in ("alertmanager", "eventbridge", "grafana", "request", "tcop", "timer")
-    ),
-)
+FOLDER = Path(handler.__path__[0])
+
+
+def modules() -> list[str]:
+    """The modules of ``handler`` that define a schema, by their source: the function imports them one at a time."""
+    paths = (path for path in FOLDER.rglob("*.py") if "Schema(" in path.read_text(encoding="utf-8"))
+    return sorted(".".join(path.relative_to(FOLDER.parent).with_suffix("").parts) for path in paths)
 
 
 def compiled() -> dict[str, Any]:
-    """The core schema of every shape, by its name."""
-    for name in MODULES:
+    """The core schema of every schema, by its name."""
+    for name in modules():
         importlib.import_module(name)
     return {name: schema.core_schema() for name, schema in sorted(schemas.items())}
 
