@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from handler.errors import StewardError
-from handler.lib.wording import meant
+from handler.lib.wording import cut, meant
 from handler.model.event import FIELDS
 
 #: A check of one value that is neither None, nor a list, nor an object.
@@ -454,4 +454,4 @@ def _shown(value: object) -> str:
     except (TypeError, ValueError, RecursionError):
         text = f"some {type(value).__name__}"
     text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= 200 else text[:199] + "…"
+    return cut(text, 200)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handler.lib.wording import listed
 from handler.model.observation import BUSY, RUNNING
 from handler.model.operation import Operation, State
 
@@ -98,8 +99,7 @@ class Verdict:
         waiting = [*self.carried_out, *self.untouched]
         text = f"{len(self.kept)} of {self.total} verified"
         if waiting:
-            more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
-            text += f"; not yet: {', '.join(map(name_of, waiting[:3]))}{more}"
+            text += f"; not yet: {listed([name_of(key) for key in waiting], 3)}"
         return text
 
 

@@ -9,6 +9,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
 
+from handler.lib.wording import listed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -236,13 +238,8 @@ class OpScope:
                 if ips is not ALL and len(ips) == 1:
                     parts += [str(Target(service, name, ip)) for ip in ips]
                 else:
-                    parts.append(f"{service}/{name} on {'all nodes' if ips is ALL else _few(sorted(ips))}")
+                    parts.append(f"{service}/{name} on {'all nodes' if ips is ALL else listed(sorted(ips), 4)}")
         return "; ".join(parts) or "nothing"
 
     def __repr__(self) -> str:
         return f"OpScope({self.stable()})"
-
-
-def _few(names: list[str], limit: int = 4) -> str:
-    """``a, b, c, d and 3 more``."""
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

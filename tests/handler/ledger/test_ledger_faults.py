@@ -21,8 +21,8 @@ from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.ledger.fail_fast import LONG, SECONDS
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.ledger.redis import RedisLedger
-from handler.ledger.redis_connection import KEPT_SECONDS
 from handler.ledger.serialization import SCHEMA_VERSION
+from handler.lib.idle_connection import KEPT_SECONDS
 from handler.model.alarm import Unsent
 from handler.model.operation import State
 from handler.model.outcome import Outcome, Record
