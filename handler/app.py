@@ -37,8 +37,9 @@ from handler.receive import auth
 from handler.receive.envelopes import Context, HttpCall, asks_for_doctor, open_envelope
 from handler.receive.payload import read, response_fields
 from handler.report import responses
-from handler.report.alarms import Alarms, alarms_of
+from handler.report.alarms import Alarms
 from handler.report.log import Log, event_fields, outcome_of
+from handler.report.outcome_alarms import alarms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

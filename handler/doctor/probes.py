@@ -199,7 +199,7 @@ class Examination:
         trial = Alarm("doctor.test", "", os.urandom(4).hex(), "a test alarm, asked for by `doctor`: nothing is wrong")
         alarms.say([trial], self._log, self._deadline)
         lines = [json.loads(line) for line in self._lines]
-        unsent = {line["way"]: line["problem"] for line in lines if line["event"] == "steward.alarm.unsent"}
+        unsent = {line["channel"]: line["problem"] for line in lines if line["event"] == "steward.alarm.unsent"}
         return AlarmsSeen(chats, was_sent=True, unsent=unsent)
 
     def _chat_problem(self, variable: str) -> str:
