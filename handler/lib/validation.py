@@ -127,7 +127,10 @@ def _load_compiled() -> dict[str, Any]:
 
 
 def _import_core_alone() -> None:
-    """Import pydantic_core without its ``core_schema``: types for those who write schemas, and three quarters of its import (10 ms)."""
+    """Import pydantic_core without its ``core_schema``, which holds types for those who write schemas.
+
+    It is three fifths of that package's import, and would make an event without a cloud call 18 % slower to start.
+    """
     import sys
     import types
 

@@ -318,4 +318,4 @@ def outcome_of(error: Exception, log: Log) -> Outcome:
     place = f"{os.path.basename(where.filename)}:{where.lineno}"
     problem = log.hide(f"{type(error).__name__}: {error}")  # before the cut, which could leave half a secret
     log.error("steward.internal_error", problem=problem[:500], at=place)
-    return Outcome.failed("fault", f"a fault of the steward itself at {place} ({type(error).__name__})")
+    return Outcome.failed("fault", f"an internal error of the steward at {place} ({type(error).__name__})")
