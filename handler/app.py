@@ -37,8 +37,9 @@ from handler.receive import auth
 from handler.receive.envelopes import Context, HttpCall, is_doctor_request, open_envelope
 from handler.receive.payload import read, response_fields
 from handler.report import responses
-from handler.report.alarms import Alarms, alarms_of
+from handler.report.alarms import Alarms
 from handler.report.log import Log, event_fields, outcome_of
+from handler.report.outcome_alarms import alarms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -300,7 +301,7 @@ class Invocation:
         if all(_is_follow_up(event) for event in events):
             return self._follow_up()
         served = self._serve(events)
-        if again := [record.outcome for record in served.records if record.outcome.wants_repeat]:
+        if again := [record.outcome for record in served.records if record.outcome.retryable]:
             reason = self._log.hide(again[0].reason)
             raise RetryLater(f"{len(again)} of {len(served.records)} events: {reason}")
         return responses.summary(served.records, self._log.hide)

@@ -27,21 +27,19 @@ from handler.errors import (
     Throttled,
 )
 from handler.lib import in_flight
-from handler.lib.clock import Deadline, SystemClock
+from handler.lib.idle_connection import TrustedUntil
 from handler.lib.wording import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handler.cloud.account import Credentials
+    from handler.lib.clock import Deadline
 
 #: Seconds that one call may take, however much time the invocation has left.
 CALL_SECONDS: Final = 10.0
 #: Characters of an error's message that are kept.
 MAX_MESSAGE: Final = 500
-#: Seconds for which a connection is trusted after its last answer. One that is not used again by then is closed: an
-#: instance may be frozen between invocations, and wake up with connections that everybody else has long forgotten.
-KEPT_SECONDS: Final = 10.0
 
 
 class Product(NamedTuple):
@@ -65,7 +63,7 @@ class CloudApi:
     def __init__(self, transport: Callable[[], Any] | None = None) -> None:
         self._transport = transport
         #: Clients that wait for their next call, the last used last, each with until when its connection is trusted.
-        self._idle: dict[Product, list[tuple[Deadline, Any]]] = {}
+        self._idle: dict[Product, list[tuple[TrustedUntil, Any]]] = {}
         self._process = os.getpid()
         self._lock = threading.Lock()
         #: The newest answer's Date header, and when it was read.
@@ -106,10 +104,8 @@ class CloudApi:
         if isinstance(error, TimeoutError):
             what = "sent, but not answered" if sent.was_sent else "not sent"
             raise (AnswerLost if sent.was_sent else NeverSent)("DeadlineExceeded", f"{action}: {what}: {error}")
-        # By both clocks: the one stands still while a machine is suspended.
-        trusted = Deadline(SystemClock(), KEPT_SECONDS, until=time.time() + KEPT_SECONDS)
         with self._lock:
-            self._idle.setdefault(product, []).append((trusted, client))
+            self._idle.setdefault(product, []).append((TrustedUntil(), client))
         try:
             if error is not None:
                 raise api_error(error, sent.was_sent)
@@ -128,7 +124,7 @@ class CloudApi:
             if not idle:
                 return None
             trusted, client = idle.pop()
-            if trusted.remaining() >= 0:
+            if not trusted.is_over:
                 return client
             old, idle[:] = [client, *(other for _, other in idle)], []
         for client in old:

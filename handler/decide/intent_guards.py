@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handler.lib.wording import duration_text, utc_text
 from handler.model.observation import BUSY, RUNNING
@@ -30,6 +30,7 @@ def listed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now:
     return Outcome.refused(
         "guard.listed",
         f"cluster {intent.cluster} is not listed under `clusters` in steward.yml",
+        http_status=403,
         guard="listed",
     )
 
@@ -43,6 +44,7 @@ def allowed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now
     return Outcome.refused(
         "guard.allowed",
         f"{intent.action.op_type} is not in `allow` of cluster {intent.cluster} (it allows {names})",
+        http_status=403,
         guard="allowed",
     )
 
@@ -109,7 +111,12 @@ def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
     """The same occurrence is served once, and what was left of it once more; the same occurrence asking for something else is a mistake, said loudly."""
     if past is None:
         return None
-    facts = {"operation": past.operation, "guard": "once", "state": past.state.value, "api_request_id": past.request_id}
+    facts: dict[str, Any] = {
+        "operation": past.operation,
+        "guard": "once",
+        "state": past.state.value,
+        "api_request_id": past.request_id,
+    }
     if past.digest != digest:
         return Outcome.refused(
             "once.conflict",
@@ -119,22 +126,26 @@ def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
     if past.leaves_its_incident_open:
         return None
     if past.state is State.REJECTED:
-        return Outcome.refused(
-            f"api.{past.code}",
+        return Outcome.refused_by_api(
+            past.code,
             f"already refused by the API as operation {past.operation}: {past.code}",
             **facts,
         )
-    said = {
-        State.SENDING: "in progress",
-        State.ACCEPTED: "accepted, being verified",
-        State.IN_DOUBT: "sent, its answer was lost; it is being observed and not sent again",
-        State.VERIFIED: "done and verified",
-        State.UNVERIFIED: "carried out as far as the API shows; nothing that it shows proves it",
-        State.FAILED: "carried out, but it did not help; a new occurrence starts over",
-        State.TIMED_OUT: "sent, but nothing was seen of it before its deadline",
+    # A repeated direct call gets the status of the first one's operation.
+    text, http_status = {
+        State.SENDING: ("in progress", 202),
+        State.ACCEPTED: ("accepted, being verified", 202),
+        State.IN_DOUBT: ("sent, its answer was lost; it is being observed and not sent again", 202),
+        State.VERIFIED: ("done and verified", 200),
+        State.UNVERIFIED: ("carried out as far as the API shows; nothing that it shows proves it", 200),
+        State.FAILED: ("carried out, but it did not help; a new occurrence starts over", 500),
+        State.TIMED_OUT: ("sent, but nothing was seen of it before its deadline", 500),
     }[past.state]
     return Outcome.skipped(
-        f"once.{past.state.lower()}", f"this occurrence is operation {past.operation}: {said}", **facts
+        f"once.{past.state.lower()}",
+        f"this occurrence is operation {past.operation}: {text}",
+        http_status=http_status,
+        **facts,
     )
 
 
@@ -142,7 +153,7 @@ def cluster_ready(seen: Observation) -> Outcome | None:
     """Operations are for a running cluster; another workflow ends, a cluster that is going does not come back."""
     if seen.status == RUNNING:
         return None
-    facts = {"guard": "cluster_status", "cluster_status": seen.status}
+    facts: dict[str, Any] = {"guard": "cluster_status", "cluster_status": seen.status}
     if seen.status in BUSY:
-        return Outcome.deferred("guard.cluster_busy", f"the cluster is {seen.status_text()}", retry=True, **facts)
+        return Outcome.deferred("guard.cluster_busy", f"the cluster is {seen.status_text()}", retryable=True, **facts)
     return Outcome.refused("guard.cluster_status", f"the cluster is {seen.status_text()}", **facts)

@@ -1,4 +1,4 @@
-"""From intents to operations: what many events ask of one cluster becomes one request.
+"""From cases to operations: what many events ask of one cluster becomes one request.
 
 Intents that agree in cluster and action (OpType, strategy, stop parameters) are one plan; its scope is their exact
 union.
@@ -17,7 +17,8 @@ from handler.model.scope import OpScope
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from handler.model.intent import Intent, Limits
+    from handler.decide.case import Case
+    from handler.model.intent import Limits
     from handler.model.observation import Observation
     from handler.model.request import Action
     from handler.model.scope import Target
@@ -25,32 +26,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """The intents that one request to one cluster would serve."""
+    """The cases that one request to one cluster would serve."""
 
     cluster: str
     action: Action
-    intents: tuple[Intent, ...]
+    cases: tuple[Case, ...]
 
     @property
     def is_command(self) -> bool:
-        return self.intents[0].is_command
+        return self.cases[0].intent.is_command
 
     @cached_property
     def scope(self) -> OpScope:
         """All that is asked for, and nothing else."""
-        return OpScope.union_of(intent.scope for intent in self.intents)
+        return OpScope.union_of(case.intent.scope for case in self.cases)
 
 
-def plan(intents: Iterable[Intent]) -> list[Plan]:
+def plan(cases: Iterable[Case]) -> list[Plan]:
     """One plan for each cluster and action, in the order in which they were first asked for; what persons and timers ask for comes first.
 
     Orders and needs are never one: limits and quarantine, which do not hold an order back, would not hold the needs
     that went with it.
     """
-    groups: dict[tuple[str, str, bool], list[Intent]] = {}
-    for intent in intents:
-        groups.setdefault((intent.cluster, intent.action.stable, intent.is_command), []).append(intent)
-    plans = [Plan(group[0].cluster, group[0].action, tuple(group)) for group in groups.values()]
+    groups: dict[tuple[str, str, bool], list[Case]] = {}
+    for case in cases:
+        intent = case.intent
+        groups.setdefault((intent.cluster, intent.action.stable, intent.is_command), []).append(case)
+    plans = [Plan(group[0].intent.cluster, group[0].intent.action, tuple(group)) for group in groups.values()]
     return sorted(plans, key=lambda one: not one.is_command) if len(plans) > 1 else plans
 
 
@@ -61,64 +63,64 @@ class Asked(NamedTuple):
     key: str
     reading: Reading
     action: Action
-    intents: tuple[Intent, ...]
+    cases: tuple[Case, ...]
     is_command: bool
     even_if_healthy: bool
     limits: Limits
 
     @classmethod
-    def of(cls, key: str, reading: Reading, action: Action, intents: Sequence[Intent]) -> Asked:
-        """What ``intents``, most often one, together ask of a process."""
-        if len(intents) == 1:
-            (only,) = intents
-            return cls(key, reading, action, (only,), only.is_command, only.even_if_healthy, only.limits)
-        limits = intents[0].limits
-        for intent in intents[1:]:
-            if intent.limits is not limits:
-                limits = limits.strictest(intent.limits)
-        even_if_healthy = any(intent.even_if_healthy for intent in intents)
-        return cls(key, reading, action, tuple(intents), intents[0].is_command, even_if_healthy, limits)
+    def of(cls, key: str, reading: Reading, action: Action, cases: Sequence[Case]) -> Asked:
+        """What ``cases``, most often one, together ask of a process."""
+        first = cases[0].intent
+        if len(cases) == 1:
+            return cls(key, reading, action, tuple(cases), first.is_command, first.even_if_healthy, first.limits)
+        limits = first.limits
+        for case in cases[1:]:
+            if case.intent.limits is not limits:
+                limits = limits.strictest(case.intent.limits)
+        even_if_healthy = any(case.intent.even_if_healthy for case in cases)
+        return cls(key, reading, action, tuple(cases), first.is_command, even_if_healthy, limits)
 
 
-def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[Intent, str]]]:
-    """The processes that a plan means, and the intents that mean none, each with the problem.
+def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[Case, str]]]:
+    """The processes that a plan means, and the cases that mean none, each with the problem.
 
-    One intent that names what does not exist spoils nothing but itself.
+    One case that names what does not exist spoils nothing but itself.
     """
-    asked: dict[str, tuple[Reading, list[Intent]]] = {}
-    unknown: list[tuple[Intent, str]] = []
-    for intent in the_plan.intents:
+    asked: dict[str, tuple[Reading, list[Case]]] = {}
+    unknown: list[tuple[Case, str]] = []
+    for case in the_plan.cases:
         try:
-            meant = seen.resolve(intent.scope)
+            meant = seen.resolve(case.intent.scope)
         except UnknownPart as error:
-            unknown.append((intent, error.problem))
+            unknown.append((case, error.problem))
             continue
         for key, reading in meant.items():
             if known := asked.get(key):
-                known[1].append(intent)
+                known[1].append(case)
             else:
-                asked[key] = reading, [intent]
+                asked[key] = reading, [case]
     return [
         Asked.of(key, reading, the_plan.action, asking) for key, (reading, asking) in sorted(asked.items())
     ], unknown
 
 
-def with_a_past(the_plan: Plan, past: Collection[str]) -> tuple[list[Asked], list[Intent]]:
-    """Those of a plan's processes that are in ``past`` (keys), not looked at; and the intents that name such ones only.
+def with_a_past(the_plan: Plan, past: Collection[str]) -> tuple[list[Asked], list[Case]]:
+    """Those of a plan's processes that are in ``past`` (keys), not looked at; and the cases that name such ones only.
 
-    An intent for "all" is not among these: a look has to say what it means.
+    A case for "all" is not among these: a look has to say what it means.
     """
-    asking: dict[str, list[Intent]] = {}
+    asking: dict[str, list[Case]] = {}
     targets: dict[str, Target] = {}
-    wholly: list[Intent] = []
-    for intent in the_plan.intents if past else ():
-        named = intent.scope.targets
+    wholly: list[Case] = []
+    for case in the_plan.cases if past else ():
+        named = case.intent.scope.targets
         known = [target for target in named or () if target.key in past]
         for target in known:
             targets[target.key] = target
-            asking.setdefault(target.key, []).append(intent)
+            asking.setdefault(target.key, []).append(case)
         if known and len(known) == len(named or ()):
-            wholly.append(intent)
+            wholly.append(case)
     asked = [Asked.of(key, Reading.unseen(targets[key]), the_plan.action, asking[key]) for key in sorted(asking)]
     return asked, wholly
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handler.decide.verification import is_satisfied
 from handler.lib.wording import duration_text
@@ -75,7 +75,10 @@ def not_satisfied(asked: Asked, view: View) -> Outcome | None:
     if not is_satisfied(asked.action.op_type, asked.reading):
         return None
     return Outcome.skipped(
-        "guard.satisfied", f"{asked.reading.target} is already as asked ({asked.reading.describe()})", guard="satisfied"
+        "guard.satisfied",
+        f"{asked.reading.target} is already as asked ({asked.reading.describe()})",
+        is_quiet=True,
+        guard="satisfied",
     )
 
 
@@ -92,12 +95,13 @@ def needed(asked: Asked, view: View) -> Outcome | None:
         if asked.even_if_healthy:
             return None
         how = "serving, though slowly" if reading.health == AT_RISK else "healthy"
-        return Outcome.skipped("guard.healthy", f"{reading.target} is {how}: {reading.describe()}", guard="healthy")
+        why = f"{reading.target} is {how}: {reading.describe()}"
+        return Outcome.skipped("guard.healthy", why, is_quiet=True, guard="healthy")
     if reading.service_status == STARTED and reading.health == NOT_PROBED:
         why = f"{reading.target} is not checked by EMR, so nothing shows that it is down: {reading.describe()}"
         return Outcome.skipped("guard.not_checked", why, guard="not_checked")
     why = f"whether {reading.target} is down is not known: {reading.describe()}"
-    return Outcome.deferred("guard.health_unknown", why, guard="health_unknown", retry=True)
+    return Outcome.deferred("guard.health_unknown", why, guard="health_unknown", retryable=True)
 
 
 def not_under_operation(asked: Asked, view: View) -> Outcome | None:
@@ -110,10 +114,10 @@ def not_under_operation(asked: Asked, view: View) -> Outcome | None:
     if past is None or not past.is_open:
         return None
     reason = f"operation {past.operation} ({past.op_type}, {past.state}) on {asked.reading.target} is not finished"
-    facts = {"guard": "under_operation", "operation": past.operation}
+    facts: dict[str, Any] = {"guard": "under_operation", "operation": past.operation}
     if asked.is_command or past.op_type is not asked.action.op_type:
-        return Outcome.deferred("once.under_operation", reason, retry=True, **facts)
-    return Outcome.skipped("once.under_operation", reason, **facts)
+        return Outcome.deferred("once.under_operation", reason, retryable=True, **facts)
+    return Outcome.skipped("once.under_operation", reason, is_quiet=True, **facts)
 
 
 def not_served(asked: Asked, view: View) -> Outcome | None:
@@ -121,11 +125,12 @@ def not_served(asked: Asked, view: View) -> Outcome | None:
     past = view.history.targets.get(asked.key)
     if past is None or past.state in UNTOUCHED or past.op_type is not asked.action.op_type:
         return None
-    if any(intent.parts_since is None or intent.parts_since > past.at for intent in asked.intents):
+    if any(case.intent.parts_since is None or case.intent.parts_since > past.at for case in asked.cases):
         return None
     return Outcome.skipped(
         "once.served",
         f"this occurrence is served in parts, and {asked.reading.target} had its part: operation {past.operation}, {past.state}",
+        is_quiet=True,
         guard="served",
         operation=past.operation,
         state=past.state.value,
@@ -137,12 +142,13 @@ def not_stale(asked: Asked, view: View) -> Outcome | None:
     past = view.history.targets.get(asked.key)
     if asked.is_command or past is None or past.state is not State.VERIFIED:
         return None
-    times = [intent.occurred_at for intent in asked.intents]
+    times = [case.intent.occurred_at for case in asked.cases]
     if any(at is None or at > past.settled_at for at in times):
         return None
     return Outcome.skipped(
         "guard.stale",
         f"the alert is older than operation {past.operation}, which was verified on {asked.reading.target}",
+        is_quiet=True,
         guard="stale",
         operation=past.operation,
     )
@@ -182,6 +188,7 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
     return Outcome.refused(
         "guard.quarantine",
         f"{asked.reading.target} is in quarantine: {why}; `steward release {asked.reading.target}` lets it out",
+        has_own_alarm=True,
         guard="quarantine",
         target=str(asked.reading.target),
         restarts=count,

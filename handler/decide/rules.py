@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Union
 
 from handler.errors import FieldError, InvalidInput
+from handler.lib.wording import cut
 from handler.model import names
 from handler.model.intent import Intent, Limits
 from handler.model.scope import All, OpScope, Target
@@ -104,4 +105,4 @@ def _process_name(text: str, what: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return repr(text[:60] + "…" if len(text) > 60 else text)
+    return repr(cut(text, 60))

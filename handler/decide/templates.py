@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from handler.errors import StewardError
-from handler.lib.wording import question
+from handler.lib.wording import cut, listed, question
 from handler.model.event import FIELDS
 
 #: What a label's name cannot hold here, because it is how other template languages index, convert and format.
@@ -48,16 +48,11 @@ class TemplateError(StewardError):
     ) -> None:
         self.template, self.name, self.problem, self.available = template, name, problem, tuple(available)
         self.path, self.hint = path, hint
-        listed = ", ".join(_short(item) for item in self.available[:_MAX_LISTED])
-        more = ", …" if len(self.available) > _MAX_LISTED else ""
-        help_ = hint or (f"there is {listed}{more}" if listed else "")
-        subject = f"{_short(name)} {problem}" if name else problem
+        there_is = listed([cut(item, 80) for item in self.available], _MAX_LISTED)
+        help_ = hint or (f"there is {there_is}" if there_is else "")
+        subject = f"{cut(name, 80)} {problem}" if name else problem
         text = (f"{path}: " if path else "") + f'"{template[:200]}": {subject}' + (f" ({help_})" if help_ else "")
         super().__init__(text.encode("utf-8", "backslashreplace").decode())
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 80 else name[:79] + "…"
 
 
 def _host(text: str) -> str:

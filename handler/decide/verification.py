@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from handler.lib.wording import listed
 from handler.model.observation import BUSY, NOT_PROBED, RUNNING, STARTED
 from handler.model.operation import Operation, State
 from handler.model.request import OpType
@@ -126,8 +127,7 @@ class Verdict:
         waiting = [*self.carried_out, *self.untouched]
         text = f"{len(self.kept)} of {self.total} verified"
         if waiting:
-            more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
-            text += f"; not yet: {', '.join(map(name_of, waiting[:3]))}{more}"
+            text += f"; not yet: {listed([name_of(key) for key in waiting], 3)}"
         return text
 
 

@@ -217,7 +217,7 @@ class Examination:
         )
         alarms.say([test_alarm], self._log, self._deadline)
         lines = [json.loads(line) for line in self._lines]
-        unsent = {line["way"]: line["problem"] for line in lines if line["event"] == "steward.alarm.unsent"}
+        unsent = {line["channel"]: line["problem"] for line in lines if line["event"] == "steward.alarm.unsent"}
         return AlarmEvidence(chats, was_sent=True, unsent=unsent)
 
     def _chat_problem(self, variable: str) -> str:

@@ -6,22 +6,22 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from handler.decide import budgets, intent_guards
+from handler.decide.case import UNNAMED_SECONDS
 from handler.errors import LedgerUnavailable
-from handler.execute.case import UNNAMED_SECONDS
 from handler.execute.in_doubt import SENDING_SECONDS, alarm_of, of_lost_worker
 from handler.model.operation import State
 from handler.model.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from handler.execute.case import Case
+    from handler.decide.case import Case
     from handler.execute.context import Run
     from handler.model.history import Past
     from handler.model.operation import Operation
 
 
-def enter(run: Run, cases: list[Case], *, is_counted: bool = False) -> list[Case]:
+def enter(run: Run, cases: Sequence[Case], *, is_counted: bool = False) -> list[Case]:
     """Those of the cases that nobody has served yet; each other one has its outcome. ``is_counted``: they came in before."""
     breaker = run.config.safety.breaker
     _know_retries(run, cases)
@@ -53,7 +53,7 @@ def enter(run: Run, cases: list[Case], *, is_counted: bool = False) -> list[Case
     return [case for case in cases if case.outcome is None]
 
 
-def _know_retries(run: Run, cases: list[Case]) -> None:
+def _know_retries(run: Run, cases: Sequence[Case]) -> None:
     """A call without a name that came before, shortly before the turn of its period, keeps the incident of the first."""
     origins = {case.earlier_incident: case.origin for case in cases if case.earlier_period}
     if not origins:

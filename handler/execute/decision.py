@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from handler.decide import budgets, intent_guards, process_guards
+from handler.decide.case import hold, of_processes
 from handler.decide.planning import Plan, resolve, scope_to_send, with_a_past
 from handler.decide.verification import patience
 from handler.errors import ApiError, ClusterBusy, NeverSent, NotCarriedOut, ObservationIncomplete, Throttled
-from handler.execute.case import hold, of_processes
 from handler.execute.polling import observe
 from handler.execute.sending import LATEST_SEND, SECONDS_TO_ACT
 from handler.model.observation import Observation
@@ -22,8 +22,8 @@ from handler.model.request import Request
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from handler.decide.case import Case
     from handler.decide.planning import Asked
-    from handler.execute.case import Case
     from handler.execute.context import Run
     from handler.lib.clock import Deadline
     from handler.model.history import History
@@ -42,28 +42,27 @@ class Decided(NamedTuple):
     send_by: Deadline
 
 
-def decide(run: Run, the_plan: Plan, cases: Sequence[Case]) -> Decided | None:
+def decide(run: Run, the_plan: Plan) -> Decided | None:
     """What to send, and on which past that was decided; None where nothing is: every case then has its outcome."""
     now = run.clock.now()
     send_by = run.deadline.sooner(LATEST_SEND, until=now + LATEST_SEND)
-    by_intent = {id(case.intent): case for case in cases}
     history = run.ledger.history(run.cluster.id, now, quarantine_within=run.config.safety.quarantine.within)
-    the_plan = _without_the_decided(run, the_plan, by_intent, history)
-    the_plan, seen = _look(run, the_plan, by_intent)
+    the_plan = _without_the_decided(run, the_plan, history)
+    the_plan, seen = _look(run, the_plan)
     if seen is None:
         return None
-    chosen, is_part = _choose(run, the_plan, by_intent, process_guards.View(seen, history, run.config.safety, now))
+    chosen, is_part = _choose(run, the_plan, process_guards.View(seen, history, run.config.safety, now))
     if not chosen:
         return None
     request = Request(run.cluster.id, the_plan.action, scope_to_send(the_plan, chosen, is_part))
-    served = [case for case in cases if case.outcome is None]
+    served = [case for case in the_plan.cases if case.outcome is None]
     if held := _held_at_last(run, request, history):
         hold(served, held)
         return None
     return Decided(_operation(run, request, chosen, served, now), request, history.version, send_by)
 
 
-def _without_the_decided(run: Run, the_plan: Plan, by_intent: dict[int, Case], history: History) -> Plan:
+def _without_the_decided(run: Run, the_plan: Plan, history: History) -> Plan:
     """What is left of a plan when the past has spoken: what is under operation, or was done since it was asked for, needs no look.
 
     An alert that comes through a second sender, under another id, is such a one; and looks are requests too.
@@ -72,22 +71,21 @@ def _without_the_decided(run: Run, the_plan: Plan, by_intent: dict[int, Case], h
     asked, wholly = with_a_past(the_plan, history.targets)
     unseen = process_guards.View(Observation(run.cluster.id, 0, {}, now), history, run.config.safety, now)
     passed, held = _weigh(asked, unseen, process_guards.PAST_GUARDS)
-    undecided = {id(intent) for one in passed for intent in one.intents}
-    decided = {id(intent) for intent in wholly} - undecided
+    decided = {*wholly}.difference(*(one.cases for one in passed))
     if not decided:
         return the_plan
-    for key, outcomes in _said(held).items():
-        if key in decided:
-            by_intent[key].outcome = of_processes(outcomes)
-    left = tuple(intent for intent in the_plan.intents if id(intent) not in decided)
+    for case, outcomes in _by_case(held).items():
+        if case in decided:
+            case.outcome = of_processes(outcomes)
+    left = tuple(case for case in the_plan.cases if case not in decided)
     if not left:
         _tell(run, the_plan, [], held)
-    return replace(the_plan, intents=left)
+    return replace(the_plan, cases=left)
 
 
-def _look(run: Run, the_plan: Plan, by_intent: dict[int, Case]) -> tuple[Plan, Observation | None]:
+def _look(run: Run, the_plan: Plan) -> tuple[Plan, Observation | None]:
     """What can be served of a plan, and the cluster, ready for it; None where nothing can. What cannot has its outcome."""
-    cases = [by_intent[id(intent)] for intent in the_plan.intents]
+    cases = the_plan.cases
     if not cases:
         return the_plan, None
     try:
@@ -101,37 +99,34 @@ def _look(run: Run, the_plan: Plan, by_intent: dict[int, Case]) -> tuple[Plan, O
     for service, why in seen.unseen.items():
         hold([case for case in cases if service in case.intent.scope.services], _not_looked_at(run, why))
     if seen.unseen:
-        the_plan = replace(the_plan, intents=tuple(case.intent for case in cases if case.outcome is None))
-    return the_plan, seen if the_plan.intents else None
+        the_plan = replace(the_plan, cases=tuple(case for case in cases if case.outcome is None))
+    return the_plan, seen if the_plan.cases else None
 
 
 def _not_looked_at(run: Run, error: ApiError | ObservationIncomplete) -> Outcome:
     code = getattr(error, "code", "ObservationIncomplete")
     reason = f"the cluster cannot be looked at: {error}"
     if isinstance(error, NotCarriedOut) and not isinstance(error, (NeverSent, Throttled, ClusterBusy)):
-        return Outcome.refused(f"api.{code}", reason, guard="look")
-    outcome = Outcome.deferred("look.failed", reason, guard="look", retry=True, api_code=code)
+        return Outcome.refused_by_api(code, reason, guard="look")
+    outcome = Outcome.deferred("look.failed", reason, guard="look", retryable=True, api_code=code)
     run.alarm(outcome, "look")
     return outcome
 
 
-def _choose(
-    run: Run, the_plan: Plan, by_intent: dict[int, Case], view: process_guards.View
-) -> tuple[list[Asked], bool]:
+def _choose(run: Run, the_plan: Plan, view: process_guards.View) -> tuple[list[Asked], bool]:
     """The processes that no guard holds back, and whether more were asked for; the cases none of whose processes is among them have their outcome."""
     asked, unknown = resolve(the_plan, view.seen)
-    for intent, problem in unknown:
-        by_intent[id(intent)].outcome = Outcome.refused("scope.unknown", problem, guard="scope")
+    for case, problem in unknown:
+        case.outcome = Outcome.refused("scope.unknown", problem, http_status=404, guard="scope")
     passed, held = _weigh(asked, view)
     chosen, over_budget = budgets.within_budgets(passed, view)
     held += over_budget
     _tell(run, the_plan, chosen, held)
     for one, outcome in held:
         _escalate(run, one, outcome)
-    served = {id(intent) for one in chosen for intent in one.intents} if held else ()
-    for key, outcomes in _said(held).items():
-        case = by_intent[key]
-        if key in served:
+    served = {case for one in chosen for case in one.cases} if held else ()
+    for case, outcomes in _by_case(held).items():
+        if case in served:
             case.held_in_part = of_processes(outcomes)
             case.has_more = any(outcome.status == "deferred" for outcome in outcomes)
         elif case.outcome is None:
@@ -159,7 +154,7 @@ def _held_at_last(run: Run, request: Request, history: History) -> Outcome | Non
         would = f"observe mode: would send {request.op_type} of {request.scope}"
         return Outcome.skipped("mode.observe", would, guard="mode")
     if run.deadline.remaining() < SECONDS_TO_ACT:
-        return Outcome.deferred("time.short", "too little time is left to send and to see", retry=True)
+        return Outcome.deferred("time.short", "too little time is left to send and to see", retryable=True)
     return None
 
 
@@ -207,13 +202,13 @@ def _weigh(
     return passed, held
 
 
-def _said(held: Held) -> dict[int, list[Outcome]]:
-    """What was said to each intent (by ``id``) about its processes."""
-    said: dict[int, list[Outcome]] = {}
+def _by_case(held: Held) -> dict[Case, list[Outcome]]:
+    """What the guards said of each case's processes."""
+    outcomes: dict[Case, list[Outcome]] = {}
     for one, outcome in held:
-        for intent in one.intents:
-            said.setdefault(id(intent), []).append(outcome)
-    return said
+        for case in one.cases:
+            outcomes.setdefault(case, []).append(outcome)
+    return outcomes
 
 
 def _tell(run: Run, the_plan: Plan, chosen: list[Asked], held: Held) -> None:

@@ -16,9 +16,10 @@ from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.execute.in_doubt import SENDING_SECONDS, alarm_of, of_lost_worker
 from handler.execute.polling import observe, services_of, verdict_of
 from handler.lib.threads import side_by_side
+from handler.lib.wording import listed
 from handler.model.alarm import Alarm
 from handler.model.observation import read
-from handler.model.operation import Operation, State, some_of
+from handler.model.operation import MAX_PROCESSES_LISTED, Operation, State
 from handler.report import log
 
 if TYPE_CHECKING:
@@ -222,9 +223,10 @@ def _readings(operation: Operation, seen: Observation | None) -> str:
     if seen is None:
         return "not seen"
     now = read(seen.services, operation.before)
-    return some_of(
+    return listed(
         [
             f"{operation.name_of(key)} {now[key].describe() if key in now else 'is not listed'}"
             for key in operation.before
-        ]
+        ],
+        MAX_PROCESSES_LISTED,
     )

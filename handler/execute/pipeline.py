@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handler.decide.case import hold
 from handler.decide.planning import plan
 from handler.execute.admission import enter
-from handler.execute.case import hold
 from handler.execute.decision import decide
 from handler.execute.sending import send
 
@@ -22,9 +22,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from handler.decide import intent_guards
+from handler.decide.case import UNNAMED_SECONDS, Case
 from handler.decide.templates import TemplateError
 from handler.errors import InvalidInput, LedgerUnavailable
-from handler.execute.case import UNNAMED_SECONDS, Case
 from handler.execute.context import Collaborators, Run
 from handler.lib.threads import side_by_side
 from handler.model.alarm import Alarm
@@ -67,7 +67,7 @@ class Pipeline(Collaborators):
         resolved: dict[str, list[Event]] = {}
         for event in received:
             if isinstance(event, Unreadable):
-                fates.append((event, [], Outcome.refused("input.invalid", str(event.error))))
+                fates.append((event, [], Outcome.refused("input.invalid", str(event.error), http_status=400)))
                 continue
             if event.status == "resolved":
                 for cluster in self._clusters_of(event):
@@ -177,7 +177,7 @@ class Pipeline(Collaborators):
             self.ledger.end(cluster, [f"{event.source}:{event.id}" for event in events], self.clock.now())
         except LedgerUnavailable as error:
             why = f"that the alert is resolved could not be written down, since the ledger cannot be used: {error}"
-            return Outcome.failed("ledger.unavailable", why, retry=True)
+            return Outcome.failed("ledger.unavailable", why, retryable=True, has_own_alarm=True)
         return None
 
 
@@ -216,7 +216,7 @@ def _given_up(event: Event, decided: list[Record], now: float) -> list[Alarm]:
             occasion=event.id,
         )
         for record in decided
-        if record.outcome.status == "deferred" and (is_last or not record.outcome.wants_repeat)
+        if record.outcome.status == "deferred" and (is_last or not record.outcome.retryable)
     ]
 
 
@@ -231,12 +231,11 @@ def _joined(decided: list[Record]) -> Record:
         for one in decided
         if one is not leading
     }
-    retry = {"retry": True} if any(one.wants_repeat for one in others.values()) else {}
     return leading._replace(
         outcome=replace(
             leading.outcome,
             reason="; besides ".join((leading.outcome.reason, *others)),
-            facts={**leading.outcome.facts, **retry},
+            retryable=any(one.outcome.retryable for one in decided),
         ),
         rules=tuple(dict.fromkeys(rule for one in decided for rule in one.rules)),
         operations=tuple(dict.fromkeys(name for one in decided for name in one.operations)),
@@ -250,9 +249,8 @@ MAX_DECISIONS: Final = 20
 def serve(run: Run, cases: list[Case]) -> list[Alarm]:
     """Give every case its outcome; the alarms to be said. A failure here touches no other cluster."""
     try:
-        by_intent = {id(case.intent): case for case in enter(run, cases)}
-        for the_plan in plan(case.intent for case in by_intent.values()):
-            _serve_plan(run, the_plan, [by_intent[id(intent)] for intent in the_plan.intents])
+        for the_plan in plan(enter(run, cases)):
+            _serve_plan(run, the_plan)
     except LedgerUnavailable as error:
         _ledger_unavailable(run, cases, error)
     except Exception as error:
@@ -261,40 +259,45 @@ def serve(run: Run, cases: list[Case]) -> list[Alarm]:
     return run.alarms
 
 
-def _serve_plan(run: Run, the_plan: Plan, cases: list[Case]) -> None:
+def _serve_plan(run: Run, the_plan: Plan) -> None:
     run.log.info(
         "steward.plan",
         cluster=run.cluster.id,
         op_type=the_plan.action.op_type.value,
         scope=str(the_plan.scope),
-        intents=len(cases),
+        intents=len(the_plan.cases),
     )
     for _ in range(MAX_DECISIONS):
-        decided = decide(run, the_plan, cases)
+        decided = decide(run, the_plan)
         if decided is None:
             return
         operation, request, version, send_by = decided
         if run.ledger.arm(operation, version):
-            served = [case for case in cases if case.outcome is None]
+            served = [case for case in the_plan.cases if case.outcome is None]
             for case in served:
                 case.operation = operation.id
             hold(served, send(run, operation, request, send_by))
             return
         run.log.debug("steward.ledger.conflict", cluster=run.cluster.id, version=version)
-        for case in cases:
+        for case in the_plan.cases:
             case.outcome = case.held_in_part = None
             case.has_more = False
         # Whoever was faster may have served the very same: then there is nothing to decide.
-        cases = enter(run, cases, is_counted=True)
+        cases = enter(run, the_plan.cases, is_counted=True)
         if not cases:
             return
-        the_plan = replace(the_plan, intents=tuple(case.intent for case in cases))
-    hold(cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retry=True))
+        the_plan = replace(the_plan, cases=tuple(cases))
+    hold(
+        the_plan.cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retryable=True)
+    )
 
 
 def _ledger_unavailable(run: Run, cases: list[Case], error: LedgerUnavailable) -> None:
     outcome = Outcome.failed(
-        "ledger.unavailable", f"nothing was sent, since the ledger cannot be used: {error}", retry=True
+        "ledger.unavailable",
+        f"nothing was sent, since the ledger cannot be used: {error}",
+        retryable=True,
+        has_own_alarm=True,
     )
     hold(cases, outcome)
     # The same one for all clusters: there is one ledger.

@@ -6,6 +6,7 @@ anything else is written down and looked at.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.errors import (
@@ -80,7 +81,7 @@ def send(run: Run, operation: Operation, request: Request, send_by: Deadline) ->
         "attempts": attempts,
     }
     if isinstance(answer, NotCarriedOut):
-        return _not_carried_out(answer, facts)
+        return _not_carried_out(run, answer, facts)
     return _verified(run, operation, answer if isinstance(answer, ApiError) else None, facts)
 
 
@@ -159,6 +160,7 @@ def _verified(run: Run, operation: Operation, doubt: ApiError | None, facts: dic
             "operation.in_doubt",
             f"{operation.op_type} was sent at {utc_text(operation.armed_at)}, its answer is not known ({doubt}); "
             f"{seen}; it is being observed and not sent again",
+            has_own_alarm=True,
             verified=seen,
             **facts,
         )
@@ -175,12 +177,17 @@ def _state_after(error: ApiError) -> State:
     return State.REJECTED if isinstance(error, NotCarriedOut) else State.IN_DOUBT
 
 
-def _not_carried_out(error: NotCarriedOut, facts: dict[str, Any]) -> Outcome:
+def _not_carried_out(run: Run, error: NotCarriedOut, facts: dict[str, Any]) -> Outcome:
     if isinstance(error, ClusterBusy):
-        return Outcome.deferred("api.busy", f"the cluster is busy: {error}", retry=True, **facts)
+        return Outcome.deferred("api.busy", f"the cluster is busy: {error}", retryable=True, **facts)
     if isinstance(error, (NeverSent, Throttled)):
-        return Outcome.deferred(f"api.{error.code}", f"certainly not carried out: {error}", retry=True, **facts)
-    return Outcome.refused(f"api.{error.code}", f"the API refused: {error}", **facts)
+        return Outcome.deferred(f"api.{error.code}", f"certainly not carried out: {error}", retryable=True, **facts)
+    outcome = Outcome.refused_by_api(error.code, f"the API refused: {error}", **facts)
+    if not isinstance(error, _MAY_PASS):
+        return outcome
+    # A person can remove the cause. Until then each repeat is refused: one alarm for a cluster and code, not each time.
+    run.alarm(outcome, error.code)
+    return replace(outcome, has_own_alarm=True)
 
 
 def _processes(count: int) -> str:

@@ -14,7 +14,7 @@ from handler.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from handler.model.alarm import Unsent
+    from handler.model.alarm import OutboxEntry
     from handler.model.history import Entry, History
     from handler.model.operation import Operation, State
     from handler.model.outcome import Record
@@ -93,10 +93,10 @@ class Ledger(Protocol):
     def claim(self, key: str, now: float, seconds: float) -> bool:
         """Whether nobody claimed ``key`` in the last ``seconds``; it is claimed then. For alarms that many would raise at once."""
 
-    def keep_unsent(self, unsent: Sequence[Unsent], until: float, limit: int) -> None:
+    def keep_unsent(self, unsent: Sequence[OutboxEntry], until: float, limit: int) -> None:
         """Keep alarms that are yet to be sent: the caller's to send until ``until``. Of more than ``most`` in all the oldest go."""
 
-    def take_unsent(self, now: float, until: float, *, since: float, limit: int) -> list[Unsent]:
+    def take_unsent(self, now: float, until: float, *, since: float, limit: int) -> list[OutboxEntry]:
         """``most`` alarms that are nobody's to send now, the oldest first; the caller's until ``until``, so that two do not send the same.
 
         Of more, those that were nobody's for the longest time: what cannot be sent does not stand before the others.

@@ -29,7 +29,7 @@ from handler.ledger.serialization import (
     operation_to_text,
     record_from,
 )
-from handler.model.alarm import Unsent
+from handler.model.alarm import OutboxEntry
 from handler.model.history import Entry, History, Past
 from handler.model.operation import Operation, State
 from handler.model.request import OpType
@@ -207,12 +207,12 @@ class RedisLedger:
     def claim(self, key: str, now: float, seconds: float) -> bool:
         return bool(self._run(redis_scripts.CLAIM, key, now, seconds))
 
-    def keep_unsent(self, unsent: Sequence[Unsent], until: float, limit: int) -> None:
+    def keep_unsent(self, unsent: Sequence[OutboxEntry], until: float, limit: int) -> None:
         self._run(redis_scripts.KEEP_UNSENT, until, limit, *(part for one in unsent for part in one))
 
-    def take_unsent(self, now: float, until: float, *, since: float, limit: int) -> list[Unsent]:
+    def take_unsent(self, now: float, until: float, *, since: float, limit: int) -> list[OutboxEntry]:
         row = self._run(redis_scripts.TAKE_UNSENT, now, until, since, limit, CLOCK_SKEW_TOLERANCE)
-        return [Unsent(id_, float(at), text) for id_, at, text in zip(row[::3], row[1::3], row[2::3], strict=True)]
+        return [OutboxEntry(id_, float(at), text) for id_, at, text in zip(row[::3], row[1::3], row[2::3], strict=True)]
 
     def forget_unsent(self, ids: Iterable[str]) -> None:
         self._run(redis_scripts.FORGET_UNSENT, *ids)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Final
 
 from redis.connection import Connection, SSLConnection
 
 from handler.lib import in_flight
-from handler.lib.clock import Deadline, SystemClock
+from handler.lib.idle_connection import TrustedUntil
 
 #: Seconds to connect in: to look up the name, to be let in at one of its addresses, to greet by TLS.
 CONNECT_SECONDS: Final = 1.5
-#: Seconds for which a connection is trusted after its last answer. One that is not used again by then is closed: an
-#: instance may be frozen between invocations, and wake up with connections that everybody else has long forgotten. The
-#: client sends nothing twice, so that the first question would be lost by one of these.
-KEPT_SECONDS: Final = 10.0
 
 
 class _Kept:
     """Over the client's own connection."""
 
-    _trusted: Deadline | None = None
+    _trusted: TrustedUntil | None = None
 
     def connect(self) -> None:
         """What the pool calls before each use."""
-        if self._trusted is not None and self._trusted.remaining() < 0:
+        if self._trusted is not None and self._trusted.is_over:
             self._trusted = None
             self.disconnect()  # type: ignore[attr-defined]
         super().connect()  # type: ignore[misc]
@@ -51,8 +46,8 @@ class _Kept:
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         answer = super().read_response(*args, **kwargs)  # type: ignore[misc]
-        # By both clocks: the one stands still while a machine is suspended.
-        self._trusted = Deadline(SystemClock(), KEPT_SECONDS, until=time.time() + KEPT_SECONDS)
+        # The client sends nothing twice, so that the first question would be lost by a connection that is forgotten.
+        self._trusted = TrustedUntil()
         return answer
 
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -41,7 +36,7 @@ def changing(operation: Operation) -> list[Any]:
 
 def operation_to_text(operation: Operation) -> str:
     """One operation as a JSON object."""
-    return writer(len(operation.events))({name: getattr(operation, name) for name in _NAMES})
+    return to_json({name: getattr(operation, name) for name in _NAMES})
 
 
 def operation_from(text: str, changed: Sequence[Any]) -> Operation:
@@ -75,13 +70,14 @@ def record_from(at: float, line: str) -> Record:
         for key in ("time", "level", "event"):
             del row[key]
         said = {key: row.pop(key, "") for key in _SAID}
+        retryable = row.pop("retryable", False)
         return Record(
             at=at,
             event=said["event_id"],
             source=said["source"],
             name=said["name"],
             cluster=said["cluster"],
-            outcome=Outcome(said["outcome"], said["code"], said["reason"], row),
+            outcome=Outcome(said["outcome"], said["code"], said["reason"], row, retryable=retryable),
             rules=tuple(filter(None, said["rules"].split(","))),
             operations=tuple(filter(None, said["operations"].split(","))),
         )
@@ -89,18 +85,5 @@ def record_from(at: float, line: str) -> Record:
         raise LedgerUnavailable("the ledger holds a record that cannot be read") from None
 
 
-#: From so many objects on pydantic's core, twice as fast, is worth what its first use imports: uuid, ipaddress,
-#: subprocess and more, 8 ms of a start.
-MANY: Final = 200
-
-
-_write: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
-
-
-def writer(objects: int) -> Callable[[Mapping[str, Any]], str]:
-    """What writes each of so many objects, without spaces; a value that JSON does not know as its ``str``. The objects hold no NaN."""
-    if objects < MANY:
-        return _write
-    from pydantic_core import to_json
-
-    return lambda value: to_json(value, fallback=str).decode()
+#: Writes an object without spaces, and a value that JSON does not know as its ``str``.
+to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode

@@ -22,7 +22,7 @@ from handler.ledger.serialization import (
 )
 from handler.ledger.sqlite_file import OPEN_STATES, SqliteFile
 from handler.lib.temporary_folder import temporary_folder
-from handler.model.alarm import Unsent
+from handler.model.alarm import OutboxEntry
 from handler.model.history import Entry, History, Past
 from handler.model.operation import OPEN, UNTOUCHED, Operation, State
 from handler.model.request import OpType
@@ -303,7 +303,7 @@ class SqliteLedger:
             db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (key, now))
             return True
 
-    def keep_unsent(self, unsent: Sequence[Unsent], until: float, limit: int) -> None:
+    def keep_unsent(self, unsent: Sequence[OutboxEntry], until: float, limit: int) -> None:
         with self._file.writing() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO unsent (id, at, text, until) VALUES (?, ?, ?, ?)",
@@ -314,7 +314,7 @@ class SqliteLedger:
                 (limit,),
             )
 
-    def take_unsent(self, now: float, until: float, *, since: float, limit: int) -> list[Unsent]:
+    def take_unsent(self, now: float, until: float, *, since: float, limit: int) -> list[OutboxEntry]:
         with self._file.writing(durable=False) as db:
             db.execute("DELETE FROM unsent WHERE at < ?", (since,))
             taken = db.execute(
@@ -322,7 +322,7 @@ class SqliteLedger:
                 (now, until + CLOCK_SKEW_TOLERANCE, limit),
             ).fetchall()
             db.executemany("UPDATE unsent SET until = ? WHERE id = ?", [(until, row[0]) for row in taken])
-            return [Unsent(*row) for row in sorted(taken, key=lambda row: (row[1], row[0]))]
+            return [OutboxEntry(*row) for row in sorted(taken, key=lambda row: (row[1], row[0]))]
 
     def forget_unsent(self, ids: Iterable[str]) -> None:
         with self._file.writing(durable=False) as db:

@@ -1,12 +1,7 @@
-"""Threads that wait for the next piece of work.
-
-Starting a thread costs more than most of what is done in one here, so one that is done is kept. One that hangs is left
-behind until it comes back by itself; there are never more than were once needed at the same time.
-"""
+"""Worker threads: one for each piece of work. One that hangs is left behind, and ends by itself."""
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -20,44 +15,20 @@ R = TypeVar("R")
 #: Threads for one payload. Clusters are independent, and a call mostly waits.
 SIDE_BY_SIDE = 32
 
-_idle: list[_Member] = []
-# Threads do not cross a fork.
-os.register_at_fork(after_in_child=_idle.clear)
-
-
-class _Member(threading.Thread):
-    def __init__(self) -> None:
-        super().__init__(name="steward", daemon=True)
-        self._given = threading.Lock()
-        self._given.acquire()
-        self._job: tuple[Callable[[], None], threading.Lock] | None = None
-        self.start()
-
-    def give(self, job: Callable[[], None], done: threading.Lock) -> None:
-        self._job = job, done
-        self._given.release()
-
-    def run(self) -> None:
-        while self._given.acquire() and self._job is not None:
-            (job, done), self._job = self._job, None
-            job()
-            del job  # it may hold a payload
-            _idle.append(self)
-            done.release()
-
 
 def begin(job: Callable[[], None]) -> threading.Lock:
-    """Begin ``job``, which raises nothing, in another thread: the lock that is free once it has ended.
+    """Begin ``job``, which raises nothing, in a thread of its own: the lock that is free once it has ended.
 
     Raises RuntimeError where the machine gives no more threads.
     """
     done = threading.Lock()
     done.acquire()
-    try:
-        member = _idle.pop()
-    except IndexError:
-        member = _Member()
-    member.give(job, done)
+
+    def work() -> None:
+        job()
+        done.release()
+
+    threading.Thread(target=work, name="steward", daemon=True).start()
     return done
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
 
 def duration_text(seconds: float) -> str:
@@ -25,6 +25,12 @@ CUT: Final = "…"
 def cut(text: str, limit: int) -> str:
     """``text``, at most so many characters of it, with an ellipsis for the rest: the log looks before it for the half of a secret."""
     return text if len(text) <= limit else text[: limit - 1] + CUT
+
+
+def listed(texts: Sequence[str], limit: int) -> str:
+    """``a, b, c and 3 more``: the first ``limit`` of these texts, and how many more there are."""
+    more = f" and {len(texts) - limit} more" if len(texts) > limit else ""
+    return ", ".join(texts[:limit]) + more
 
 
 def utc_text(at: float) -> str:
@@ -70,8 +76,7 @@ def meant(word: str, words: Collection[str]) -> str:
     """A question for the word that was probably meant, else what there is; empty where there is nothing."""
     if asked := question(word, words):
         return asked
-    listed = ", ".join([*words][:MAX_LISTED]) + (", …" if len(words) > MAX_LISTED else "")
-    return f"{'one of' if len(words) > 1 else 'there is'} {listed}" if words else ""
+    return f"{'one of' if len(words) > 1 else 'there is'} {listed([*words], MAX_LISTED)}" if words else ""
 
 
 def question(word: str, words: Iterable[str]) -> str:

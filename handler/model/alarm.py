@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-class Unsent(NamedTuple):
-    """An alarm that one way has not taken yet: ``text`` is for whoever wrote it, ``at`` is when it was raised (seconds since the epoch)."""
-
-    id: str
-    at: float
-    text: str
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """One thing to tell a person. Alarms with the same ``code``, ``cluster``, ``about`` and ``occasion`` are the same alarm.
+    """One thing to notify a person of.
 
-    What has an occasion (an operation, the opening of a breaker) is said once, however often it is raised: so it may be
-    raised by everybody who sees it, and is said even if the first who saw it died. What has none is said again after
-    ``group_within``.
+    Alarms with the same ``code``, ``cluster``, ``about`` and ``occasion`` are the same alarm. One with an occasion (an
+    operation, the opening of a breaker) is sent once, however often it is raised: so everybody who sees it may raise
+    it, and it is sent even if the first who saw it died. One without is sent again after ``group_within``.
     """
 
     code: str
@@ -41,3 +34,27 @@ class Alarm:
     @property
     def title(self) -> str:
         return f"EMR Steward: {self.code} {self.cluster}".rstrip()
+
+
+class OutboxEntry(NamedTuple):
+    """An alarm that one channel has not taken yet, as the ledger keeps it.
+
+    ``at`` is when it was raised (seconds since the epoch), ``text`` is the channel and the alarm as JSON.
+    """
+
+    id: str
+    at: float
+    text: str
+
+    @classmethod
+    def of(cls, id_: str, at: float, channel: str, alarm: Alarm, hide: Callable[[str], str]) -> OutboxEntry:
+        """The entry of ``alarm`` for ``channel``, without the secrets that ``hide`` knows."""
+        texts = [hide(text) for text in (alarm.code, alarm.cluster, alarm.about, alarm.text)]
+        facts = {name: hide(fact) if isinstance(fact, str) else fact for name, fact in alarm.facts.items()}
+        row = [channel, *texts, alarm.count, facts]
+        return cls(id_, at, json.dumps(row, ensure_ascii=False, default=lambda other: hide(str(other))))
+
+    def opened(self) -> tuple[str, Alarm]:
+        """Its channel and its alarm. Raises ValueError, TypeError where its text is none of ours."""
+        channel, code, cluster, about, text, count, facts = json.loads(self.text)
+        return channel, Alarm(code, cluster, about, text, int(count), dict(facts))

@@ -5,11 +5,6 @@ This is knowledge to help a rule, never a whitelist: a name that is not here sta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 from typing import Final, NamedTuple
 
 
@@ -20,54 +15,54 @@ class Process(NamedTuple):
     component: str
 
 
-#: EMR API, DescribeServiceNodeInfos, and the console's service pages.
-COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
-    "HDFS": ("NameNode", "DataNode", "JournalNode", "ZKFailoverController", "Router"),
-    "YARN": ("ResourceManager", "NodeManager", "JobHistoryServer", "TimeLineServer"),
-    "HIVE": ("HiveServer2", "HiveMetaStore", "HiveWebHcat"),
-    "HBASE": ("HMaster", "HRegionServer", "HbaseThrift"),
-    "ZOOKEEPER": ("QuorumPeerMain",),
-    "SPARK": ("SparkJobHistoryServer",),
-    "PRESTO": ("PrestoCoordinator", "PrestoWorker"),
-    "PRESTOSQL": ("PrestoSqlCoordinator", "PrestoSqlWorker"),
-    "KUDU": ("KuduMaster", "KuduServer"),
-    "IMPALA": ("Impala-Daemon", "Impala-Statestore", "Impala-Catalog"),
-    "RANGER": ("Ranger", "RangerUsersync", "Solr"),
-    "ALLUXIO": ("AlluxioMaster", "AlluxioWorker"),
-    "KYUUBI": ("KyuubiServer",),
-    "LIVY": ("LivyServer",),
-    "KNOX": ("Gateway",),
-    "STORM": ("Nimbus", "Supervisor"),
-    "KRB5": ("Krb5Kdc",),
-    "OPENLDAP": ("Slapd",),
-    "HUE": (),
-    "OOZIE": (),
-    "ZEPPELIN": (),
-    "SUPERSET": (),
+#: By service and component (EMR API, DescribeServiceNodeInfos, and the console's service pages): the other names that
+#: Tencent's pages and exporters use, in lower-case letters and digits.
+COMPONENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "HDFS": {
+        "NameNode": (),
+        "DataNode": (),
+        "JournalNode": (),
+        "ZKFailoverController": ("zkfc",),
+        "Router": (),
+    },
+    "YARN": {
+        "ResourceManager": (),
+        "NodeManager": (),
+        "JobHistoryServer": ("historyserver",),
+        "TimeLineServer": ("applicationhistoryserver",),
+    },
+    "HIVE": {"HiveServer2": ("hs2",), "HiveMetaStore": ("metastore",), "HiveWebHcat": ()},
+    "HBASE": {
+        "HMaster": ("hbasemaster",),
+        "HRegionServer": ("regionserver", "hbaseregionserver"),
+        "HbaseThrift": (),
+    },
+    "ZOOKEEPER": {"QuorumPeerMain": ("zookeeper", "zookeeperzookeeper", "zookeeperserver")},
+    "SPARK": {"SparkJobHistoryServer": ()},
+    "PRESTO": {"PrestoCoordinator": (), "PrestoWorker": ()},
+    "PRESTOSQL": {"PrestoSqlCoordinator": (), "PrestoSqlWorker": ()},
+    "KUDU": {"KuduMaster": (), "KuduServer": ("kudutserver",)},
+    "IMPALA": {
+        "Impala-Daemon": ("impalad",),
+        "Impala-Statestore": ("statestored",),
+        "Impala-Catalog": ("catalogd",),
+    },
+    "RANGER": {"Ranger": ("rangeradmin",), "RangerUsersync": (), "Solr": ()},
+    "ALLUXIO": {"AlluxioMaster": (), "AlluxioWorker": ()},
+    "KYUUBI": {"KyuubiServer": ()},
+    "LIVY": {"LivyServer": ()},
+    "KNOX": {"Gateway": ()},
+    "STORM": {"Nimbus": (), "Supervisor": ()},
+    "KRB5": {"Krb5Kdc": ()},
+    "OPENLDAP": {"Slapd": ()},
+    "HUE": {},
+    "OOZIE": {},
+    "ZEPPELIN": {},
+    "SUPERSET": {},
 }
 
 # Too common as words to tell a service by themselves; beside their service they do.
 _COMMON: Final = frozenset({"Router", "Ranger", "Solr", "Gateway", "Supervisor"})
-
-#: Other spellings that Tencent's pages and exporters use, as _key writes them.
-_ALIASES: Final[dict[str, str]] = {
-    "zookeeper": "QuorumPeerMain",
-    "zookeeperzookeeper": "QuorumPeerMain",
-    "zookeeperserver": "QuorumPeerMain",
-    "zkfc": "ZKFailoverController",
-    "regionserver": "HRegionServer",
-    "hbaseregionserver": "HRegionServer",
-    "hbasemaster": "HMaster",
-    "metastore": "HiveMetaStore",
-    "hs2": "HiveServer2",
-    "historyserver": "JobHistoryServer",
-    "yarntimelineserver": "TimeLineServer",
-    "rangeradmin": "Ranger",
-    "kudutserver": "KuduServer",
-    "impalad": "Impala-Daemon",
-    "statestored": "Impala-Statestore",
-    "catalogd": "Impala-Catalog",
-}
 
 
 def _key(name: str) -> str:
@@ -79,10 +74,12 @@ _SERVICES: Final = {_key(service): service for service in COMPONENTS}
 
 
 def _named() -> dict[str, Process]:
-    own = {name: Process(service, name) for service, names in COMPONENTS.items() for name in names}
-    table = {_key(name): process for name, process in own.items() if name not in _COMMON}
-    table |= {_key(process.service + name): process for name, process in own.items()}
-    return table | {alias: own[name] for alias, name in _ALIASES.items()}
+    table: dict[str, Process] = {}
+    for service, components in COMPONENTS.items():
+        for name, aliases in components.items():
+            known = (_key(service + name), *aliases, *([] if name in _COMMON else [_key(name)]))
+            table |= dict.fromkeys(known, Process(service, name))
+    return table
 
 
 _PROCESSES: Final = _named()
@@ -135,25 +132,21 @@ def process_of_policy(policy_type: str, namespace: str) -> Process:
     return Process(service, "")
 
 
-#: Names that Tencent's own pages use for one process; lower case.
-SPELLINGS: Final = (
-    frozenset({"zkfc", "zkfailovercontroller"}),
-    frozenset({"quorumpeermain", "zookeeper"}),
-    frozenset({"hregionserver", "regionserver"}),
-    frozenset({"timelineserver", "applicationhistoryserver"}),
-    frozenset({"hivemetastore", "metastore"}),
-)
+#: By alias: the component's own name in lower case.
+_BY_ALIAS: Final = {
+    alias: name.lower()
+    for components in COMPONENTS.values()
+    for name, aliases in components.items()
+    for alias in aliases
+}
 
 
 def component_key(name: str) -> str:
     """One name for one process, whatever its case and the page it was taken from."""
     name = name.lower()
-    return _CANONICAL.get(name, name)
+    return _BY_ALIAS.get(name, name)
 
 
 def same_spelling(left: str, right: str) -> bool:
     """Whether two names mean the same process."""
     return component_key(left) == component_key(right)
-
-
-_CANONICAL: Final[Mapping[str, str]] = {name: min(names) for names in SPELLINGS for name in names}

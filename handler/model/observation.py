@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from handler.lib.wording import listed
 from handler.model.components import component_key
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ HEALTH: Final[Mapping[int, str]] = {
     AT_RISK: "at risk",
     NOT_PROBED: "not checked",
 }
+
+#: How many names are listed of what there is, where a scope names something else.
+MAX_NAMES_LISTED: Final = 12
 
 
 class Reading(NamedTuple):
@@ -208,12 +212,12 @@ class Observation:
         of_component = self._by_component.get((service, component_key(component)))
         if not of_component:
             names = sorted({reading.target.component for reading in readings})
-            raise UnknownPart(f"component {component}: {service} has {_listed(names)}")
+            raise UnknownPart(f"component {component}: {service} has {listed(names, MAX_NAMES_LISTED)}")
         if ip is None:
             return tuple(of_component.values())
         at = of_component.get(ip)
         if at is None:
-            raise UnknownPart(f"address {ip}: {component} runs on {_listed(sorted(of_component))}")
+            raise UnknownPart(f"address {ip}: {component} runs on {listed(sorted(of_component), MAX_NAMES_LISTED)}")
         return (at,)
 
 
@@ -223,7 +227,3 @@ def read(services: Mapping[str, tuple[Reading, ...]], keys: Iterable[str]) -> di
     return {
         key: reading for readings in services.values() for reading in readings if (key := reading.target.key) in wanted
     }
-
-
-def _listed(names: list[str], limit: int = 12) -> str:
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

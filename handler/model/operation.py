@@ -7,12 +7,12 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.lib.wording import utc_text
+from handler.lib.wording import listed, utc_text
 from handler.model.request import OpType
 from handler.model.scope import ALL, OpScope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 class State(str, Enum):
@@ -42,6 +42,10 @@ UNTOUCHED: Final = frozenset({State.NOT_SENT, State.REJECTED})
 
 #: States in which what was sent is over.
 ENDED: Final = frozenset(State) - OPEN - UNTOUCHED
+
+
+#: How many of an operation's processes are named to a person.
+MAX_PROCESSES_LISTED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,9 @@ class Operation:
 
     def before_in_words(self) -> str:
         """The readings from before."""
-        return some_of(
-            [f"{self.name_of(key)} last restarted {last or 'never seen'}" for key, last in self.before.items()]
+        return listed(
+            [f"{self.name_of(key)} last restarted {last or 'never seen'}" for key, last in self.before.items()],
+            MAX_PROCESSES_LISTED,
         )
 
     @cached_property
@@ -154,8 +159,3 @@ class Operation:
             reason=reason or self.reason,
             attempts=self.attempts if attempts is None else attempts,
         )
-
-
-def some_of(texts: Sequence[str], limit: int = 5) -> str:
-    """The first of these texts, and how many more there are."""
-    return ", ".join(texts[:limit]) + (f" and {len(texts) - limit} more" if len(texts) > limit else "")

@@ -22,6 +22,14 @@ URGENCY: Final[Mapping[OutcomeStatus, int]] = {
 }
 #: The outcomes that a person should hear of.
 ALARMING: Final[frozenset[OutcomeStatus]] = frozenset({"refused", "failed", "in_doubt"})
+#: By the first label of the API's error code: the status of a direct call that the API refused, where it is not 422.
+API_REFUSALS: Final[Mapping[str, int]] = {
+    "ResourceNotFound": 404,
+    # Our own key or role is wrong, which is no error of the caller's.
+    "AuthFailure": 500,
+    "UnauthorizedOperation": 500,
+    "AssumeRole": 500,
+}
 
 
 @dataclass(frozen=True)
@@ -30,13 +38,23 @@ class Outcome:
 
     ``code`` is a dotted word for machines (``guard.healthy``, ``api.ResourceNotFound.InstanceNotFound``), ``reason``
     the same for people. ``facts`` are first-level values for the log line: what the deciding guard saw, the API's
-    RequestId, what verification read.
+    RequestId, what verification read. The other fields say what follows from it, and are set where it is made.
     """
 
     status: OutcomeStatus
     code: str
     reason: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether the same event, delivered again, may do better: nothing was sent, and what kept it back passes by itself.
+    #: The platform is then asked to deliver it again by an exception, an HTTP sender by 503.
+    retryable: bool = False
+    #: The HTTP status of a direct call with this outcome.
+    http_status: int = 200
+    #: Of a process that is left out of an operation: whether the outcome of its event does not mention it, since it is
+    #: as was asked for, or was served already.
+    is_quiet: bool = False
+    #: Whether its alarm is raised where it is decided (once a process, an operation, the ledger), not for each event.
+    has_own_alarm: bool = False
 
     @classmethod
     def done(cls, reason: str, **facts: Any) -> Outcome:
@@ -46,44 +64,48 @@ class Outcome:
     @classmethod
     def unverified(cls, reason: str, **facts: Any) -> Outcome:
         """The API took it; that it worked has not been seen yet."""
-        return cls("unverified", "accepted", reason, facts)
+        return cls("unverified", "accepted", reason, facts, http_status=202)
 
     @classmethod
-    def skipped(cls, code: str, reason: str, **facts: Any) -> Outcome:
+    def skipped(
+        cls, code: str, reason: str, *, http_status: int = 200, is_quiet: bool = False, **facts: Any
+    ) -> Outcome:
         """Nothing to do, for a good reason."""
-        return cls("skipped", code, reason, facts)
+        return cls("skipped", code, reason, facts, http_status=http_status, is_quiet=is_quiet)
 
     @classmethod
-    def deferred(cls, code: str, reason: str, **facts: Any) -> Outcome:
+    def deferred(cls, code: str, reason: str, *, retryable: bool = False, **facts: Any) -> Outcome:
         """Not now: a later event, or the sender's repeat, may do it."""
-        return cls("deferred", code, reason, facts)
+        return cls("deferred", code, reason, facts, retryable=retryable, http_status=409)
 
     @classmethod
-    def refused(cls, code: str, reason: str, **facts: Any) -> Outcome:
+    def refused(
+        cls, code: str, reason: str, *, http_status: int = 422, has_own_alarm: bool = False, **facts: Any
+    ) -> Outcome:
         """Not at all: the event, the rules or the API do not allow it."""
-        return cls("refused", code, reason, facts)
+        return cls("refused", code, reason, facts, http_status=http_status, has_own_alarm=has_own_alarm)
 
     @classmethod
-    def failed(cls, code: str, reason: str, **facts: Any) -> Outcome:
+    def refused_by_api(cls, code: str, reason: str, **facts: Any) -> Outcome:
+        """The API refused, by this error code of its own or of ours for it."""
+        return cls.refused(f"api.{code}", reason, http_status=API_REFUSALS.get(code.partition(".")[0], 422), **facts)
+
+    @classmethod
+    def failed(
+        cls, code: str, reason: str, *, retryable: bool = False, has_own_alarm: bool = False, **facts: Any
+    ) -> Outcome:
         """Tried, and seen not to have worked."""
-        return cls("failed", code, reason, facts)
+        return cls("failed", code, reason, facts, retryable=retryable, http_status=500, has_own_alarm=has_own_alarm)
 
     @classmethod
-    def in_doubt(cls, code: str, reason: str, **facts: Any) -> Outcome:
+    def in_doubt(cls, code: str, reason: str, *, has_own_alarm: bool = False, **facts: Any) -> Outcome:
         """Sent, and nobody knows what became of it. It is looked at, never sent again."""
-        return cls("in_doubt", code, reason, facts)
+        return cls("in_doubt", code, reason, facts, http_status=202, has_own_alarm=has_own_alarm)
 
     @property
     def is_alarming(self) -> bool:
+        """Whether a person should hear of it."""
         return self.status in ALARMING
-
-    @property
-    def wants_repeat(self) -> bool:
-        """Whether the same event, delivered again, may do better: nothing was sent, and what kept it back passes by itself.
-
-        The one rule for who is asked to repeat: the platform by an exception, an HTTP sender by 503.
-        """
-        return bool(self.facts.get("retry"))
 
 
 class Record(NamedTuple):

@@ -243,7 +243,7 @@ def _written(row: Mapping[str, Any]) -> str:
     return _JSON.encode({key: value for key, value in row.items() if value != ""})
 
 
-def _parts(record: Record) -> tuple[dict[str, str], dict[str, str]]:
+def _parts(record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is said of an event, before and after who it is."""
     outcome = record.outcome
     before = {
@@ -257,6 +257,7 @@ def _parts(record: Record) -> tuple[dict[str, str], dict[str, str]]:
         "cluster": record.cluster,
         "rules": ",".join(record.rules),
         "operations": ",".join(record.operations),
+        "retryable": outcome.retryable or None,
     }
     return before, after
 
@@ -317,4 +318,4 @@ def outcome_of(error: Exception, log: Log) -> Outcome:
     place = f"{os.path.basename(where.filename)}:{where.lineno}"
     problem = log.hide(f"{type(error).__name__}: {error}")  # before the cut, which could leave half a secret
     log.error("steward.internal_error", problem=problem[:500], at=place)
-    return Outcome.failed("fault", f"a fault of the steward itself at {place} ({type(error).__name__})")
+    return Outcome.failed("fault", f"an internal error of the steward at {place} ({type(error).__name__})")

@@ -1,7 +1,7 @@
 """What an HTTP caller is told: JSON, or problem+json (RFC 9457) where the call itself is at fault.
 
 Senders repeat what is answered with 5xx (Alertmanager that alone), so a sender is answered with 503 where a repeat can
-help (``Outcome.wants_repeat``), and with 2xx for all that is decided, refusals included. A direct caller asked for one
+help (``Outcome.retryable``), and with 2xx for all that is decided, refusals included. A direct caller asked for one
 thing, and is told by the status what became of it.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from handler.errors import FieldError
-    from handler.model.outcome import Outcome, Record
+    from handler.model.outcome import Record
 
 TITLES: Final = {
     400: "Bad Request",
@@ -32,29 +32,6 @@ TITLES: Final = {
     422: "Unprocessable Content",
     500: "Internal Server Error",
     503: "Service Unavailable",
-}
-#: What a direct caller is told of a refusal, by the beginning of its code.
-REFUSALS: Final = (
-    ("guard.listed", 403),
-    ("guard.allowed", 403),
-    ("once.conflict", 422),
-    ("scope.unknown", 404),
-    ("api.ResourceNotFound", 404),
-    ("api.AuthFailure", 500),
-    ("api.UnauthorizedOperation", 500),
-    ("api.AssumeRole", 500),
-    ("input.", 400),
-)
-#: What a direct caller is told of a call that came before: what became of that one. It did nothing itself, and is a
-#: skip to all others.
-REPLAYS: Final = {
-    "once.sending": 202,
-    "once.accepted": 202,
-    "once.in_doubt": 202,
-    "once.verified": 200,
-    "once.unverified": 200,
-    "once.failed": 500,
-    "once.timed_out": 500,
 }
 #: Seconds after which a caller should try again: as long as the platform waits with what raised.
 RETRY_AFTER: Final = 60
@@ -89,30 +66,17 @@ def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, An
         }
         for record in records
     ]
-    if again := next((record.outcome for record in records if record.outcome.wants_repeat), None):
+    if again := next((record.outcome for record in records if record.outcome.retryable), None):
         # What else the payload held is not done again: the ledger knows it.
         return problem(503, again.reason, headers={"Retry-After": str(RETRY_AFTER)}, outcomes=outcomes)
     body = {"outcomes": outcomes, **extra}
     if is_direct and len(records) == 1:
-        status = direct_status(records[0].outcome)
+        status = records[0].outcome.http_status
         if status >= 400:
             return problem(status, records[0].outcome.reason, **body)
         return _response(status, body)
     pending = any(record.outcome.status in ("unverified", "in_doubt") for record in records)
     return _response(202 if pending else 200, body)
-
-
-def direct_status(outcome: Outcome) -> int:
-    """The HTTP status that says what became of the one thing that was asked, be it by an earlier call."""
-    if outcome.code in REPLAYS:
-        return REPLAYS[outcome.code]
-    if outcome.status in ("unverified", "in_doubt"):
-        return 202  # a repeat would help nobody: it is looked at from here
-    if outcome.status == "deferred":
-        return 409
-    if outcome.status == "refused":
-        return next((status for start, status in REFUSALS if outcome.code.startswith(start)), 422)
-    return 500 if outcome.status == "failed" else 200
 
 
 def _response(

@@ -44,7 +44,7 @@ FACTS: Final = {
     "attempts": "times sent",
     "api_code": "the API's code",
     "api_request_id": "RequestId",
-    "retry": "the sender was asked to",
+    "retryable": "the sender was asked to",
     "shortened": "cut in the log",
     "request_id": "invocation",
 }
@@ -365,7 +365,8 @@ def _record_row(record: Record) -> dict[str, Any]:
 
 
 def _facts(record: Record) -> dict[str, Any]:
-    return {key: value for key, value in record.outcome.facts.items() if value not in ("", None)}
+    facts = {key: value for key, value in record.outcome.facts.items() if value not in ("", None)}
+    return facts | ({"retryable": True} if record.outcome.retryable else {})
 
 
 def _told_facts(record: Record, operations: Iterable[Operation]) -> list[tuple[str, str]]:
@@ -374,7 +375,7 @@ def _told_facts(record: Record, operations: Iterable[Operation]) -> list[tuple[s
     facts = {key: str(value) for key, value in _facts(record).items()}
     if facts.get("attempts") == "1":
         del facts["attempts"]
-    facts |= {"retry": "repeat it"} if "retry" in facts else {}
+    facts |= {"retryable": "repeat it"} if "retryable" in facts else {}
     return [(label, facts[key]) for key, label in FACTS.items() if key in facts and facts[key] not in said]
 
 

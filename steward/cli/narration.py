@@ -62,7 +62,7 @@ def step(row: dict[str, Any]) -> tuple[str, str, str] | None:
         if row["outcome"] == "deferred":
             again = (
                 " (the sender is asked to repeat it)"
-                if row.get("retry")
+                if row.get("retryable")
                 else " (nobody tries again: a later event may)"
             )
         return "outcome", f"{row['outcome']}: {row['reason']}{again}", COLOURS[row["outcome"]]

@@ -1,6 +1,6 @@
-"""``python -m steward.package.compiled_schemas FILE``: what pydantic makes of every schema.
+"""``python -m steward.package.compiled_schemas FILE``: each schema as pydantic compiles it.
 
-With that the function loads pydantic's Rust core only.
+The function loads these with pydantic's Rust core alone.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import handler
 from handler.lib.validation import schemas
 
-#: The modules that define schemas; sources are loaded by the function one at a time.
-MODULES = (
-    "handler.cloud.emr",
-    "handler.cloud.credentials",
-    *(
-        f"handler.receive.senders.{name}"
-        for name in ("alertmanager", "eventbridge", "grafana", "request", "tcop", "timer")
-    ),
-)
+FOLDER = Path(handler.__path__[0])
+
+
+def modules() -> list[str]:
+    """The modules of ``handler`` that define a schema, by their source: the function imports them one at a time."""
+    paths = (path for path in FOLDER.rglob("*.py") if "Schema(" in path.read_text(encoding="utf-8"))
+    return sorted(".".join(path.relative_to(FOLDER.parent).with_suffix("").parts) for path in paths)
 
 
 def compiled() -> dict[str, Any]:
-    """The core schema of every schema that the function validates, by its name."""
-    for name in MODULES:
+    """The core schema of every schema, by its name."""
+    for name in modules():
         importlib.import_module(name)
     return {name: schema.core_schema() for name, schema in sorted(schemas.items())}
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
+
+from cyclonedx.model import HashAlgorithm, HashType, Property
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import DisjunctiveLicense
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
 
 from steward.package.wheels import Wheel
 
@@ -16,49 +23,45 @@ ALIASES: Final = {"Apache License 2.0": "Apache-2.0"}
 
 
 def bill(version: str, zip_sha256: str, wheels: Sequence[Wheel], bytecode: str) -> str:
-    """The bill of a zip with that hash: the steward in that ``version`` and every wheel in it; the same text for the same package.
+    """The bill of a zip with that hash: the same text for the same package.
 
-    ``bytecode`` names the Python that compiled it, empty where it carries none.
+    It names the steward in that ``version`` and every wheel. ``bytecode`` names the Python that compiled the zip, empty
+    where it carries none.
     """
-    root = f"pkg:generic/emr-steward@{version}"
-    about: dict[str, Any] = {
-        "type": "application",
-        "bom-ref": root,
-        "name": "emr-steward",
-        "version": version,
-        "licenses": [{"license": {"id": "Apache-2.0"}}],
-        "hashes": [{"alg": "SHA-256", "content": zip_sha256}],
-        "purl": root,
-    }
+    root = _component(
+        ComponentType.APPLICATION,
+        PackageURL("generic", name="emr-steward", version=version),
+        sha256=zip_sha256,
+        licence="Apache-2.0",
+    )
     if bytecode:
-        about["properties"] = [{"name": "emr-steward:bytecode", "value": bytecode}]
-    bom = {
-        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, zip_sha256)}",
-        "version": 1,
-        "metadata": {"component": about},
-        "components": [_component(wheel) for wheel in wheels],
-        "dependencies": [{"ref": root, "dependsOn": [_purl(wheel) for wheel in wheels]}],
-    }
-    return json.dumps(bom, indent=1) + "\n"
+        root.properties.add(Property(name="emr-steward:bytecode", value=bytecode))
+    libraries = [
+        _component(
+            ComponentType.LIBRARY,
+            PackageURL("pypi", name=wheel.name, version=wheel.version),
+            sha256=wheel.sha256,
+            licence=wheel.licence,
+        )
+        for wheel in wheels
+    ]
+    bom = Bom(components=libraries, serial_number=uuid.uuid5(uuid.NAMESPACE_URL, zip_sha256))
+    bom.metadata.component = root
+    bom.register_dependency(root, libraries)
+    document = json.loads(JsonV1Dot6(bom).output_as_string())
+    del document["metadata"]["timestamp"]  # the same package has the same bill, whenever it was built
+    return json.dumps(document, indent=1) + "\n"
 
 
-def _component(wheel: Wheel) -> dict[str, Any]:
-    component: dict[str, Any] = {
-        "type": "library",
-        "bom-ref": _purl(wheel),
-        "name": wheel.name,
-        "version": wheel.version,
-        "hashes": [{"alg": "SHA-256", "content": wheel.sha256}],
-        "purl": _purl(wheel),
-    }
-    if wheel.licence:
-        licence = ALIASES.get(wheel.licence, wheel.licence)
-        component["licenses"] = [{"license": {"id" if licence in SPDX else "name": licence}}]
-    return component
-
-
-def _purl(wheel: Wheel) -> str:
-    return f"pkg:pypi/{wheel.name}@{wheel.version}"
+def _component(kind: ComponentType, purl: PackageURL, *, sha256: str, licence: str) -> Component:
+    spdx = ALIASES.get(licence, licence)
+    named = DisjunctiveLicense(id=spdx) if spdx in SPDX else DisjunctiveLicense(name=spdx) if spdx else None
+    return Component(
+        type=kind,
+        name=purl.name,
+        version=purl.version,
+        bom_ref=purl.to_string(),
+        purl=purl,
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=sha256)],
+        licenses=[named] if named else [],
+    )

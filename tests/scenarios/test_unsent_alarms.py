@@ -17,7 +17,7 @@ from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.lib import in_flight
 from handler.model import alarm
-from handler.model.alarm import Unsent
+from handler.model.alarm import OutboxEntry
 from handler.model.policy import AlarmSettings, Chat
 from handler.report import alarms as module
 from harness.fake_cloud.adapter import CloudAdapter
@@ -93,7 +93,7 @@ def test_a_request_in_doubt_over_http_reaches_the_chat(world: World, room: ChatR
     assert (line["level"], line["outcome"]) == ("ERROR", "in_doubt")
     assert room.texts == []
     (unsent,) = said(world, "steward.alarm.unsent")
-    assert (unsent["way"], unsent["level"], unsent["is_kept"]) == ("chat:CHAT_URL", "WARNING", True)
+    assert (unsent["channel"], unsent["level"], unsent["is_kept"]) == ("chat:CHAT_URL", "WARNING", True)
     for _ in range(3):
         follow_up(world)
     (text,) = room.texts
@@ -170,14 +170,12 @@ def test_what_is_old_is_not_sent_any_more(world: World, room: ChatRoom, ledger: 
 def test_one_follow_up_sends_so_many_and_leaves_the_rest_to_the_next(
     world: World, room: ChatRoom, ledger: Ledger
 ) -> None:
-    """The oldest first, in one message that a chat can take; what cannot be read, or has no way any more, is dropped."""
-    letters = [
-        module.Letter("chat:CHAT_URL", alarm.Alarm("a.b", "", str(n), f"<{n}> " + "x" * 300), world.clock.now() + n)
-        for n in range(module.MAX_TAKEN + 2)
-    ]
-    gone = replace(letters[0], way="chat:OLD", id="gone")
-    kept = [letter.to_unsent(str) for letter in (gone, *letters)]
-    ledger.keep_unsent([Unsent("unreadable", world.clock.now() - 1, "{"), *kept], 0, 1000)
+    """The oldest first, in one message that a chat can take; what cannot be read, or has no channel any more, is dropped."""
+    now = world.clock.now()
+    alarms = [alarm.Alarm("a.b", "", str(n), f"<{n}> " + "x" * 300) for n in range(module.MAX_TAKEN + 2)]
+    kept = [OutboxEntry.of(f"id-{n}", now + n, "chat:CHAT_URL", one, str) for n, one in enumerate(alarms)]
+    gone = OutboxEntry.of("gone", now, "chat:OLD", alarms[0], str)
+    ledger.keep_unsent([OutboxEntry("unreadable", now - 1, "{"), gone, *kept], 0, 1000)
     follow_up(world)
     assert (room.titles[0], len(room.texts)) == (f"EMR Steward: {module.MAX_TAKEN - 2} alarms", 1)
     assert len(room.texts[0]) < module.MAX_TEXT + 50

@@ -271,7 +271,9 @@ FULL = Request(
         StopParams("safe", 3, 60),
         True,
     ),
-    OpScope.of_component("HDFS", "DataNode", ["172.16.0.5", "172.16.0.6"]) | OpScope.of_service("HIVE"),
+    OpScope.union_of(
+        (OpScope.of_component("HDFS", "DataNode", ["172.16.0.5", "172.16.0.6"]), OpScope.of_service("HIVE"))
+    ),
 )
 
 

@@ -18,10 +18,11 @@ from pytest_mock import MockerFixture
 
 from handler import errors
 from handler.cloud.account import Credentials, Endpoint
-from handler.cloud.client import CODES, KEPT_SECONDS, CloudApi, Product, api_error, classified
+from handler.cloud.client import CODES, CloudApi, Product, api_error, classified
 from handler.cloud.emr import EmrGateway
 from handler.lib import in_flight
 from handler.lib.clock import Deadline, SystemClock
+from handler.lib.idle_connection import KEPT_SECONDS
 from handler.model.policy import Cluster
 from handler.model.request import Action, OpType, Request, StrategyConfig
 from handler.model.scope import OpScope

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from handler.config.config import Config
 from handler.decide import budgets, intent_guards, process_guards
+from handler.decide.case import Case
 from handler.decide.planning import Asked
 from handler.decide.process_guards import View
 from handler.lib.wording import utc_text
+from handler.model.event import Event
 from handler.model.history import Entry, History, Past
 from handler.model.intent import COMMAND_LIMITS, Intent, Limits
 from handler.model.observation import Observation, Reading
@@ -52,7 +54,7 @@ def asked(one: Reading | None = None, *, action: Action = RESTART, is_command: b
     limits = COMMAND_LIMITS if is_command else Limits()
     seen = one or reading()
     even, limits = fields.pop("even", False), fields.pop("limits", limits)
-    return Asked(seen.target.key, seen, action, (intent,), is_command, even, limits)
+    return Asked(seen.target.key, seen, action, (Case(Event("e", "tcop", "n"), intent),), is_command, even, limits)
 
 
 def view(*readings: Reading, history: History | None = None, safety: Safety | None = None, status: int = 2) -> View:
@@ -226,7 +228,7 @@ def test_what_the_open_operation_does_not_do_is_asked_for_again(one: Asked, stat
     """A need of its kind it meets; a need of another kind, and what a person or a timer wants, waits until it is over."""
     held = process_guards.not_under_operation(one, view(one.reading, history=OPEN))
     assert held is not None
-    assert (held.status, held.wants_repeat) == (status, status == "deferred")
+    assert (held.status, held.retryable) == (status, status == "deferred")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handler.decide.case import Case
 from handler.decide.planning import plan, resolve, scope_to_send
+from handler.model.event import Event
 from handler.model.intent import COMMAND_LIMITS, Intent, Limits
 from handler.model.observation import Observation, Reading
 from handler.model.request import Action, OpType, StrategyConfig
@@ -38,6 +40,11 @@ def an_intent(**fields: Any) -> Intent:
     return Intent(**{**values, **fields})
 
 
+def cases_of(*intents: Intent) -> list[Case]:
+    """A case for each intent."""
+    return [Case(Event("e", "tcop", "n"), intent) for intent in intents]
+
+
 good = st.one_of(
     st.just(OpScope.of_service("HDFS")),
     st.builds(OpScope.of_component, st.just("HDFS"), st.sampled_from(["DataNode", "datanode", "ZKFailoverController"])),
@@ -64,28 +71,32 @@ bad = st.sampled_from(
 )
 def test_every_intent_is_in_exactly_one_plan(intents: list[Intent]) -> None:
     """One plan for each cluster and action, first come first; its scope is the union of what is asked, exactly."""
-    plans = plan(intents)
-    assert [id(one) for a_plan in plans for one in a_plan.intents] == [
-        id(one) for a_plan in plans for one in intents if (one.cluster, one.action) == (a_plan.cluster, a_plan.action)
+    cases = cases_of(*intents)
+    plans = plan(cases)
+    assert [one for a_plan in plans for one in a_plan.cases] == [
+        one
+        for a_plan in plans
+        for one in cases
+        if (one.intent.cluster, one.intent.action) == (a_plan.cluster, a_plan.action)
     ]
-    assert sum(len(a_plan.intents) for a_plan in plans) == len(intents)
+    assert sum(len(a_plan.cases) for a_plan in plans) == len(intents)
     assert [(a_plan.cluster, a_plan.action) for a_plan in plans] == list(
         dict.fromkeys((one.cluster, one.action) for one in intents)
     )
     for a_plan in plans:
-        assert a_plan.scope == OpScope.union_of(one.scope for one in a_plan.intents)
+        assert a_plan.scope == OpScope.union_of(one.intent.scope for one in a_plan.cases)
 
 
 @given(st.lists(good, min_size=1, max_size=4), st.lists(bad, max_size=2), st.data())
 def test_what_is_sent_is_what_was_chosen(scopes: list[OpScope], wrong: list[OpScope], data: st.DataObject) -> None:
     """Whole, it covers the processes that are meant and no other that is there; in part, exactly those chosen."""
-    (the_plan,) = plan(an_intent(scope=scope) for scope in [*scopes, *wrong])
+    (the_plan,) = plan(cases_of(*(an_intent(scope=scope) for scope in [*scopes, *wrong])))
     asked, unknown = resolve(the_plan, SEEN)
     assert len(unknown) == len(wrong)
     keys = [one.key for one in asked]
     assert keys == sorted(set(keys))
-    everyone = {id(intent) for one in asked for intent in one.intents} | {id(intent) for intent, _ in unknown}
-    assert everyone == {id(intent) for intent in the_plan.intents}
+    everyone = {case for one in asked for case in one.cases} | {case for case, _ in unknown}
+    assert everyone == {*the_plan.cases}
     chosen = data.draw(st.lists(st.sampled_from(asked), min_size=1, unique_by=lambda one: one.key))
     if wrong or len(chosen) < len(asked):
         scope = scope_to_send(the_plan, chosen, held_any=True)
@@ -101,11 +112,11 @@ def test_what_is_sent_is_what_was_chosen(scopes: list[OpScope], wrong: list[OpSc
 def test_an_order_is_not_held_back_by_an_alerts_limits() -> None:
     """Where a person and an alert ask for the same process, the person's limits hold; among alerts the strictest."""
     strict, loose = Limits(cooldown=5000.0, max_nodes=1), Limits(cooldown=1.0, max_nodes=9, max_share=0.01)
-    alerts = [an_intent(limits=strict), an_intent(limits=loose, even_if_healthy=True)]
+    alerts = cases_of(an_intent(limits=strict), an_intent(limits=loose, even_if_healthy=True))
     (of_alerts,) = resolve(plan(alerts)[0], SEEN)[0]
     assert of_alerts.limits == Limits(cooldown=5000.0, max_nodes=1, max_share=0.01)
     assert (of_alerts.is_command, of_alerts.even_if_healthy) == (False, True)
-    first, second = plan([*alerts, an_intent(is_command=True, limits=COMMAND_LIMITS)])
+    first, second = plan([*alerts, *cases_of(an_intent(is_command=True, limits=COMMAND_LIMITS))])
     (of_order,) = resolve(first, SEEN)[0]
     assert (of_order.is_command, of_order.limits) == (True, COMMAND_LIMITS)
     assert resolve(second, SEEN)[0] == [of_alerts]

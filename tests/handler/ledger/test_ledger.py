@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
 from handler.ledger.protocol import Ledger, open_ledger
-from handler.model.alarm import Unsent
+from handler.model.alarm import OutboxEntry
 from handler.model.operation import State
 from handler.model.outcome import Outcome, Record
 from handler.model.policy import Breaker
@@ -310,8 +310,8 @@ def test_a_claim_is_had_once(ledger: Ledger) -> None:
     assert ledger.claim("other", NOW, 60)
 
 
-def unsent(*numbers: int) -> list[Unsent]:
-    return [Unsent(f"id-{n}", NOW + n, f'{{"n": "{n} é"}}') for n in numbers]
+def unsent(*numbers: int) -> list[OutboxEntry]:
+    return [OutboxEntry(f"id-{n}", NOW + n, f'{{"n": "{n} é"}}') for n in numbers]
 
 
 def test_an_alarm_is_kept_until_it_is_sent(ledger: Ledger) -> None:
@@ -423,7 +423,8 @@ def test_what_the_log_hides_the_ledger_does_not_hold(ledger: Ledger) -> None:
     written(ledger, [Record(NOW, "e", "tcop", "hunter22", "", outcome)], "hunter22")
     (kept,) = ledger.records(event="e")
     assert (kept.name, kept.cluster, kept.rules, kept.operations) == ("[redacted]", "", (), ())
-    assert kept.outcome == Outcome.refused("input.invalid", "[redacted] is no time", guard="x")
+    assert (kept.outcome.status, kept.outcome.code) == ("refused", "input.invalid")
+    assert (kept.outcome.reason, kept.outcome.facts) == ("[redacted] is no time", {"guard": "x"})
 
 
 def test_a_page_that_others_write_to_meanwhile_tells_no_record_twice(ledger: Ledger, mocker: MockerFixture) -> None:

@@ -21,9 +21,9 @@ from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.ledger.fail_fast import LONG, SECONDS
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.ledger.redis import RedisLedger
-from handler.ledger.redis_connection import KEPT_SECONDS
 from handler.ledger.serialization import SCHEMA_VERSION
-from handler.model.alarm import Unsent
+from handler.lib.idle_connection import KEPT_SECONDS
+from handler.model.alarm import OutboxEntry
 from handler.model.operation import State
 from handler.model.outcome import Outcome, Record
 from handler.model.policy import Breaker
@@ -679,7 +679,7 @@ def test_without_a_thread_to_connect_in_the_ledger_cannot_be_used(mocker: Mocker
         lambda ledger: ledger.end(CLUSTER, ["origin"], NOW),
         lambda ledger: ledger.claim("x", NOW, 1),
         lambda ledger: ledger.take("bucket", NOW, rate=1, burst=1, most_wait=1),
-        lambda ledger: ledger.keep_unsent([Unsent("a", NOW, "text")], NOW, 9),
+        lambda ledger: ledger.keep_unsent([OutboxEntry("a", NOW, "text")], NOW, 9),
         lambda ledger: ledger.quarantine(CLUSTER, "a/b/c", NOW, NOW + 9),
         lambda ledger: written(ledger, [Record(NOW, "event", "timer", "t", CLUSTER, Outcome.done("fine"))]),
     ],

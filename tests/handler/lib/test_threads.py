@@ -1,4 +1,4 @@
-"""The crew: work goes on at once, in order of its results, and threads are used again."""
+"""Worker threads: work goes on at once, and its results are in order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import threading
 import pytest
 from pytest_mock import MockerFixture
 
-from handler.lib import threads
 from handler.lib.threads import SIDE_BY_SIDE, begin, side_by_side
 
 
@@ -48,12 +47,9 @@ def test_a_failure_is_raised_once_all_have_ended() -> None:
     assert sorted(done) == [0, 1, 3, 4, 6, 7]
 
 
-def test_a_thread_is_used_again_and_one_that_hangs_is_left_behind() -> None:
+def test_a_thread_that_hangs_is_left_behind() -> None:
     """Whoever waits for a thread that hangs holds up nobody else."""
     used: list[threading.Thread] = []
-    for _ in range(20):
-        begin(lambda: used.append(threading.current_thread())).acquire()
-    assert len(set(used)) == 1
     end = threading.Event()
 
     def hang() -> None:
@@ -70,16 +66,22 @@ def test_a_thread_is_used_again_and_one_that_hangs_is_left_behind() -> None:
 
 def test_without_another_thread_this_one_does_it_all(mocker: MockerFixture) -> None:
     """The machine may give no more of them: what began goes on, and nobody is told that it failed."""
-    mocker.patch.object(threads, "_idle", [threads._Member()])
-    mocker.patch.object(threads, "_Member", side_effect=RuntimeError("can't start new thread"))
+    starts = iter([threading.Thread.start])
+
+    def start(thread: threading.Thread) -> None:
+        allowed = next(starts, None)
+        if allowed is None:
+            raise RuntimeError("can't start new thread")
+        allowed(thread)
+
+    mocker.patch.object(threading.Thread, "start", start)
     assert side_by_side(lambda item: -item, range(5)) == [0, -1, -2, -3, -4]
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_no_thread_is_looked_for_after_a_fork() -> None:
-    """The child has none of its parent's threads, and begins its own."""
+def test_a_forked_process_begins_its_own_threads() -> None:
+    """It has none of its parent's."""
     begin(lambda: None).acquire()
-    assert threads._idle
     child = multiprocessing.get_context("fork").Process(target=side_by_side, args=(str, range(3)))
     child.start()
     child.join(10)

@@ -10,8 +10,9 @@ from handler.decide.planning import plan, resolve, scope_to_send
 from handler.model.components import same_spelling
 from handler.model.observation import Observation, Reading, UnknownPart
 from handler.model.request import Action, OpType, Request, StopParams, StrategyConfig
-from handler.model.scope import ALL, OpScope, Target, UnresolvedScope
+from handler.model.scope import ALL, OpScope, Target
 from tests.handler.decide.test_guards import an_intent
+from tests.handler.decide.test_planning import cases_of
 
 UNIVERSE = [
     Target(service, component, ip)
@@ -28,26 +29,31 @@ parts = st.one_of(
 scopes = st.lists(parts, max_size=4).map(OpScope.union_of)
 
 
+def covers(scope: OpScope, target: Target) -> bool:
+    """Whether ``target`` is one of the scope's processes."""
+    return any(
+        service == target.service.upper()
+        and (component is None or component.lower() == target.component.lower())
+        and ip in (None, target.ip)
+        for service, component, ip in scope
+    )
+
+
+def union(*scopes: OpScope) -> OpScope:
+    return OpScope.union_of(scopes)
+
+
 def meant(scope: OpScope) -> set[Target]:
-    return {target for target in UNIVERSE if scope.covers(target)}
+    return {target for target in UNIVERSE if covers(scope, target)}
 
 
 @given(left=scopes, right=scopes)
 def test_union_is_what_either_means(left: OpScope, right: OpScope) -> None:
     """Commutative, idempotent, and exact."""
-    assert meant(left | right) == meant(left) | meant(right)
-    assert left | right == right | left
-    assert left | left == left
-    assert hash(left | right) == hash(right | left)
-
-
-@given(left=scopes, right=scopes)
-def test_difference_is_exact_or_says_that_it_cannot_be_said(left: OpScope, right: OpScope) -> None:
-    """ "All but some" is no scope of the API's."""
-    try:
-        assert meant(left - right) == meant(left) - meant(right)
-    except UnresolvedScope:
-        assert meant(left) & meant(right)
+    assert meant(union(left, right)) == meant(left) | meant(right)
+    assert union(left, right) == union(right, left)
+    assert union(left, left) == left
+    assert hash(union(left, right)) == hash(union(right, left))
 
 
 @given(scope=scopes)
@@ -68,7 +74,9 @@ def test_the_wire_never_means_more(scope: OpScope) -> None:
 
 def test_a_scope_reads_well() -> None:
     """For people, and for machines."""
-    scope = OpScope.of_service("hive") | OpScope.of_component("HDFS", "DataNode", [f"10.0.0.{n}" for n in range(6)])
+    scope = union(
+        OpScope.of_service("hive"), OpScope.of_component("HDFS", "DataNode", [f"10.0.0.{n}" for n in range(6)])
+    )
     assert str(scope) == "HDFS/DataNode on 10.0.0.0, 10.0.0.1, 10.0.0.2, 10.0.0.3 and 2 more; HIVE (all)"
     assert scope.services == ["HDFS", "HIVE"]
     assert str(OpScope()) == "nothing"
@@ -151,14 +159,14 @@ def test_one_wrong_intent_spoils_only_itself() -> None:
     """The others of the plan are served, in the cluster's own spelling."""
     good = an_intent(scope=OpScope.of_component("HDFS", "DATANODE"))
     bad = an_intent(scope=OpScope.of_component("HDFS", "Data"))
-    (the_plan,) = plan([good, bad])
+    (the_plan,) = plan(cases_of(good, bad))
     asked, unknown = resolve(the_plan, seen())
-    assert [intent for intent, _ in unknown] == [bad]
+    assert [case.intent for case, _ in unknown] == [bad]
     assert len(asked) == 3
-    (only,) = plan([good])
+    (only,) = plan(cases_of(good))
     assert scope_to_send(only, asked, held_any=False) == OpScope.of_component("HDFS", "DataNode")
     assert scope_to_send(only, asked[:1], held_any=True) == OpScope.of_component("HDFS", "DataNode", ["10.0.0.1"])
-    (whole,) = plan([an_intent(scope=OpScope.of_service("HDFS"))])
+    (whole,) = plan(cases_of(an_intent(scope=OpScope.of_service("HDFS"))))
     assert scope_to_send(whole, resolve(whole, seen())[0], held_any=False) == OpScope.of_service("HDFS")
 
 
@@ -194,27 +202,16 @@ anything = st.lists(
 
 
 def meant_later(scope: OpScope) -> set[Target]:
-    return {target for target in LATER if scope.covers(target)}
-
-
-def takes_some(scope: OpScope, service: str, component: str | None) -> bool:
-    """Whether ``scope`` takes a part, but not the whole, of a service or of one of its components."""
-    of_service = [(name, ip) for its, name, ip in scope if its == service]
-    if (None, None) in of_service:
-        return False
-    if component is None:
-        return bool(of_service)
-    ips = {ip for name, ip in of_service if name is not None and name.lower() == component.lower()}
-    return bool(ips) and None not in ips
+    return {target for target in LATER if covers(scope, target)}
 
 
 @given(left=anything, right=anything, third=anything)
 def test_union_is_associative_and_all_absorbs(left: OpScope, right: OpScope, third: OpScope) -> None:
     """In any grouping; nothing adds nothing; and "all" stays all whatever is added."""
-    assert (left | right) | third == left | (right | third) == OpScope.union_of([left, right, third])
-    assert left | OpScope() == left
-    every = OpScope.of_service("hdfs") | OpScope.of_service("YARN")
-    assert left | every == every
+    assert union(union(left, right), third) == union(left, union(right, third)) == union(left, right, third)
+    assert union(left, OpScope()) == left
+    every = union(OpScope.of_service("hdfs"), OpScope.of_service("YARN"))
+    assert union(left, every) == every
 
 
 @given(left=anything, right=anything)
@@ -223,19 +220,6 @@ def test_equal_is_what_means_the_same_and_nothing_else(left: OpScope, right: OpS
     same = meant_later(left) == meant_later(right)
     assert (left == right) == (left.stable() == right.stable()) == same
     assert not same or hash(left) == hash(right)
-
-
-@given(left=anything, right=anything)
-def test_only_all_but_some_is_unresolved(left: OpScope, right: OpScope) -> None:
-    """UnresolvedScope exactly where a part is taken out of an "all"; otherwise what is left shares nothing with what was taken."""
-    if any(ip is None and takes_some(right, service, component) for service, component, ip in left):
-        with pytest.raises(UnresolvedScope, match="but some"):
-            left - right
-        return
-    rest = left - right
-    assert meant_later(rest) == meant_later(left) - meant_later(right)
-    assert rest | left == left
-    assert not (left - left)
 
 
 @given(scope=anything)
@@ -255,15 +239,14 @@ def test_the_wire_holds_no_empty_list(scope: OpScope) -> None:
     [
         OpScope(),
         OpScope.of_component("HDFS", "DataNode", []),
-        OpScope.of_component("HDFS", "DataNode", ["10.0.0.1"]) - OpScope.of_service("HDFS"),
         OpScope.of_targets([]),
         OpScope.union_of([]),
-        OpScope.of_component("HDFS", "DataNode", []) | OpScope.of_component("YARN", "NodeManager", []),
+        union(OpScope.of_component("HDFS", "DataNode", []), OpScope.of_component("YARN", "NodeManager", [])),
     ],
-    ids=range(6),
+    ids=range(5),
 )
 def test_nothing_is_one_value(nothing: OpScope) -> None:
-    """However nothing is said, it equals nothing, shows as nothing, is never sent as "all", and takes nothing away."""
+    """However nothing is said, it equals nothing, shows as nothing, is never sent as "all", and adds nothing."""
     assert not nothing
     assert nothing == OpScope()
     assert (str(nothing), nothing.services, list(nothing), nothing.to_wire()) == (
@@ -272,8 +255,7 @@ def test_nothing_is_one_value(nothing: OpScope) -> None:
         [],
         {"ServiceInfoList": []},
     )
-    assert OpScope.of_service("HDFS") - nothing == OpScope.of_service("HDFS")
-    assert OpScope.of_component("HDFS", "DataNode") - nothing == OpScope.of_component("HDFS", "DataNode")
+    assert union(OpScope.of_service("HDFS"), nothing) == OpScope.of_service("HDFS")
 
 
 @pytest.mark.parametrize("op_type", list(OpType))

@@ -25,8 +25,9 @@ from handler.model.alarm import Alarm
 from handler.model.outcome import Outcome, Record
 from handler.model.policy import AlarmSettings, Chat, EventBus
 from handler.report import alarms as module
-from handler.report.alarms import FAULTS, Alarms, alarms_of, grouped
+from handler.report.alarms import Alarms
 from handler.report.log import Log
+from handler.report.outcome_alarms import MAX_ERRORS, alarms_of, grouped
 
 URL = "json://127.0.0.1:9/token-that-nobody-may-see"
 CHAT = AlarmSettings(chat=(Chat("CHAT_URL"),))
@@ -91,8 +92,10 @@ def an_alarm(about: str = "op-1", **more: Any) -> Alarm:
         (Outcome.refused("a.b", "x"), True),
         (Outcome.failed("a.b", "x"), True),
         (Outcome.in_doubt("a.b", "x"), True),
-        (Outcome.refused("guard.quarantine", "x"), False),  # escalated once, by whoever put it there
-        (Outcome.failed("ledger.unavailable", "x"), False),  # one ledger, one alarm
+        # Alarmed where they are decided: once a process, once for the ledger, once an operation.
+        (Outcome.refused("guard.quarantine", "x", has_own_alarm=True), False),
+        (Outcome.failed("ledger.unavailable", "x", has_own_alarm=True), False),
+        (Outcome.in_doubt("operation.in_doubt", "x", has_own_alarm=True), False),
     ],
 )
 def test_a_person_hears_of_what_went_wrong(outcome: Outcome, is_said: bool) -> None:
@@ -115,10 +118,10 @@ def test_another_fault_of_a_sender_is_another_alarm() -> None:
     assert first != about("grafana", "alerts[0].startsAt: is no RFC 3339 time")
 
 
-@given(st.lists(st.text(), min_size=200, max_size=300))
+@given(st.lists(st.text(max_size=20), min_size=200, max_size=300))
 def test_a_thousand_sorts_of_nonsense_are_no_thousand_alarms(errors: list[str]) -> None:
     """The names of faulty fields are the sender's: it could raise an alarm a second."""
-    assert len({about("alertmanager", fault) for fault in errors}) <= FAULTS
+    assert len({about("alertmanager", fault) for fault in errors}) <= MAX_ERRORS
 
 
 alarms = st.builds(
@@ -217,7 +220,7 @@ def test_alarms_end_in_time_whatever_hangs(
     began = time.monotonic()
     scene.say(seconds=seconds)
     assert time.monotonic() - began < max(0.0, seconds) + 0.3
-    assert [line["way"] for line in scene.lines if line["event"] == "steward.alarm.unsent"] == [
+    assert [line["channel"] for line in scene.lines if line["event"] == "steward.alarm.unsent"] == [
         "chat:CHAT_URL",
         "event_bus",
     ]
@@ -236,7 +239,7 @@ def test_a_chat_that_hangs_leaves_the_event_bus_its_time(
     began = time.monotonic()
     scene.say(seconds=30)
     assert time.monotonic() - began < 0.9
-    assert [line["way"] for line in scene.lines if line["event"] == "steward.alarm.unsent"] == ["chat:CHAT_URL"]
+    assert [line["channel"] for line in scene.lines if line["event"] == "steward.alarm.unsent"] == ["chat:CHAT_URL"]
     assert scene.api.call.call_count == 1
     over.set()
 

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handler.decide.intent_guards import not_seen_before
 from handler.errors import FieldError
+from handler.model.history import Past
 from handler.model.operation import State
-from handler.model.outcome import Outcome, OutcomeStatus, Record
-from handler.report.responses import REFUSALS, REPLAYS, TITLES, answer, direct_status, problem
+from handler.model.outcome import API_REFUSALS, Outcome, OutcomeStatus, Record
+from handler.model.request import OpType
+from handler.report.responses import TITLES, answer, problem
 
 STATUSES = get_args(OutcomeStatus)
 
@@ -62,28 +65,21 @@ def test_a_problem_bears_its_headers_and_further_members() -> None:
         (Outcome.unverified("accepted"), 202),
         (Outcome.in_doubt("api.ReadTimeout", "lost"), 202),
         (Outcome.deferred("guard.cooldown", "later"), 409),
-        (Outcome.refused("guard.listed", "x"), 403),
-        (Outcome.refused("guard.allowed", "x"), 403),
+        (Outcome.refused("guard.listed", "x", http_status=403), 403),
         (Outcome.refused("once.conflict", "x"), 422),
-        (Outcome.refused("scope.unknown", "x"), 404),
-        (Outcome.refused("api.ResourceNotFound.InstanceNotFound", "x"), 404),
-        (Outcome.refused("api.AuthFailure.SignatureExpire", "x"), 500),
-        (Outcome.refused("api.UnauthorizedOperation.CheckCamAuth", "x"), 500),
-        (Outcome.refused("input.invalid", "x"), 400),
-        (Outcome.refused("api.InvalidParameter.InvalidIpList", "x"), 422),
+        (Outcome.refused_by_api("ResourceNotFound.InstanceNotFound", "x"), 404),
+        (Outcome.refused_by_api("AuthFailure.SignatureExpire", "x"), 500),
+        (Outcome.refused_by_api("UnauthorizedOperation.CheckCamAuth", "x"), 500),
+        (Outcome.refused_by_api("AssumeRole.InvalidParameter", "x"), 500),
+        (Outcome.refused_by_api("InvalidParameter.InvalidIpList", "x"), 422),
         (Outcome.refused("guard.quarantine", "x"), 422),
         (Outcome.failed("fault", "x"), 500),
-        (Outcome.skipped("once.sending", "in progress"), 202),
-        (Outcome.skipped("once.accepted", "looked at"), 202),
-        (Outcome.skipped("once.in_doubt", "nobody knows"), 202),
-        (Outcome.skipped("once.verified", "worked"), 200),
-        (Outcome.skipped("once.failed", "did not help"), 500),
-        (Outcome.skipped("once.timed_out", "not seen"), 500),
+        (Outcome.skipped("once.sending", "in progress", http_status=202), 202),
+        (Outcome.skipped("once.failed", "did not help", http_status=500), 500),
     ],
 )
 def test_a_direct_caller_is_told_by_the_status(outcome: Outcome, status: int) -> None:
     """One thing was asked: what became of it is the status, and the body says why."""
-    assert direct_status(outcome) == status
     response = answer([a_record(outcome)], is_direct=True, extra={})
     assert response["statusCode"] == status
     body = body_of(response)
@@ -93,21 +89,47 @@ def test_a_direct_caller_is_told_by_the_status(outcome: Outcome, status: int) ->
         assert (body["status"], body["detail"]) == (status, outcome.reason)
 
 
-def test_every_state_of_an_earlier_call_has_a_status() -> None:
-    """None is told as if it were a skip of no matter."""
-    replayed = {f"once.{state.lower()}" for state in State} - {
-        "once.not_sent",
-        "once.rejected",
-    }  # sent anew; refused again
-    assert replayed <= set(REPLAYS)
+EARLIER = {
+    State.SENDING: 202,
+    State.ACCEPTED: 202,
+    State.IN_DOUBT: 202,
+    State.VERIFIED: 200,
+    State.FAILED: 500,
+    State.TIMED_OUT: 500,
+    State.REJECTED: 404,
+}
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_repeated_call_gets_the_status_of_the_first_one(state: State) -> None:
+    """Whatever became of it; what was not sent is sent anew."""
+    past = Past("op-1", OpType.START_SERVICE, state, 0.0, 0.0, "same", code="ResourceNotFound.InstanceNotFound")
+    outcome = not_seen_before("same", past)
+    if state is State.NOT_SENT:
+        assert outcome is None
+    else:
+        assert outcome is not None
+        assert answer([a_record(outcome)], is_direct=True, extra={})["statusCode"] == EARLIER[state]
+
+
+MADE = {
+    "done": Outcome.done("reason"),
+    "unverified": Outcome.unverified("reason"),
+    "skipped": Outcome.skipped("code", "reason"),
+    "deferred": Outcome.deferred("code", "reason"),
+    "refused": Outcome.refused("code", "reason"),
+    "failed": Outcome.failed("code", "reason"),
+    "in_doubt": Outcome.in_doubt("code", "reason"),
+}
 
 
 def test_every_outcome_and_refusal_has_a_status_with_a_title() -> None:
     """No status is answered that has no name."""
-    for status in STATUSES:
-        answered = direct_status(Outcome(status, "code", "reason"))
-        assert answered < 400 or answered in TITLES
-    assert {status for _, status in REFUSALS} <= set(TITLES)
+    assert [*MADE] == [outcome.status for outcome in MADE.values()]
+    assert sorted(MADE) == sorted(STATUSES)
+    for outcome in MADE.values():
+        assert outcome.http_status < 400 or outcome.http_status in TITLES
+    assert set(API_REFUSALS.values()) <= set(TITLES)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +154,7 @@ def test_a_sender_is_told_that_all_is_decided(outcomes: list[Outcome], status: i
 @pytest.mark.parametrize("others", [[], [Outcome.done("x"), Outcome.in_doubt("api.X", "x")]])
 def test_who_may_do_better_later_is_asked_to_repeat(is_direct: bool, others: list[Outcome]) -> None:
     """503, which Alertmanager alone repeats, and when; what became of each event stands in the body, and no retCode that says 0."""
-    again = Outcome.deferred("api.busy", "the cluster is busy", retry=True)
+    again = Outcome.deferred("api.busy", "the cluster is busy", retryable=True)
     records = [a_record(outcome) for outcome in (*others, again)]
     response = answer(records, is_direct=is_direct, extra={"sessionId": "s", "retCode": 0})
     assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "60")

@@ -42,7 +42,7 @@ def test_a_few_are_all_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("facts", "says"),
-    [({"retry": True}, "(the sender is asked to repeat it)"), ({}, "(nobody tries again: a later event may)")],
+    [({"retryable": True}, "(the sender is asked to repeat it)"), ({}, "(nobody tries again: a later event may)")],
 )
 def test_deferred_says_whether_anybody_tries_again(
     capsys: pytest.CaptureFixture[str], facts: dict[str, Any], says: str

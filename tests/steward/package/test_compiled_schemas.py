@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -13,8 +14,9 @@ from pydantic_core import SchemaValidator
 
 from handler.errors import InvalidInput
 from handler.lib.validation import COMPILED, schemas
+from handler.receive.payload import SENDERS
 from steward.config.compile import compiled_content
-from steward.package.compiled_schemas import compiled
+from steward.package.compiled_schemas import compiled, modules
 from steward.simulate.fixtures import sample
 
 ROOT = Path(__file__).parents[3]
@@ -36,6 +38,17 @@ def test_every_compiled_shape_decides_as_pydantic_does() -> None:
             except ValidationError as error:
                 found = [(fault["loc"], fault["msg"]) for fault in error.errors()]
             assert found == expected
+
+
+def test_every_schema_of_the_function_is_compiled() -> None:
+    """Whichever module defines it: without its compiled schema the deployed function would look for pydantic."""
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "handler").rglob("*.py")]
+    for name in names:
+        importlib.import_module(name.removesuffix(".__init__"))
+    assert set(compiled()) == set(schemas)
+    defining = {name.rpartition(".")[0] for name in schemas}
+    assert {f"handler.receive.senders.{sender.source}" for sender in SENDERS} <= defining
+    assert defining <= set(modules())
 
 
 def test_with_compiled_shapes_an_event_loads_no_pydantic(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from handler.model.request import Action, OpType, Request, StopParams, StrategyC
 from handler.model.scope import OpScope, Target
 from handler.receive.payload import read
 from handler.receive.senders.request import event_of
+from tests.handler.model.test_scope import covers
 
 EVENTS = Path(__file__).parents[4] / "events"
 
@@ -127,7 +128,7 @@ def test_scopes_are_merged_and_never_widened() -> None:
     assert both.scope == OpScope.of_component("HDFS", "DataNode", ["172.16.0.5", "172.16.0.6"])
     all_nodes = {"ServiceName": "HDFS", "ComponentInfoList": [{"ComponentName": "NameNode"}]}
     twice = request_of(changed("OpScope", {"ServiceInfoList": [{"ServiceName": "HIVE"}, all_nodes]}))
-    assert twice.scope == OpScope.of_service("HIVE") | OpScope.of_component("HDFS", "NameNode")
+    assert twice.scope == OpScope.union_of((OpScope.of_service("HIVE"), OpScope.of_component("HDFS", "NameNode")))
 
 
 @pytest.mark.parametrize(
@@ -371,4 +372,4 @@ def test_a_request_survives_a_round_trip(services: list[dict[str, Any]]) -> None
     for service in services:
         for component in service.get("ComponentInfoList", ()):
             for ip in component.get("IpList", ()):
-                assert request.scope.covers(Target(service["ServiceName"], component["ComponentName"], ip))
+                assert covers(request.scope, Target(service["ServiceName"], component["ComponentName"], ip))

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 UNNAMED_SECONDS: Final = 600.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Case:
-    """One intent on its way through the pipeline."""
+    """One intent on its way through the pipeline, equal to itself alone."""
 
     event: Event
     intent: Intent
@@ -58,10 +58,6 @@ class Case:
         return self._digest
 
 
-#: What need not be said of a part that is left out: it is as was asked for, or was served already.
-QUIET: Final = frozenset({"guard.satisfied", "guard.healthy", "guard.stale", "once.served", "once.under_operation"})
-
-
 def hold(cases: Iterable[Case], outcome: Outcome) -> None:
     """Give the cases that have none this outcome; where only a part was served, the more urgent part speaks."""
     for case in cases:
@@ -69,10 +65,15 @@ def hold(cases: Iterable[Case], outcome: Outcome) -> None:
             continue
         case.outcome = outcome
         part = case.held_in_part
-        if part is not None and (part.status != "skipped" or part.code not in QUIET):
+        if part is not None and not part.is_quiet:
             leading, other = (part, outcome) if URGENCY[part.status] > URGENCY[outcome.status] else (outcome, part)
             facts = {**part.facts, **outcome.facts}
-            case.outcome = replace(leading, reason=f"{leading.reason}; in part: {other.reason}", facts=facts)
+            case.outcome = replace(
+                leading,
+                reason=f"{leading.reason}; in part: {other.reason}",
+                facts=facts,
+                retryable=part.retryable or outcome.retryable,
+            )
 
 
 def most_urgent(outcomes: Sequence[Outcome]) -> Outcome:

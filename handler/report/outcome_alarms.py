@@ -1,0 +1,57 @@
+"""Which outcomes raise an alarm, and which alarms are the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from handler.model.alarm import Alarm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from handler.model.outcome import Record
+
+#: How many alarms the errors of one sender's events can be.
+MAX_ERRORS: Final = 64
+
+
+def alarms_of(records: Iterable[Record]) -> list[Alarm]:
+    """An alarm for each outcome that a person must be notified of: failed, refused, in doubt."""
+    return [
+        Alarm(
+            code=record.outcome.code,
+            cluster=record.cluster,
+            about=",".join(record.operations) or record.name or _error_of(record),
+            text=record.outcome.reason,
+            facts={"outcome": record.outcome.status, "event_id": record.event, "rules": ",".join(record.rules)},
+            # An operation that the API refused has one alarm, though each repeat of its event is refused again.
+            occasion=",".join(record.operations) if record.outcome.code.startswith("api.") else "",
+        )
+        for record in records
+        if record.outcome.is_alarming and not record.outcome.has_own_alarm
+    ]
+
+
+def _error_of(record: Record) -> str:
+    """What an event without a name is about: its sender, and its error by one of MAX_ERRORS numbers.
+
+    So another error is another alarm; and whoever sends a thousand sorts of nonsense raises no thousand alarms. Where
+    in a payload an error stood makes no other of it.
+    """
+    import re
+    import zlib
+
+    if record.outcome.code != "input.invalid":
+        return record.source
+    problem = re.sub(r"\d+", "#", record.outcome.reason)
+    return f"{record.source} error {zlib.crc32(problem.encode('utf-8', 'backslashreplace')) % MAX_ERRORS}"
+
+
+def grouped(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """Identical alarms as one, with their count; in the order in which they first came."""
+    groups: dict[str, Alarm] = {}
+    for alarm in alarms:
+        first = groups.get(alarm.key)
+        groups[alarm.key] = alarm if first is None else replace(first, count=first.count + alarm.count)
+    return list(groups.values())
