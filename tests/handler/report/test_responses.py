@@ -94,6 +94,7 @@ EARLIER = {
     State.ACCEPTED: 202,
     State.IN_DOUBT: 202,
     State.VERIFIED: 200,
+    State.UNVERIFIED: 200,
     State.FAILED: 500,
     State.TIMED_OUT: 500,
     State.REJECTED: 404,
