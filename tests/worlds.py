@@ -7,7 +7,7 @@ from typing import Any
 
 from handler.cloud.client import CloudApi
 from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault
+from harness.faults import Fault
 from steward.simulate.platform import function_url_event
 from steward.simulate.world import World
 

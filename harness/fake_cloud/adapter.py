@@ -17,17 +17,17 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import ProtocolError
 
 from handler.cloud.transport import note_sent
-from harness.fake_cloud import faults
-from harness.fake_cloud.api import Api
-from harness.fake_cloud.faults import FaultQueue, Kind
-from harness.fake_cloud.messages import Call
+from harness.fake_cloud.wire.api import Api
+from harness.faults import FaultQueue, Kind
+from harness.faults.fault import reply_to
+from harness.messages import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from handler.lib.clock import Clock
     from harness.fake_cloud.cloud import Cloud
-    from harness.fake_cloud.messages import Reply
+    from harness.messages import Reply
 
 
 class CloudAdapter(HTTPAdapter):
@@ -50,7 +50,7 @@ class CloudAdapter(HTTPAdapter):
         if fault is None:
             return self._built(request, self._api.answer(call))
         never_read = fault.kind in (Kind.MUTE_FROM_ACCEPT, Kind.RESET_BEFORE_READING, Kind.HANG_BEFORE)
-        reply = None if never_read else faults.reply_to(call, self._api, fault)
+        reply = None if never_read else reply_to(call, self._api, fault)
         broken = _BROKEN.get(fault.kind)
         if broken:
             raise broken(request)

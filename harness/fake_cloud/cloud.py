@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from harness.fake_cloud import errors
-from harness.fake_cloud.cluster import GOING, IDENTIFIER, Cluster
+from harness.fake_cloud.state.cluster import GOING, IDENTIFIER, Cluster
+from harness.fake_cloud.state.timeline import Timeline
+from harness.fake_cloud.state.workflow import Operation, Strategy
 from harness.fake_cloud.sts import HOME_UIN, Role, Session
-from harness.fake_cloud.timeline import Timeline
-from harness.fake_cloud.workflow import Operation, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from handler.lib.clock import Clock
-    from harness.fake_cloud.process import Process
-    from harness.fake_cloud.workflow import ScopePart
+    from harness.fake_cloud.state.process import Process
+    from harness.fake_cloud.state.workflow import ScopePart
 
 #: The key pair that every new cloud knows.
 SECRET_ID: Final = "AKIDEXAMPLE"  # noqa: S105 - known to the fake alone

@@ -9,17 +9,17 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from harness.fake_cloud import faults
-from harness.fake_cloud.api import LARGEST_BODY, Api
-from harness.fake_cloud.faults import FaultQueue, Kind
-from harness.fake_cloud.messages import Call, Reply
+from harness.fake_cloud.wire.api import LARGEST_BODY, Api
+from harness.faults import FaultQueue, Kind
+from harness.faults.fault import reply_to
+from harness.messages import Call, Reply
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from handler.lib.clock import Clock
     from harness.fake_cloud.cloud import Cloud
-    from harness.fake_cloud.faults import Fault
+    from harness.faults import Fault
 
 #: How long a hang lasts that nobody ends.
 HANG_SECONDS: Final = 30.0
@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
             # sending: urllib3 drops an error from there, and what is left to see is a mere end, now and then.
             self._reset()
             return
-        reply = faults.reply_to(call, self._ours.api, fault)
+        reply = reply_to(call, self._ours.api, fault)
         if fault.kind is Kind.RESET_AFTER_READING:
             self._reset()
         elif fault.kind is Kind.CLOSE_SILENTLY:

@@ -25,9 +25,9 @@ from handler.lib.clock import Deadline, SystemClock
 from handler.model.history import State
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.demo_clusters import demo_cloud
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.server import CloudServer
 from harness.fake_cloud.sts import Role
+from harness.faults import Fault, Kind
 from steward.simulate.fixtures import ROOT
 from steward.simulate.platform import function_url_event
 from steward.simulate.world import World

@@ -17,7 +17,7 @@ from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
 from handler.model.policy import Config
 from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import function_url_event, restamp, timer_event
 from steward.simulate.world import World, events_of

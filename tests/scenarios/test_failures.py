@@ -25,7 +25,7 @@ from handler.model.history import Operation, State
 from handler.model.observation import Observation, Reading
 from handler.model.policy import AlarmSettings, Chat, Cluster, EventBus
 from handler.model.request import OpScope
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import function_url_event, restamp, timer_event
 from steward.simulate.world import World

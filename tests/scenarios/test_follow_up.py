@@ -27,7 +27,7 @@ from handler.model.request import OpType, Request
 from handler.receive.payload import read
 from handler.report.log import Log
 from harness.clock import VirtualClock
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.chaos.workload import restarting
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import restamp, timer_event

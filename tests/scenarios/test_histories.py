@@ -27,7 +27,7 @@ from handler.model.history import State
 from harness.clock import VirtualClock
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.chaos.workload import restarting
 from steward.simulate.platform import context, timer_event
 

@@ -13,7 +13,7 @@ from handler.model.history import State
 from handler.model.policy import Config
 from harness.clock import VirtualClock
 from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault
+from harness.faults import Fault
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import restamp, timer_event
 from steward.simulate.world import World

@@ -11,8 +11,8 @@ from handler.config.file import read_raw
 from handler.config.loader import read_config
 from handler.model.policy import Config
 from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.sts import Role
+from harness.faults import Fault, Kind
 from steward.simulate.fixtures import ROOT, MakeWorld, sample
 from steward.simulate.world import World
 

@@ -17,8 +17,8 @@ from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import open_ledger
 from handler.model.policy import AlarmSettings, Chat, Config, EventBus
 from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.sts import Role
+from harness.faults import Fault, Kind
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import function_url_event, timer_event
 from steward.simulate.world import World

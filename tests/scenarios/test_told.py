@@ -17,7 +17,7 @@ from handler.execute.follow_up import MESSAGE, FollowUp
 from handler.ledger.protocol import open_ledger
 from handler.model.history import State
 from handler.report.alarms import Alarms
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import restamp, timer_event
 from steward.simulate.world import World

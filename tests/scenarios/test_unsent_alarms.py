@@ -19,7 +19,7 @@ from handler.model.history import Unsent
 from handler.model.policy import AlarmSettings, Chat, Config
 from handler.report import alarms as module
 from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import timer_event
 from steward.simulate.world import World

@@ -19,9 +19,9 @@ from harness.clock import VirtualClock
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.cloud import SECRET_ID
 from harness.fake_cloud.demo_clusters import ANALYTICS, demo_cloud
-from harness.fake_cloud.faults import Fault, FaultQueue, Kind
 from harness.fake_cloud.sdk_clients import common_client, typed_client
 from harness.fake_cloud.server import HANG_SECONDS, CloudServer
+from harness.faults import Fault, FaultQueue, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from harness.clock import START, VirtualClock
 from harness.fake_cloud import errors
 from harness.fake_cloud.cloud import Cloud
 from harness.fake_cloud.demo_clusters import ANALYTICS, NIGHTLY, demo_cloud
-from harness.fake_cloud.process import local_time
-from harness.fake_cloud.timeline import Timeline
-from harness.fake_cloud.workflow import Operation, ScopePart, Strategy
+from harness.fake_cloud.state.process import local_time
+from harness.fake_cloud.state.timeline import Timeline
+from harness.fake_cloud.state.workflow import Operation, ScopePart, Strategy
 
 if TYPE_CHECKING:
     from handler.lib.clock import Clock

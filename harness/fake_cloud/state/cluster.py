@@ -11,13 +11,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from harness.fake_cloud import errors
-from harness.fake_cloud.process import Process
-from harness.fake_cloud.workflow import RESTART, STATUS, Operation, ScopePart, Workflow
+from harness.fake_cloud.state.process import Process
+from harness.fake_cloud.state.workflow import RESTART, STATUS, Operation, ScopePart, Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.fake_cloud.timeline import Timeline
+    from harness.fake_cloud.state.timeline import Timeline
 
 RUNNING: Final = 2
 #: Created or scaled in vain: operations on it fail.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.fake_cloud.cluster import Cluster
-    from harness.fake_cloud.process import Process
+    from harness.fake_cloud.state.cluster import Cluster
+    from harness.fake_cloud.state.process import Process
 
 START, STOP, RESTART = "StartService", "StopService", "RestartService"
 # StopMonitor *enters* maintenance (进入维护) and StartMonitor *leaves* it (退出维护).

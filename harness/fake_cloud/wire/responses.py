@@ -10,13 +10,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.fake_cloud.cloud import REGIONS
-from harness.fake_cloud.process import AT_RISK, GOOD, NOT_PROBED, UNAVAILABLE, UNKNOWN, local_time
+from harness.fake_cloud.state.process import AT_RISK, GOOD, NOT_PROBED, UNAVAILABLE, UNKNOWN, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.fake_cloud.cluster import Cluster
-    from harness.fake_cloud.process import Process
+    from harness.fake_cloud.state.cluster import Cluster
+    from harness.fake_cloud.state.process import Process
     from harness.fake_cloud.sts import Session
 
 #: HealthStatus.Text by code: Chinese unless X-TC-Language is en-US.

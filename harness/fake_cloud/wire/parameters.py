@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.fake_cloud import errors
-from harness.fake_cloud.workflow import ScopePart, Strategy
+from harness.fake_cloud.state.workflow import ScopePart, Strategy
 
 Display = Literal["clusterList", "monitorManage", "cloudHardwareManage", "componentManage"]
 PageSize = Annotated[int, Field(ge=1, le=100)]

@@ -10,18 +10,19 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.lib.clock import SystemClock
-from harness.fake_cloud import errors, parameters, responses, signature
+from harness.fake_cloud import errors
 from harness.fake_cloud.cloud import REGIONS, Request
-from harness.fake_cloud.messages import Reply
+from harness.fake_cloud.wire import parameters, responses, signature
+from harness.messages import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from handler.lib.clock import Clock
     from harness.fake_cloud.cloud import Cloud
-    from harness.fake_cloud.cluster import Cluster
-    from harness.fake_cloud.messages import Call
-    from harness.fake_cloud.process import Process
+    from harness.fake_cloud.state.cluster import Cluster
+    from harness.fake_cloud.state.process import Process
+    from harness.messages import Call
 
 #: What TC3 allows in a body.
 LARGEST_BODY: Final = 10 * 1024 * 1024

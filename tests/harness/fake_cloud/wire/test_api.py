@@ -13,12 +13,13 @@ from tencentcloud.common.exception import TencentCloudSDKException
 from tencentcloud.emr.v20190103 import errorcodes, models
 
 from harness.clock import VirtualClock
-from harness.fake_cloud import errors, parameters
+from harness.fake_cloud import errors
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.demo_clusters import ANALYTICS, NIGHTLY, demo_cloud
-from harness.fake_cloud.faults import Fault
 from harness.fake_cloud.sdk_clients import KEY, common_client, typed_client
+from harness.fake_cloud.wire import parameters
+from harness.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

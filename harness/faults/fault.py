@@ -13,13 +13,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from harness.fake_cloud import errors
-from harness.fake_cloud.messages import JSON, Reply
+from harness.messages import JSON, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from harness.fake_cloud.api import Api
-    from harness.fake_cloud.messages import Call
+    from harness.fake_cloud.wire.api import Api
+    from harness.messages import Call
 
 _HTML: Final = b"<html><head><title>Service</title></head><body><h1>It works!</h1></body></html>"
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tencentcloud.common.sign import Sign
 
 from harness.fake_cloud import errors
-from harness.fake_cloud.messages import Call
-from harness.fake_cloud.signature import Caller, claimed_secret_id, verify
+from harness.fake_cloud.wire.signature import Caller, claimed_secret_id, verify
+from harness.messages import Call
 
 NOW = 1_748_833_200
 KEYS: dict[str, tuple[str, str | None]] = {

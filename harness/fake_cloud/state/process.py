@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.fake_cloud.cluster import Cluster
+    from harness.fake_cloud.state.cluster import Cluster
 
 STARTED, STOPPED = 1, 2  # ServiceStatus: what was last asked for
 WATCHED, MAINTENANCE = 1, 2  # MonitorStatus

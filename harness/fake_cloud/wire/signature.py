@@ -14,7 +14,7 @@ from harness.fake_cloud import errors
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.fake_cloud.messages import Call
+    from harness.messages import Call
 
 ALGORITHM: Final = "TC3-HMAC-SHA256"
 #: A timestamp may be off by this much, either way.
