@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from handler.lib.clock import Clock
+    from harness.clock import Clock
     from harness.fake_cloud.state.process import Process
     from harness.fake_cloud.state.workflow import ScopePart
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from harness.fake_cloud.cloud import Cloud
 
 if TYPE_CHECKING:
-    from handler.lib.clock import Clock
+    from harness.clock import Clock
 
 ANALYTICS: Final = "emr-4zvc5mul"
 NIGHTLY: Final = "emr-8kd2m1qp"

@@ -17,7 +17,7 @@ from harness.messages import Call, Reply
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from handler.lib.clock import Clock
+    from harness.clock import Clock
     from harness.fake_cloud.cloud import Cloud
     from harness.faults import Fault
 

@@ -19,7 +19,6 @@ from handler.invocation import RetryLater
 from handler.lib.clock import SystemClock
 from handler.model.history import State
 from handler.receive import sanitize
-from harness.clock import AheadClock
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.cli import follow_up
 from steward.cli.context import (
@@ -36,6 +35,7 @@ from steward.cli.context import (
 )
 from steward.cli.follow_up import AHEAD
 from steward.cli.narration import Narrator, screen
+from steward.simulate.clock import AheadClock
 from steward.simulate.platform import Invocation, function_url_event, timer_event
 from steward.simulate.world import Wired, World, private_world, real_world
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from handler.lib.clock import Clock
+    from harness.clock import Clock
 
 
 class Timeline:

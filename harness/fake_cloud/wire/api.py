@@ -9,7 +9,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from handler.lib.clock import SystemClock
+from harness.clock import SystemClock
 from harness.fake_cloud import errors
 from harness.fake_cloud.cloud import REGIONS, Request
 from harness.fake_cloud.wire import parameters, responses, signature
@@ -18,7 +18,7 @@ from harness.messages import Reply
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from handler.lib.clock import Clock
+    from harness.clock import Clock
     from harness.fake_cloud.cloud import Cloud
     from harness.fake_cloud.state.cluster import Cluster
     from harness.fake_cloud.state.process import Process

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -16,9 +15,6 @@ from harness.fake_cloud.demo_clusters import ANALYTICS, NIGHTLY, demo_cloud
 from harness.fake_cloud.state.process import local_time
 from harness.fake_cloud.state.timeline import Timeline
 from harness.fake_cloud.state.workflow import Operation, ScopePart, Strategy
-
-if TYPE_CHECKING:
-    from handler.lib.clock import Clock
 
 CLUSTER = "emr-4zvc5mul"
 NODES = ["172.16.0.5", "172.16.0.6", "172.16.0.7", "172.16.0.8", "172.16.0.9"]
@@ -51,41 +47,6 @@ def act(cloud: Cloud, op_type: str, scope: list[ScopePart], strategy: Strategy |
 
 def healths(cloud: Cloud, component: str = "DataNode") -> list[int]:
     return [process.health for process in cloud.cluster(CLUSTER).processes(component=component)]
-
-
-# -- the clock
-
-
-def test_a_virtual_clock_moves_only_when_told() -> None:
-    """It stands still, moves by what it is told, and serves as the function's clock."""
-    clock: Clock = VirtualClock(100.0)
-    assert (clock.now(), clock.now(), clock.monotonic()) == (100.0, 100.0, 0.0)
-    clock.sleep(2.5)
-    clock.sleep(-1)
-    assert (clock.now(), clock.monotonic()) == (102.5, 2.5)
-
-
-@pytest.mark.parametrize("seconds", [-0.1, float("nan")])
-def test_a_virtual_clock_never_goes_back(seconds: float) -> None:
-    """Moving it back, or by no number, is refused."""
-    with pytest.raises(ValueError, match="forward only"):
-        VirtualClock().advance(seconds)
-
-
-def test_threads_share_a_virtual_clock() -> None:
-    """No sleep of any thread is lost."""
-    clock = VirtualClock()
-
-    def sleep_often() -> None:
-        for _ in range(500):
-            clock.sleep(1)
-
-    threads = [threading.Thread(target=sleep_often) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert clock.now() == START + 2000
 
 
 # -- restart
