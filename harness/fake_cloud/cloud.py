@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from harness.fake_cloud import errors
+from harness.fake_cloud.errors import ApiError
 from harness.fake_cloud.state.cluster import GOING, IDENTIFIER, Cluster
 from harness.fake_cloud.state.timeline import Timeline
 from harness.fake_cloud.state.workflow import Operation, Strategy
@@ -159,11 +159,13 @@ class Cloud:
         with self.current() as now:
             role = self.roles.get(arn)
             if role is None:
-                raise errors.RoleNotFound(f"{arn} does not exist.")
+                raise ApiError("ResourceNotFound.RoleNotFound", f"{arn} does not exist.")
             if self.uin_of(secret_id) not in role.trusts:
-                raise errors.UnauthorizedOperation(f"{arn} may not be assumed by {self.uin_of(secret_id)}.")
+                raise ApiError("UnauthorizedOperation", f"{arn} may not be assumed by {self.uin_of(secret_id)}.")
             if seconds > role.most_seconds:
-                raise errors.OverTimeError(f"{arn} may be assumed for {role.most_seconds} seconds.")
+                raise ApiError(
+                    "InvalidParameter.OverTimeError", f"{arn} may be assumed for {role.most_seconds} seconds."
+                )
             number = len(self.sessions) + 1
             session = Session(
                 role, f"AKIDTMP{number:04d}", secrets.token_hex(20), f"token-{secrets.token_hex(40)}", now + seconds
@@ -175,10 +177,10 @@ class Cloud:
     def find(self, identifier: str, region: str, uin: str = HOME_UIN) -> Cluster:
         """The cluster, as an action of ``uin`` in ``region`` finds it. Raises InvalidInstanceName and InstanceNotFound."""
         if not IDENTIFIER.fullmatch(identifier):
-            raise errors.InvalidInstanceName(f"{identifier!r} is not the name of a cluster.")
+            raise ApiError("InvalidParameter.InvalidInstanceName", f"{identifier!r} is not the name of a cluster.")
         cluster = self._clusters.get(identifier)
         if cluster is None or cluster.region != region or cluster.uin != uin or cluster.status in GOING:
-            raise errors.InstanceNotFound(f"{identifier} is not found in {region}.")
+            raise ApiError("ResourceNotFound.InstanceNotFound", f"{identifier} is not found in {region}.")
         return cluster
 
     def authorise(self, secret_id: str, action: str) -> None:
@@ -187,9 +189,9 @@ class Cloud:
         if session is not None:
             with self.current() as now:
                 if now >= session.until:
-                    raise errors.TokenFailure
+                    raise ApiError("AuthFailure.TokenFailure")
         if (secret_id, action) in self.denied or (session is not None and action in session.role.denied):
-            raise errors.CheckCamAuth(f"{secret_id} has no permission for {action}.")
+            raise ApiError("UnauthorizedOperation.CheckCamAuth", f"{secret_id} has no permission for {action}.")
 
     def throttle(self, action: str) -> None:
         """Raises RequestLimitExceeded where this second has had enough of ``action``."""
@@ -198,7 +200,7 @@ class Cloud:
         with self.current() as now:
             lately = sum(1 for request in self._lately(now) if request.action == action)
             if lately >= self.requests_per_second:
-                raise errors.RequestLimitExceeded
+                raise ApiError("RequestLimitExceeded")
 
     def _lately(self, now: float) -> Iterator[Request]:
         for request in reversed(self.requests):

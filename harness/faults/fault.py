@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from harness.fake_cloud import errors
+from harness.fake_cloud.errors import ApiError
 from harness.messages import JSON, Reply
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def reply_to(call: Call, api: Api, fault: Fault) -> Reply:
     What a fault does to the connection is for the caller: here its answer is whole.
     """
     if fault.kind in _ERRORS:
-        error = errors.of_code(fault.code, fault.message)
+        error = ApiError(fault.code, fault.message)
         reply = api.answer(call, error, although_carried_out=fault.although_carried_out)
         return _distorted(reply, fault)
     if fault.carried_out:

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.fake_cloud import errors
+from harness.fake_cloud.errors import ApiError
 from harness.fake_cloud.state.process import Process
 from harness.fake_cloud.state.workflow import RESTART, STATUS, Operation, ScopePart, Workflow
 
@@ -112,13 +112,15 @@ class Cluster:
     def begin(self, operation: Operation) -> None:
         """Carry ``operation`` out, or raise the API's error."""
         if self._status in FAILED:
-            raise errors.FailedOperation(f"Cluster {self.id} is in status {self._status}.")
+            raise ApiError("FailedOperation", f"Cluster {self.id} is in status {self._status}.")
         if self._workflow or self._status != RUNNING:
-            raise errors.InstanceInProcess(f"Cluster {self.id} is in status {self._status}.")
+            raise ApiError("ResourceInUse.InstanceInProcess", f"Cluster {self.id} is in status {self._status}.")
         if operation.op_type == RESTART and not operation.strategy.rolling:
             refused = sorted({process.component for process in operation.targets} & ROLLING_ONLY)
             if refused:
-                raise errors.RestartServiceUnsupported(f"{', '.join(refused)}: rolling restart only.")
+                raise ApiError(
+                    "InvalidParameter.RestartServiceUnsupported", f"{', '.join(refused)}: rolling restart only."
+                )
         self._status = STATUS[operation.op_type]
         self._workflow = Workflow(self, operation)
         self._workflow.begin()
@@ -134,14 +136,16 @@ class Cluster:
     def _resolve(self, part: ScopePart) -> tuple[Process, ...]:
         of_service = self.processes(part.service)
         if not of_service:
-            raise errors.InvalidServiceName(f"{self.id} has no service {part.service!r}.")
+            raise ApiError("InvalidParameter.InvalidServiceName", f"{self.id} has no service {part.service!r}.")
         if part.service in self.unsupported:
-            raise errors.ServiceNotSupport(f"{part.service} does not support this operation.")
+            raise ApiError("UnsupportedOperation.ServiceNotSupport", f"{part.service} does not support this operation.")
         if part.component is None:
             return of_service
         of_component = self.processes(part.service, part.component)
         if not of_component:
-            raise errors.ServiceNodeNotFound(f"{part.service} of {self.id} has no {part.component!r}.")
+            raise ApiError(
+                "ResourceNotFound.ServiceNodeNotFound", f"{part.service} of {self.id} has no {part.component!r}."
+            )
         # An empty list is an absent one: all nodes.
         if not part.ips:
             return of_component
@@ -152,8 +156,8 @@ def _on_node(processes: tuple[Process, ...], ip: str) -> list[Process]:
     try:
         ipaddress.ip_address(ip)
     except ValueError:
-        raise errors.InvalidIpList(f"{ip!r} is not an address.") from None
+        raise ApiError("InvalidParameter.InvalidIpList", f"{ip!r} is not an address.") from None
     found = [process for process in processes if process.ip == ip]
     if not found:
-        raise errors.InvalidIpList(f"{processes[0].component} does not run on {ip}.")
+        raise ApiError("InvalidParameter.InvalidIpList", f"{processes[0].component} does not run on {ip}.")
     return found

@@ -10,8 +10,8 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from harness.clock import SystemClock
-from harness.fake_cloud import errors
 from harness.fake_cloud.cloud import REGIONS, Request
+from harness.fake_cloud.errors import ApiError, missing_parameter
 from harness.fake_cloud.wire import parameters, responses, signature
 from harness.messages import Reply
 
@@ -66,16 +66,14 @@ class Api:
             ("sts", "AssumeRole"): self._assume_role,
         }
 
-    def answer(
-        self, call: Call, instead: errors.ApiError | None = None, *, although_carried_out: bool = False
-    ) -> Reply:
+    def answer(self, call: Call, instead: ApiError | None = None, *, although_carried_out: bool = False) -> Reply:
         """Serve ``call`` and record it.
 
         ``instead`` is answered to a well-signed request in place of what would be; with ``although_carried_out`` the
         request has its effect first.
         """
         request_id = str(uuid.uuid4())
-        error: errors.ApiError | None = None
+        error: ApiError | None = None
         answer: Answer = {}
         with self.cloud.current() as now:
             sent = Sent(
@@ -93,7 +91,7 @@ class Api:
                     answer = action(sent)
                 if instead is not None:
                     raise instead
-            except errors.ApiError as refusal:
+            except ApiError as refusal:
                 error = refusal
             self.cloud.record(
                 Request(
@@ -111,24 +109,24 @@ class Api:
     def _admit(self, call: Call) -> Callable[[Sent], Answer]:
         """The action that ``call`` may take, or the error that it earns before its parameters are looked at."""
         if call.method != "POST" or call.header("content-type").partition(";")[0].strip() != "application/json":
-            raise errors.UnsupportedProtocol
+            raise ApiError("UnsupportedProtocol")
         if len(call.body) > LARGEST_BODY:
-            raise errors.RequestSizeLimitExceeded
+            raise ApiError("RequestSizeLimitExceeded")
         for name in ("X-TC-Action", "X-TC-Version"):
             if not call.header(name):
-                raise errors.MissingParameter(f"The request is missing a required parameter `{name}`.")
+                raise missing_parameter(name)
         caller = signature.verify(call, self.cloud.credentials, self.signed_by.now())
         service = _service(call, caller.service)
         if call.header("x-tc-version") != VERSIONS[service]:
-            raise errors.NoSuchVersion(f"{service} has no version {call.header('x-tc-version')}.")
+            raise ApiError("NoSuchVersion", f"{service} has no version {call.header('x-tc-version')}.")
         action = self._actions.get((service, call.action))
         if action is None:
-            raise errors.InvalidAction(f"{service} has no action {call.action}.")
+            raise ApiError("InvalidAction", f"{service} has no action {call.action}.")
         region = call.header("x-tc-region")
         if not region:
-            raise errors.MissingParameter("The request is missing a required parameter `X-TC-Region`.")
+            raise missing_parameter("X-TC-Region")
         if region not in REGIONS:
-            raise errors.UnsupportedRegion(f"{service} does not support region {region}.")
+            raise ApiError("UnsupportedRegion", f"{service} does not support region {region}.")
         self.cloud.authorise(caller.secret_id, call.action)
         self.cloud.throttle(call.action)
         return action
@@ -176,7 +174,7 @@ class Api:
         wanted = parameters.read(parameters.DescribeServiceNodeInfos, sent.params)
         cluster = self.cloud.find(wanted.InstanceId, sent.region, self.cloud.uin_of(sent.secret_id))
         if wanted.ServiceName != wanted.ServiceName.upper():
-            raise errors.InvalidServiceName(f"{wanted.ServiceName!r} is not in upper case.")
+            raise ApiError("InvalidParameter.InvalidServiceName", f"{wanted.ServiceName!r} is not in upper case.")
         found = [process for process in cluster.processes(wanted.ServiceName) if _matches(process, wanted)]
         page = self._page(found, wanted.Offset, min(wanted.Limit, PAGE))
         nodes = [responses.service_node(process, english=sent.english) for process in page]
@@ -219,7 +217,7 @@ def enveloped(answer: Answer, request_id: str) -> Reply:
     return Reply(json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace"))
 
 
-def error_answer(error: errors.ApiError) -> Answer:
+def error_answer(error: ApiError) -> Answer:
     """How an error stands in the envelope."""
     return {"Error": {"Code": error.code, "Message": error.message}}
 
@@ -235,13 +233,13 @@ def _service(call: Call, signed: str) -> str:
     if host.endswith(".tencentcloudapi.com"):
         service = host.partition(".")[0]
         if service in VERSIONS and signed != service:
-            raise errors.SignatureFailure(f"The signature is for {signed}.")
+            raise ApiError("AuthFailure.SignatureFailure", f"The signature is for {signed}.")
     else:
         service = signed
         if service == host.partition(".")[0]:
             service = next((name for name, its in VERSIONS.items() if its == call.header("x-tc-version")), "emr")
     if service not in VERSIONS:
-        raise errors.NoSuchProduct(f"There is no product {service}.")
+        raise ApiError("NoSuchProduct", f"There is no product {service}.")
     return service
 
 
@@ -254,7 +252,7 @@ def _ordered(found: list[Cluster], field: str, *, descending: bool) -> list[Clus
     if not field:
         return found
     if field.lower() not in keys:
-        raise errors.InvalidParameter(f"The parameter `OrderField` is not valid: {field}.")
+        raise ApiError("InvalidParameter", f"The parameter `OrderField` is not valid: {field}.")
     return sorted(found, key=keys[field.lower()], reverse=descending)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.fake_cloud import errors
+from harness.fake_cloud.errors import ApiError, missing_parameter
 from harness.fake_cloud.state.workflow import ScopePart, Strategy
 
 Display = Literal["clusterList", "monitorManage", "cloudHardwareManage", "componentManage"]
@@ -99,9 +99,7 @@ class StartStopServiceOrMonitor(Parameters):
         if self.StrategyConfig is not None:
             return self.StrategyConfig.strategy()
         if self.OpType == "RestartService":
-            raise errors.MissingParameter(
-                "RestartService: the request is missing a required parameter `StrategyConfig`."
-            )
+            raise missing_parameter("StrategyConfig")
         return Strategy()
 
 
@@ -198,9 +196,9 @@ def read_object(body: bytes) -> dict[str, Any]:
     try:
         params = json.loads(body or b"{}", object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise errors.InvalidParameter(f"The body is not valid JSON: {error}") from None
+        raise ApiError("InvalidParameter", f"The body is not valid JSON: {error}") from None
     if not isinstance(params, dict):
-        raise errors.InvalidParameter("The body is not a JSON object.")
+        raise ApiError("InvalidParameter", "The body is not a JSON object.")
     return params
 
 
@@ -218,7 +216,7 @@ def _no_constant(name: str) -> NoReturn:
 def _refuse_null(value: object, at: str) -> None:
     """``null`` is not "absent": a client that sends it has lost a value on the way."""
     if value is None:
-        raise errors.InvalidParameter(f"The value of parameter `{at}` is null.")
+        raise ApiError("InvalidParameter", f"The value of parameter `{at}` is null.")
     if isinstance(value, dict):
         for key, inner in value.items():
             _refuse_null(inner, f"{at}.{key}" if at else key)
@@ -227,14 +225,14 @@ def _refuse_null(value: object, at: str) -> None:
             _refuse_null(inner, f"{at}.{position}")
 
 
-def _refusal(error: ValidationError) -> errors.ApiError:
+def _refusal(error: ValidationError) -> ApiError:
     faults = {fault["type"]: fault for fault in reversed(error.errors(include_url=False))}
     if unknown := faults.get("extra_forbidden"):
-        return errors.UnknownParameter(f"The parameter `{_name(unknown['loc'])}` is not recognized.")
+        return ApiError("UnknownParameter", f"The parameter `{_name(unknown['loc'])}` is not recognized.")
     if missing := faults.get("missing"):
-        return errors.MissingParameter(f"The request is missing a required parameter `{_name(missing['loc'])}`.")
+        return missing_parameter(_name(missing["loc"]))
     first = error.errors(include_url=False)[0]
-    return errors.InvalidParameter(f"The parameter `{_name(first['loc'])}` is not valid: {first['msg']}.")
+    return ApiError("InvalidParameter", f"The parameter `{_name(first['loc'])}` is not valid: {first['msg']}.")
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.fake_cloud import errors
+from harness.fake_cloud.errors import ApiError, missing_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,29 +47,31 @@ def verify(call: Call, credentials: Mapping[str, tuple[str, str | None]], now: f
     """
     claim = _AUTHORIZATION.fullmatch(call.header("authorization"))
     if not claim:
-        raise errors.InvalidAuthorization
+        raise ApiError("AuthFailure.InvalidAuthorization")
     timestamp = call.header("x-tc-timestamp")
     if not timestamp:
-        raise errors.MissingParameter("The request is missing a required parameter `X-TC-Timestamp`.")
+        raise missing_parameter("X-TC-Timestamp")
     if not (timestamp.isascii() and timestamp.isdigit()) or abs(now - int(timestamp)) > TOLERANCE_SECONDS:
-        raise errors.SignatureExpire
+        raise ApiError("AuthFailure.SignatureExpire")
     if claim["secret_id"] not in credentials:
-        raise errors.SecretIdNotFound
+        raise ApiError("AuthFailure.SecretIdNotFound")
     key, token = credentials[claim["secret_id"]]
     if claim["date"] != time.strftime("%Y-%m-%d", time.gmtime(int(timestamp))):
-        raise errors.SignatureFailure("The date in the credential's scope is not that of X-TC-Timestamp.")
+        raise ApiError(
+            "AuthFailure.SignatureFailure", "The date in the credential's scope is not that of X-TC-Timestamp."
+        )
     signed = claim["headers"].split(";")
     if not {"content-type", "host"} <= set(signed):
-        raise errors.SignatureFailure("content-type and host must be signed.")
+        raise ApiError("AuthFailure.SignatureFailure", "content-type and host must be signed.")
     scope = f"{claim['date']}/{claim['service']}/tc3_request"
     secret = _signing_key(key, claim["date"], claim["service"])
     if not any(
         hmac.compare_digest(_sign(secret, timestamp, scope, canonical), claim["signature"])
         for canonical in _canonical_requests(call, signed)
     ):
-        raise errors.SignatureFailure
+        raise ApiError("AuthFailure.SignatureFailure")
     if (token or "") != call.header("x-tc-token"):
-        raise errors.TokenFailure
+        raise ApiError("AuthFailure.TokenFailure")
     return Caller(claim["secret_id"], claim["service"])
 
 
