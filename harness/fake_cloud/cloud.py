@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from harness.fake_cloud.errors import ApiError
-from harness.fake_cloud.state.cluster import GOING, IDENTIFIER, Cluster
+from harness.fake_cloud.state.cluster import IDENTIFIER, Cluster
+from harness.fake_cloud.state.codes import GOING
 from harness.fake_cloud.state.timeline import Timeline
 from harness.fake_cloud.state.workflow import Operation, Strategy
 from harness.fake_cloud.sts import HOME_UIN, Role, Session
@@ -162,9 +163,9 @@ class Cloud:
                 raise ApiError("ResourceNotFound.RoleNotFound", f"{arn} does not exist.")
             if self.uin_of(secret_id) not in role.trusts:
                 raise ApiError("UnauthorizedOperation", f"{arn} may not be assumed by {self.uin_of(secret_id)}.")
-            if seconds > role.most_seconds:
+            if seconds > role.max_seconds:
                 raise ApiError(
-                    "InvalidParameter.OverTimeError", f"{arn} may be assumed for {role.most_seconds} seconds."
+                    "InvalidParameter.OverTimeError", f"{arn} may be assumed for {role.max_seconds} seconds."
                 )
             number = len(self.sessions) + 1
             session = Session(
@@ -183,7 +184,7 @@ class Cloud:
             raise ApiError("ResourceNotFound.InstanceNotFound", f"{identifier} is not found in {region}.")
         return cluster
 
-    def authorise(self, secret_id: str, action: str) -> None:
+    def authorize(self, secret_id: str, action: str) -> None:
         """Raises CheckCamAuth where the caller may not, TokenFailure where its key has ended."""
         session = self.sessions.get(secret_id)
         if session is not None:

@@ -9,7 +9,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from harness.fake_cloud.wire.api import LARGEST_BODY, Api
+from harness.fake_cloud.wire.api import MAX_BODY, Api
+from harness.fake_cloud.wire.request_models import sdk_models
 from harness.faults import FaultQueue, Kind
 from harness.faults.fault import reply_to
 from harness.messages import Call, Reply
@@ -31,6 +32,7 @@ class CloudServer:
 
     def __init__(self, cloud: Cloud, port: int = 0, *, signed_by: Clock | None = None) -> None:
         """``port`` 0 takes a free one; ``signed_by``: see :class:`Api`. Raises OSError where the port is taken."""
+        sdk_models()  # now, and not while the first client waits
         self.cloud = cloud
         self.faults = FaultQueue()
         self._http = _Server(port, Api(cloud, signed_by), self.faults)
@@ -158,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
             self._send(Reply(b"", 411, "text/plain"), close=True)
             return None
-        if int(length) > 4 * LARGEST_BODY:  # what is a little too large is read, so that the API can say so
+        if int(length) > 4 * MAX_BODY:  # what is a little too large is read, so that the API can say so
             self._send(Reply(b"", 413, "text/plain"), close=True)
             return None
         return self.rfile.read(int(length))

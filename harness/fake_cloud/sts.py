@@ -15,7 +15,7 @@ class Role:
 
     arn: str
     trusts: frozenset[str] = frozenset({HOME_UIN})
-    most_seconds: int = 43_200
+    max_seconds: int = 43_200
     denied: set[str] = field(default_factory=set)
 
     @property

@@ -58,7 +58,7 @@ def demo() -> None:
     """
     console = screen()
     clock = SystemClock()
-    from harness.fake_cloud.server import CloudServer  # with pydantic, which the other commands do without
+    from harness.fake_cloud.server import CloudServer
 
     cloud = demo_cloud(clock, transition_seconds=1.0)
     config = load(str(ROOT / "steward.yml"))
@@ -221,7 +221,7 @@ def _world(
     ledger, env = user_ledger(), dict(os.environ)
     if not on_a_fake():
         return real_world(config, settings=settings, ledger=ledger, env=env, on_line=narrator.tell), None
-    from harness.fake_cloud.server import CloudServer  # with pydantic, which the real cloud does without
+    from harness.fake_cloud.server import CloudServer
 
     clock = AheadClock()
     server = stack.enter_context(CloudServer(demo_cloud(clock, transition_seconds=1.0)))

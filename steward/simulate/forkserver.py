@@ -16,6 +16,7 @@ PROCESSES.set_forkserver_preload(
         "steward.simulate.world",
         "handler.app",
         "tencentcloud.common.common_client",
+        "tencentcloud.emr.v20190103.models",
         "redis",
     ]
 )

@@ -11,27 +11,18 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from harness.fake_cloud.errors import ApiError
+from harness.fake_cloud.state.codes import FAILED, RUNNING, STATUS_DURING
+from harness.fake_cloud.state.components import ACTIVE_AND_STANDBY, ROLLING_ONLY
 from harness.fake_cloud.state.process import Process
-from harness.fake_cloud.state.workflow import RESTART, STATUS, Operation, ScopePart, Workflow
+from harness.fake_cloud.state.workflow import RESTART, Operation, ScopePart, Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from harness.fake_cloud.state.timeline import Timeline
 
-RUNNING: Final = 2
-#: Created or scaled in vain: operations on it fail.
-FAILED: Final = frozenset({301, 302})
-#: Being taken away, or taken: as good as not there.
-GOING: Final = frozenset({14, 19, 20, 21, 23, 33, 34})
-
 #: Live identifiers have eight characters.
 IDENTIFIER: Final = re.compile(r"emr-[a-z0-9]{8}")
-
-#: A restart that is not rolling is refused for these (documented).
-ROLLING_ONLY: Final = frozenset({"ResourceManager", "PrestoCoordinator"})
-
-_ACTIVE_AND_STANDBY: Final = frozenset({"NameNode", "ResourceManager", "HMaster"})
 
 
 class Cluster:
@@ -74,7 +65,7 @@ class Cluster:
                 for position, ip in enumerate(ips):
                     restarted_at += 7  # no two alike, so that a mix-up of readings shows
                     process = Process(self, service, component, ip, restarted_at)
-                    if component in _ACTIVE_AND_STANDBY:
+                    if component in ACTIVE_AND_STANDBY:
                         process.ha_state = "standby" if position else "active"
                     yield process
 
@@ -121,7 +112,7 @@ class Cluster:
                 raise ApiError(
                     "InvalidParameter.RestartServiceUnsupported", f"{', '.join(refused)}: rolling restart only."
                 )
-        self._status = STATUS[operation.op_type]
+        self._status = STATUS_DURING[operation.op_type]
         self._workflow = Workflow(self, operation)
         self._workflow.begin()
 

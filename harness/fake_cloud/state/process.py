@@ -8,30 +8,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from harness.fake_cloud.state.codes import (
+    GOOD,
+    HEALTH_TEXT,
+    MAINTENANCE,
+    NOT_PROBED,
+    STARTED,
+    STOPPED,
+    UNAVAILABLE,
+    WATCHED,
+)
+from harness.fake_cloud.state.components import node_of
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from harness.fake_cloud.state.cluster import Cluster
-
-STARTED, STOPPED = 1, 2  # ServiceStatus: what was last asked for
-WATCHED, MAINTENANCE = 1, 2  # MonitorStatus
-GOOD, UNAVAILABLE, UNKNOWN, AT_RISK, NOT_PROBED = 1, 0, -2, -3, -4  # HealthStatus.Code: what probes see
-
-HEALTH_CODES: Final = frozenset({GOOD, UNAVAILABLE, UNKNOWN, AT_RISK, NOT_PROBED})
-
-#: Where a component lives, if not on a master node.
-_NODE: Final[Mapping[str, str]] = {
-    "JournalNode": "common",
-    "QuorumPeerMain": "common",
-    "DataNode": "core",
-    "NodeManager": "core",
-    "HRegionServer": "core",
-    "KuduServer": "core",
-    "Impala-Daemon": "core",
-    "PrestoWorker": "core",
-    "PrestoSqlWorker": "core",
-    "AlluxioWorker": "core",
-}
 
 _UTC_PLUS_8: Final = 8 * 3600
 
@@ -51,7 +41,7 @@ class Process:
         self.component = component
         self.ip = ip
         #: ``master``, ``core`` or ``common``.
-        self.node = _NODE.get(component, "master")
+        self.node = node_of(component)
         self.ha_state = ""
         self._timeline = cluster.timeline
         self._service_status = STARTED
@@ -166,8 +156,8 @@ class Process:
 
     def report(self, health: int) -> None:
         """The probes say ``health`` from now until something changes it. Raises ValueError where it is no such code."""
-        if health not in HEALTH_CODES:
-            raise ValueError(f"{health} is not one of {sorted(HEALTH_CODES)}")
+        if health not in HEALTH_TEXT:
+            raise ValueError(f"{health} is not one of {sorted(HEALTH_TEXT)}")
         with self._timeline.current():
             self._life += 1
             self._health = health

@@ -6,7 +6,7 @@ What is asked for shows at once (ServiceStatus), what comes of it later (health)
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 START, STOP, RESTART = "StartService", "StopService", "RestartService"
 # StopMonitor *enters* maintenance (进入维护) and StartMonitor *leaves* it (退出维护).
 ENTER_MAINTENANCE, LEAVE_MAINTENANCE = "StopMonitor", "StartMonitor"
-
-#: DescribeInstances ``Status`` while the operation runs.
-STATUS: Final[Mapping[str, int]] = {RESTART: 8, ENTER_MAINTENANCE: 9, STOP: 10, LEAVE_MAINTENANCE: 11, START: 12}
 
 
 @dataclass(frozen=True)

@@ -1,200 +1,126 @@
 """Each action's parameters, read strictly: what the action does not have is refused, not dropped.
 
-The typed models of the SDK drop unknown keys in silence, which can widen a scope; here such a request fails. Sources:
-StartStopServiceOrMonitor, DescribeInstances, DescribeInstancesList, DescribeServiceNodeInfos (EMR API 2019-01-03),
-AssumeRole (STS API 2018-08-13) and PutEvents (EventBridge API 2021-04-16).
+The SDK's typed client drops unknown keys in silence, which can widen a scope; here such a request fails. Which keys
+there are, and their types, comes from the SDK's models (``request_models.py``); what the pages say beyond that is
+:data:`RULES`. Sources: StartStopServiceOrMonitor, DescribeInstances, DescribeInstancesList, DescribeServiceNodeInfos
+(EMR API 2019-01-03), AssumeRole (STS API 2018-08-13) and PutEvents (EventBridge API 2021-04-16).
 """
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from harness.fake_cloud.errors import ApiError, missing_parameter
-from harness.fake_cloud.state.workflow import ScopePart, Strategy
+from harness.fake_cloud.wire.request_models import SCALARS, request_model
 
-Display = Literal["clusterList", "monitorManage", "cloudHardwareManage", "componentManage"]
-PageSize = Annotated[int, Field(ge=1, le=100)]
-PageOffset = Annotated[int, Field(ge=0)]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
-
-class Parameters(BaseModel):
-    """No unknown keys; a number is a number, a string a string."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    from harness.fake_cloud.wire.request_models import Model
 
 
-# -- StartStopServiceOrMonitor
+class Rule(NamedTuple):
+    """What the documentation says of a parameter beyond its type.
+
+    ``minimum`` and ``maximum`` bound a number, or the length of a list or a text.
+    """
+
+    required: bool = False
+    default: Any = None
+    one_of: tuple[Any, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    pattern: str = ""
 
 
-class ComponentBasicRestartInfo(Parameters):
-    ComponentName: str
-    IpList: list[str] = []
+_REQUIRED: Final = Rule(required=True)
+_DISPLAY: Final = Rule(required=True, one_of=("clusterList", "monitorManage", "cloudHardwareManage", "componentManage"))
+_SWITCH: Final = Rule(default=0, one_of=(0, 1))
+_OFFSET: Final = Rule(default=0, minimum=0)
+_PAGE_SIZE: Final = Rule(default=100, minimum=1, maximum=100)
 
+#: By model, then parameter. A parameter that is not listed may be left out, and takes any value of its type.
+RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
+    "StartStopServiceOrMonitorRequest": {
+        "InstanceId": _REQUIRED,
+        "OpType": Rule(
+            required=True, one_of=("StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor")
+        ),
+        "OpScope": _REQUIRED,
+    },
+    "OpScope": {"ServiceInfoList": Rule(required=True, minimum=1)},
+    "ServiceBasicRestartInfo": {"ServiceName": _REQUIRED, "ComponentInfoList": Rule(default=())},
+    "ComponentBasicRestartInfo": {"ComponentName": _REQUIRED, "IpList": Rule(default=())},
+    "StrategyConfig": {
+        "RollingRestartSwitch": _SWITCH,
+        "BatchSize": Rule(default=1, minimum=1, maximum=99_999),
+        "TimeWait": Rule(default=0, minimum=0, maximum=300),
+        "DealOnFail": _SWITCH,
+    },
+    "Arg": {"Key": _REQUIRED, "Values": _REQUIRED},
+    "StopParams": {
+        "StopPolicy": Rule(one_of=("safe", "default")),
+        "ThreadCount": Rule(minimum=1),
+        "GraceDownTime": Rule(minimum=0),
+    },
+    "DescribeInstancesRequest": {
+        "DisplayStrategy": _DISPLAY,
+        "InstanceIds": Rule(default=()),
+        "Offset": _OFFSET,
+        "Limit": _PAGE_SIZE,
+        "ProjectId": Rule(default=0),  # the default project; -1 is all
+        "OrderField": Rule(default=""),
+        "Asc": _SWITCH,
+    },
+    "DescribeInstancesListRequest": {
+        "DisplayStrategy": _DISPLAY,
+        "Offset": _OFFSET,
+        "Limit": _PAGE_SIZE,
+        "OrderField": Rule(default=""),
+        "Asc": _SWITCH,
+        "Filters": Rule(default=()),
+        "ClusterType": Rule(default=0, one_of=(0, 2)),
+    },
+    "Filters": {"Name": Rule(required=True, one_of=("ClusterId", "ClusterName", "ClusterStatus")), "Values": _REQUIRED},
+    "DescribeServiceNodeInfosRequest": {
+        "InstanceId": _REQUIRED,
+        # The page asks for it or for a ServiceGroupType that no model has: in effect it is required.
+        "ServiceName": _REQUIRED,
+        "Offset": _OFFSET,
+        # No default is documented. The page's own sample asks for 999: more than a page holds is answered with a page.
+        "Limit": Rule(default=10, minimum=1),
+        "SearchText": Rule(default=""),
+        "ConfStatus": Rule(default=-99, one_of=(-99, -2, -1, 1)),
+        "MaintainStateId": Rule(default=0, one_of=(0, 1, 2)),
+        "OperatorStateId": Rule(default=0, one_of=(0, 1, 2)),
+        "HealthStateId": Rule(default="-99", one_of=("-99", "0", "1", "-2", "-3", "-4")),
+        "NodeTypeName": Rule(default="", one_of=("", "master", "core", "task", "common", "router")),
+        "DataNodeMaintenanceId": _SWITCH,
+        "SearchFields": Rule(default=()),
+    },
+    "SearchItem": {"SearchType": Rule(required=True, one_of=("ipv4",)), "SearchValue": _REQUIRED},
+    "AssumeRoleRequest": {
+        "RoleArn": Rule(required=True, pattern=r"qcs::cam::uin/[0-9]+:role(Name)?/.+"),
+        "RoleSessionName": Rule(required=True, minimum=2, maximum=128, pattern=r"[A-Za-z0-9_+=,.@-]*"),
+        "DurationSeconds": Rule(default=7200, minimum=1, maximum=43_200),
+    },
+    "PutEventsRequest": {"EventList": Rule(required=True, minimum=1), "EventBusId": Rule(required=True, minimum=1)},
+    "Event": {"Source": _REQUIRED, "Data": _REQUIRED, "Type": _REQUIRED, "Subject": _REQUIRED},
+}
 
-class ServiceBasicRestartInfo(Parameters):
-    ServiceName: str
-    ComponentInfoList: list[ComponentBasicRestartInfo] = []
+#: Which of several errors is reported.
+_PRECEDENCE: Final = ("UnknownParameter", "MissingParameter", "InvalidParameter")
 
-    def parts(self) -> list[ScopePart]:
-        """As the state understands it. An empty list is an absent one: everything."""
-        if not self.ComponentInfoList:
-            return [ScopePart(self.ServiceName)]
-        return [
-            ScopePart(self.ServiceName, component.ComponentName, tuple(component.IpList))
-            for component in self.ComponentInfoList
-        ]
-
-
-class Scope(Parameters):
-    ServiceInfoList: Annotated[list[ServiceBasicRestartInfo], Field(min_length=1)]
-
-
-class Arg(Parameters):
-    Key: str
-    Values: list[str]
-
-
-class RestartStrategy(Parameters):
-    RollingRestartSwitch: Annotated[int, Field(ge=0, le=1)] = 0
-    BatchSize: Annotated[int, Field(ge=1, le=99_999)] = 1
-    TimeWait: Annotated[int, Field(ge=0, le=300)] = 0
-    DealOnFail: Annotated[int, Field(ge=0, le=1)] = 0
-    Args: list[Arg] = []
-
-    def strategy(self) -> Strategy:
-        """As the state understands it."""
-        return Strategy(
-            rolling=self.RollingRestartSwitch == 1,
-            batch_size=self.BatchSize,
-            wait_seconds=self.TimeWait,
-            skip_failures=self.DealOnFail == 1,
-        )
-
-
-class StopStrategy(Parameters):
-    StopPolicy: Literal["safe", "default"] = "default"
-    ThreadCount: Annotated[int, Field(ge=1)] = 1
-    GraceDownTime: Annotated[int, Field(ge=0)] = 0
-
-
-class StartStopServiceOrMonitor(Parameters):
-    InstanceId: str
-    OpType: Literal["StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor"]
-    OpScope: Scope
-    StrategyConfig: RestartStrategy | None = None
-    # These two are taken and change nothing here: the one matters while processes stop, the other to the daemon, which
-    # maintenance switches off in either case.
-    StopParams: StopStrategy | None = None
-    KeepMonitorButNotRecoverProcess: bool = False
-
-    def scope(self) -> list[ScopePart]:
-        """As the state understands it."""
-        return [part for service in self.OpScope.ServiceInfoList for part in service.parts()]
-
-    def strategy(self) -> Strategy:
-        """As the state understands it. Raises MissingParameter where RestartService comes without one."""
-        if self.StrategyConfig is not None:
-            return self.StrategyConfig.strategy()
-        if self.OpType == "RestartService":
-            raise missing_parameter("StrategyConfig")
-        return Strategy()
-
-
-# -- looking
-
-
-class DescribeInstances(Parameters):
-    DisplayStrategy: Display
-    InstanceIds: list[str] = []
-    Offset: PageOffset = 0
-    Limit: PageSize = 10
-    # Without -1 only the default project's clusters are seen.
-    ProjectId: int = 0
-    OrderField: str = ""
-    Asc: Annotated[int, Field(ge=0, le=1)] = 0
-
-
-class Filter(Parameters):
-    Name: Literal["ClusterId", "ClusterName", "ClusterStatus"]
-    Values: list[str]
-
-
-class DescribeInstancesList(Parameters):
-    DisplayStrategy: Display
-    Offset: PageOffset = 0
-    Limit: PageSize = 10
-    OrderField: str = ""
-    Asc: Annotated[int, Field(ge=0, le=1)] = 0
-    Filters: list[Filter] = []
-    ClusterType: Literal[0, 2] = 0
-
-
-class SearchItem(Parameters):
-    SearchType: Literal["ipv4"]
-    SearchValue: str
-
-
-class DescribeServiceNodeInfos(Parameters):
-    InstanceId: str
-    # The page asks for it or for a ServiceGroupType that no model has: in effect it is required.
-    ServiceName: str
-    Offset: PageOffset = 0
-    # The page's own sample asks for 999, so more than a page holds is no error: it is answered with a page.
-    Limit: Annotated[int, Field(ge=1)] = 10
-    SearchText: str = ""
-    ConfStatus: Literal[-99, -2, -1, 1] = -99
-    MaintainStateId: Literal[0, 1, 2] = 0
-    OperatorStateId: Literal[0, 1, 2] = 0
-    HealthStateId: Literal["-99", "0", "1", "-2", "-3", "-4"] = "-99"
-    NodeTypeName: Literal["", "master", "core", "task", "common", "router"] = ""
-    DataNodeMaintenanceId: Literal[0, 1] = 0
-    SearchFields: list[SearchItem] = []
-
-
-# -- STS
-
-
-class AssumeRole(Parameters):
-    RoleArn: Annotated[str, Field(pattern=r"^qcs::cam::uin/[0-9]+:role(Name)?/.+$")]
-    RoleSessionName: Annotated[str, Field(min_length=2, max_length=128, pattern=r"^[A-Za-z0-9_+=,.@-]*$")]
-    DurationSeconds: Annotated[int, Field(ge=1, le=43_200)] = 7200
-
-
-# -- EventBridge
-
-
-class Event(Parameters):
-    Source: str
-    Data: str
-    Type: str
-    Subject: str
-    Time: int | None = None
-
-
-class PutEvents(Parameters):
-    EventList: Annotated[list[Event], Field(min_length=1)]
-    EventBusId: Annotated[str, Field(min_length=1)]
-
-
-P = TypeVar("P", bound=Parameters)
-
-
-def read(kind: type[P], params: dict[str, Any]) -> P:
-    """``params`` as ``kind``. Raises UnknownParameter, MissingParameter or InvalidParameter, naming the key."""
-    _refuse_null(params, "")
-    try:
-        return kind.model_validate(params)
-    except ValidationError as error:
-        raise _refusal(error) from None
+_NO_RULE: Final = Rule()
+_NO_RULES: Final[Mapping[str, Rule]] = {}
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """A request's body. Raises InvalidParameter where it is no JSON object, or names a key twice."""
+    """A request's body. Raises InvalidParameter if it is not a JSON object, names a key twice or has a null in one."""
     try:
-        params = json.loads(body or b"{}", object_pairs_hook=_once, parse_constant=_no_constant)
+        params = json.loads(body or b"{}", object_pairs_hook=_object, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ApiError("InvalidParameter", f"The body is not valid JSON: {error}") from None
     if not isinstance(params, dict):
@@ -202,38 +128,89 @@ def read_object(body: bytes) -> dict[str, Any]:
     return params
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     if len(read) != len(pairs):
         raise ValueError("a key appears twice")
+    for name, value in pairs:
+        if value is None:  # not the same as absent: a client that sends it has lost a value on the way
+            raise ApiError("InvalidParameter", f"The value of parameter `{name}` is null.")
     return read
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _refuse_null(value: object, at: str) -> None:
-    """``null`` is not "absent": a client that sends it has lost a value on the way."""
-    if value is None:
-        raise ApiError("InvalidParameter", f"The value of parameter `{at}` is null.")
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _refuse_null(inner, f"{at}.{key}" if at else key)
-    elif isinstance(value, list):
-        for position, inner in enumerate(value):
-            _refuse_null(inner, f"{at}.{position}")
+def check(service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """``params`` with the documented defaults filled in.
+
+    Raises UnknownParameter, MissingParameter or InvalidParameter, naming the parameter.
+    """
+    model = request_model(service, action)
+    errors = sorted(_errors_in(model, params, ""), key=lambda error: _PRECEDENCE.index(error.code))
+    if errors:
+        raise errors[0]
+    return _with_defaults(model, params)
 
 
-def _refusal(error: ValidationError) -> ApiError:
-    faults = {fault["type"]: fault for fault in reversed(error.errors(include_url=False))}
-    if unknown := faults.get("extra_forbidden"):
-        return ApiError("UnknownParameter", f"The parameter `{_name(unknown['loc'])}` is not recognized.")
-    if missing := faults.get("missing"):
-        return missing_parameter(_name(missing["loc"]))
-    first = error.errors(include_url=False)[0]
-    return ApiError("InvalidParameter", f"The parameter `{_name(first['loc'])}` is not valid: {first['msg']}.")
+def _errors_in(model: Model, value: Mapping[str, Any], at: str) -> Iterator[ApiError]:
+    """Each error in an object; ``at`` is where it stands, such as ``OpScope.``, and empty for the request itself."""
+    rules = RULES.get(model.name, _NO_RULES)
+    for name, inner in value.items():
+        parameter = model.parameters.get(name)
+        if parameter is None:
+            yield ApiError("UnknownParameter", f"The parameter `{at}{name}` is not recognized.")
+        elif parameter.is_list and isinstance(inner, list):
+            yield from _errors_by_rule(rules.get(name, _NO_RULE), inner, f"{at}{name}")
+            for position, item in enumerate(inner):
+                yield from _errors_in_value(parameter.type, _NO_RULE, item, f"{at}{name}.{position}")
+        elif parameter.is_list:
+            yield _invalid(f"{at}{name}", "it must be a list")
+        else:
+            yield from _errors_in_value(parameter.type, rules.get(name, _NO_RULE), inner, f"{at}{name}")
+    for name, rule in rules.items():
+        if rule.required and name not in value:
+            yield missing_parameter(f"{at}{name}")
 
 
-def _name(location: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, location))
+def _errors_in_value(kind: str | Model, rule: Rule, value: Any, at: str) -> Iterator[ApiError]:
+    if not isinstance(kind, str):
+        if isinstance(value, dict):
+            yield from _errors_in(kind, value, f"{at}.")
+        else:
+            yield _invalid(at, "it must be an object")
+    # A boolean is an int in Python, and not in JSON.
+    elif not isinstance(value, SCALARS[kind]) or isinstance(value, bool) != (kind == "bool"):
+        yield _invalid(at, f"its type must be {kind}")
+    else:
+        yield from _errors_by_rule(rule, value, at)
+
+
+def _errors_by_rule(rule: Rule, value: Any, at: str) -> Iterator[ApiError]:
+    if rule.one_of and value not in rule.one_of:
+        yield _invalid(at, f"it must be one of {', '.join(map(repr, rule.one_of))}")
+    size, what = (len(value), "its length") if isinstance(value, (str, list)) else (value, "it")
+    if rule.minimum is not None and size < rule.minimum:
+        yield _invalid(at, f"{what} must be at least {rule.minimum}")
+    if rule.maximum is not None and size > rule.maximum:
+        yield _invalid(at, f"{what} must be at most {rule.maximum}")
+    if rule.pattern and not re.fullmatch(rule.pattern, value):
+        yield _invalid(at, f"it must match {rule.pattern}")
+
+
+def _invalid(at: str, problem: str) -> ApiError:
+    return ApiError("InvalidParameter", f"The parameter `{at}` is not valid: {problem}.")
+
+
+def _with_defaults(model: Model, value: Mapping[str, Any]) -> dict[str, Any]:
+    filled = {name: rule.default for name, rule in RULES.get(model.name, _NO_RULES).items() if rule.default is not None}
+    for name, inner in value.items():
+        parameter = model.parameters[name]
+        if isinstance(parameter.type, str):
+            filled[name] = inner
+        elif parameter.is_list:
+            filled[name] = [_with_defaults(parameter.type, item) for item in inner]
+        else:
+            filled[name] = _with_defaults(parameter.type, inner)
+    return filled

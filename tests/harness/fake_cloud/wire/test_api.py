@@ -18,7 +18,6 @@ from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.demo_clusters import ANALYTICS, NIGHTLY, demo_cloud
 from harness.fake_cloud.errors import MESSAGES, ApiError
 from harness.fake_cloud.sdk_clients import KEY, common_client, typed_client
-from harness.fake_cloud.wire import parameters
 from harness.faults import Fault
 
 if TYPE_CHECKING:
@@ -209,26 +208,6 @@ def test_a_request_that_is_not_as_documented_is_refused(
     assert (found, named in message) == (code, True), message
     assert cloud.requests[0].error == code
     assert not cloud.operations
-
-
-def test_the_request_is_what_the_typed_model_serialises(cloud: Cloud) -> None:
-    """Each field of the SDK's request models is known here, so that what it sends is understood."""
-    pairs: dict[type, type[parameters.Parameters]] = {
-        models.StartStopServiceOrMonitorRequest: parameters.StartStopServiceOrMonitor,
-        models.OpScope: parameters.Scope,
-        models.ServiceBasicRestartInfo: parameters.ServiceBasicRestartInfo,
-        models.ComponentBasicRestartInfo: parameters.ComponentBasicRestartInfo,
-        models.StrategyConfig: parameters.RestartStrategy,
-        models.Arg: parameters.Arg,
-        models.StopParams: parameters.StopStrategy,
-        models.DescribeInstancesRequest: parameters.DescribeInstances,
-        models.DescribeInstancesListRequest: parameters.DescribeInstancesList,
-        models.Filters: parameters.Filter,
-        models.DescribeServiceNodeInfosRequest: parameters.DescribeServiceNodeInfos,
-        models.SearchItem: parameters.SearchItem,
-    }
-    for model, ours in pairs.items():
-        assert fields(model) == set(ours.model_fields), model.__name__
 
 
 def fields(model: type) -> set[str]:
