@@ -18,7 +18,6 @@ from urllib3.exceptions import ProtocolError
 
 from harness.fake_cloud.wire.api import Api
 from harness.faults import FaultQueue, Kind
-from harness.faults.fault import reply_to
 from harness.messages import Call
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class CloudAdapter(HTTPAdapter):
         if fault is None:
             return self._built(request, self._api.answer(call))
         never_read = fault.kind in (Kind.MUTE_FROM_ACCEPT, Kind.RESET_BEFORE_READING, Kind.HANG_BEFORE)
-        reply = None if never_read else reply_to(call, self._api, fault)
+        reply = None if never_read else self._api.answer_with(call, fault)
         broken = _BROKEN.get(fault.kind)
         if broken:
             raise broken(request)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from harness.fake_cloud.wire.api import MAX_BODY, Api
 from harness.fake_cloud.wire.request_models import sdk_models
 from harness.faults import FaultQueue, Kind
-from harness.faults.fault import reply_to
 from harness.messages import Call, Reply
 
 if TYPE_CHECKING:
@@ -174,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
             # sending: urllib3 drops an error from there, and what is left to see is a mere end, now and then.
             self._reset()
             return
-        reply = reply_to(call, self._ours.api, fault)
+        reply = self._ours.api.answer_with(call, fault)
         if fault.kind is Kind.RESET_AFTER_READING:
             self._reset()
         elif fault.kind is Kind.CLOSE_SILENTLY:

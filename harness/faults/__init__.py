@@ -1,5 +1,7 @@
 """Injected faults: what can go wrong between a client and the API, on request."""
 
-from harness.faults.fault import Fault, FaultQueue, Kind
+from harness.faults.distortion import distorted
+from harness.faults.kinds import Fault, Kind
+from harness.faults.queue import FaultQueue
 
-__all__ = ["Fault", "FaultQueue", "Kind"]
+__all__ = ["Fault", "FaultQueue", "Kind", "distorted"]

@@ -14,6 +14,7 @@ from harness.fake_cloud.cloud import REGIONS, Request
 from harness.fake_cloud.errors import ApiError, missing_parameter
 from harness.fake_cloud.wire import parameters, signature
 from harness.fake_cloud.wire.actions import ACTIONS, Answer, Asked
+from harness.faults import distorted
 from harness.messages import Reply
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from harness.clock import Clock
     from harness.fake_cloud.cloud import Cloud
+    from harness.faults import Fault
     from harness.messages import Call
 
 #: What TC3 allows in a body.
@@ -72,6 +74,15 @@ class Api:
                 )
             )
         return _enveloped(_error_answer(error) if error else answer, request_id)
+
+    def answer_with(self, call: Call, fault: Fault) -> Reply:
+        """The answer that an injected ``fault`` leaves. ``call`` is carried out and recorded if the fault says so."""
+        if fault.kind.is_api_error:
+            error = ApiError(fault.code, fault.message)
+            reply = self.answer(call, error, although_carried_out=fault.although_carried_out)
+        else:
+            reply = self.answer(call) if fault.carried_out else Reply(b"")
+        return distorted(reply, fault)
 
     def _admit(self, call: Call) -> str:
         """The service that is called. Raises the error that ``call`` earns before its parameters are looked at."""
