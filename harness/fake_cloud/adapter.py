@@ -42,6 +42,7 @@ class CloudAdapter(HTTPAdapter):
         ``on_send`` is called when a connection would send the request's first byte. If it raises, nothing is sent.
         """
         super().__init__()
+        self.cloud = cloud
         self.faults = FaultQueue()
         self._api = Api(cloud, signed_by)
         self._on_send = on_send
