@@ -1,4 +1,4 @@
-"""Clocks: the machine's own, and one on which an hour of transitions takes a test a millisecond."""
+"""Clocks: the machine's own, and a virtual one for tests that must not wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ START: Final = 1_748_833_200.0
 
 
 class Clock(Protocol):
-    """What the fake cloud needs of time. Any object with these methods is one; all values are in seconds."""
+    """What the fake cloud needs of time, in seconds. Any object with these methods is a clock."""
 
     def now(self) -> float:
         """Seconds since the Unix epoch, UTC."""

@@ -44,7 +44,10 @@ def emr_clock() -> VirtualClock:
 
 @pytest.fixture
 def emr_credentials(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """The secret id and key that the fake cloud knows. They are in the environment, where the SDK looks for them."""
+    """The secret id and key that the fake cloud knows.
+
+    They are also in the environment, where the SDK looks for them.
+    """
     monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", SECRET_ID)
     monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", SECRET_KEY)
     return SECRET_ID, SECRET_KEY
@@ -54,9 +57,10 @@ def emr_credentials(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 def emr_adapter(
     emr_clock: VirtualClock, emr_credentials: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> CloudAdapter:
-    """Answers each request of this process to ``*.tencentcloudapi.com``, of clients made before the test too.
+    """The transport that answers each request of this process to ``*.tencentcloudapi.com``.
 
-    Other hosts are not touched. The SDK's asynchronous clients do not use ``requests``, and are not answered.
+    It answers clients that were made before the test too. Other hosts are not touched. The SDK's asynchronous clients
+    do not use ``requests``, and are not answered.
     """
     adapter, real = CloudAdapter(demo_cloud(emr_clock)), requests.Session.get_adapter
 
@@ -70,7 +74,10 @@ def emr_adapter(
 
 @pytest.fixture
 def emr_cloud(emr_adapter: CloudAdapter) -> Cloud:
-    """A fake cloud in this process: its clusters, to harm and to look at, and a record of every request."""
+    """A fake cloud in this process, which every SDK client of this process talks to.
+
+    It has the clusters, which a test harms and looks at, and a record of every request.
+    """
     return emr_adapter.cloud
 
 
@@ -82,7 +89,7 @@ def emr_faults(emr_adapter: CloudAdapter) -> FaultQueue:
 
 @pytest.fixture
 def emr_server(emr_clock: VirtualClock, emr_credentials: tuple[str, str]) -> Iterator[CloudServer]:
-    """A fake cloud of its own behind ``http://127.0.0.1:PORT``, for other processes and other languages.
+    """Another fake cloud, behind ``http://127.0.0.1:PORT``: for other processes and languages.
 
     Give its ``endpoint`` to ``HttpProfile(protocol="http", endpoint=…)``; ``cloud`` and ``faults`` are as above.
     """

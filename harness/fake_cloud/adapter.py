@@ -1,4 +1,6 @@
-"""The fake API in process: a transport for the SDK's own ``requests`` session, signature and all, without a socket.
+"""The fake API in process: a transport for the SDK's own ``requests`` session.
+
+Requests are signed and checked as over a socket, and no socket is opened.
 
 ``client.request.conn._session.mount("https://", CloudAdapter(cloud))``
 """

@@ -1,4 +1,7 @@
-"""What an injected fault leaves of the API's answer. What it does to the connection is the transport's part."""
+"""What an injected fault leaves of the API's answer.
+
+What a fault does to the connection is the transport's part.
+"""
 
 from __future__ import annotations
 

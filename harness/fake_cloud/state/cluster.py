@@ -1,7 +1,7 @@
-"""One cluster: its processes, what it is busy with, and what may be asked of it.
+"""One cluster: its processes, its workflow, and which operations it accepts.
 
-Refusals follow StartStopServiceOrMonitor's list of error codes; where no page says which code a mistake earns, the
-nearest is taken (assumed).
+Refusals follow StartStopServiceOrMonitor's list of error codes. Where no page says which code a mistake has, the
+nearest one is assumed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IDENTIFIER: Final = re.compile(r"emr-[a-z0-9]{8}")
 
 
 class Cluster:
-    """A cluster and its processes. Reading it makes whatever is due first."""
+    """A cluster and its processes. Every change that is due is made before a value is read."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class Cluster:
         self.project_id = project_id
         #: The account that it belongs to.
         self.uin = uin
-        #: How long a start, a stop, a restart of one batch, or a change of maintenance takes.
+        #: Seconds that a start, a stop, a restart of one batch, or a change of maintenance takes.
         self.transition_seconds = transition_seconds
-        #: After how long EMR's own daemon pulls up a dead process; ``None``: never.
+        #: Seconds after which EMR's own daemon restarts a dead process; ``None``: never.
         self.daemon_seconds: float | None = None
-        #: Services that StartStopServiceOrMonitor does not serve.
+        #: Services that StartStopServiceOrMonitor does not support.
         self.unsupported: set[str] = set()
         self.created_at = timeline.clock.now() - 90 * 86400
         self._status = RUNNING
@@ -63,7 +63,7 @@ class Cluster:
         for service, components in services.items():
             for component, ips in components.items():
                 for position, ip in enumerate(ips):
-                    restarted_at += 7  # no two alike, so that a mix-up of readings shows
+                    restarted_at += 7  # no two are equal, so that a test notices swapped readings
                     process = Process(self, service, component, ip, restarted_at)
                     if component in ACTIVE_AND_STANDBY:
                         process.ha_state = "standby" if position else "active"
@@ -72,17 +72,17 @@ class Cluster:
     def __str__(self) -> str:
         return f"{self.id} ({self.name}, {self.region})"
 
-    # -- what is seen
+    # -- what the API shows
 
     @property
     def status(self) -> int:
-        """``Status`` of DescribeInstances; 2 is running."""
+        """``Status`` of DescribeInstances: 2 is running."""
         with self.timeline.current():
             return self._status
 
     @status.setter
     def status(self, status: int) -> None:
-        """Somebody else's workflow has it, or its life is over: anything but 2 refuses operations."""
+        """Set it, as another workflow would, or the end of the cluster. Only 2 accepts operations."""
         with self.timeline.current():
             self._status = status
 
@@ -91,14 +91,14 @@ class Cluster:
         return tuple(dict.fromkeys(process.service for process in self._processes))
 
     def processes(self, service: str | None = None, component: str | None = None) -> tuple[Process, ...]:
-        """Those of a service and component, or all."""
+        """Those of a service and a component, or all."""
         return tuple(
             process
             for process in self._processes
             if service in (None, process.service) and component in (None, process.component)
         )
 
-    # -- what is asked of it; the caller holds the timeline
+    # -- operations; the caller holds the timeline
 
     def begin(self, operation: Operation) -> None:
         """Carry ``operation`` out, or raise the API's error."""
@@ -137,7 +137,7 @@ class Cluster:
             raise ApiError(
                 "ResourceNotFound.ServiceNodeNotFound", f"{part.service} of {self.id} has no {part.component!r}."
             )
-        # An empty list is an absent one: all nodes.
+        # An empty list means all nodes, as an absent one does.
         if not part.ips:
             return of_component
         return tuple(process for ip in part.ips for process in _on_node(of_component, ip))

@@ -1,4 +1,7 @@
-"""What the documentation says of particular components. One that is not named here is served like any other."""
+"""What the documentation says of particular components.
+
+A component that is not named here is served like any other.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One accepted operation on its way through a cluster: batch by batch, each taking its time.
+"""One accepted operation on its way through a cluster, batch by batch.
 
-What is asked for shows at once (ServiceStatus), what comes of it later (health), because the API tells the two apart.
+ServiceStatus shows what was asked for at once; health shows the result later.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENTER_MAINTENANCE, LEAVE_MAINTENANCE = "StopMonitor", "StartMonitor"
 
 @dataclass(frozen=True)
 class ScopePart:
-    """A service, one of its components or all (``None``), on some of its nodes or all (an empty tuple)."""
+    """A part of a scope. No ``component`` means all components, no ``ips`` all nodes."""
 
     service: str
     component: str | None = None
@@ -30,7 +30,7 @@ class ScopePart:
 
 @dataclass(frozen=True)
 class Strategy:
-    """StrategyConfig. ``wait_seconds`` lie between one batch's end and the next one's beginning."""
+    """StrategyConfig. ``wait_seconds`` pass between the end of one batch and the next batch."""
 
     rolling: bool = False
     batch_size: int = 1
@@ -40,7 +40,10 @@ class Strategy:
 
 @dataclass
 class Operation:
-    """What was really carried out. ``failed`` grows as it goes; ``finished_at`` is set when it ends."""
+    """An operation that the cloud carries out.
+
+    ``failed`` grows while it runs; ``finished_at`` is set when it ends.
+    """
 
     cluster: str
     op_type: str
@@ -51,7 +54,7 @@ class Operation:
     secret_id: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     failed: list[Process] = field(default_factory=list)
-    #: Those that a blocked rolling restart never came to.
+    #: The processes that a blocked rolling restart did not reach.
     left_out: list[Process] = field(default_factory=list)
     finished_at: float | None = None
 
@@ -73,7 +76,7 @@ class Workflow:
         self._batch: list[Process] = []
 
     def begin(self) -> None:
-        """Do what shows at once, and plan the rest."""
+        """Make the changes that show at once, and plan the rest."""
         op_type, at = self.operation.op_type, self.operation.at
         if op_type == RESTART:
             self._restart_batch(at)
@@ -96,7 +99,7 @@ class Workflow:
         size = strategy.batch_size if strategy.rolling else len(self._waiting)
         self._batch, self._waiting = self._waiting[:size], self._waiting[size:]
         for process in self._batch:
-            process.ask_to_start()  # what was stopped runs afterwards, too: a restart asks for no leave
+            process.ask_to_start()  # a restart starts what an operator stopped, too
             process.launch(at)
         self._timeline.at(at + self._takes, self._batch_restarted)
 

@@ -1,4 +1,4 @@
-"""What each action does with the cloud and answers, once its caller and its parameters were checked."""
+"""What each action does and answers, once its caller and its parameters are checked."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _strategy(config: Mapping[str, Any]) -> Strategy:
 
 
 def _visible(asked: Asked, ids: Collection[str] = ()) -> list[Cluster]:
-    """The caller's clusters in the region, or those of them in ``ids``, as the display strategy shows them."""
+    """The caller's clusters that the region, ``ids`` and the display strategy let through."""
     hidden = () if asked.values["DisplayStrategy"] == "clusterList" else (BEING_CREATED, CREATION_FAILED)
     uin = asked.cloud.uin_of(asked.secret_id)
     return [

@@ -1,4 +1,4 @@
-"""The API as HTTP sees it: who calls, which action, its parameters, its answer in the envelope.
+"""The API over HTTP: caller, action, parameters, and the answer in its envelope.
 
 Errors arrive as HTTP 200 with ``{"Response": {"Error": {"Code", "Message"}, "RequestId"}}`` (API 3.0, Responses).
 """
@@ -32,10 +32,10 @@ VERSIONS: Final[Mapping[str, str]] = {"emr": "2019-01-03", "eb": "2021-04-16", "
 
 
 class Api:
-    """The API of a :class:`Cloud`: each call is checked as the real one checks it, carried out and recorded."""
+    """The API of a :class:`Cloud`. Each call is checked, carried out and recorded."""
 
     def __init__(self, cloud: Cloud, signed_by: Clock | None = None) -> None:
-        """``signed_by``: the clock that signatures are checked against, and that the Date header shows.
+        """``signed_by`` is the clock that checks signatures and that the Date header shows.
 
         The default is the machine's own, even if the cloud's time is virtual: the SDK signs with the machine's.
         """
@@ -76,7 +76,7 @@ class Api:
         return _enveloped(_error_answer(error) if error else answer, request_id)
 
     def answer_with(self, call: Call, fault: Fault) -> Reply:
-        """The answer that an injected ``fault`` leaves. ``call`` is carried out and recorded if the fault says so."""
+        """The answer that ``fault`` leaves. The fault decides whether ``call`` is carried out."""
         if fault.kind.is_api_error:
             error = ApiError(fault.code, fault.message)
             reply = self.answer(call, error, although_carried_out=fault.although_carried_out)
@@ -85,7 +85,7 @@ class Api:
         return distorted(reply, fault)
 
     def _admit(self, call: Call) -> str:
-        """The service that is called. Raises the error that ``call`` earns before its parameters are looked at."""
+        """The service that is called. Raises what is wrong with ``call`` apart from its parameters."""
         if call.method != "POST" or call.header("content-type").partition(";")[0].strip() != "application/json":
             raise ApiError("UnsupportedProtocol")
         if len(call.body) > MAX_BODY:

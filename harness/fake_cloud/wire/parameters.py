@@ -1,4 +1,4 @@
-"""Each action's parameters, read strictly: what the action does not have is refused, not dropped.
+"""Each action's parameters, checked strictly: an unknown one is refused, not dropped.
 
 The SDK's typed client drops unknown keys in silence, which can widen a scope; here such a request fails. Which keys
 there are, and their types, comes from the SDK's models (``request_models.py``); what the pages say beyond that is
@@ -118,7 +118,10 @@ _NO_RULES: Final[Mapping[str, Rule]] = {}
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """A request's body. Raises InvalidParameter if it is not a JSON object, names a key twice or has a null in one."""
+    """A request's body.
+
+    Raises InvalidParameter if it is not a JSON object, or if an object in it has a key twice or a null.
+    """
     try:
         params = json.loads(body or b"{}", object_pairs_hook=_object, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -155,7 +158,7 @@ def check(service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any
 
 
 def _errors_in(model: Model, value: Mapping[str, Any], at: str) -> Iterator[ApiError]:
-    """Each error in an object; ``at`` is where it stands, such as ``OpScope.``, and empty for the request itself."""
+    """Each error in an object. ``at`` is the prefix of its parameters, such as ``OpScope.``."""
     rules = RULES.get(model.name, _NO_RULES)
     for name, inner in value.items():
         parameter = model.parameters.get(name)

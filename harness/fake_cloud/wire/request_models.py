@@ -36,7 +36,7 @@ class Model(NamedTuple):
 
 
 class Parameter(NamedTuple):
-    """One parameter's type: one of :data:`SCALARS` or a model, and whether it is a list of such."""
+    """One parameter: a type of :data:`SCALARS` or a model, and whether it is a list of them."""
 
     type: str | Model
     is_list: bool
@@ -44,7 +44,7 @@ class Parameter(NamedTuple):
 
 @cache
 def request_model(service: str, action: str) -> Model:
-    """The model of ``action``'s request. Raises LookupError if neither the SDK nor :data:`OTHER_MODELS` has it."""
+    """The model of an action's request. Raises LookupError if there is none."""
     return _model(service, f"{action}Request")
 
 
@@ -62,7 +62,7 @@ def _parameter(service: str, notation: str) -> Parameter:
 
 
 def _sdk_notations(name: str) -> Iterator[tuple[str, str]]:
-    """Each parameter of the SDK's model ``name`` with its type, as the docstrings have it: nothing else in it does."""
+    """Each parameter of an SDK model with its type, which only the docstrings have."""
     model = getattr(sdk_models(), name, None)
     if model is None:
         raise LookupError(f"the SDK has no model {name}")

@@ -1,4 +1,4 @@
-"""What the describing actions answer: every field that the SDK's response models have, filled as the API's samples are.
+"""The answers: every field of the SDK's response models, filled as in the API's samples.
 
 Sources: the samples of DescribeInstances, DescribeInstancesList and DescribeServiceNodeInfos (EMR API 2019-01-03), and
 of AssumeRole (STS API 2018-08-13). What no sample shows is a plausible constant: nothing may be concluded from it.

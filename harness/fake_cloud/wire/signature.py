@@ -35,15 +35,15 @@ class Caller:
 
 
 def claimed_secret_id(call: Call) -> str:
-    """Whom a request says it is from, believed or not; empty where it does not say."""
+    """The secret id that a request names, verified or not; empty if it names none."""
     found = _AUTHORIZATION.fullmatch(call.header("authorization"))
     return found["secret_id"] if found else ""
 
 
 def verify(call: Call, credentials: Mapping[str, tuple[str, str | None]], now: float) -> Caller:
-    """Who signed ``call``. ``credentials``: see :attr:`Cloud.credentials`; ``now``: seconds since the epoch.
+    """Who signed ``call``. Raises an AuthFailure, or MissingParameter if there is no timestamp.
 
-    Raises an AuthFailure, or MissingParameter where there is no timestamp.
+    ``credentials``: see :attr:`Cloud.credentials`; ``now``: seconds since the epoch.
     """
     claim = _AUTHORIZATION.fullmatch(call.header("authorization"))
     if not claim:
@@ -88,7 +88,7 @@ def _sign(secret: bytes, timestamp: str, scope: str, canonical: str) -> str:
 
 
 def _canonical_requests(call: Call, signed: list[str]) -> Iterator[str]:
-    """The request in each form in which the known clients sign it."""
+    """The request in each form that the known clients sign."""
     payload = call.header("x-tc-content-sha256")
     hashed = hashlib.sha256(payload.encode() if payload == "UNSIGNED-PAYLOAD" else call.body).hexdigest()
     for host in _hosts(call.header("host")):
@@ -102,7 +102,7 @@ def _canonical_requests(call: Call, signed: list[str]) -> Iterator[str]:
 
 
 def _hosts(host: str) -> Iterator[str]:
-    """The Host header, and what clients sign in its place.
+    """The Host header, and what clients sign instead of it.
 
     The command line signs the whole endpoint that it was given, its scheme included; the Node SDK leaves the port out.
     """
