@@ -70,6 +70,17 @@ def test_the_harness_imports_nothing_of_ours(path: Path) -> None:
     assert not imported & {"handler", "steward", "tests", "benchmarks"}
 
 
+@pytest.mark.parametrize(("room", "above"), [("messages.py", 0), ("clock.py", 0), ("faults", 1), ("fake_cloud", 2)])
+def test_the_rooms_of_the_harness_depend_in_one_direction(room: str, above: int) -> None:
+    """Messages and clocks know nothing, faults know messages, and the fake cloud knows faults."""
+    floors = ({"harness.messages", "harness.clock"}, {"harness.faults"}, {"harness.fake_cloud"})
+    allowed = set().union(*floors[: above + 1]) if above else set()
+    files = [path for path in HARNESS if room in path.relative_to(ROOT / "harness").parts]
+    imported = {name for path in files for name in imports_of(path, for_type_checkers=True)}
+    assert files
+    assert {".".join(name.split(".")[:2]) for name in imported if name.startswith("harness")} <= allowed
+
+
 def test_one_file_imports_the_sdk_and_only_when_needed() -> None:
     """The vendor's package has a single door, and it opens late."""
     importers = [path.name for path in HANDLER if "tencentcloud" in roots(imports_of(path))]

@@ -67,7 +67,7 @@ stop_params = st.builds(
 
 @st.composite
 def manners(draw: st.DrawFn) -> Manner:
-    """Any operation that the function takes for valid."""
+    """Any operation that the function considers valid."""
     op_type = draw(st.sampled_from(OpType))
     manner = Manner(
         op_type,

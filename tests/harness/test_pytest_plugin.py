@@ -99,7 +99,7 @@ def test_faults_can_be_injected(emr_cloud: Cloud, emr_faults: FaultQueue) -> Non
 
 
 def test_a_server_is_for_whoever_needs_an_endpoint(emr_server: CloudServer, emr_clock: VirtualClock) -> None:
-    """The same over a socket, for a client that is told where to go."""
+    """The same over a socket, for a client with an endpoint of its own."""
     emr = client(ClientProfile(httpProfile=HttpProfile(protocol="http", endpoint=emr_server.endpoint)))
     emr.StartStopServiceOrMonitor(restart_request())
     assert health(emr) == 0

@@ -27,7 +27,7 @@ def walk(model: Model) -> Iterator[Model]:
 
 
 def test_a_model_has_the_sdks_parameters_and_types() -> None:
-    """Texts, switches, objects and lists are told apart."""
+    """Texts, booleans, objects and lists are distinguished."""
     request = request_model("emr", "StartStopServiceOrMonitor").parameters
     assert request["InstanceId"] == Parameter("str", is_list=False)
     assert request["KeepMonitorButNotRecoverProcess"] == Parameter("bool", is_list=False)

@@ -12,20 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tencentcloud.common.sign import Sign
 
-from harness.fake_cloud.errors import ApiError
 from harness.fake_cloud.wire.signature import Caller, claimed_secret_id, verify
 from harness.messages import Call
+from tests.harness.calls import refused
 
 NOW = 1_748_833_200
 KEYS: dict[str, tuple[str, str | None]] = {
     "AKIDpermanent": ("key-one", None),
     "AKIDtemporary": ("key-two", "token-two"),
 }
-
-
-def refused(code: str) -> pytest.RaisesExc[ApiError]:
-    """Expects an error of the API with exactly this code."""
-    return pytest.raises(ApiError, check=lambda error: error.code == code)
 
 
 def signed(
@@ -101,7 +96,7 @@ def test_the_published_known_answer_is_accepted() -> None:
         "more headers signed",
         "with a port",
         "the command line's Host",
-        "the command line's Host behind a proxy that mends it",
+        "the command line's Host behind a proxy that rewrites it",
         "the Node SDK's Host",
     ],
 )
