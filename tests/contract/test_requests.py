@@ -1,4 +1,4 @@
-"""Every request that the function can make is taken by the fake cloud, and means the same there.
+"""The fake cloud takes every request that the function can make, with the same meaning.
 
 The two packages do not know each other. The function's requests come from its own models; the fake checks them against
 the SDK's.
@@ -80,7 +80,7 @@ def manners(draw: st.DrawFn) -> Manner:
 
 
 def scopes(targets: list[Target]) -> st.SearchStrategy[OpScope]:
-    """Every shape of a scope: services, components on all nodes or some, processes, and unions of these."""
+    """Every shape of a scope: services, components, nodes, processes, and unions of these."""
     one = st.sampled_from(targets)
     return st.lists(
         one.map(lambda target: OpScope.of_service(target.service))
@@ -232,7 +232,7 @@ EB = Product("eb", "2021-04-16", "https", "eb.tencentcloudapi.com", "ap-guangzho
 @settings(deadline=None)  # the first call loads the SDK
 @given(request=requests(), data=st.data())
 def test_an_operation_with_a_misspelt_key_is_refused(request: Request, data: st.DataObject) -> None:
-    """A key that is dropped in silence can widen a scope: here it stops the request, and nothing is done."""
+    """A key that is dropped in silence can widen a scope: here nothing is done."""
     cloud = demo_cloud(SystemClock())
     params = data.draw(st.sampled_from(list(misspellings(request.to_wire()))))
     assert refused(cloud, EMR, START_STOP, params) == "UnknownParameter"
@@ -240,7 +240,7 @@ def test_an_operation_with_a_misspelt_key_is_refused(request: Request, data: st.
 
 
 def test_any_other_request_with_a_misspelt_key_is_refused() -> None:
-    """Of the looks, of AssumeRole and of PutEvents: each key that the function sends, in four misspellings."""
+    """Looks, AssumeRole and PutEvents: each key that the function sends, in four misspellings."""
     cloud = demo_cloud(SystemClock())
     gateway(cloud).cluster_status(CLUSTER, within())
     gateway(cloud).processes(CLUSTER, "HDFS", within())

@@ -14,7 +14,7 @@ from tests.harness.calls import LOOK, RESTART, START_STOP
 
 
 def test_on_send_is_called_before_each_request(cloud: Cloud) -> None:
-    """Where a connection would send the first byte: the API has not seen the request yet, whatever fault it meets."""
+    """The API has not seen the request yet at that moment, whatever fault the request meets."""
     seen: list[int] = []
     adapter = CloudAdapter(cloud, on_send=lambda: seen.append(len(cloud.requests)))
     with common_client(adapter) as client:

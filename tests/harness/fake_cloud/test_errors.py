@@ -116,7 +116,7 @@ BY_STATE: list[tuple[str, Callable[[Cloud], None], dict[str, Any]]] = [
 def test_the_state_of_things_has_its_code(
     cloud: Cloud, client: Any, code: str, break_it: Callable[[Cloud], None], params: dict[str, Any]
 ) -> None:
-    """What is wrong with cluster, caller or request gives the documented code, and nothing is done."""
+    """A wrong cluster, caller or request has its documented code, and nothing is done."""
     break_it(cloud)
     assert refusal(client, START_STOP, params)[0] == code
     assert not cloud.operations
@@ -124,7 +124,7 @@ def test_the_state_of_things_has_its_code(
 
 @pytest.mark.parametrize("code", [*DOCUMENTED, *COMMON, "LimitExceeded.NewToday"])
 def test_every_code_can_be_provoked(cloud: Cloud, adapter: CloudAdapter, client: Any, code: str) -> None:
-    """Also those that no state earns, and codes that the API has not got yet; the request after it is served."""
+    """Codes that no state causes can be injected, unknown ones too; the next request is served."""
     adapter.faults.add(Fault.api_error(code, START_STOP))
     client.call_json("DescribeInstances", {"DisplayStrategy": "clusterList"})
     assert refusal(client, START_STOP, request())[0] == code

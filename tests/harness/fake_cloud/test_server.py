@@ -26,7 +26,7 @@ from tests.harness.calls import (
 
 
 def test_the_common_client_restarts_a_process(server: CloudServer) -> None:
-    """Signed by the SDK, sent over a socket, carried out; and what was done is seen over the same wire."""
+    """A request that the SDK signs and sends is carried out, and the SDK sees the result."""
     process = server.cloud.process(ANALYTICS, "DataNode", "172.16.0.5")
     process.kill()
     with common_client(server) as client:
@@ -65,7 +65,7 @@ def test_a_wrong_key_is_refused_over_sockets(server: CloudServer) -> None:
 
 
 def test_many_callers_are_served_while_one_hangs() -> None:
-    """Twenty clients are answered although another one's request hangs, and that one ends with the server."""
+    """Twenty clients are answered while the request of another hangs until the server ends."""
     done: list[str] = []
 
     def look(at: CloudServer, action: str) -> None:
@@ -125,7 +125,7 @@ def test_a_port_that_is_taken_is_refused(server: CloudServer) -> None:
 
 
 def test_a_closed_server_refuses_connections() -> None:
-    """After the end of ``with`` nobody listens: what a client then meets was certainly not sent."""
+    """After ``with`` nobody listens: a client's request was certainly not sent."""
     with CloudServer(demo_cloud(VirtualClock())) as server:
         port = server.port
     with pytest.raises(ConnectionRefusedError):
@@ -147,14 +147,14 @@ def _interrupt() -> None:
 
 
 def test_a_whole_url_signed_as_host_is_understood(server: CloudServer) -> None:
-    """The command line hands the SDK its endpoint with the scheme, and that string is signed and sent as Host."""
+    """The command line signs its endpoint with the scheme, and sends that string as Host."""
     with common_client(server) as client:
         client.profile.httpProfile.endpoint = server.url
         assert outcome(client) == "accepted"
 
 
 def test_a_scope_taken_from_a_local_endpoint_is_understood(server: CloudServer) -> None:
-    """The Node SDK signs for the endpoint's first label, here ``127``: the version says which product is meant."""
+    """The Node SDK signs for the endpoint's first label (``127``): the version names the product."""
     with common_client(server, service="127") as client:
         assert outcome(client) == "accepted"
     with common_client(server, service="127", version="2021-04-16") as client:
@@ -177,7 +177,7 @@ def test_a_scope_taken_from_a_local_endpoint_is_understood(server: CloudServer) 
 def test_other_http_is_answered_too(
     server: CloudServer, method: str, headers: dict[str, str], body: bytes, status: int
 ) -> None:
-    """Whatever comes gets an answer: the API's own error where it is HTTP that the API would read."""
+    """Every request has an answer: the API's own error, if HTTP lets it through to the API."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=2)
     connection.putrequest(method, "/")
     for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -195,7 +195,7 @@ def test_other_http_is_answered_too(
 def test_a_client_that_goes_away_does_no_harm(
     server: CloudServer, sent: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A request that ends before its end is not carried out, prints nothing, and the next one is served."""
+    """An incomplete request is not carried out, prints nothing, and the next one is served."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=2) as connection:
         connection.sendall(sent)
     with common_client(server) as client:

@@ -1,4 +1,4 @@
-"""Each kind of injected fault: what the SDK shows of it, and whether the request was carried out."""
+"""Each kind of injected fault: what the SDK shows, and whether the request was carried out."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FAULTS = [
 @pytest.mark.parametrize("over_sockets", [True, False], ids=["sockets", "in process"])
 @pytest.mark.parametrize(("kind", "seen"), FAULTS, ids=[kind.name for kind, _ in FAULTS])
 def test_each_fault_is_seen_as_documented_and_carried_out_or_not(over_sockets: bool, kind: Kind, seen: str) -> None:
-    """The SDK shows what the table of faults says; the cloud did what the fault says; the next request is served."""
+    """The SDK shows what the table says; the cloud acted or not; the next request is served."""
     cloud = demo_cloud(VirtualClock())
     fault = Fault(kind, seconds=0.002 if kind is Kind.DRIPPED_BODY else None)
     with CloudServer(cloud) as server:
@@ -85,7 +85,7 @@ def test_a_followed_redirect_sends_the_request_again(over_sockets: bool) -> None
 
 
 def test_a_dripped_body_outlasts_the_socket_timeout(server: CloudServer) -> None:
-    """Each byte comes in time and the whole does not: a timeout of a socket operation bounds no call."""
+    """Each byte comes in time, the whole does not: a socket's timeout does not bound a call."""
     server.faults.add(Fault(Kind.DRIPPED_BODY, seconds=0.01))
     with common_client(server, timeout=0.2) as client:
         started = time.monotonic()
@@ -101,7 +101,7 @@ def test_a_huge_body_is_as_large_as_asked(server: CloudServer) -> None:
 
 
 def test_a_reset_is_a_reset(server: CloudServer) -> None:
-    """Before and after reading, the client's innermost exception is the same: ConnectionResetError."""
+    """Before and after reading, the client's innermost exception is ConnectionResetError."""
     for kind in (Kind.RESET_BEFORE_READING, Kind.RESET_AFTER_READING):
         server.faults.add(kind)
         with common_client(server) as client, pytest.raises(TencentCloudSDKException) as caught:

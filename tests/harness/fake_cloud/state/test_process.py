@@ -1,4 +1,4 @@
-"""One process on a virtual clock: what it shows, what a test does to it, what the daemon does."""
+"""One process on a virtual clock: what it shows, and what tests and the daemon do to it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_fixed_process_starts_again(cloud: Cloud, clock: VirtualClock) -> None
 
 
 def test_a_restart_may_help_only_for_a_while(cloud: Cloud, clock: VirtualClock) -> None:
-    """A process can be made to die some time after each start; the death planned by an earlier start is off."""
+    """A process can be made to die after each start; a later start cancels an earlier death."""
     process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
     process.die_after_start(60)
     act(cloud, "RestartService", ONE)

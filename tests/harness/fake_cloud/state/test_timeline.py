@@ -35,7 +35,7 @@ def test_what_is_seen_does_not_depend_on_how_often_one_looks(steps: list[float],
 
 
 def test_a_change_may_look_at_the_state(clock: VirtualClock) -> None:
-    """Looking from within a change sees what was made before it, and makes nothing that comes after it."""
+    """A look from within a change sees what was made before it, and nothing that comes after."""
     timeline = Timeline(clock)
     made: list[str] = []
 

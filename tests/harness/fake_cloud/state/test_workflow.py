@@ -12,7 +12,7 @@ from tests.harness.fake_cloud.state.acts import CLUSTER, DATA_NODES, ONE, act, h
 
 
 def test_a_restart_takes_its_time(cloud: Cloud, clock: VirtualClock) -> None:
-    """The process is down and the cluster busy until the time is up; LastRestartTime is when it was restarted."""
+    """The process is down and the cluster busy meanwhile; LastRestartTime is the beginning."""
     process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
     process.kill()
     assert (process.service_status, process.health) == (1, 0)
@@ -28,7 +28,7 @@ def test_a_restart_takes_its_time(cloud: Cloud, clock: VirtualClock) -> None:
 
 
 def test_a_restart_asks_for_no_leave(cloud: Cloud, clock: VirtualClock) -> None:
-    """Restarting a process that an operator stopped, or put into maintenance, starts it all the same."""
+    """A restart starts a process that an operator stopped or put into maintenance."""
     process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
     process.stop_by_operator()
     process.put_in_maintenance()
@@ -77,7 +77,7 @@ def test_a_restart_that_is_not_rolling_takes_all_at_once(cloud: Cloud) -> None:
 def test_a_failed_batch_blocks_or_is_skipped(
     cloud: Cloud, clock: VirtualClock, skip: bool, restarted: list[int], left_out: int
 ) -> None:
-    """DealOnFail 0 leaves the rest of the batches alone, 1 goes on; either way the cluster is free again."""
+    """DealOnFail 0 leaves the other batches alone, 1 goes on; then the cluster is free again."""
     broken = cloud.process(CLUSTER, "DataNode", "172.16.0.6")
     broken.refuse_to_recover()
     strategy = Strategy(rolling=True, batch_size=1, wait_seconds=1, skip_failures=skip)
@@ -91,7 +91,7 @@ def test_a_failed_batch_blocks_or_is_skipped(
 
 
 def test_a_stop_shows_what_was_asked_before_it_is_so(cloud: Cloud, clock: VirtualClock) -> None:
-    """ServiceStatus is 2 at once, the health falls when the process has ended; LastRestartTime stays."""
+    """ServiceStatus is 2 at once, health falls when the process ends; LastRestartTime stays."""
     process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
     before = process.last_restart
     act(cloud, "StopService", ONE)

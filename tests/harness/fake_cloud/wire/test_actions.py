@@ -112,7 +112,7 @@ def test_every_part_of_a_request_is_understood(cloud: Cloud, client: Any) -> Non
 def test_a_request_that_is_not_as_documented_is_refused(
     cloud: Cloud, client: Any, params: dict[str, Any], code: str, named: str
 ) -> None:
-    """Missing, unknown and wrong keys have their codes, the message names the key, and nothing is done."""
+    """Missing, unknown and wrong keys have their codes and are named, and nothing is done."""
     found, message = refusal(client, START_STOP, params)
     assert (found, named in message) == (code, True), message
     assert cloud.requests[0].error == code
@@ -151,7 +151,7 @@ def test_node_infos_can_be_filtered(cloud: Cloud, client: Any, filters: dict[str
 
 @pytest.mark.parametrize(("offset_is", "offsets"), [("page", (0, 1, 2)), ("item", (0, 100, 200))])
 def test_an_offset_counts_pages_or_items(clock: VirtualClock, offset_is: Any, offsets: tuple[int, ...]) -> None:
-    """Either way no page holds more than 100, whatever Limit says, and the pages together hold all."""
+    """No page holds more than 100, whatever Limit says, and the pages together hold all."""
     cloud = Cloud(clock, offset_is=offset_is)
     ips = [f"10.0.{host // 250}.{host % 250 + 1}" for host in range(230)]
     cloud.add_cluster("emr-largeone", {"HDFS": {"DataNode": ips}})
@@ -188,7 +188,7 @@ def test_an_offset_counts_pages_or_items(clock: VirtualClock, offset_is: Any, of
 def test_clusters_are_listed_by_project_and_region(
     cloud: Cloud, client: Any, params: dict[str, Any], expected: list[str]
 ) -> None:
-    """Without ProjectId -1 only the default project's clusters are seen; never those of another region."""
+    """Without ProjectId -1 only the default project is seen; another region never is."""
     cloud.add_cluster("emr-project7", {}, project_id=7)
     cloud.add_cluster("emr-beingnew", {}, project_id=8).status = 3
     answer = response(client, "DescribeInstances", {"DisplayStrategy": "clusterList", **params})

@@ -115,7 +115,7 @@ _json = st.recursive(
     value=_json,
 )
 def test_whatever_is_sent_is_answered(action: str, key: str, value: Any) -> None:
-    """Any JSON for any parameter ends in an answer or in a refusal of the parameters, never in a crash."""
+    """Any JSON for any parameter is answered or refused, and never ends in a crash."""
     params = request() if action == START_STOP else {"DisplayStrategy": "clusterList"}
     if action == "DescribeServiceNodeInfos":
         params = {"InstanceId": ANALYTICS, "ServiceName": "HDFS"}
@@ -155,7 +155,7 @@ def test_a_lone_surrogate_comes_back_as_it_was_sent(client: Any) -> None:
 
 
 def test_a_second_has_room_for_so_many_requests(cloud: Cloud, client: Any, clock: VirtualClock) -> None:
-    """Beyond the limit an action is throttled, other actions are not, and the next second has room again."""
+    """Beyond the limit an action is throttled, others are not; the next second has room again."""
     cloud.requests_per_second = 2
     look = {"DisplayStrategy": "clusterList"}
     for _ in range(2):

@@ -27,7 +27,7 @@ SERVED = {model.name: model for key in ACTIONS for model in models_in(request_mo
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_is_about_a_parameter_that_there_is(name: str) -> None:
-    """A rule for a misspelt parameter, or for a model that no action takes, would never be applied."""
+    """A rule for a misspelt parameter, or for a model of no action, would never be applied."""
     assert set(RULES[name]) <= set(SERVED[name].parameters)
 
 
@@ -40,7 +40,7 @@ def test_every_default_obeys_its_own_rule(name: str) -> None:
 
 
 def test_defaults_are_filled_in_at_every_depth() -> None:
-    """What was sent stays, what was left out has its documented value, and what has none stays absent."""
+    """What was sent stays, what was left out has its default, and what has none stays absent."""
     params = {
         "InstanceId": "emr-4zvc5mul",
         "OpType": "RestartService",

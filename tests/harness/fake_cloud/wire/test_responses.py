@@ -21,7 +21,7 @@ from tests.harness.calls import (
 
 
 def test_node_infos_carry_every_field_of_the_model(clock: VirtualClock, cloud: Cloud, client: Any) -> None:
-    """What is answered has exactly the fields of the SDK's model, and shows each process as it is."""
+    """The answer has exactly the fields of the SDK's model, and shows each process as it is."""
     cloud.process(ANALYTICS, "DataNode", "172.16.0.5").kill()
     cloud.process(ANALYTICS, "DataNode", "172.16.0.6").stop_by_operator()
     cloud.process(ANALYTICS, "DataNode", "172.16.0.7").put_in_maintenance()
@@ -80,7 +80,7 @@ def test_the_typed_client_understands_every_answer(cloud: Cloud) -> None:
 
 
 def test_what_is_not_there_is_null(client: Any) -> None:
-    """A list with nothing in it "may be null", and is: for a service that the cluster lacks, and for an unknown cluster."""
+    """An empty list "may be null", and is: for a missing service, and for an unknown cluster."""
     nodes = response(client, "DescribeServiceNodeInfos", {"InstanceId": ANALYTICS, "ServiceName": "KUDU"})
     assert (nodes["TotalCnt"], nodes["ServiceNodeList"]) == (0, None)
     clusters = response(
