@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HANDLER = sorted((ROOT / "handler").rglob("*.py"))
+HARNESS = sorted((ROOT / "harness").rglob("*.py"))
 
 #: Rooms whose modules do no I/O and read no clock, file or environment.
 PURE_ROOMS = ("handler/model", "handler/decide")
@@ -109,6 +110,29 @@ def test_no_module_imports_itself_through_others() -> None:
     """Not even for type checkers."""
     sorter = graphlib.TopologicalSorter(import_graph())
     sorter.prepare()  # raises CycleError, which names the circle
+
+
+def test_the_harness_imports_nothing_of_ours() -> None:
+    """A fake that shares code with the function would agree with it where the cloud does not."""
+    ours = {"handler", "steward", "tests", "benchmarks"}
+    assert [str(path) for path in HARNESS if roots(imports_of(path, with_typing=True)) & ours] == []
+
+
+#: The floors of ``harness``, from the bottom.
+HARNESS_FLOORS = (("messages", "clock"), ("faults",), ("fake_cloud",), ("pytest_plugin",))
+
+
+def test_the_rooms_of_the_harness_depend_in_one_direction() -> None:
+    """Messages and clocks know nothing, faults know messages, and the fake cloud knows faults."""
+    floor = {room: number for number, rooms in enumerate(HARNESS_FLOORS) for room in rooms}
+    upward = []
+    for path in HARNESS:
+        room = path.relative_to(ROOT / "harness").with_suffix("").parts[0]
+        for name in imports_of(path, with_typing=True) if room in floor else ():
+            other = name.split(".")[1] if name.startswith("harness.") else room
+            if other in floor and other != room and floor[other] >= floor[room]:
+                upward.append(f"{path.name} imports {name}")
+    assert upward == []
 
 
 def test_one_file_imports_the_sdk_and_only_when_needed() -> None:

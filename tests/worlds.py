@@ -7,9 +7,9 @@ from typing import Any
 
 from handler.cloud.client import CloudApi
 from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault
+from harness.faults import Fault
 from steward.simulate.platform import function_url_event
-from steward.simulate.world import World
+from steward.simulate.world import World, in_process
 
 #: The sample of an alert about the DataNode on 172.16.0.5.
 DOWN = "alertmanager-datanode-down"
@@ -24,7 +24,7 @@ def kill(world: World, ip: str = "172.16.0.5") -> None:
 
 def faulty(world: World, *faults: Fault) -> CloudAdapter:
     """The API meets the next calls with these faults."""
-    adapter = CloudAdapter(world.cloud)
+    adapter = in_process(world.cloud)
     adapter.faults.add(*faults)
     world.function._api = CloudApi(lambda: adapter)
     return adapter

@@ -1,4 +1,6 @@
-"""The fake API in process: a transport for the SDK's own ``requests`` session, signature and all, without a socket.
+"""The fake API in process: a transport for the SDK's own ``requests`` session.
+
+Requests are signed and checked as over a socket, and no socket is opened.
 
 ``client.request.conn._session.mount("https://", CloudAdapter(cloud))``
 """
@@ -16,41 +18,47 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ProtocolError
 
-from handler.lib.in_flight import note_sent
-from harness.fake_cloud import faults
-from harness.fake_cloud.api import Api
-from harness.fake_cloud.faults import FaultQueue, Kind
-from harness.fake_cloud.messages import Call
+from harness.fake_cloud.wire.api import Api
+from harness.faults import FaultQueue, Kind
+from harness.messages import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from handler.lib.clock import Clock
+    from harness.clock import Clock
     from harness.fake_cloud.cloud import Cloud
-    from harness.fake_cloud.messages import Reply
+    from harness.messages import Reply
 
 
 class CloudAdapter(HTTPAdapter):
-    """Answers each request from the same wire as :class:`CloudServer`.
+    """Answers each request from the same API as :class:`CloudServer`, in the caller's thread.
 
-    Faults of the connection arrive as the exceptions that ``requests`` makes of them, at once: nothing waits.
+    Injected faults of the connection arrive at once, as the exceptions that ``requests`` raises for them.
     """
 
-    def __init__(self, cloud: Cloud, *, signed_by: Clock | None = None) -> None:
-        """``signed_by``: see :class:`Api`."""
+    def __init__(
+        self, cloud: Cloud, *, signed_by: Clock | None = None, on_send: Callable[[], None] | None = None
+    ) -> None:
+        """``signed_by``: see :class:`Api`.
+
+        ``on_send`` is called when a connection would send the request's first byte. If it raises, nothing is sent.
+        """
         super().__init__()
+        self.cloud = cloud
         self.faults = FaultQueue()
         self._api = Api(cloud, signed_by)
+        self._on_send = on_send
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """As ``HTTPAdapter.send``; raises what that raises."""
-        note_sent()  # as a connection would: from here on, nobody can take it back
+        if self._on_send is not None:
+            self._on_send()
         call = _received(request)
         fault = self.faults.for_connection() or self.faults.for_request(call.action)
         if fault is None:
             return self._built(request, self._api.answer(call))
         never_read = fault.kind in (Kind.MUTE_FROM_ACCEPT, Kind.RESET_BEFORE_READING, Kind.HANG_BEFORE)
-        reply = None if never_read else faults.reply_to(call, self._api, fault)
+        reply = None if never_read else self._api.answer_with(call, fault)
         broken = _BROKEN.get(fault.kind)
         if broken:
             raise broken(request)

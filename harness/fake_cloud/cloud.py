@@ -1,4 +1,4 @@
-"""The cloud: its clusters, its callers, and a record of all that was asked of it. Knows nothing of HTTP."""
+"""The cloud: its clusters, its callers, and a record of every request."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from harness.fake_cloud import errors
-from harness.fake_cloud.cluster import GOING, IDENTIFIER, Cluster
+from harness.fake_cloud.errors import ApiError
+from harness.fake_cloud.state.cluster import IDENTIFIER, Cluster
+from harness.fake_cloud.state.codes import GOING
+from harness.fake_cloud.state.timeline import Timeline
+from harness.fake_cloud.state.workflow import Operation, Strategy
 from harness.fake_cloud.sts import HOME_UIN, Role, Session
-from harness.fake_cloud.timeline import Timeline
-from harness.fake_cloud.workflow import Operation, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from handler.lib.clock import Clock
-    from harness.fake_cloud.process import Process
-    from harness.fake_cloud.workflow import ScopePart
+    from harness.clock import Clock
+    from harness.fake_cloud.state.process import Process
+    from harness.fake_cloud.state.workflow import ScopePart
 
 #: The key pair that every new cloud knows.
 SECRET_ID: Final = "AKIDEXAMPLE"  # noqa: S105 - known to the fake alone
@@ -41,7 +42,7 @@ REGIONS: Final[Mapping[str, int]] = {
 
 @dataclass(frozen=True)
 class Request:
-    """One request that reached the API: accepted (``error`` is ``None``) or refused with that code."""
+    """One request that reached the API. ``error`` is the code of its refusal, if any."""
 
     action: str
     params: Mapping[str, Any]
@@ -54,7 +55,7 @@ class Request:
 
 @dataclass(frozen=True)
 class PutEvent:
-    """One event that EventBridge took."""
+    """One event that EventBridge accepted."""
 
     bus: str
     event: Mapping[str, Any]
@@ -63,14 +64,14 @@ class PutEvent:
 
 @dataclass
 class Cloud:
-    """Everything there is. Thread-safe: one lock, held with :meth:`current`."""
+    """A whole fake cloud. Thread-safe: :meth:`current` holds the one lock."""
 
     clock: Clock
-    #: See :attr:`Cluster.transition_seconds`; for clusters that are added from then on.
+    #: The :attr:`Cluster.transition_seconds` of clusters that are added.
     transition_seconds: float = 3.0
-    #: The pages call Offset a page's number, and elsewhere in API 3.0 it counts items: a client must bear both.
+    #: What ``Offset`` counts. EMR's pages say page numbers; elsewhere in API 3.0 it is items. A client must bear both.
     offset_is: Literal["item", "page"] = "page"
-    #: Requests a second for each action before RequestLimitExceeded; 20 is documented, ``None`` is no limit.
+    #: Requests that each action takes in a second; ``None`` is no limit. 20 is documented.
     requests_per_second: int | None = None
     #: Secret key and session token (``None`` for a permanent key) by secret id.
     credentials: dict[str, tuple[str, str | None]] = field(default_factory=lambda: {SECRET_ID: (SECRET_KEY, None)})
@@ -81,7 +82,7 @@ class Cloud:
     put_events: list[PutEvent] = field(default_factory=list)
     #: By ARN.
     roles: dict[str, Role] = field(default_factory=dict)
-    #: By temporary secret id; ended ones too.
+    #: By temporary secret id. Expired ones stay.
     sessions: dict[str, Session] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -89,10 +90,10 @@ class Cloud:
         self._clusters: dict[str, Cluster] = {}
 
     def current(self) -> AbstractContextManager[float]:
-        """Hold the lock with everything done that is due; gives the present moment."""
+        """Hold the lock, with every change made that is due. Gives the present time."""
         return self._timeline.current()
 
-    # -- what a test builds and looks at
+    # -- for tests
 
     def add_cluster(
         self,
@@ -105,7 +106,10 @@ class Cloud:
         uin: str = HOME_UIN,
         transition_seconds: float | None = None,
     ) -> Cluster:
-        """A running cluster of healthy processes; ``services``: service → component → addresses; ``uin``: whose it is."""
+        """Add a running cluster of healthy processes.
+
+        ``services`` maps a service to its components, and each component to its addresses. ``uin`` is the owner's account.
+        """
         with self.current():
             cluster = Cluster(
                 self._timeline,
@@ -121,21 +125,21 @@ class Cloud:
             return cluster
 
     def remove_cluster(self, identifier: str) -> None:
-        """It is destroyed: nothing of it is found any more."""
+        """Destroy a cluster: the API does not find it any more."""
         with self.current():
             del self._clusters[identifier]
 
     def clusters(self, region: str | None = None) -> tuple[Cluster, ...]:
-        """All clusters (of a region), in the order in which they were added."""
+        """All clusters, or those of a region, in the order in which they were added."""
         with self.current():
             return tuple(cluster for cluster in self._clusters.values() if region in (None, cluster.region))
 
     def cluster(self, identifier: str) -> Cluster:
-        """Raises KeyError where there is none."""
+        """The cluster of that id. Raises KeyError if there is none."""
         return self._clusters[identifier]
 
     def process(self, cluster: str, component: str, ip: str) -> Process:
-        """One process. Raises KeyError where there is none, naming those that there are."""
+        """One process. Raises KeyError if there is none, naming those that there are."""
         there = self.cluster(cluster).processes()
         for process in there:
             if process.component == component and process.ip == ip:
@@ -143,11 +147,11 @@ class Cloud:
         raise KeyError(f"{component}@{ip}: {cluster} has {', '.join(map(str, there))}")
 
     def requests_for(self, action: str) -> list[Request]:
-        """All requests of one action, refused ones too."""
+        """All requests of one action, including refused ones."""
         with self.current():
             return [request for request in self.requests if request.action == action]
 
-    # -- what the wire asks
+    # -- for the wire
 
     def uin_of(self, secret_id: str) -> str:
         """The account as which a key acts."""
@@ -155,15 +159,17 @@ class Cloud:
         return session.role.uin if session else HOME_UIN
 
     def assume(self, arn: str, secret_id: str, seconds: int) -> Session:
-        """AssumeRole: a key that is good for ``seconds``. Raises RoleNotFound, UnauthorizedOperation, OverTimeError."""
+        """AssumeRole: make a key that is valid for ``seconds``. Raises ApiError if refused."""
         with self.current() as now:
             role = self.roles.get(arn)
             if role is None:
-                raise errors.RoleNotFound(f"{arn} does not exist.")
+                raise ApiError("ResourceNotFound.RoleNotFound", f"{arn} does not exist.")
             if self.uin_of(secret_id) not in role.trusts:
-                raise errors.UnauthorizedOperation(f"{arn} may not be assumed by {self.uin_of(secret_id)}.")
-            if seconds > role.most_seconds:
-                raise errors.OverTimeError(f"{arn} may be assumed for {role.most_seconds} seconds.")
+                raise ApiError("UnauthorizedOperation", f"{arn} may not be assumed by {self.uin_of(secret_id)}.")
+            if seconds > role.max_seconds:
+                raise ApiError(
+                    "InvalidParameter.OverTimeError", f"{arn} may be assumed for {role.max_seconds} seconds."
+                )
             number = len(self.sessions) + 1
             session = Session(
                 role, f"AKIDTMP{number:04d}", secrets.token_hex(20), f"token-{secrets.token_hex(40)}", now + seconds
@@ -173,34 +179,34 @@ class Cloud:
             return session
 
     def find(self, identifier: str, region: str, uin: str = HOME_UIN) -> Cluster:
-        """The cluster, as an action of ``uin`` in ``region`` finds it. Raises InvalidInstanceName and InstanceNotFound."""
+        """The cluster of account ``uin`` in ``region``. Raises ApiError if there is none."""
         if not IDENTIFIER.fullmatch(identifier):
-            raise errors.InvalidInstanceName(f"{identifier!r} is not the name of a cluster.")
+            raise ApiError("InvalidParameter.InvalidInstanceName", f"{identifier!r} is not the name of a cluster.")
         cluster = self._clusters.get(identifier)
         if cluster is None or cluster.region != region or cluster.uin != uin or cluster.status in GOING:
-            raise errors.InstanceNotFound(f"{identifier} is not found in {region}.")
+            raise ApiError("ResourceNotFound.InstanceNotFound", f"{identifier} is not found in {region}.")
         return cluster
 
-    def authorise(self, secret_id: str, action: str) -> None:
-        """Raises CheckCamAuth where the caller may not, TokenFailure where its key has ended."""
+    def authorize(self, secret_id: str, action: str) -> None:
+        """Raises CheckCamAuth if the caller lacks the right, TokenFailure if its key has expired."""
         session = self.sessions.get(secret_id)
         if session is not None:
             with self.current() as now:
                 if now >= session.until:
-                    raise errors.TokenFailure
+                    raise ApiError("AuthFailure.TokenFailure")
         if (secret_id, action) in self.denied or (session is not None and action in session.role.denied):
-            raise errors.CheckCamAuth(f"{secret_id} has no permission for {action}.")
+            raise ApiError("UnauthorizedOperation.CheckCamAuth", f"{secret_id} has no permission for {action}.")
 
     def throttle(self, action: str) -> None:
-        """Raises RequestLimitExceeded where this second has had enough of ``action``."""
+        """Raises RequestLimitExceeded if this second's limit of ``action`` is reached."""
         if self.requests_per_second is None:
             return
         with self.current() as now:
-            lately = sum(1 for request in self._lately(now) if request.action == action)
-            if lately >= self.requests_per_second:
-                raise errors.RequestLimitExceeded
+            recent = sum(1 for request in self._recent(now) if request.action == action)
+            if recent >= self.requests_per_second:
+                raise ApiError("RequestLimitExceeded")
 
-    def _lately(self, now: float) -> Iterator[Request]:
+    def _recent(self, now: float) -> Iterator[Request]:
         for request in reversed(self.requests):
             if request.at <= now - 1:
                 return
@@ -218,7 +224,10 @@ class Cloud:
         secret_id: str = "",
         params: Mapping[str, Any] | None = None,
     ) -> Operation:
-        """StartStopServiceOrMonitor: begin the operation, or raise the API's error. Sent twice, it acts twice."""
+        """StartStopServiceOrMonitor: begin the operation, or raise the API's error.
+
+        The same request sent twice acts twice.
+        """
         with self.current() as now:
             cluster = self.find(identifier, region, self.uin_of(secret_id))
             operation = Operation(
@@ -241,6 +250,6 @@ class Cloud:
             self.put_events.extend(PutEvent(bus, event, now) for event in events)
 
     def record(self, request: Request) -> None:
-        """Note what arrived and what became of it."""
+        """Record a request and its result."""
         with self.current():
             self.requests.append(request)

@@ -1,4 +1,4 @@
-"""The two clusters that the demonstration, ``steward serve`` and the sample events are about."""
+"""Two clusters for demonstrations and tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from harness.fake_cloud.cloud import Cloud
 
 if TYPE_CHECKING:
-    from handler.lib.clock import Clock
+    from harness.clock import Clock
 
 ANALYTICS: Final = "emr-4zvc5mul"
 NIGHTLY: Final = "emr-8kd2m1qp"
@@ -18,7 +18,10 @@ def _addresses(network: str, first: int, count: int) -> list[str]:
 
 
 def demo_cloud(clock: Clock, *, transition_seconds: float = 3.0) -> Cloud:
-    """``analytics`` in ap-guangzhou (HDFS, YARN, HIVE, HBASE, ZOOKEEPER) and ``nightly`` in ap-shanghai (HBASE, HIVE)."""
+    """A cloud with two running clusters.
+
+    ``analytics`` in ap-guangzhou has HDFS, YARN, HIVE, HBASE and ZOOKEEPER; ``nightly`` in ap-shanghai has HBASE and HIVE.
+    """
     cloud = Cloud(clock, transition_seconds=transition_seconds)
     masters, cores, commons = (_addresses("172.16.0", *span) for span in ((2, 2), (5, 5), (10, 3)))
     cloud.add_cluster(

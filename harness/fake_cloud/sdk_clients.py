@@ -1,4 +1,4 @@
-"""The official SDK's clients, pointed at the fake: what proves that the fake speaks the API's language."""
+"""The official SDK's clients, pointed at the fake cloud."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def common_client(
     version: str = "2019-01-03",
     timeout: float = 5,
 ) -> Iterator[Any]:
-    """A ``CommonClient``: over sockets to a server, or in process. ``key``: secret id, secret key, token; ``timeout`` in seconds."""
+    """A ``CommonClient``: over sockets to a server, or in process.
+
+    ``key`` is secret id, secret key and token; ``timeout`` is in seconds.
+    """
     from tencentcloud.common.common_client import CommonClient
 
     client = CommonClient(service, version, _credential(key), region, _profile(where, timeout))
@@ -37,7 +40,7 @@ def common_client(
 
 @contextmanager
 def typed_client(where: CloudServer | Cloud | CloudAdapter, *, region: str = "ap-guangzhou") -> Iterator[Any]:
-    """The generated ``EmrClient``, whose models deserialise the answers."""
+    """The generated ``EmrClient``, whose models deserialize the answers."""
     from tencentcloud.emr.v20190103.emr_client import EmrClient
 
     client = EmrClient(_credential(KEY), region, _profile(where, 5))

@@ -1,4 +1,4 @@
-"""The fake API on a local port: real sockets, kept-alive connections, and faults on request."""
+"""The fake API on a local port, with real sockets and injected faults of them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,35 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from harness.fake_cloud import faults
-from harness.fake_cloud.api import LARGEST_BODY, Api
-from harness.fake_cloud.faults import FaultQueue, Kind
-from harness.fake_cloud.messages import Call, Reply
+from harness.fake_cloud.wire.api import MAX_BODY, Api
+from harness.fake_cloud.wire.request_models import sdk_models
+from harness.faults import FaultQueue, Kind
+from harness.messages import Call, Reply
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from handler.lib.clock import Clock
+    from harness.clock import Clock
     from harness.fake_cloud.cloud import Cloud
-    from harness.fake_cloud.faults import Fault
+    from harness.faults import Fault
 
-#: How long a hang lasts that nobody ends.
+#: How long a hang lasts if neither the fault nor the client ends it.
 HANG_SECONDS: Final = 30.0
 DRIP_SECONDS: Final = 0.02
 
 
 class CloudServer:
-    """A :class:`Cloud` behind ``http://127.0.0.1:PORT``. Bound when made, served within ``with`` or :meth:`serve_forever`."""
+    """A :class:`Cloud` behind ``http://127.0.0.1:PORT``.
+
+    The port is bound when the server is made. It is served within ``with``, or by :meth:`serve_forever`.
+    """
 
     def __init__(self, cloud: Cloud, port: int = 0, *, signed_by: Clock | None = None) -> None:
-        """``port`` 0 takes a free one; ``signed_by``: see :class:`Api`. Raises OSError where the port is taken."""
+        """Bind ``port``; 0 takes a free one. Raises OSError if it is taken.
+
+        ``signed_by``: see :class:`Api`.
+        """
+        sdk_models()  # now, and not while the first client waits
         self.cloud = cloud
         self.faults = FaultQueue()
         self._http = _Server(port, Api(cloud, signed_by), self.faults)
@@ -64,14 +71,14 @@ class CloudServer:
         self.close()
 
     def serve_forever(self) -> None:
-        """Serve in this thread until KeyboardInterrupt, which is raised on."""
+        """Serve in this thread until KeyboardInterrupt, which is raised again."""
         try:
             self._http.serve_forever(0.05)
         finally:
             self.close()
 
     def close(self) -> None:
-        """End every connection, hanging ones too, and give the port back."""
+        """End every connection, including hanging ones, and release the port."""
         self._http.end_connections()
         self._http.server_close()
 
@@ -99,7 +106,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is not our error; anything else is, and is shown."""
+        """Show errors of the server. A client that went away is not one."""
         import sys
 
         if not isinstance(sys.exc_info()[1], OSError):
@@ -143,22 +150,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(self._ours.api.answer(call))
 
     def do_GET(self) -> None:
-        self.do_POST()  # the API says itself that it wants POST
+        self.do_POST()  # the API itself refuses other methods than POST
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The Date header, by the API's clock."""
         return super().date_time_string(self._ours.api.signed_by.now() if timestamp is None else timestamp)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Quiet: what was asked is in ``cloud.requests``."""
+        """Log nothing: ``cloud.requests`` has every request."""
 
     def _body(self) -> bytes | None:
-        """The body; ``None`` where there is no reading on, which was answered."""
+        """The body; ``None`` if it cannot be read, which was answered."""
         length = self.headers.get("Content-Length", "0")
         if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
             self._send(Reply(b"", 411, "text/plain"), close=True)
             return None
-        if int(length) > 4 * LARGEST_BODY:  # what is a little too large is read, so that the API can say so
+        if int(length) > 4 * MAX_BODY:  # a body that is only a little too large is read, so that the API refuses it
             self._send(Reply(b"", 413, "text/plain"), close=True)
             return None
         return self.rfile.read(int(length))
@@ -172,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
             # sending: urllib3 drops an error from there, and what is left to see is a mere end, now and then.
             self._reset()
             return
-        reply = faults.reply_to(call, self._ours.api, fault)
+        reply = self._ours.api.answer_with(call, fault)
         if fault.kind is Kind.RESET_AFTER_READING:
             self._reset()
         elif fault.kind is Kind.CLOSE_SILENTLY:

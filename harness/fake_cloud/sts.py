@@ -1,11 +1,11 @@
-"""Roles of accounts, and the temporary keys of those who assumed one (STS, AssumeRole)."""
+"""Roles of accounts, and temporary keys for them (STS, AssumeRole)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Final
 
-#: The account of the lasting key, and of every cluster that is not said to be another's.
+#: The account of the permanent key, and of every cluster that names no other.
 HOME_UIN: Final = "100000000001"
 
 
@@ -15,7 +15,7 @@ class Role:
 
     arn: str
     trusts: frozenset[str] = frozenset({HOME_UIN})
-    most_seconds: int = 43_200
+    max_seconds: int = 43_200
     denied: set[str] = field(default_factory=set)
 
     @property
@@ -26,7 +26,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Session:
-    """One assumption: a key that ends at ``until`` (seconds since the epoch)."""
+    """A temporary key for a role, which expires at ``until`` (seconds since the epoch)."""
 
     role: Role
     secret_id: str

@@ -33,8 +33,8 @@ from handler.model.operation import State
 from handler.receive.payload import read
 from handler.report.log import Log
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.server import CloudServer
+from harness.faults import Fault, Kind
 from steward.chaos.workload import NODES, alertmanager, clusters, deliveries, restarting
 from steward.simulate.forkserver import PROCESSES
 from steward.simulate.platform import timer_event

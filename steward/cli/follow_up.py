@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from handler.ledger.protocol import Ledger
     from handler.model.operation import Operation
-    from harness.clock import AheadClock
+    from steward.simulate.clock import AheadClock
     from steward.simulate.world import Wired
 
 #: Seconds that one round may take.

@@ -19,7 +19,6 @@ from handler.lib import wording
 from handler.lib.clock import SystemClock
 from handler.model.operation import State
 from handler.model.policy import Mode
-from harness.clock import AheadClock
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.cli import follow_up
 from steward.cli.context import (
@@ -37,6 +36,7 @@ from steward.cli.context import (
 from steward.cli.follow_up import AHEAD
 from steward.cli.narration import Narrator, screen
 from steward.config.compile import load_yaml
+from steward.simulate.clock import AheadClock
 from steward.simulate.platform import Invocation, function_url_event, timer_event
 from steward.simulate.world import Wired, World, private_world, real_world
 
@@ -59,7 +59,7 @@ def demo() -> None:
     """
     console = screen()
     clock = SystemClock()
-    from harness.fake_cloud.server import CloudServer  # with pydantic, which the other commands do without
+    from harness.fake_cloud.server import CloudServer
 
     cloud = demo_cloud(clock, transition_seconds=1.0)
     config = load_yaml(str(ROOT / "steward.yml"))
@@ -222,7 +222,7 @@ def _world(
     ledger, env = user_ledger(), dict(os.environ)
     if not on_a_fake():
         return real_world(config, settings=settings, ledger=ledger, env=env, on_line=narrator.tell), None
-    from harness.fake_cloud.server import CloudServer  # with pydantic, which the real cloud does without
+    from harness.fake_cloud.server import CloudServer
 
     clock = AheadClock()
     server = stack.enter_context(CloudServer(demo_cloud(clock, transition_seconds=1.0)))

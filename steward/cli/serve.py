@@ -96,7 +96,7 @@ def serve(
     loaded = load_config(config)
     tell_config(console, config)
     clock = SystemClock()
-    from harness.fake_cloud.server import CloudServer  # with pydantic, which the other commands do without
+    from harness.fake_cloud.server import CloudServer
 
     fake = demo_cloud(clock)
     settings = Settings.from_env(os.environ)

@@ -15,6 +15,7 @@ PRELOADED: Final = (
     "steward.simulate.world",
     "handler.app",
     "tencentcloud.common.common_client",
+    "tencentcloud.emr.v20190103.models",
     "redis",
 )
 PROCESSES: Final = multiprocessing.get_context("forkserver")

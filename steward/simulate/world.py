@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from handler.config.config import Config
+    from harness.fake_cloud.adapter import CloudAdapter
 
 
 @dataclass
@@ -151,7 +152,7 @@ def private_world(
         env=full_env,
         clock=clock,
         ledger=ledger or open_ledger("sqlite:///:memory:"),
-        transport=None if endpoint else lambda: _adapter(cloud),
+        transport=None if endpoint else lambda: in_process(cloud),
         write=lines.write,
     )
     return World(function, clock, full_env, lines.rows, cloud=cloud)
@@ -177,10 +178,12 @@ class _Lines:
                 self._on_line(row)
 
 
-def _adapter(cloud: Cloud) -> Any:
-    from harness.fake_cloud.adapter import CloudAdapter  # brings requests and pydantic along
+def in_process(cloud: Cloud) -> CloudAdapter:
+    """A transport of the function to ``cloud``: it notes when a request leaves, as the function's own does."""
+    from handler.lib.in_flight import note_sent
+    from harness.fake_cloud.adapter import CloudAdapter  # imports requests
 
-    return CloudAdapter(cloud)
+    return CloudAdapter(cloud, on_send=note_sent)
 
 
 def _like_the_demo(cloud: Cloud) -> dict[str, dict[str, list[str]]]:

@@ -24,9 +24,9 @@ from handler.lib.clock import Deadline, SystemClock
 from handler.model.operation import State
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.demo_clusters import demo_cloud
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.server import CloudServer
 from harness.fake_cloud.sts import Role
+from harness.faults import Fault, Kind
 from steward.config.compile import load_yaml
 from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import ROOT

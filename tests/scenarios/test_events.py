@@ -14,13 +14,12 @@ from handler.cloud.client import CloudApi
 from handler.config.config import Config
 from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
-from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.config.compile import config_of
 from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import function_url_event, restamp, timer_event
-from steward.simulate.world import World, events_of
+from steward.simulate.world import World, events_of, in_process
 
 ROOT = Path(__file__).parents[2]
 ALL = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
@@ -309,7 +308,7 @@ def test_a_restart_that_does_not_help_times_out_with_one_alarm(world: World) -> 
 def test_a_lost_answer_is_in_doubt_and_never_sent_again(make_world: MakeWorld, kind: Kind, carried_out: int) -> None:
     """The request may have been carried out: the cluster is looked at, the request never resent."""
     world = make_world()
-    adapter = CloudAdapter(world.cloud)
+    adapter = in_process(world.cloud)
     adapter.faults.add(Fault(kind, action="StartStopServiceOrMonitor"))
     world.function._api = CloudApi(lambda: adapter)
     world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()

@@ -23,7 +23,7 @@ from handler.model.observation import Observation, Reading
 from handler.model.operation import Operation, State
 from handler.model.policy import AlarmSettings, Chat, Cluster, EventBus
 from handler.model.scope import OpScope
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.config.compile import config_of
 from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample

@@ -25,7 +25,7 @@ from handler.model.request import OpType, Request
 from handler.receive.payload import read
 from handler.report.log import Log
 from harness.clock import VirtualClock
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.chaos.workload import restarting
 from steward.config.compile import config_of
 from steward.config.yaml_file import read_raw

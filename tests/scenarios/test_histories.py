@@ -26,11 +26,11 @@ from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.model.operation import State
 from harness.clock import VirtualClock
-from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.chaos.workload import restarting
 from steward.simulate.platform import context, timer_event
+from steward.simulate.world import in_process
 
 CLUSTER = "emr-4zvc5mul"
 ADDRESSES = [f"10.0.0.{node}" for node in range(1, 6)]
@@ -171,7 +171,7 @@ class Histories(RuleBasedStateMachine):
     def deliver(self, event: Any, life: int | None, fault: Fault | None, seconds: int) -> None:
         """One invocation by a worker of its own."""
         calls = [] if life is None else [life]
-        adapter = CloudAdapter(self.cloud)
+        adapter = in_process(self.cloud)
         if fault is not None:
             adapter.faults.add(fault)
         lines: list[str] = []

@@ -11,12 +11,11 @@ from handler.config.config import Config
 from handler.ledger.protocol import open_ledger
 from handler.model.operation import State
 from harness.clock import VirtualClock
-from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault
+from harness.faults import Fault
 from steward.config.compile import config_of
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import restamp, timer_event
-from steward.simulate.world import World
+from steward.simulate.world import World, in_process
 
 CLUSTER = "emr-4zvc5mul"
 NODES = [f"172.16.0.{node}" for node in range(5, 10)]
@@ -76,7 +75,7 @@ def test_while_a_part_is_open_the_rest_waits(dying: World) -> None:
 
 def test_a_part_that_was_not_sent_hides_nothing_that_was(dying: World) -> None:
     """A repeat whose own request never left knows still what the ones before it did."""
-    adapter = CloudAdapter(dying.cloud)
+    adapter = in_process(dying.cloud)
     dying.function._api = CloudApi(lambda: adapter)
     alert = restamp(sample("alertmanager-datanode-down"), dying.clock.now())
     dying.deliver(alert, fresh=False)
@@ -90,7 +89,7 @@ def test_a_part_that_was_not_sent_hides_nothing_that_was(dying: World) -> None:
 
 def test_what_the_api_refused_is_not_asked_again(dying: World) -> None:
     """In parts or not: a refusal stands."""
-    adapter = CloudAdapter(dying.cloud)
+    adapter = in_process(dying.cloud)
     dying.function._api = CloudApi(lambda: adapter)
     adapter.faults.add(*[Fault.api_error("UnauthorizedOperation.CheckCamAuth", "StartStopServiceOrMonitor")] * 3)
     alert = restamp(sample("alertmanager-datanode-down"), dying.clock.now())

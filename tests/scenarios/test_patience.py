@@ -22,8 +22,8 @@ from handler.ledger.protocol import open_ledger
 from handler.lib.clock import SystemClock
 from handler.model.policy import AlarmSettings, Caller, Chat, Webhook
 from harness.fake_cloud.demo_clusters import demo_cloud
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.server import CloudServer
+from harness.faults import Fault, Kind
 from steward.chaos import workload
 from steward.simulate.fixtures import sample
 from steward.simulate.platform import context, function_url_event, restamp

@@ -8,13 +8,12 @@ import pytest
 
 from handler.cloud.client import CloudApi
 from handler.config.config import Config
-from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.sts import Role
+from harness.faults import Fault, Kind
 from steward.config.compile import config_of
 from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import ROOT, MakeWorld, sample
-from steward.simulate.world import World
+from steward.simulate.world import World, in_process
 
 DOWN = "alertmanager-datanode-down"
 ARN = "qcs::cam::uin/200000000002:roleName/emr-steward"
@@ -55,7 +54,7 @@ def test_no_secret_of_the_role_is_logged(world: World) -> None:
     (session,) = world.cloud.sessions.values()
     world.clock.sleep(1000)
     world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
-    adapter = CloudAdapter(world.cloud)
+    adapter = in_process(world.cloud)
     message = f"no right for {session.token} {session.secret_key}"
     adapter.faults.add(Fault(Kind.API_ERROR, action="DescribeInstances", code="UnauthorizedOperation", message=message))
     world.function._api = CloudApi(lambda: adapter)

@@ -15,14 +15,13 @@ from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
 from handler.ledger.protocol import open_ledger
 from handler.model.policy import AlarmSettings, Chat, EventBus
-from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.sts import Role
+from harness.faults import Fault, Kind
 from steward.config.compile import config_of
 from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import function_url_event, timer_event
-from steward.simulate.world import World
+from steward.simulate.world import World, in_process
 from tests.chat import PATH, ChatRoom, chat_room
 from tests.command import ROOT, steward
 
@@ -112,7 +111,7 @@ def answers_to(world: World, secret: str) -> list[Any]:
             timer_event(secret, json.dumps(event), world.clock.now()),
         ]
         said += [world.deliver(one, retries=0) for one in ways_in]
-    adapter = CloudAdapter(world.cloud)
+    adapter = in_process(world.cloud)
     for code in ("InternalError", "UnauthorizedOperation", "RequestLimitExceeded"):
         fault = Fault(Kind.API_ERROR, code=code, message=f"{'x' * 480}{secret} {secret}")
         adapter.faults.add(*[fault] * 4)

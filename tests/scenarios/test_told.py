@@ -15,7 +15,7 @@ from handler.execute.follow_up import MESSAGE, FollowUp
 from handler.ledger.protocol import open_ledger
 from handler.model.operation import State
 from handler.report.alarms import Alarms
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.config.compile import config_of
 from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample

@@ -21,10 +21,10 @@ from handler.model.alarm import OutboxEntry
 from handler.model.policy import AlarmSettings, Chat
 from handler.report import alarms as module
 from harness.fake_cloud.adapter import CloudAdapter
-from harness.fake_cloud.faults import Fault, Kind
+from harness.faults import Fault, Kind
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import timer_event
-from steward.simulate.world import World
+from steward.simulate.world import World, in_process
 from tests.chat import PATH, ChatRoom, chat_room
 
 ACTION = "StartStopServiceOrMonitor"
@@ -56,7 +56,7 @@ class Hanging(CloudAdapter):
     """The action takes all the time that there is, and its answer never comes."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(world.cloud)
+        super().__init__(world.cloud, on_send=in_flight.note_sent)
         self._clock = world.clock
         self.faults.add(Fault(Kind.HANG_BEFORE, action=ACTION))
 
@@ -144,7 +144,7 @@ def test_two_follow_ups_at_once_send_once(world: World, room: ChatRoom, ledger: 
             env=world.env,
             clock=world.clock,
             ledger=ledger,
-            transport=lambda: CloudAdapter(world.cloud),
+            transport=lambda: in_process(world.cloud),
             write=world.function._write,
         )
         for _ in range(4)

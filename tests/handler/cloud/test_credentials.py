@@ -21,9 +21,9 @@ from handler.model.scope import OpScope
 from harness.clock import VirtualClock
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.demo_clusters import demo_cloud
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.server import CloudServer
 from harness.fake_cloud.sts import Role
+from harness.faults import Fault, Kind
 
 OTHER = "200000000002"
 ARN = f"qcs::cam::uin/{OTHER}:roleName/emr-steward"

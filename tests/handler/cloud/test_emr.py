@@ -23,8 +23,8 @@ from handler.model.request import Action, OpType, Request, StopParams, StrategyC
 from handler.model.scope import OpScope
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.demo_clusters import demo_cloud
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.server import CloudServer
+from harness.faults import Fault, Kind
 
 ACTION = "StartStopServiceOrMonitor"
 CLUSTER = Cluster("emr-4zvc5mul", "analytics", "ap-guangzhou", frozenset(OpType))

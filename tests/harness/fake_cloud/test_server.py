@@ -1,4 +1,4 @@
-"""The fake cloud over real sockets, asked by the official SDK; every fault, and whether the request was carried out."""
+"""The fake cloud over real sockets, asked by the official SDK and by other clients."""
 
 from __future__ import annotations
 
@@ -7,69 +7,30 @@ import json
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
-from tencentcloud.common.exception import TencentCloudSDKException
 from tencentcloud.emr.v20190103 import models
 
-from handler.lib.clock import SystemClock
-from harness.clock import VirtualClock
-from harness.fake_cloud.adapter import CloudAdapter
+from harness.clock import SystemClock, VirtualClock
 from harness.fake_cloud.cloud import SECRET_ID
 from harness.fake_cloud.demo_clusters import ANALYTICS, demo_cloud
-from harness.fake_cloud.faults import Fault, FaultQueue, Kind
 from harness.fake_cloud.sdk_clients import common_client, typed_client
 from harness.fake_cloud.server import HANG_SECONDS, CloudServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-START_STOP = "StartStopServiceOrMonitor"
-LOOK = {"DisplayStrategy": "clusterList"}
-REQUEST = {
-    "InstanceId": ANALYTICS,
-    "OpType": "RestartService",
-    "OpScope": {
-        "ServiceInfoList": [
-            {"ServiceName": "HDFS", "ComponentInfoList": [{"ComponentName": "DataNode", "IpList": ["172.16.0.5"]}]}
-        ]
-    },
-    "StrategyConfig": {"RollingRestartSwitch": 1, "BatchSize": 1, "TimeWait": 0, "DealOnFail": 0},
-}
-
-
-@pytest.fixture
-def server() -> Iterator[CloudServer]:
-    with CloudServer(demo_cloud(VirtualClock())) as server:
-        yield server
-
-
-def outcome(client: Any, action: str = START_STOP, params: dict[str, Any] | None = None) -> str:
-    """What the SDK makes of a call: an error's code, an exception's name, or ``accepted``."""
-    try:
-        answer = client.call_json(action, params or REQUEST)
-    except TencentCloudSDKException as error:
-        return str(error.get_code())
-    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-        return type(error).__name__
-    if not isinstance(answer.get("Response"), dict):
-        return "no envelope"
-    if "Error" in answer["Response"]:
-        return "error taken for a success"
-    return "accepted" if "RequestId" in answer["Response"] else "no RequestId"
-
-
-# -- the SDK over sockets
+from harness.faults import Fault, Kind
+from tests.harness.calls import (
+    LOOK,
+    RESTART,
+    START_STOP,
+    outcome,
+)
 
 
 def test_the_common_client_restarts_a_process(server: CloudServer) -> None:
-    """Signed by the SDK, sent over a socket, carried out; and what was done is seen over the same wire."""
+    """A request that the SDK signs and sends is carried out, and the SDK sees the result."""
     process = server.cloud.process(ANALYTICS, "DataNode", "172.16.0.5")
     process.kill()
     with common_client(server) as client:
-        assert set(client.call_json(START_STOP, REQUEST)["Response"]) == {"RequestId"}
+        assert set(client.call_json(START_STOP, RESTART)["Response"]) == {"RequestId"}
         server.cloud.clock.sleep(3)
         params = {"InstanceId": ANALYTICS, "ServiceName": "HDFS", "SearchText": "172.16.0.5"}
         (node,) = client.call_json("DescribeServiceNodeInfos", params)["Response"]["ServiceNodeList"]
@@ -85,7 +46,7 @@ def test_the_typed_client_is_served_over_sockets(server: CloudServer) -> None:
     """The generated client acts and looks, its models filled from the answers."""
     with typed_client(server) as client:
         act = models.StartStopServiceOrMonitorRequest()
-        act.from_json_string(json.dumps(REQUEST))
+        act.from_json_string(json.dumps(RESTART))
         assert client.StartStopServiceOrMonitor(act).RequestId == server.cloud.operations[0].request_id
         look = models.DescribeServiceNodeInfosRequest()
         look.from_json_string(json.dumps({"InstanceId": ANALYTICS, "ServiceName": "HDFS", "Limit": 50}))
@@ -104,7 +65,7 @@ def test_a_wrong_key_is_refused_over_sockets(server: CloudServer) -> None:
 
 
 def test_many_callers_are_served_while_one_hangs() -> None:
-    """Twenty clients are answered although another one's request hangs, and that one ends with the server."""
+    """Twenty clients are answered while the request of another hangs until the server ends."""
     done: list[str] = []
 
     def look(at: CloudServer, action: str) -> None:
@@ -164,7 +125,7 @@ def test_a_port_that_is_taken_is_refused(server: CloudServer) -> None:
 
 
 def test_a_closed_server_refuses_connections() -> None:
-    """After the end of ``with`` nobody listens: what a client then meets was certainly not sent."""
+    """After ``with`` nobody listens: a client's request was certainly not sent."""
     with CloudServer(demo_cloud(VirtualClock())) as server:
         port = server.port
     with pytest.raises(ConnectionRefusedError):
@@ -186,23 +147,20 @@ def _interrupt() -> None:
 
 
 def test_a_whole_url_signed_as_host_is_understood(server: CloudServer) -> None:
-    """The command line hands the SDK its endpoint with the scheme, and that string is signed and sent as Host."""
+    """The command line signs its endpoint with the scheme, and sends that string as Host."""
     with common_client(server) as client:
         client.profile.httpProfile.endpoint = server.url
         assert outcome(client) == "accepted"
 
 
 def test_a_scope_taken_from_a_local_endpoint_is_understood(server: CloudServer) -> None:
-    """The Node SDK signs for the endpoint's first label, here ``127``: the version says which product is meant."""
+    """The Node SDK signs for the endpoint's first label (``127``): the version names the product."""
     with common_client(server, service="127") as client:
         assert outcome(client) == "accepted"
     with common_client(server, service="127", version="2021-04-16") as client:
         assert outcome(client) == "InvalidAction"
     with common_client(server, service="128") as client:
         assert outcome(client) == "NoSuchProduct"
-
-
-# -- HTTP that is not the SDK's
 
 
 @pytest.mark.parametrize(
@@ -219,7 +177,7 @@ def test_a_scope_taken_from_a_local_endpoint_is_understood(server: CloudServer) 
 def test_other_http_is_answered_too(
     server: CloudServer, method: str, headers: dict[str, str], body: bytes, status: int
 ) -> None:
-    """Whatever comes gets an answer: the API's own error where it is HTTP that the API would read."""
+    """Every request has an answer: the API's own error, if HTTP lets it through to the API."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=2)
     connection.putrequest(method, "/")
     for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -237,131 +195,13 @@ def test_other_http_is_answered_too(
 def test_a_client_that_goes_away_does_no_harm(
     server: CloudServer, sent: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A request that ends before its end is not carried out, prints nothing, and the next one is served."""
+    """An incomplete request is not carried out, prints nothing, and the next one is served."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=2) as connection:
         connection.sendall(sent)
     with common_client(server) as client:
         assert outcome(client) == "accepted"
     assert len(server.cloud.operations) == 1
     assert capfd.readouterr().err == ""
-
-
-# -- faults
-
-#: What the SDK shows of each fault, on sockets and in process alike.
-FAULTS = [
-    (Kind.MUTE_FROM_ACCEPT, "ClientNetworkError"),
-    (Kind.RESET_BEFORE_READING, "ClientNetworkError"),
-    (Kind.RESET_AFTER_READING, "ClientNetworkError"),
-    (Kind.CLOSE_SILENTLY, "ClientNetworkError"),
-    (Kind.HANG_BEFORE, "ClientNetworkError"),
-    (Kind.HANG_AFTER, "ClientNetworkError"),
-    (Kind.CUT_BODY, "ChunkedEncodingError"),
-    (Kind.DRIPPED_BODY, "accepted"),
-    (Kind.BAD_GATEWAY, "ServerNetworkError"),
-    (Kind.BAD_GATEWAY_AFTER, "ServerNetworkError"),
-    (Kind.GATEWAY_TIMEOUT, "ServerNetworkError"),
-    (Kind.HTML, "JSONDecodeError"),
-    (Kind.BROKEN_JSON, "JSONDecodeError"),
-    (Kind.NOT_AN_OBJECT, "TypeError"),
-    (Kind.NO_RESPONSE_KEY, "KeyError"),
-    (Kind.NO_REQUEST_ID, "no RequestId"),
-    (Kind.HUGE_BODY, "accepted"),
-    (Kind.API_ERROR, "InternalError"),
-    (Kind.ERROR_WITH_CHARSET, "error taken for a success"),
-    (Kind.ERROR_WITHOUT_REQUEST_ID, "KeyError"),
-]
-
-
-@pytest.mark.parametrize("over_sockets", [True, False], ids=["sockets", "in process"])
-@pytest.mark.parametrize(("kind", "seen"), FAULTS, ids=[kind.name for kind, _ in FAULTS])
-def test_each_fault_is_seen_as_documented_and_carried_out_or_not(over_sockets: bool, kind: Kind, seen: str) -> None:
-    """The SDK shows what the table of faults says; the cloud did what the fault says; the next request is served."""
-    cloud = demo_cloud(VirtualClock())
-    fault = Fault(kind, seconds=0.002 if kind is Kind.DRIPPED_BODY else None)
-    with CloudServer(cloud) as server:
-        where = server if over_sockets else CloudAdapter(cloud)
-        where.faults.add(fault)
-        hangs = kind in (Kind.MUTE_FROM_ACCEPT, Kind.HANG_BEFORE, Kind.HANG_AFTER)
-        with common_client(where, timeout=0.3 if hangs else 10) as client:
-            assert outcome(client) == seen
-            assert len(cloud.operations) == int(kind.carried_out)
-            assert [met.kind for met, _ in where.faults.met] == [kind]
-            assert outcome(client, "DescribeInstances", LOOK) == "accepted"
-
-
-def test_no_kind_of_fault_is_left_out() -> None:
-    """Every kind stands in the table above, but for the redirect, which has its own test."""
-    assert {kind for kind, _ in FAULTS} == set(Kind) - {Kind.REDIRECT}
-
-
-@pytest.mark.parametrize("over_sockets", [True, False], ids=["sockets", "in process"])
-def test_a_followed_redirect_sends_the_request_again(over_sockets: bool) -> None:
-    """The session follows a 307 unless it is told not to: then the first request's intent is carried out by a second."""
-    cloud = demo_cloud(VirtualClock())
-    with CloudServer(cloud) as server:
-        where = server if over_sockets else CloudAdapter(cloud)
-        where.faults.add(Kind.REDIRECT, Kind.REDIRECT)
-        with common_client(where) as client:
-            session = client.request.conn._session
-            session.max_redirects = 0
-            assert outcome(client) == "ClientNetworkError"
-            assert not cloud.operations
-            session.max_redirects = 1
-            assert outcome(client) == "accepted"
-    assert len(cloud.operations) == 1
-
-
-def test_a_dripped_body_outlasts_the_socket_timeout(server: CloudServer) -> None:
-    """Each byte comes in time and the whole does not: a timeout of a socket operation bounds no call."""
-    server.faults.add(Fault(Kind.DRIPPED_BODY, seconds=0.01))
-    with common_client(server, timeout=0.2) as client:
-        started = time.monotonic()
-        assert outcome(client) == "accepted"
-    assert time.monotonic() - started > 0.4
-
-
-def test_a_huge_body_is_as_large_as_asked(server: CloudServer) -> None:
-    """Its size can be chosen."""
-    server.faults.add(Fault(Kind.HUGE_BODY, size=100_000))
-    with common_client(server) as client:
-        assert len(client.call("DescribeInstances", LOOK)) > 100_000
-
-
-def test_a_reset_is_a_reset(server: CloudServer) -> None:
-    """Before and after reading, the client's innermost exception is the same: ConnectionResetError."""
-    for kind in (Kind.RESET_BEFORE_READING, Kind.RESET_AFTER_READING):
-        server.faults.add(kind)
-        with common_client(server) as client, pytest.raises(TencentCloudSDKException) as caught:
-            client.call_json(START_STOP, REQUEST)
-        chain = []
-        error: BaseException | None = caught.value
-        while error:
-            chain.append(type(error))
-            error = error.__context__
-        assert ConnectionResetError in chain
-
-
-def test_a_fault_can_wait_for_its_action() -> None:
-    """One for an action lets others pass; the queue says what waits and what was met."""
-    queue = FaultQueue()
-    queue.add(Fault(Kind.HTML, START_STOP), Kind.CUT_BODY, Fault.throttle(2, "DescribeInstances"))
-    assert len(queue) == 4
-    met = [queue.for_request(action) for action in ("DescribeInstances", "PutEvents", START_STOP, "DescribeInstances")]
-    assert [fault and (fault.kind, fault.action) for fault in met] == [
-        (Kind.CUT_BODY, None),
-        None,
-        (Kind.HTML, START_STOP),
-        (Kind.API_ERROR, "DescribeInstances"),
-    ]
-    assert [(fault.kind, action) for fault, action in queue.met] == [
-        (Kind.CUT_BODY, "DescribeInstances"),
-        (Kind.HTML, START_STOP),
-        (Kind.API_ERROR, "DescribeInstances"),
-    ]
-    assert [fault.code for fault in queue] == ["RequestLimitExceeded"]
-    queue.clear()
-    assert queue.for_request("DescribeInstances") is None
 
 
 def test_the_end_of_a_server_ends_its_hangs() -> None:

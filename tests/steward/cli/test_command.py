@@ -19,10 +19,10 @@ import pytest
 
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import SystemClock
-from harness.clock import AheadClock
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
 from harness.fake_cloud.demo_clusters import demo_cloud
 from harness.fake_cloud.server import CloudServer
+from steward.simulate.clock import AheadClock
 from tests.command import ROOT, steward
 
 EVENTS = ROOT / "events"

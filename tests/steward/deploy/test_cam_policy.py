@@ -15,12 +15,12 @@ from handler.cloud.account import Credentials
 from handler.cloud.client import CloudApi, Product
 from handler.errors import NotAuthorized
 from handler.lib.clock import Deadline, SystemClock
-from harness.fake_cloud.adapter import CloudAdapter
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.cli.main import app
 from steward.config.compile import config_of, load_yaml
 from steward.deploy.cam_policy import policy_for, trust_policy
+from steward.simulate.world import in_process
 
 ROOT = Path(__file__).parents[3]
 ROLE = "qcs::cam::uin/100000000002:roleName/steward"
@@ -93,7 +93,7 @@ def test_without_the_right_the_error_names_the_statement(action: str) -> None:
     """Which action is to be allowed, and what writes the statement."""
     cloud = demo_cloud(SystemClock(), transition_seconds=0.0)
     cloud.denied.add((SECRET_ID, action))
-    api = CloudApi(lambda: CloudAdapter(cloud))
+    api = CloudApi(lambda: in_process(cloud))
     product = Product("emr", "2019-01-03", "https", "emr.tencentcloudapi.com", "ap-guangzhou")
     with pytest.raises(NotAuthorized, match=rf"allow emr:{action}.*steward policy"):
         api.call(product, Credentials(SECRET_ID, SECRET_KEY, ""), action, {}, Deadline(SystemClock(), 10))

@@ -9,12 +9,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.fake_cloud import errors
+from harness.fake_cloud.errors import ApiError, missing_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.fake_cloud.messages import Call
+    from harness.messages import Call
 
 ALGORITHM: Final = "TC3-HMAC-SHA256"
 #: A timestamp may be off by this much, either way.
@@ -35,41 +35,43 @@ class Caller:
 
 
 def claimed_secret_id(call: Call) -> str:
-    """Whom a request says it is from, believed or not; empty where it does not say."""
+    """The secret id that a request names, verified or not; empty if it names none."""
     found = _AUTHORIZATION.fullmatch(call.header("authorization"))
     return found["secret_id"] if found else ""
 
 
 def verify(call: Call, credentials: Mapping[str, tuple[str, str | None]], now: float) -> Caller:
-    """Who signed ``call``. ``credentials``: see :attr:`Cloud.credentials`; ``now``: seconds since the epoch.
+    """Who signed ``call``. Raises an AuthFailure, or MissingParameter if there is no timestamp.
 
-    Raises an AuthFailure, or MissingParameter where there is no timestamp.
+    ``credentials``: see :attr:`Cloud.credentials`; ``now``: seconds since the epoch.
     """
     claim = _AUTHORIZATION.fullmatch(call.header("authorization"))
     if not claim:
-        raise errors.InvalidAuthorization
+        raise ApiError("AuthFailure.InvalidAuthorization")
     timestamp = call.header("x-tc-timestamp")
     if not timestamp:
-        raise errors.MissingParameter("The request is missing a required parameter `X-TC-Timestamp`.")
+        raise missing_parameter("X-TC-Timestamp")
     if not (timestamp.isascii() and timestamp.isdigit()) or abs(now - int(timestamp)) > TOLERANCE_SECONDS:
-        raise errors.SignatureExpire
+        raise ApiError("AuthFailure.SignatureExpire")
     if claim["secret_id"] not in credentials:
-        raise errors.SecretIdNotFound
+        raise ApiError("AuthFailure.SecretIdNotFound")
     key, token = credentials[claim["secret_id"]]
     if claim["date"] != time.strftime("%Y-%m-%d", time.gmtime(int(timestamp))):
-        raise errors.SignatureFailure("The date in the credential's scope is not that of X-TC-Timestamp.")
+        raise ApiError(
+            "AuthFailure.SignatureFailure", "The date in the credential's scope is not that of X-TC-Timestamp."
+        )
     signed = claim["headers"].split(";")
     if not {"content-type", "host"} <= set(signed):
-        raise errors.SignatureFailure("content-type and host must be signed.")
+        raise ApiError("AuthFailure.SignatureFailure", "content-type and host must be signed.")
     scope = f"{claim['date']}/{claim['service']}/tc3_request"
     secret = _signing_key(key, claim["date"], claim["service"])
     if not any(
         hmac.compare_digest(_sign(secret, timestamp, scope, canonical), claim["signature"])
         for canonical in _canonical_requests(call, signed)
     ):
-        raise errors.SignatureFailure
+        raise ApiError("AuthFailure.SignatureFailure")
     if (token or "") != call.header("x-tc-token"):
-        raise errors.TokenFailure
+        raise ApiError("AuthFailure.TokenFailure")
     return Caller(claim["secret_id"], claim["service"])
 
 
@@ -86,7 +88,7 @@ def _sign(secret: bytes, timestamp: str, scope: str, canonical: str) -> str:
 
 
 def _canonical_requests(call: Call, signed: list[str]) -> Iterator[str]:
-    """The request in each form in which the known clients sign it."""
+    """The request in each form that the known clients sign."""
     payload = call.header("x-tc-content-sha256")
     hashed = hashlib.sha256(payload.encode() if payload == "UNSIGNED-PAYLOAD" else call.body).hexdigest()
     for host in _hosts(call.header("host")):
@@ -100,7 +102,7 @@ def _canonical_requests(call: Call, signed: list[str]) -> Iterator[str]:
 
 
 def _hosts(host: str) -> Iterator[str]:
-    """The Host header, and what clients sign in its place.
+    """The Host header, and what clients sign instead of it.
 
     The command line signs the whole endpoint that it was given, its scheme included; the Node SDK leaves the port out.
     """

@@ -1,4 +1,4 @@
-"""What the describing actions answer: every field that the SDK's response models have, filled as the API's samples are.
+"""The answers: every field of the SDK's response models, filled as in the API's samples.
 
 Sources: the samples of DescribeInstances, DescribeInstancesList and DescribeServiceNodeInfos (EMR API 2019-01-03), and
 of AssumeRole (STS API 2018-08-13). What no sample shows is a plausible constant: nothing may be concluded from it.
@@ -10,31 +10,15 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.fake_cloud.cloud import REGIONS
-from harness.fake_cloud.process import AT_RISK, GOOD, NOT_PROBED, UNAVAILABLE, UNKNOWN, local_time
+from harness.fake_cloud.state.codes import GOOD, HEALTH_TEXT, STATUS_TEXT
+from harness.fake_cloud.state.process import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.fake_cloud.cluster import Cluster
-    from harness.fake_cloud.process import Process
+    from harness.fake_cloud.state.cluster import Cluster
+    from harness.fake_cloud.state.process import Process
     from harness.fake_cloud.sts import Session
-
-#: HealthStatus.Text by code: Chinese unless X-TC-Language is en-US.
-HEALTH_TEXT: Final[Mapping[int, tuple[str, str]]] = {
-    GOOD: ("良好", "Good"),
-    UNAVAILABLE: ("不可用", "Unavailable"),
-    UNKNOWN: ("未知", "Unknown"),
-    AT_RISK: ("存在隐患", "At risk"),
-    NOT_PROBED: ("未探测", "Not detected"),
-}
-STATUS_TEXT: Final[Mapping[int, str]] = {
-    2: "集群运行中",
-    8: "重启服务中",
-    9: "进入维护中",
-    10: "服务暂停中",
-    11: "退出维护中",
-    12: "退出暂停中",
-}
 
 _FLAGS: Final[Mapping[str, int]] = {"common": 0, "master": 1, "core": 2, "task": 3}
 #: Of these the samples show HIVE's three; the others are numbered here.
@@ -106,7 +90,7 @@ def cluster_info(cluster: Cluster, number: int, now: float) -> dict[str, Any]:
         **_whereabouts(cluster, number, now),
         "Ftitle": STATUS_TEXT.get(status, ""),
         "ClusterTitle": STATUS_TEXT.get(status, ""),
-        "Uin": "100000000001",
+        "Uin": cluster.uin,
         "Status": status,
         "Config": _hardware(cluster),
         "ConfigDetail": _hardware(cluster),

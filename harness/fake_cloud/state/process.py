@@ -1,37 +1,24 @@
-"""One process of a cluster, as a test may harm it and as a workflow moves it.
-
-Source of the numbers: DescribeServiceNodeInfos (EMR API 2019-01-03).
-"""
+"""One process of a cluster: what the API shows of it, and what is done to it."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Final
 
+from harness.fake_cloud.state.codes import (
+    GOOD,
+    HEALTH_TEXT,
+    MAINTENANCE,
+    NOT_PROBED,
+    STARTED,
+    STOPPED,
+    UNAVAILABLE,
+    WATCHED,
+)
+from harness.fake_cloud.state.components import node_of
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from harness.fake_cloud.cluster import Cluster
-
-STARTED, STOPPED = 1, 2  # ServiceStatus: what was last asked for
-WATCHED, MAINTENANCE = 1, 2  # MonitorStatus
-GOOD, UNAVAILABLE, UNKNOWN, AT_RISK, NOT_PROBED = 1, 0, -2, -3, -4  # HealthStatus.Code: what probes see
-
-HEALTH_CODES: Final = frozenset({GOOD, UNAVAILABLE, UNKNOWN, AT_RISK, NOT_PROBED})
-
-#: Where a component lives, if not on a master node.
-_NODE: Final[Mapping[str, str]] = {
-    "JournalNode": "common",
-    "QuorumPeerMain": "common",
-    "DataNode": "core",
-    "NodeManager": "core",
-    "HRegionServer": "core",
-    "KuduServer": "core",
-    "Impala-Daemon": "core",
-    "PrestoWorker": "core",
-    "PrestoSqlWorker": "core",
-    "AlluxioWorker": "core",
-}
+    from harness.fake_cloud.state.cluster import Cluster
 
 _UTC_PLUS_8: Final = 8 * 3600
 
@@ -42,7 +29,7 @@ def local_time(moment: float) -> str:
 
 
 class Process:
-    """A service's process on one node. Reading it makes whatever is due first."""
+    """A service's process on one node. Every change that is due is made before a value is read."""
 
     def __init__(self, cluster: Cluster, service: str, component: str, ip: str, restarted_at: float) -> None:
         """``restarted_at``: seconds since the epoch."""
@@ -51,7 +38,7 @@ class Process:
         self.component = component
         self.ip = ip
         #: ``master``, ``core`` or ``common``.
-        self.node = _NODE.get(component, "master")
+        self.node = node_of(component)
         self.ha_state = ""
         self._timeline = cluster.timeline
         self._service_status = STARTED
@@ -62,7 +49,7 @@ class Process:
         self._good = GOOD
         self._stays_down = False
         self._lives_for: float | None = None
-        # Rises with every change of life, so that a planned death or recovery that was overtaken does nothing.
+        # Counts starts and ends, so that a death or recovery planned for an earlier life does nothing.
         self._life = 0
 
     def __str__(self) -> str:
@@ -71,7 +58,7 @@ class Process:
     def __repr__(self) -> str:
         return f"<{self} {self.describe()}>"
 
-    # -- what is seen
+    # -- what the API shows
 
     @property
     def service_status(self) -> int:
@@ -96,19 +83,19 @@ class Process:
 
     @property
     def restarts(self) -> int:
-        """How often anything (re)started it since the cluster was made: the daemon counts too."""
+        """How often it was started or restarted since the cluster was made, also by the daemon."""
         with self._timeline.current():
             return self._restarts
 
     @property
     def is_running(self) -> bool:
-        """Started, and up as far as its probes can tell."""
+        """Whether it is started, and its probes see nothing against it."""
         with self._timeline.current():
             return self._service_status == STARTED and self._health in (GOOD, NOT_PROBED)
 
     @property
     def is_stopped(self) -> bool:
-        """Asked to stop, and down."""
+        """Whether it was stopped, and is down."""
         with self._timeline.current():
             return self._service_status == STOPPED and self._health == UNAVAILABLE
 
@@ -118,68 +105,68 @@ class Process:
             return self._monitor_status == MAINTENANCE
 
     def describe(self) -> str:
-        """Its state in a line, for a failed assertion."""
+        """Its state in one line, for a failed assertion."""
         with self._timeline.current():
             return (
                 f"ServiceStatus {self._service_status}, MonitorStatus {self._monitor_status}, health {self._health}, "
                 f"{self._restarts} restarts"
             )
 
-    # -- what a test does to it
+    # -- for tests
 
     def kill(self) -> None:
-        """It dies by itself: health 0, while what was asked for stays *started*."""
+        """Let it die by itself: its health is 0, and ServiceStatus stays started."""
         with self._timeline.current() as now:
             self._die(now)
 
     def recover(self) -> None:
-        """It comes back by itself, nobody having restarted it."""
+        """Let it recover by itself, without a restart."""
         with self._timeline.current():
             self._life += 1
             self._health = self._good
 
     def stop_by_operator(self) -> None:
-        """Somebody stopped it in the console: it shows stopped."""
+        """Stop it as an operator does in the console."""
         with self._timeline.current():
             self.ask_to_stop()
             self.go_down()
 
     def put_in_maintenance(self) -> None:
-        """Somebody put it into maintenance; what it does goes on."""
+        """Put it into maintenance as an operator does; it runs on."""
         with self._timeline.current():
             self.enter_maintenance()
 
     def take_out_of_maintenance(self) -> None:
-        """Somebody ended its maintenance."""
+        """End its maintenance as an operator does."""
         with self._timeline.current() as now:
             self.leave_maintenance(now)
 
     def refuse_to_recover(self, refuses: bool = True) -> None:
-        """No start or restart gets it up any more; ``False`` mends it, and the next start works."""
+        """Let every start and restart fail; ``False`` fixes it, and the next start works."""
         with self._timeline.current():
             self._stays_down = refuses
 
     def die_after_start(self, seconds: float | None) -> None:
-        """Each start from now on gets it up and lasts ``seconds``; ``None`` ends that."""
+        """Let it die ``seconds`` after each start from now on; ``None`` ends that."""
         with self._timeline.current():
             self._lives_for = seconds
 
     def report(self, health: int) -> None:
-        """The probes say ``health`` from now until something changes it. Raises ValueError where it is no such code."""
-        if health not in HEALTH_CODES:
-            raise ValueError(f"{health} is not one of {sorted(HEALTH_CODES)}")
+        """Let the probes show ``health`` from now on. Raises ValueError for an unknown code."""
+        if health not in HEALTH_TEXT:
+            raise ValueError(f"{health} is not one of {sorted(HEALTH_TEXT)}")
         with self._timeline.current():
             self._life += 1
             self._health = health
 
     def never_probed(self) -> None:
-        """No probe looks at it: -4 whenever it runs."""
+        """Show -4, not probed, whenever it runs."""
         with self._timeline.current():
             self._good = NOT_PROBED
             if self._health == GOOD:
                 self._health = NOT_PROBED
 
-    # -- what a workflow or the daemon does to it; the caller holds the timeline
+    # -- for workflows and the daemon; the caller holds the timeline
 
     def ask_to_start(self) -> None:
         self._service_status = STARTED
@@ -188,22 +175,22 @@ class Process:
         self._service_status = STOPPED
 
     def needs_start(self) -> bool:
-        """Whether StartService has anything to do here."""
+        """Whether StartService has to launch it."""
         return self._health not in (GOOD, NOT_PROBED)
 
     def go_down(self) -> None:
-        """The process ends, on request."""
+        """End the process, as asked for."""
         self._life += 1
         self._health = UNAVAILABLE
 
     def launch(self, at: float) -> None:
-        """The process is started: down until :meth:`come_up`, and LastRestartTime is ``at``."""
+        """Begin a start at ``at``, which LastRestartTime shows. It is down until :meth:`come_up`."""
         self.go_down()
         self._restarted_at = at
         self._restarts += 1
 
     def come_up(self, at: float) -> bool:
-        """The start has had its time. False where it did not help."""
+        """End a start. Answers whether the process runs."""
         self._life += 1
         if self._stays_down:
             return False
@@ -228,15 +215,18 @@ class Process:
         self._await_daemon(at)
 
     def _await_daemon(self, at: float) -> None:
-        """EMR's own daemon pulls up what should run, is dead, and is not in maintenance; where it is switched on."""
+        """Let EMR's own daemon restart it, if the cluster has one switched on.
+
+        The daemon restarts what should run, is dead, and is not in maintenance.
+        """
         delay = self.cluster.daemon_seconds
         if delay is None or self._health != UNAVAILABLE:
             return
         life = self._life
 
-        def pull_up(then: float) -> None:
+        def restart(then: float) -> None:
             if self._life == life and self._service_status == STARTED and self._monitor_status == WATCHED:
                 self.launch(then)
                 self.come_up(then)
 
-        self._timeline.at(at + delay, pull_up)
+        self._timeline.at(at + delay, restart)

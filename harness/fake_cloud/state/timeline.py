@@ -1,7 +1,7 @@
-"""What happens when: changes wait for their moment on a clock and are made when somebody next looks.
+"""Changes that wait for their time on a clock, and are made at the next look.
 
-No thread runs. A change that was due at 3.0 s is made as of 3.0 s, even where the next look comes at 60 s, so that what
-is seen does not depend on how often it is looked at.
+No thread runs. A change that is due at 3.0 s is made as of 3.0 s, even if the next look comes at 60 s. So what a test
+sees does not depend on how often it looks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from handler.lib.clock import Clock
+    from harness.clock import Clock
 
 
 class Timeline:
@@ -30,19 +30,19 @@ class Timeline:
 
     @contextmanager
     def current(self) -> Iterator[float]:
-        """Hold the lock with every change made that is due; gives the present moment (seconds since the epoch)."""
+        """Hold the lock, with every change made that is due. Gives the time, in epoch seconds."""
         with self._lock:
             now = self.clock.now()
             self._catch_up(now)
             yield now
 
     def at(self, moment: float, change: Callable[[float], None]) -> None:
-        """Make ``change`` at ``moment``; it is handed that moment, and may plan others."""
+        """Make ``change`` at ``moment``, which it is given. It may plan others."""
         with self._lock:
             heapq.heappush(self._waiting, (moment, next(self._order), change))
 
     def _catch_up(self, now: float) -> None:
-        if self._running:  # a change that is being made looks at the state
+        if self._running:  # a change that is being made reads the state
             return
         self._running = True
         try:

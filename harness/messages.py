@@ -1,4 +1,4 @@
-"""One HTTP request and its answer as plain values, so that sockets and the in-process adapter share one wire."""
+"""One HTTP request and its reply as plain values, the same over a socket and in process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it arrived. ``headers`` by lower-case name."""
+    """A request as it arrived. ``headers`` have lower-case names."""
 
     method: str
     path: str
@@ -23,12 +23,12 @@ class Call:
 
     @classmethod
     def received(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Call:
-        """From a request line's target (``/?a=b``) and headers in any case."""
+        """Make one from a request line's target (``/?a=b``) and headers in any case."""
         path, _, query = target.partition("?")
         return cls(method, path or "/", query, {name.lower(): value for name, value in headers.items()}, body)
 
     def header(self, name: str) -> str:
-        """A header's value, stripped; empty where it was not sent."""
+        """A header's value, stripped; empty if it was not sent."""
         return self.headers.get(name.lower(), "").strip()
 
     @property
@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back."""
+    """An HTTP response."""
 
     body: bytes
     status: int = 200

@@ -1,30 +1,27 @@
-"""One accepted operation on its way through a cluster: batch by batch, each taking its time.
+"""One accepted operation on its way through a cluster, batch by batch.
 
-What is asked for shows at once (ServiceStatus), what comes of it later (health), because the API tells the two apart.
+ServiceStatus shows what was asked for at once; health shows the result later.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.fake_cloud.cluster import Cluster
-    from harness.fake_cloud.process import Process
+    from harness.fake_cloud.state.cluster import Cluster
+    from harness.fake_cloud.state.process import Process
 
 START, STOP, RESTART = "StartService", "StopService", "RestartService"
 # StopMonitor *enters* maintenance (进入维护) and StartMonitor *leaves* it (退出维护).
 ENTER_MAINTENANCE, LEAVE_MAINTENANCE = "StopMonitor", "StartMonitor"
 
-#: DescribeInstances ``Status`` while the operation runs.
-STATUS: Final[Mapping[str, int]] = {RESTART: 8, ENTER_MAINTENANCE: 9, STOP: 10, LEAVE_MAINTENANCE: 11, START: 12}
-
 
 @dataclass(frozen=True)
 class ScopePart:
-    """A service, one of its components or all (``None``), on some of its nodes or all (an empty tuple)."""
+    """A part of a scope. No ``component`` means all components, no ``ips`` all nodes."""
 
     service: str
     component: str | None = None
@@ -33,7 +30,7 @@ class ScopePart:
 
 @dataclass(frozen=True)
 class Strategy:
-    """StrategyConfig. ``wait_seconds`` lie between one batch's end and the next one's beginning."""
+    """StrategyConfig. ``wait_seconds`` pass between the end of one batch and the next batch."""
 
     rolling: bool = False
     batch_size: int = 1
@@ -43,7 +40,10 @@ class Strategy:
 
 @dataclass
 class Operation:
-    """What was really carried out. ``failed`` grows as it goes; ``finished_at`` is set when it ends."""
+    """An operation that the cloud carries out.
+
+    ``failed`` grows while it runs; ``finished_at`` is set when it ends.
+    """
 
     cluster: str
     op_type: str
@@ -54,7 +54,7 @@ class Operation:
     secret_id: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     failed: list[Process] = field(default_factory=list)
-    #: Those that a blocked rolling restart never came to.
+    #: The processes that a blocked rolling restart did not reach.
     left_out: list[Process] = field(default_factory=list)
     finished_at: float | None = None
 
@@ -76,7 +76,7 @@ class Workflow:
         self._batch: list[Process] = []
 
     def begin(self) -> None:
-        """Do what shows at once, and plan the rest."""
+        """Make the changes that show at once, and plan the rest."""
         op_type, at = self.operation.op_type, self.operation.at
         if op_type == RESTART:
             self._restart_batch(at)
@@ -99,7 +99,7 @@ class Workflow:
         size = strategy.batch_size if strategy.rolling else len(self._waiting)
         self._batch, self._waiting = self._waiting[:size], self._waiting[size:]
         for process in self._batch:
-            process.ask_to_start()  # what was stopped runs afterwards, too: a restart asks for no leave
+            process.ask_to_start()  # a restart starts what an operator stopped, too
             process.launch(at)
         self._timeline.at(at + self._takes, self._batch_restarted)
 

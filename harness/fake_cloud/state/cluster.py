@@ -1,7 +1,7 @@
-"""One cluster: its processes, what it is busy with, and what may be asked of it.
+"""One cluster: its processes, its workflow, and which operations it accepts.
 
-Refusals follow StartStopServiceOrMonitor's list of error codes; where no page says which code a mistake earns, the
-nearest is taken (assumed).
+Refusals follow StartStopServiceOrMonitor's list of error codes. Where no page says which code a mistake has, the
+nearest one is assumed.
 """
 
 from __future__ import annotations
@@ -10,32 +10,23 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Final
 
-from harness.fake_cloud import errors
-from harness.fake_cloud.process import Process
-from harness.fake_cloud.workflow import RESTART, STATUS, Operation, ScopePart, Workflow
+from harness.fake_cloud.errors import ApiError
+from harness.fake_cloud.state.codes import FAILED, RUNNING, STATUS_DURING
+from harness.fake_cloud.state.components import ACTIVE_AND_STANDBY, ROLLING_ONLY
+from harness.fake_cloud.state.process import Process
+from harness.fake_cloud.state.workflow import RESTART, Operation, ScopePart, Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.fake_cloud.timeline import Timeline
-
-RUNNING: Final = 2
-#: Created or scaled in vain: operations on it fail.
-FAILED: Final = frozenset({301, 302})
-#: Being taken away, or taken: as good as not there.
-GOING: Final = frozenset({14, 19, 20, 21, 23, 33, 34})
+    from harness.fake_cloud.state.timeline import Timeline
 
 #: Live identifiers have eight characters.
 IDENTIFIER: Final = re.compile(r"emr-[a-z0-9]{8}")
 
-#: A restart that is not rolling is refused for these (documented).
-ROLLING_ONLY: Final = frozenset({"ResourceManager", "PrestoCoordinator"})
-
-_ACTIVE_AND_STANDBY: Final = frozenset({"NameNode", "ResourceManager", "HMaster"})
-
 
 class Cluster:
-    """A cluster and its processes. Reading it makes whatever is due first."""
+    """A cluster and its processes. Every change that is due is made before a value is read."""
 
     def __init__(
         self,
@@ -56,11 +47,11 @@ class Cluster:
         self.project_id = project_id
         #: The account that it belongs to.
         self.uin = uin
-        #: How long a start, a stop, a restart of one batch, or a change of maintenance takes.
+        #: Seconds that a start, a stop, a restart of one batch, or a change of maintenance takes.
         self.transition_seconds = transition_seconds
-        #: After how long EMR's own daemon pulls up a dead process; ``None``: never.
+        #: Seconds after which EMR's own daemon restarts a dead process; ``None``: never.
         self.daemon_seconds: float | None = None
-        #: Services that StartStopServiceOrMonitor does not serve.
+        #: Services that StartStopServiceOrMonitor does not support.
         self.unsupported: set[str] = set()
         self.created_at = timeline.clock.now() - 90 * 86400
         self._status = RUNNING
@@ -72,26 +63,26 @@ class Cluster:
         for service, components in services.items():
             for component, ips in components.items():
                 for position, ip in enumerate(ips):
-                    restarted_at += 7  # no two alike, so that a mix-up of readings shows
+                    restarted_at += 7  # no two are equal, so that a test notices swapped readings
                     process = Process(self, service, component, ip, restarted_at)
-                    if component in _ACTIVE_AND_STANDBY:
+                    if component in ACTIVE_AND_STANDBY:
                         process.ha_state = "standby" if position else "active"
                     yield process
 
     def __str__(self) -> str:
         return f"{self.id} ({self.name}, {self.region})"
 
-    # -- what is seen
+    # -- what the API shows
 
     @property
     def status(self) -> int:
-        """``Status`` of DescribeInstances; 2 is running."""
+        """``Status`` of DescribeInstances: 2 is running."""
         with self.timeline.current():
             return self._status
 
     @status.setter
     def status(self, status: int) -> None:
-        """Somebody else's workflow has it, or its life is over: anything but 2 refuses operations."""
+        """Set it, as another workflow would, or the end of the cluster. Only 2 accepts operations."""
         with self.timeline.current():
             self._status = status
 
@@ -100,26 +91,28 @@ class Cluster:
         return tuple(dict.fromkeys(process.service for process in self._processes))
 
     def processes(self, service: str | None = None, component: str | None = None) -> tuple[Process, ...]:
-        """Those of a service and component, or all."""
+        """Those of a service and a component, or all."""
         return tuple(
             process
             for process in self._processes
             if service in (None, process.service) and component in (None, process.component)
         )
 
-    # -- what is asked of it; the caller holds the timeline
+    # -- operations; the caller holds the timeline
 
     def begin(self, operation: Operation) -> None:
         """Carry ``operation`` out, or raise the API's error."""
         if self._status in FAILED:
-            raise errors.FailedOperation(f"Cluster {self.id} is in status {self._status}.")
+            raise ApiError("FailedOperation", f"Cluster {self.id} is in status {self._status}.")
         if self._workflow or self._status != RUNNING:
-            raise errors.InstanceInProcess(f"Cluster {self.id} is in status {self._status}.")
+            raise ApiError("ResourceInUse.InstanceInProcess", f"Cluster {self.id} is in status {self._status}.")
         if operation.op_type == RESTART and not operation.strategy.rolling:
             refused = sorted({process.component for process in operation.targets} & ROLLING_ONLY)
             if refused:
-                raise errors.RestartServiceUnsupported(f"{', '.join(refused)}: rolling restart only.")
-        self._status = STATUS[operation.op_type]
+                raise ApiError(
+                    "InvalidParameter.RestartServiceUnsupported", f"{', '.join(refused)}: rolling restart only."
+                )
+        self._status = STATUS_DURING[operation.op_type]
         self._workflow = Workflow(self, operation)
         self._workflow.begin()
 
@@ -134,15 +127,17 @@ class Cluster:
     def _resolve(self, part: ScopePart) -> tuple[Process, ...]:
         of_service = self.processes(part.service)
         if not of_service:
-            raise errors.InvalidServiceName(f"{self.id} has no service {part.service!r}.")
+            raise ApiError("InvalidParameter.InvalidServiceName", f"{self.id} has no service {part.service!r}.")
         if part.service in self.unsupported:
-            raise errors.ServiceNotSupport(f"{part.service} does not support this operation.")
+            raise ApiError("UnsupportedOperation.ServiceNotSupport", f"{part.service} does not support this operation.")
         if part.component is None:
             return of_service
         of_component = self.processes(part.service, part.component)
         if not of_component:
-            raise errors.ServiceNodeNotFound(f"{part.service} of {self.id} has no {part.component!r}.")
-        # An empty list is an absent one: all nodes.
+            raise ApiError(
+                "ResourceNotFound.ServiceNodeNotFound", f"{part.service} of {self.id} has no {part.component!r}."
+            )
+        # An empty list means all nodes, as an absent one does.
         if not part.ips:
             return of_component
         return tuple(process for ip in part.ips for process in _on_node(of_component, ip))
@@ -152,8 +147,8 @@ def _on_node(processes: tuple[Process, ...], ip: str) -> list[Process]:
     try:
         ipaddress.ip_address(ip)
     except ValueError:
-        raise errors.InvalidIpList(f"{ip!r} is not an address.") from None
+        raise ApiError("InvalidParameter.InvalidIpList", f"{ip!r} is not an address.") from None
     found = [process for process in processes if process.ip == ip]
     if not found:
-        raise errors.InvalidIpList(f"{processes[0].component} does not run on {ip}.")
+        raise ApiError("InvalidParameter.InvalidIpList", f"{processes[0].component} does not run on {ip}.")
     return found

@@ -1,0 +1,1 @@
+"""The state of the fake cloud: clusters, their processes and workflows, on a clock."""
