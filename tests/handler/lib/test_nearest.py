@@ -37,4 +37,4 @@ def test_what_is_said_of_it() -> None:
     assert meant("zebra", ["lion"]) == "there is lion"
     assert meant("zebra", []) == ""
     many = [f"word{number}" for number in range(MAX_LISTED + 1)]
-    assert meant("zebra", many).endswith(f"word{MAX_LISTED - 1}, …")
+    assert meant("zebra", many).endswith(f"word{MAX_LISTED - 1} and 1 more")
