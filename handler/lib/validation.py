@@ -61,15 +61,13 @@ schemas: dict[str, Schema[Any]] = {}
 class Schema(Generic[T]):
     """A validator for ``kind``, made when first used.
 
-    Validation is lax as pydantic's default is (``"1"`` is read as a number where one is wanted), unless ``is_strict``;
-    JSON-like input only.
+    Validation is lax as pydantic's default is (``"1"`` is read as a number where one is wanted); JSON-like input only.
     """
 
-    __slots__ = ("_is_strict", "_validator", "kind", "name")
+    __slots__ = ("_validator", "kind", "name")
 
-    def __init__(self, kind: type[T], *, is_strict: bool = False) -> None:
+    def __init__(self, kind: type[T]) -> None:
         self.kind = kind
-        self._is_strict = is_strict
         self.name = f"{kind.__module__}.{kind.__qualname__}"
         self._validator: SchemaValidator | None = None
         schemas[self.name] = self
@@ -79,23 +77,12 @@ class Schema(Generic[T]):
 
         Raises InvalidInput, naming each field that is wrong (the first ten).
         """
+        validator = self._validator or self._make()
         try:
-            return self._validated(raw)
+            return cast("T", validator.validate_python(raw))
         except (ValueError, RecursionError) as error:
             told = [FieldError(dotted(at, steps), problem) for steps, problem in _faults(error)[:MAX_FAULTS]]
             raise InvalidInput(*told) from None
-
-    def errors(self, raw: object) -> list[tuple[Steps, str]]:
-        """All that is wrong with ``raw``, each with the steps that lead to it; nothing where it is valid."""
-        try:
-            self._validated(raw)
-        except (ValueError, RecursionError) as error:
-            return _faults(error)
-        return []
-
-    def _validated(self, raw: object) -> T:
-        validator = self._validator or self._make()
-        return cast("T", validator.validate_python(raw, strict=self._is_strict or None))
 
     def core_schema(self) -> dict[str, Any]:
         """What pydantic makes of the shape, as plain data."""

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from steward.config.yaml_file import read_raw
 from steward.deploy import cron, serverless_file
 from steward.simulate.platform import timer_event
 from steward.simulate.world import events_of
+from tests.packages import made_once
 
 ROOT = Path(__file__).parents[3]
 TOOLKIT = ROOT / "deploy" / "toolkit"
@@ -84,12 +86,12 @@ def _versions(lock: Path) -> dict[str, str]:
     return {name: one["version"] for name, one in packages.items() if name and not one.get("optional")}
 
 
-def deploy(node: Path, *files: Path, **env: str) -> list[Deployed]:
-    """Each file, deployed by the vendor's code with nothing but ``env`` set."""
+def deployed_by(node: Path, *files: Path) -> list[Deployed]:
+    """Each file, deployed by the vendor's code with nothing but one secret set."""
     done = subprocess.run(
         [str(node), "deployment.js", *map(str, files)],
         cwd=TOOLKIT,
-        env={"PATH": "/usr/bin:/bin", **env},
+        env={"PATH": "/usr/bin:/bin", "STEWARD_SECRET_TCOP": "a-secret-of-the-test"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -102,11 +104,33 @@ def deploy(node: Path, *files: Path, **env: str) -> list[Deployed]:
 
 
 @pytest.fixture(scope="module")
-def ours(toolkit: Path) -> Deployed:
+def ours(toolkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """The file that is shipped, by somebody who set one secret."""
-    (deployed,) = deploy(toolkit, FILE, STEWARD_SECRET_TCOP="a-secret-of-the-test")
+    deployed = deployments(toolkit, tmp_path_factory)["serverless.yml"]
     assert not deployed.error
     return deployed
+
+
+Deploy = Callable[[dict[str, Any]], Deployed]
+
+
+@pytest.fixture(scope="module")
+def deploy(toolkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
+    """What the vendor's code makes of a file, which must be one of :func:`deployable`."""
+    made = deployments(toolkit, tmp_path_factory)
+    return lambda raw: made[json.dumps(raw)]
+
+
+def deployments(toolkit: Path, factory: pytest.TempPathFactory) -> dict[str, Deployed]:
+    """All that is deployed here, by its text; the vendor's code takes long to start, so it does once."""
+
+    def make(folder: Path) -> dict[str, Deployed]:
+        files = {"serverless.yml": FILE}
+        for number, raw in enumerate(deployable()):
+            files[json.dumps(raw)] = written(folder / f"{number}.yml", raw)
+        return dict(zip(files, deployed_by(toolkit, *files.values()), strict=True))
+
+    return made_once(factory, "deployments", make)
 
 
 # -- the function
@@ -228,65 +252,66 @@ def written(path: Path, raw: dict[str, Any]) -> Path:
     return path
 
 
-def variant(path: Path, change: dict[str, Any], among: str) -> Path:
-    """The shipped file with ``change`` in ``inputs``, or in the parameters of its first trigger ``among``."""
-    raw = copy.deepcopy(RAW)
+def variant(change: dict[str, Any], among: str = "", gone: str = "") -> dict[str, Any]:
+    """The shipped file with ``change``, and without ``gone``, in ``inputs`` or in the parameters of its first trigger ``among``."""
+    raw: dict[str, Any] = copy.deepcopy(RAW)
     events = raw["inputs"]["events"]
-    (next(one[among]["parameters"] for one in events if among in one) if among else raw["inputs"]).update(change)
-    return written(path, raw)
+    place = next(one[among]["parameters"] for one in events if among in one) if among else raw["inputs"]
+    place.update(change)
+    place.pop(gone, None)
+    return raw
 
 
-@pytest.mark.parametrize(
-    ("among", "change", "says"),
-    [
-        ("timer", {"arguments": "a"}, "parameters.arguments: unknown key (did you mean argument?)"),
-        ("timer", {"timeZone": "Asia/Shanghai"}, "parameters.timeZone: unknown key"),
-    ],
-)
+DROPPED: list[tuple[str, dict[str, Any], str]] = [
+    ("timer", {"arguments": "a"}, "parameters.arguments: unknown key (did you mean argument?)"),
+    ("timer", {"timeZone": "Asia/Shanghai"}, "parameters.timeZone: unknown key"),
+]
+DEMANDED = [
+    ("", "timeout", '"Timeout": 3,', "inputs.timeout: is missing"),
+    ("timer", "enable", '"Enable": "CLOSE"', "parameters.enable: is missing"),
+]
+EMPTY = variant({"environment": {"variables": {"STEWARD_MODE": "", "TZ": None}}})
+
+
+def deployable() -> Iterator[dict[str, Any]]:
+    """Every file that is deployed here, besides the shipped one."""
+    yield EMPTY
+    yield from (variant(change, among) for among, change, _ in DROPPED)
+    yield from (variant({}, among, gone) for among, gone, _, _ in DEMANDED)
+
+
+@pytest.mark.parametrize(("among", "change", "says"), DROPPED)
 def test_what_the_vendor_drops_in_silence_we_refuse(
-    toolkit: Path, tmp_path: Path, among: str, change: dict[str, Any], says: str
+    ours: Deployed, deploy: Deploy, tmp_path: Path, among: str, change: dict[str, Any], says: str
 ) -> None:
     """The same calls with it as without it: nobody would hear of the slip."""
-    path = variant(tmp_path / "serverless.yml", change, among)
-    without, with_it = deploy(toolkit, FILE, path)
-    assert not with_it.error
-    assert with_it.calls == without.calls
-    _refused(path, says)
+    raw = variant(change, among)
+    assert not deploy(raw).error
+    assert deploy(raw).calls == ours.calls
+    _refused(tmp_path, raw, says)
 
 
-@pytest.mark.parametrize(
-    ("among", "gone", "sent", "says"),
-    [
-        ("", "timeout", '"Timeout": 3,', "inputs.timeout: is missing"),
-        ("timer", "enable", '"Enable": "CLOSE"', "parameters.enable: is missing"),
-    ],
-)
+@pytest.mark.parametrize(("among", "gone", "sent", "says"), DEMANDED)
 def test_what_the_vendor_replaces_by_a_default_that_harms_we_demand(
-    toolkit: Path, tmp_path: Path, among: str, gone: str, sent: str, says: str
+    ours: Deployed, deploy: Deploy, tmp_path: Path, among: str, gone: str, sent: str, says: str
 ) -> None:
     """Three seconds, and a timer that is switched off."""
-    raw = copy.deepcopy(RAW)
-    events = raw["inputs"]["events"]
-    del (next(one[among]["parameters"] for one in events if among in one) if among else raw["inputs"])[gone]
-    path = written(tmp_path / "serverless.yml", raw)
-    whole, deployed = deploy(toolkit, FILE, path)
-    assert not deployed.error
-    assert deployed.calls != whole.calls
-    assert json.dumps(deployed.calls).count(sent) > json.dumps(whole.calls).count(sent)
-    _refused(path, says)
+    raw = variant({}, among, gone)
+    assert not deploy(raw).error
+    assert json.dumps(deploy(raw).calls).count(sent) > json.dumps(ours.calls).count(sent)
+    _refused(tmp_path, raw, says)
 
 
-def test_an_empty_value_would_be_sent_as_it_is_and_we_refuse_it(toolkit: Path, tmp_path: Path) -> None:
+def test_an_empty_value_would_be_sent_as_it_is_and_we_refuse_it(deploy: Deploy, tmp_path: Path) -> None:
     """An empty text as an empty text, nothing at all as the word null."""
-    path = variant(tmp_path / "serverless.yml", {"environment": {"variables": {"STEWARD_MODE": "", "TZ": None}}}, "")
-    (deployed,) = deploy(toolkit, path)
-    (created,) = deployed.inputs_of("CreateFunction")
+    (created,) = deploy(EMPTY).inputs_of("CreateFunction")
     assert created["Environment"]["Variables"] == [{"Key": "STEWARD_MODE", "Value": ""}, {"Key": "TZ", "Value": "null"}]
-    _refused(path, "variables.STEWARD_MODE: is empty")
-    _refused(path, "variables.TZ: is empty")
+    _refused(tmp_path, EMPTY, "variables.STEWARD_MODE: is empty")
+    _refused(tmp_path, EMPTY, "variables.TZ: is empty")
 
 
-def _refused(path: Path, says: str) -> None:
+def _refused(folder: Path, raw: dict[str, Any], says: str) -> None:
+    path = written(folder / "serverless.yml", raw)
     with pytest.raises(InvalidConfiguration) as raised:
         serverless_file.load(path, CONFIG, {})
     assert any(says in str(problem) for problem in raised.value.problems), str(raised.value)
