@@ -12,7 +12,7 @@ from steward.config.json_schema import json_schema
 _HEAD: Final = """\
 # Reference of steward.yml
 
-Written by `steward schema --reference` from what the file is checked against. The [README](../README.md#a-rule) shows a rule; [steward.yml](../steward.yml)
+Written by `steward schema --reference` from what the file is checked against. [rules.md](rules.md) explains rules; [steward.yml](../steward.yml)
 is an example that works. `steward check` names each error with its line, and `steward schema` gives the JSON Schema for editors.
 
 A *duration* is a number of seconds, or a text such as `90s`, `15m`, `2h`, `7d`, `1h30m`. A *share* is a percentage such as `25%`, or a number above 0 and up

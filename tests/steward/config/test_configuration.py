@@ -20,7 +20,7 @@ from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.lib.wording import duration
 from handler.model.intent import COMMAND_LIMITS, Limits
 from handler.model.policy import AlarmSettings, Safety, Webhook
-from handler.model.request import OpType, StopParams, StrategyConfig
+from handler.model.request import StopParams, StrategyConfig
 from steward.config.compile import compiled_content, config_of, load_yaml
 from steward.config.json_schema import json_schema
 from steward.config.yaml_errors import explained
@@ -837,19 +837,6 @@ def test_problems_bear_their_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfiguration) as raised:
         load_yaml(str(path))
     assert f"{path}:4: clusters.emr-4zvc5mul.alow" in str(raised.value)
-
-
-def test_all_op_types_stand_in_the_documents() -> None:
-    """README names every operation, and every setting."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    words = [op.value for op in OpType] + [
-        "STEWARD_CONFIG",
-        "STEWARD_EMR_ENDPOINT",
-        "STEWARD_MODE",
-        "STEWARD_LOG_LEVEL",
-        "STEWARD_LEDGER",
-    ]
-    assert [word for word in words if word not in readme] == []
 
 
 @pytest.mark.parametrize(

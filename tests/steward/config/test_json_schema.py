@@ -87,7 +87,7 @@ def test_it_is_a_schema_and_takes_what_is_shipped() -> None:
 def test_it_takes_the_rule_that_the_readme_shows(tmp_path: Path) -> None:
     """What people copy."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    (shown,) = re.findall(r"```yaml[^\n]*\n(.*?)```", readme, re.DOTALL)
     (tmp_path / "steward.yml").write_text(shown, encoding="utf-8")
     raw, _ = read_raw(str(tmp_path / "steward.yml"))
     assert is_read(raw)
