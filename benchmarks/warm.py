@@ -75,10 +75,14 @@ class InstantGateway:
 
     def __init__(self, nodes: int) -> None:
         targets = [Target("HDFS", "DataNode", f"172.16.{n // 250}.{n % 250 + 1}") for n in range(nodes)]
-        self._dead = tuple(Reading(target, 1, 1, 0, "before") for target in targets)
-        self._restarted = tuple(Reading(target, 1, 1, 1, "after") for target in targets)
+        self._dead = tuple(Reading(target, 1, 1, 0, "2024-08-16 14:13:32") for target in targets)
+        self._restarted = tuple(Reading(target, 1, 1, 1, "2024-08-16 15:00:00") for target in targets)
         self._was_sent = False
         self.requests = 0
+
+    @property
+    def clock_skew(self) -> float | None:
+        return 0.0
 
     def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
         return 2

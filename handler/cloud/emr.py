@@ -32,6 +32,10 @@ PAGE: Final = 100  # the largest that the pages document
 class Gateway(Protocol):
     """What the pipeline needs of the EMR API."""
 
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which our clock is ahead of the API's, by its newest answer; None before there is one."""
+
     def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
         """The cluster's status code. Raises ApiError (NotFound where there is no such cluster)."""
 
@@ -104,6 +108,11 @@ class EmrGateway:
         self._endpoint = endpoint
         self._credentials = credentials
         self._on_refused = on_refused
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which this machine's clock is ahead of the API's: :attr:`CloudApi.clock_skew`."""
+        return self._api.clock_skew
 
     def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
         answer = self._look(

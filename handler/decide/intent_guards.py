@@ -149,6 +149,23 @@ def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
     )
 
 
+#: Seconds by which our clock may differ from the API's. The API itself refuses a signature at 300 s.
+MAX_CLOCK_SKEW: Final = 60.0
+
+
+def clock_agrees(skew: float | None) -> Outcome | None:
+    """Nothing is sent or concluded with a clock that the API's answers contradict.
+
+    Cooldowns, deadlines and ages would be wrong. ``skew`` is in seconds; None, while no answer bore a date,
+    contradicts nothing.
+    """
+    if skew is None or abs(skew) <= MAX_CLOCK_SKEW:
+        return None
+    off = f"{duration_text(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the API's"
+    reason = f"the clock of this machine is {off}, so nothing is sent; set the machine's clock"
+    return Outcome.deferred("clock.skew", reason, retryable=True, guard="clock", clock_skew_s=round(skew))
+
+
 def cluster_ready(seen: Observation) -> Outcome | None:
     """Operations are for a running cluster; another workflow ends, a cluster that is going does not come back."""
     if seen.status == RUNNING:

@@ -93,6 +93,10 @@ def _look(run: Run, the_plan: Plan) -> tuple[Plan, Observation | None]:
     except (ApiError, ObservationIncomplete) as error:
         hold(cases, _not_looked_at(run, error))
         return the_plan, None
+    if wrong_clock := intent_guards.clock_agrees(run.gateway.clock_skew):
+        run.alarm(wrong_clock, "clock")
+        hold(cases, wrong_clock)
+        return the_plan, None
     if not_ready := intent_guards.cluster_ready(seen):
         hold(cases, not_ready)
         return the_plan, None

@@ -8,9 +8,11 @@ down; it never sends to a cluster. It may run twice at once: every step names th
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from handler.decide.intent_guards import clock_agrees
 from handler.decide.verification import conclude
 from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.execute.in_doubt import SENDING_SECONDS, alarm_of, of_lost_worker
@@ -40,6 +42,8 @@ MESSAGE: Final = "steward:follow-up"
 LOOK_AGAIN_SECONDS: Final = 900.0
 #: Seconds after which it is said again that an operation cannot be read.
 UNREADABLE_SECONDS: Final = 86_400.0
+#: Seconds between two rounds that forget what is old.
+TIDY_SECONDS: Final = 3600.0
 #: Seconds that must be left to begin another cluster.
 SECONDS_TO_LOOK: Final = 1.0
 
@@ -79,8 +83,18 @@ class FollowUp:
         found = side_by_side(follow, list(by_cluster.items()))
         counts = Counter(state.value for states in found for state in states)
         self.log.info("steward.follow_up", open=len(operations), states=counts or None)
-        self._tidy()
+        self._tidy(deadline)
         return counts
+
+    def _is_clock_confirmed(self, deadline: Deadline) -> bool:
+        """Whether an answer of now agrees with our clock. Any listed cluster will do; without one nobody can tell."""
+        cluster = next(iter(self.config.clusters.values()), None)
+        if cluster is None or deadline.remaining() < SECONDS_TO_LOOK:
+            return False
+        with suppress(ApiError):  # a refusal bears a date, too
+            self.gateway.cluster_status(cluster, deadline)
+        skew = self.gateway.clock_skew
+        return skew is not None and clock_agrees(skew) is None
 
     def _is_new(self, name: str) -> bool:
         return self.ledger.claim(f"unreadable|{name}", self.clock.now(), UNREADABLE_SECONDS)
@@ -105,6 +119,9 @@ class FollowUp:
                 self.log.warning("steward.follow_up.look_failed", cluster=cluster_id, problem=str(error))
             for service, why in seen.unseen.items() if seen else ():
                 self.log.warning("steward.follow_up.look_failed", cluster=cluster_id, service=service, problem=str(why))
+        if seen is not None and (wrong_clock := clock_agrees(self.gateway.clock_skew)):
+            self.say(Alarm(wrong_clock.code, cluster_id, "clock", wrong_clock.reason))
+            return [operation.state for operation in operations]
         states = []
         for operation in operations:
             try:
@@ -194,8 +211,11 @@ class FollowUp:
             events=",".join(operation.events[:20]),
         )
 
-    def _tidy(self) -> None:
+    def _tidy(self, deadline: Deadline) -> None:
+        """Forget old records, once an hour, and only after the API has confirmed our clock in this round."""
         try:
+            if not self.ledger.claim("tidy", self.clock.now(), TIDY_SECONDS) or not self._is_clock_confirmed(deadline):
+                return
             forgotten = self.ledger.expire(self.clock.now(), self.config.safety.keep_records)
         except LedgerUnavailable as error:
             self.log.error("steward.ledger.expire_failed", problem=str(error))

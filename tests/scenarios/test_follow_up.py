@@ -187,6 +187,10 @@ class Slow:
         self._clock = clock
         self._begun = threading.Barrier(at_once, action=lambda: clock.advance(10))
 
+    @property
+    def clock_skew(self) -> float | None:
+        return 0.0
+
     def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
         self.looked.append(cluster.id)
         self._begun.wait(20)

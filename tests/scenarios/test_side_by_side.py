@@ -27,6 +27,10 @@ class Meeting:
         self._sends = threading.Barrier(len(CLUSTERS))
         self._restarted: set[str] = set()
 
+    @property
+    def clock_skew(self) -> float | None:
+        return 0.0
+
     def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
         self._looks.wait(20)
         return 2

@@ -58,6 +58,10 @@ class DeadNodes:
     restarts: dict[str, int] = field(default_factory=dict)
     requests: int = 0
 
+    @property
+    def clock_skew(self) -> float | None:
+        return 0.0
+
     def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
         return 2
 
