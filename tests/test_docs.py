@@ -9,8 +9,9 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from handler.report.responses import TITLES
-from steward.cli.main import EXIT_CODES, app
+from handler.report.responses import REFUSALS, REPLAYS, TITLES
+from steward.cli.exit_codes import EXIT_CODES
+from steward.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (

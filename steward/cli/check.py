@@ -35,7 +35,8 @@ def check(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="A configuration, or a serverless.yml; - reads standard input; else STEWARD_CONFIG, ./steward.yml, or the example.",
+            help="A configuration (- reads standard input), or a serverless.yml; else STEWARD_CONFIG, ./steward.yml, or "
+            "the example.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -46,6 +47,7 @@ def check(
 
     Example: steward check steward.yml; steward check serverless.yml --json
     """
+    config = Path("/dev/stdin") if config == Path("-") else config
     problems: list[ConfigurationError] = []
     doubts: list[ConfigurationError] = []
     fine: list[str] = []

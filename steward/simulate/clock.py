@@ -1,20 +1,36 @@
-"""The clock of the command's own fake cluster."""
+"""The clock of a private fake cluster: it starts at the machine's time, and waiting on it takes no time."""
 
 from __future__ import annotations
 
-from harness.clock import SystemClock
+import threading
+
+from handler.lib.clock import SystemClock
 
 
-class AheadClock(SystemClock):
-    """The machine's clock, moved ahead so that nobody waits for a transition of a fake cluster."""
+class SimulatedClock(SystemClock):
+    """The machine's clock plus all the seconds that somebody slept on it.
 
-    def __init__(self) -> None:
-        self._ahead = 0.0
+    The function and the fake cluster share one, so that a rolling restart of ten minutes is over at once for both.
+    Threads may share it: each one's sleep moves the time of all.
+    """
+
+    def __init__(self, not_before: float = 0.0) -> None:
+        """``not_before``: a moment (seconds since the epoch) that the clock starts at if the machine's time is earlier."""
+        self._lock = threading.Lock()
+        self._ahead = max(0.0, not_before - super().now())
 
     def now(self) -> float:
-        """Seconds since the Unix epoch, UTC, plus what it was moved ahead by."""
-        return super().now() + self._ahead
+        """Seconds since the Unix epoch, UTC."""
+        with self._lock:
+            return super().now() + self._ahead
 
-    def move_on(self, seconds: float) -> None:
-        """Move it ahead by ``seconds`` more."""
-        self._ahead += seconds
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary point; sleeping adds to them."""
+        with self._lock:
+            return super().monotonic() + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        """Move the time on by ``seconds`` and return at once."""
+        if seconds > 0:
+            with self._lock:
+                self._ahead += seconds

@@ -1,4 +1,4 @@
-"""Processes that share nothing but what each of them would import first, and so are there at once."""
+"""Processes that start quickly: their imports are done once, in a server that each is forked from."""
 
 from __future__ import annotations
 

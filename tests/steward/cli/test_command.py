@@ -122,7 +122,7 @@ def test_a_storm_is_told_in_a_few_lines(tmp_path: Path) -> None:
     held = steward("run", storm, cwd=tmp_path)
     assert len(held.stdout.splitlines()) < 25, held.stdout
     assert re.search(
-        r"^  outcome deferred: the storm breaker .*\(nobody tries again: a later event may\)$",
+        r"^  outcome deferred: the storm breaker .*\(not retried; a later event may be served\)$",
         held.stdout,
         re.MULTILINE,
     )
@@ -182,11 +182,11 @@ def test_follow_up_says_what_became_of_what_is_open(tmp_path: Path) -> None:
         assert "  next    `steward follow-up` looks at it again" in sent.stdout
         waiting = steward("follow-up", cwd=tmp_path, **env)
         assert waiting.returncode == 0, waiting.stderr
-        assert re.search(r"^  still ACCEPTED: .* looked at until \d{4}-", waiting.stdout, re.MULTILINE), waiting.stdout
+        assert re.search(r"^  still ACCEPTED: .* observed until \d{4}-", waiting.stdout, re.MULTILINE), waiting.stdout
         cloud.denied.add((SECRET_ID, "DescribeServiceNodeInfos"))
         blind = steward("follow-up", cwd=tmp_path, **env)
         assert blind.returncode == 1
-        assert "  still ACCEPTED: cannot be looked at: UnauthorizedOperation" in blind.stdout
+        assert "  still ACCEPTED: its cluster cannot be read: UnauthorizedOperation" in blind.stdout
         cloud.denied.clear()
         clock.move_on(240)
         done = steward("follow-up", "--json", cwd=tmp_path, **env)
@@ -250,8 +250,8 @@ NO_TIME = "outcome refused: alerts[0].startsAt: is not an RFC 3339 time"
     ("arguments", "stdin", "code", "says"),
     [
         (("run", "missing.json"), "", 2, ("missing.json: cannot be read",)),
-        (("run", "-"), "{", 2, ("is no JSON",)),
-        (("run", "-"), '{"a": 1}', 1, ("outcome refused: is not recognised as any supported sender",)),
+        (("run", "-"), "{", 2, ("stdin: is not valid JSON",)),
+        (("run", "-"), '{"a": 1}', 1, ("outcome refused: is of no known sender",)),
         (("run", "-"), MALFORMED, 1, (NO_TIME,)),
         (("run", "-", "--as-it-is"), MALFORMED, 1, (NO_TIME,)),
         (("run", sample("bad-function-url-duplicate-key")), "", 1, ("has a key twice in one object: 'OpType'",)),
@@ -290,11 +290,11 @@ def test_what_it_says_and_how_it_ends(
     ("arguments", "env", "says"),
     [
         *(
-            (arguments, {}, ".steward/fake.db: there is no ledger there yet (`steward run` makes it; STEWARD_LEDGER names another)\n")
+            (arguments, {}, ".steward/fake.db: there is no ledger yet (`steward run` creates it; STEWARD_LEDGER names another)\n")
             for arguments in (("history", "--json"), ("explain", "op"), ("release",), ("release", PROCESS), ("follow-up",))
         ),
-        (("history",), {"STEWARD_LEDGER": "sqlite:///typo.db"}, "typo.db: there is no ledger there yet (STEWARD_LEDGER)\n"),
-        (("history",), {"STEWARD_LEDGER": "sqlite:////no/a.db"}, "/no/a.db: there is no ledger there yet (STEWARD_LEDGER)\n"),
+        (("history",), {"STEWARD_LEDGER": "sqlite:///typo.db"}, "typo.db: there is no ledger yet (STEWARD_LEDGER)\n"),
+        (("history",), {"STEWARD_LEDGER": "sqlite:////no/a.db"}, "/no/a.db: there is no ledger yet (STEWARD_LEDGER)\n"),
     ],
 )  # fmt: skip
 def test_looking_makes_no_ledger(tmp_path: Path, arguments: tuple[str, ...], env: dict[str, str], says: str) -> None:
@@ -312,9 +312,13 @@ def test_a_ledger_that_knows_nothing_is_named(tmp_path: Path) -> None:
     ledger.close()
     where = {"STEWARD_LEDGER": "sqlite:///mine.db"}
     for arguments, code, says in (
-        (("history",), 0, "mine.db knows nothing in the last 24h.\n"),
-        (("explain", "no-such-event"), 1, "There is no file no-such-event, and mine.db knows no event of this id; "),
-        (("release",), 0, "mine.db knows of nothing in quarantine.\n"),
+        (("history",), 0, "mine.db has no entry from the last 24h.\n"),
+        (
+            ("explain", "no-such-event"),
+            1,
+            "There is no file no-such-event, and no event or operation of this id in mine.db; ",
+        ),
+        (("release",), 0, "Nothing is in quarantine in mine.db.\n"),
         (("release", PROCESS), 1, "is not in quarantine; `steward release` lists what is"),
         (("follow-up",), 0, "No operation is open in mine.db.\n"),
     ):
@@ -334,21 +338,21 @@ def test_the_exit_codes_are_those_of_the_table(tmp_path: Path) -> None:
     cases: list[tuple[int, str, tuple[str, ...], dict[str, str]]] = [
         (0, "done: ", ("run", DOWN), {}),
         (0, "skipped: ", ("run", sample("alertmanager-resolved")), {}),
-        (0, "a later event may", ("run", storm), {}),
+        (0, "a later event may be served", ("run", storm), {}),
         (1, "refused: ", ("run", unreadable), {}),
-        (1, "the sender is asked to repeat it", ("run", DOWN), nowhere),
+        (1, "the sender should repeat it", ("run", DOWN), nowhere),
         (0, "", ("history",), {}),
         (0, "", ("explain", DOWN), {}),
-        (1, "Nothing in it can be read as an event.\n", ("explain", unreadable), {}),
-        (1, "knows no event of this id", ("explain", "none"), {}),
-        (0, "nothing in quarantine", ("release",), {}),
+        (1, "It contains no readable event.\n", ("explain", unreadable), {}),
+        (1, "and no event or operation of this id in .steward/fake.db", ("explain", "none"), {}),
+        (0, "Nothing is in quarantine", ("release",), {}),
         (1, "is not in quarantine", ("release", PROCESS), {}),
         (1, "fail ", ("doctor",), nowhere),
         (2, "is set but empty", ("doctor",), {"STEWARD_MODE": ""}),
         (2, "is set but empty", ("run", DOWN), {"STEWARD_MODE": ""}),
         (2, "none.yml: no such file\n", ("check", "none.yml"), {}),
         (2, "No such command", ("restart",), {}),
-        (2, "there is no ledger there yet", ("history",), {"STEWARD_LEDGER": "sqlite:///none.db"}),
+        (2, "there is no ledger yet", ("history",), {"STEWARD_LEDGER": "sqlite:///none.db"}),
         (2, "redis ledger 127.0.0.1:9", ("history",), {"STEWARD_LEDGER": "redis://127.0.0.1:9/0"}),
     ]
     for code, says, arguments, env in cases:
@@ -412,7 +416,7 @@ def test_a_ledger_out_of_reach_is_told_once(tmp_path: Path) -> None:
     assert len(re.findall("the ledger cannot be used", first)) == 1
     assert "  alarm   raised for this outcome (ledger.unavailable)\n" in first
     assert "  retry   the platform would deliver it again in a minute" in first
-    assert "  alarm   already raised, not long ago (ledger.unavailable)\n" in second
+    assert "  alarm   already raised recently (ledger.unavailable)\n" in second
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
@@ -486,7 +490,7 @@ def test_what_is_copied_from_a_narrow_screen_is_whole(tmp_path: Path) -> None:
     explained = steward("explain", DOWN, cwd=tmp_path, COLUMNS="40").stdout
     assert "  yes  restart-dead-process: RestartService HDFS/DataNode/172.16.0.5 on emr-4zvc5mul\n" in explained
     nothing = steward("history", "--cluster", "emr-none", cwd=tmp_path)
-    assert nothing.stdout == ".steward/fake.db knows nothing of emr-none in the last 24h.\n"
+    assert nothing.stdout == ".steward/fake.db has no entry of emr-none from the last 24h.\n"
 
 
 def test_history_tells_everything_and_where_it_is_cut(tmp_path: Path) -> None:
@@ -502,9 +506,9 @@ def test_history_tells_everything_and_where_it_is_cut(tmp_path: Path) -> None:
     assert re.search(r"^    scope HDFS/DataNode/172.16.0.5, invocation local-1$", text, re.MULTILINE)
     for raw in ("cooldown_s", "guard cooldown", "attempts", "mode act", "processes 1"):
         assert raw not in text
-    assert "Cut:" not in text
+    assert "Only the newest" not in text
     cut = steward("history", "--limit", "2", cwd=tmp_path).stdout
-    assert cut.endswith("Cut: only the newest 2 events are shown; --limit N shows more.\n")
+    assert cut.endswith("Only the newest 2 events are shown; --limit N shows more.\n")
     document = json.loads(steward("history", "--limit", "2", "--json", cwd=tmp_path).stdout)
     assert (document["cut"], len(document["events"])) == (["events"], 2)
     (operation,) = document["operations"]
@@ -536,10 +540,10 @@ def test_history_tells_what_cannot_be_read_and_shows_the_rest(tmp_path: Path) ->
         db.execute("UPDATE records SET body = '{' WHERE number = 1")
     db.close()
     explained = steward("explain", first, cwd=tmp_path, **named)
-    assert (explained.returncode, explained.stdout) == (1, "Record 1, of an event, cannot be read.\n")
+    assert (explained.returncode, explained.stdout) == (1, "Event record 1 cannot be read.\n")
     history = steward("history", cwd=tmp_path, **named).stdout
     assert second in history
-    assert history.endswith(f"Operation {operation} cannot be read.\nRecord 1, of an event, cannot be read.\n")
+    assert history.endswith(f"Operation {operation} cannot be read.\nEvent record 1 cannot be read.\n")
     document = json.loads(steward("history", "--json", cwd=tmp_path, **named).stdout)
     assert document["unreadable"] == {"operations": [operation], "events": ["1"]}
     assert [row["event"] for row in document["events"]] == [second]
@@ -556,7 +560,7 @@ def test_a_fake_cluster_proves_nothing_of_a_real_one(tmp_path: Path) -> None:
     assert "VERIFIED" in steward("history", cwd=tmp_path).stdout
     assert "VERIFIED" not in steward("history", cwd=tmp_path, STEWARD_EMR_ENDPOINT="global").stdout
     named = steward("run", DOWN, cwd=tmp_path, STEWARD_LEDGER="sqlite:///mine.db")
-    assert "the fake cluster is remembered there too" in named.stderr
+    assert "operations on the private fake cluster are recorded in that ledger" in named.stderr
     assert (tmp_path / "mine.db").exists()
 
 
@@ -575,7 +579,7 @@ def test_a_fake_behind_an_endpoint_proves_nothing_either(tmp_path: Path) -> None
         assert "VERIFIED" in steward("history", cwd=tmp_path, **env).stdout
         named = steward("run", DOWN, cwd=tmp_path, STEWARD_LEDGER="sqlite:///mine.db", **env)
     place = server.url.removeprefix("http://").replace(":", "-")
-    assert f"at {place}, which is not the cloud's, is remembered there too" in named.stderr
+    assert f"operations on {place} are recorded in that ledger" in named.stderr
     assert [file.name for file in (tmp_path / ".steward").glob("*.db")] == [f"{place}.db"]
     for endpoint in ("global", "regional", "emr.tencentcloudapi.com"):
         assert "VERIFIED" not in steward("history", cwd=tmp_path, STEWARD_EMR_ENDPOINT=endpoint).stdout
@@ -786,7 +790,7 @@ def test_a_url_that_lets_nobody_in_says_what_is_missing(tmp_path: Path) -> None:
             server.terminate()
             server.wait(10)
     assert said[0] == "config   steward.yml\n"
-    assert said[5] == "Every call is refused: steward.yml names no webhook.callers. Such as:\n"
+    assert said[5] == "Every call is refused: steward.yml has no webhook.callers. For example:\n"
     assert "bearer_env" in said[6]
 
 
@@ -851,4 +855,4 @@ def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path, command: str) -> 
         port = other.getsockname()[1]
         done = steward(command, "--port", str(port), cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == f"port {port}: cannot be listened on: Address already in use (--port 0 takes a free one)\n"
+    assert done.stderr == f"port {port}: cannot listen: Address already in use (--port 0 takes a free one)\n"
