@@ -142,7 +142,7 @@ def _delivery(
         return Delivery(world, None, narrator, console, is_restamped)
     from harness.fake_cloud.server import CloudServer  # imports pydantic, which the real cloud does without
 
-    clock = SimulatedClock(not_before=_newest(ledger))
+    clock = SimulatedClock(not_before=_newest(ledger) + 1.0)  # in another second: another occurrence of an alert
     # The SDK signs by the machine's clock.
     cloud = demo_cloud(clock, transition_seconds=1.0)
     server = stack.enter_context(CloudServer(cloud, signed_by=SystemClock()))
@@ -160,7 +160,7 @@ def _delivery(
 
 
 def _newest(ledger: Ledger) -> float:
-    """When the newest entry of the ledger was written: the simulated clock of an earlier run may have run ahead."""
+    """When the newest entry of the ledger was written: the simulated clock of an earlier run may be ahead of ours."""
     try:
         operations, records = ledger.operations(limit=1), ledger.records(limit=1)
     except LedgerUnavailable:  # its outcome will say so

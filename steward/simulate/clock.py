@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import threading
+import time
 
-from handler.lib.clock import SystemClock
 
+class SimulatedClock:
+    """A clock (:class:`handler.lib.clock.Clock`) that stands still until somebody sleeps on it.
 
-class SimulatedClock(SystemClock):
-    """The machine's clock plus all the seconds that somebody slept on it.
-
-    The function and the fake cluster share one, so that a rolling restart of ten minutes is over at once for both.
-    Threads may share it: each one's sleep moves the time of all.
+    The function and the fake cluster share one, so that a rolling restart of ten minutes is over at once for both, and
+    a slow machine changes nothing. Threads may share it: each one's sleep moves the time of all.
     """
 
     def __init__(self, not_before: float = 0.0) -> None:
         """``not_before``: a moment (seconds since the epoch) that the clock starts at if the machine's time is earlier."""
         self._lock = threading.Lock()
-        self._ahead = max(0.0, not_before - super().now())
+        self._start = max(not_before, time.time())
+        self._slept = 0.0
 
     def now(self) -> float:
         """Seconds since the Unix epoch, UTC."""
         with self._lock:
-            return super().now() + self._ahead
+            return self._start + self._slept
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary point; sleeping adds to them."""
+        """Seconds since the clock was made."""
         with self._lock:
-            return super().monotonic() + self._ahead
+            return self._slept
 
     def sleep(self, seconds: float) -> None:
         """Move the time on by ``seconds`` and return at once."""
         if seconds > 0:
             with self._lock:
-                self._ahead += seconds
+                self._slept += seconds

@@ -59,6 +59,7 @@ class FunctionUrl:
         self._instance = ThreadPoolExecutor(1, "function")
         config = uvicorn.Config(
             self._serve,
+            interface="asgi3",
             http="h11",
             loop="asyncio",
             ws="none",
@@ -67,6 +68,7 @@ class FunctionUrl:
             log_level="critical",
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
         self._server = uvicorn.Server(config)
