@@ -9,7 +9,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +28,7 @@ SECRETS = {"STEWARD_SECRET_DEPLOY": SECRET, "STEWARD_SECRET_ALERTMANAGER": f"{SE
 
 
 @contextlib.contextmanager
-def serving(cwd: Path, *options: str, rest: list[str] | None = None, **env: str) -> Iterator[IO[str]]:
+def serving(cwd: Path, *options: str, rest: list[str] | None = None, env: Mapping[str, str]) -> Iterator[IO[str]]:
     """Run it, on a free port unless an option names one: its output. What is left of that is added to ``rest``."""
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "steward", "serve", *(options or ("--port", "0"))],
@@ -76,7 +76,7 @@ def call(port: str, method: str = "POST", path: str = "/", body: bytes = RESTART
 
 def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
     """It restarts for a known caller and refuses an unknown one; a secret of the user's is not printed."""
-    with serving(tmp_path, **SECRETS) as output:
+    with serving(tmp_path, env=SECRETS) as output:
         assert output.readline() == "config   the example (there is no steward.yml here)\n"
         first = output.readline()
         assert re.search(r"listens on http://127\.0\.0\.1:\d+, a fake", first)
@@ -97,7 +97,7 @@ def test_an_alert_is_made_true_where_it_is_accepted(tmp_path: Path) -> None:
     """It kills what it names once, however old the sample is; a call that is refused kills nothing."""
     alertmanager = SECRETS["STEWARD_SECRET_ALERTMANAGER"]
     rest: list[str] = []
-    with serving(tmp_path, rest=rest, **SECRETS) as output:
+    with serving(tmp_path, rest=rest, env=SECRETS) as output:
         port = url_in(line_with(output, "listens on"))
         assert call(port, body=DATANODE_DOWN, secret="")[0] == 401
         assert call(port, "PUT", body=DATANODE_DOWN, secret=alertmanager)[0] == 405
@@ -113,7 +113,7 @@ def test_an_alert_is_made_true_where_it_is_accepted(tmp_path: Path) -> None:
 def test_a_url_that_refuses_everybody_says_what_is_missing(tmp_path: Path) -> None:
     """A configuration without callers is reported before the first call."""
     (tmp_path / "steward.yml").write_text("clusters: {}\n", encoding="utf-8")
-    with serving(tmp_path) as output:
+    with serving(tmp_path, env={}) as output:
         said = [output.readline() for _ in range(7)]
     assert said[0] == "config   steward.yml\n"
     assert said[5] == "Every call is refused: steward.yml has no webhook.callers. For example:\n"
@@ -126,7 +126,7 @@ def test_each_call_has_its_heading_and_each_start_begins_anew(tmp_path: Path) ->
         port = str(free.getsockname()[1])
     rest: list[str] = []
     for _ in range(2):
-        with serving(tmp_path, "--port", port, rest=rest, **SECRETS) as output:
+        with serving(tmp_path, "--port", port, rest=rest, env=SECRETS) as output:
             line_with(output, "  deploy: curl ")
             assert call(port)[0] in (200, 202)
             assert call(port, path="/x?a=1", secret="")[0] == 401
@@ -161,7 +161,7 @@ def test_a_cluster_behind_an_endpoint_outlives_it(tmp_path: Path, is_acting: boo
         options = ("--port", "0", *(["--act"] if is_acting else []))
         rest: list[str] = []
         for _ in range(2):
-            with serving(tmp_path, *options, rest=rest, **env) as output:
+            with serving(tmp_path, *options, rest=rest, env=env) as output:
                 assert line_with(output, "target   ") == f"target   {server.url} (not the cloud itself)\n"
                 assert output.readline().startswith(f"mode     {'act' if is_acting else 'observe'}, ")
                 port = url_in(line_with(output, "listens on"))
