@@ -1,4 +1,4 @@
-"""A storm: many deliveries of few needs, at many workers, with faults and kill -9; and the check of what came of it.
+"""A storm: many deliveries of few needs to many workers, with faults and SIGKILL.
 
 ``python -m steward.chaos.storm`` starts a fake cloud and worker processes, each a whole function with the real SDK over
 sockets, on one ledger. Every need (a dead process) is reported many times, by several senders and under several ids.
@@ -102,7 +102,7 @@ class LeapingClock(HastyClock):
 
 
 class Forgetful:
-    """The negative control: a ledger whose arm says yes to everybody and writes nothing down first."""
+    """The negative control: a ledger whose ``arm`` always succeeds and records nothing."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -170,7 +170,7 @@ def _work(plan: Plan, hands: Connection, events: list[Any]) -> None:
 
 
 def _warm(function: Function, events: list[Any]) -> None:
-    """A warm instance: what is loaded at the first event is loaded. Nothing is changed, at the cluster or in the ledger."""
+    """Warm the instance: import what its first event would. It changes nothing."""
     for event in events[: 4 * NODES]:
         read(event)
     function.ledger.get("none")
@@ -181,7 +181,7 @@ def _warm(function: Function, events: list[Any]) -> None:
 
 
 def _cloud(plan_needs: int, began: float, errors: float, pipe: Connection) -> None:
-    """The fake cloud, told to end by any message; ``faults`` a second are put in the requests' way."""
+    """Run the fake cloud until a message arrives, with ``errors`` injected faults a second."""
     clock = HastyClock(began)
     cloud = Cloud(clock, transition_seconds=0.0)
     for name, addresses in clusters(plan_needs).items():
@@ -238,7 +238,7 @@ class Storm:
         self._ids = [read(event)[0].id for event in self.events]
 
     def blow(self) -> float:
-        """Deliver everything, and again what was not served: the seconds that it took, once all workers were up."""
+        """Deliver everything, and repeat what was not served: the seconds that it took."""
         waiting = list(range(len(self.events)))
         workers = [self._started() for _ in range(WORKERS)]
         for worker in workers:
@@ -302,7 +302,7 @@ class Storm:
         return Worker(process, ours)
 
     def _killed(self, worker: Worker, waiting: list[int]) -> Worker:
-        """kill -9 at whatever moment it is; what it held is delivered again, since nobody heard that it was served."""
+        """Kill a worker at any moment; what it held is delivered again: a new worker."""
         process_id = worker.process.pid
         if process_id is None:
             return worker
@@ -316,7 +316,7 @@ class Storm:
         return self._started()
 
     def settle(self) -> list[Any]:
-        """Run the follow-up until nothing is open, then deliver each need once more: the ledger's operations."""
+        """Run the follow-up until nothing is open, and deliver each need again: all operations."""
         clock = LeapingClock(self.plan.began)
         function = self.plan.function(clock)
         context = {"time_limit_in_ms": 600_000, "request_id": "storm-follow-up"}
@@ -332,7 +332,10 @@ class Storm:
         return list(function.ledger.operations(limit=1_000_000))
 
     def check(self, operations: list[Any], carried_out: Counter[str], requests: dict[str, set[str]]) -> None:
-        """Hold the ledger against the cloud; ``requests``: what each request that it carried out was about, by RequestId."""
+        """Compare the ledger with the cloud.
+
+        ``requests``: the processes of each request that the cloud performed, by RequestId.
+        """
         needs = {f"{name}/{ip}" for name, addresses in clusters(self.plan.needs).items() for ip in addresses}
         for need, times in carried_out.items():
             if times > 1:
@@ -453,7 +456,7 @@ def main() -> None:
             kind,
             needs=chosen.needs,
             count=chosen.deliveries,
-            errors=chosen.errors,
+            errors=chosen.faults,
             kills=chosen.kills,
             is_armed=not chosen.without_arm,
             say=(lambda text: None) if chosen.json else _tell,

@@ -22,7 +22,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def cloud(port: PortOption = 18080) -> None:
-    """Run the fake EMR API alone. It verifies signatures, takes its time, and acts twice on a request sent twice.
+    """Run the fake EMR API alone.
+
+    It verifies signatures, its operations take time, and a request that is sent twice acts twice.
 
     Example: steward cloud --port 18080
     """

@@ -39,7 +39,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 
 def example_or(config: Path | None) -> Path:
-    """The configuration's path: the named one, STEWARD_CONFIG, ./steward.yml, or the example. Raises ConfigurationError."""
+    """The path of the configuration to use. Raises ConfigurationError.
+
+    It is the named one, else STEWARD_CONFIG, else ./steward.yml, else the example.
+    """
     if config is not None and not config.exists():
         # The loader's own message points to STEWARD_CONFIG, which does not help a user who named a file.
         raise ConfigurationError("no such file", where=str(config))
@@ -49,7 +52,7 @@ def example_or(config: Path | None) -> Path:
 
 
 def load_config(named: Path | None) -> Config:
-    """Load the configuration that :func:`example_or` finds. Raises ConfigurationError with all its problems."""
+    """Load the configuration that :func:`example_or` finds. Raises ConfigurationError."""
     return load(str(example_or(named)))
 
 
@@ -66,7 +69,10 @@ def show_config(console: Console, named: Path | None) -> None:
 
 
 def read_settings(config: Config) -> Settings:
-    """The settings of the environment. Raises ConfigurationError for a STEWARD_ variable that nothing reads."""
+    """Read the settings from the environment. Raises ConfigurationError.
+
+    An unknown STEWARD_ variable is an error: what it was meant to hold back would not be held back.
+    """
     unknown = [
         ConfigurationError("nothing reads it", where=name, hint=f"did you mean {right}?" if right else "unset it")
         for name, right in unknown_variables(os.environ, config.variables).items()
@@ -96,14 +102,14 @@ def target_name(settings: Settings) -> str:
 
 
 def user_ledger() -> Ledger:
-    """Open the ledger that commands write to; it is created if missing. Raises ConfigurationError."""
+    """Open the ledger that commands write to, or create it. Raises ConfigurationError."""
     url = user_ledger_url(fake=is_private())
     make_folder_for(url)
     return open_named_ledger(url)
 
 
 def known_ledger() -> tuple[Ledger, str]:
-    """Open the ledger that commands read, and its name. Raises ConfigurationError if it does not exist."""
+    """Open an existing ledger, to read it: the ledger and its name. Raises ConfigurationError."""
     url = user_ledger_url(fake=is_private())
     name = ledger_name(url)
     if url.startswith("sqlite:///") and name != ":memory:" and not Path(name).exists():
@@ -123,9 +129,9 @@ def open_named_ledger(url: str) -> Ledger:
 
 
 def user_ledger_url(*, fake: bool) -> str:
-    """STEWARD_LEDGER, else a file in ``.steward``: ``fake.db``, ``ledger.db`` for the cloud, or ``HOST-PORT.db``.
+    """The ledger's URL: STEWARD_LEDGER, else a file in ``.steward``.
 
-    Operations on a fake cluster prove nothing about a real one, and must not hold back anything there. So each target
+    It is ``fake.db``, ``ledger.db`` for the cloud, or ``HOST-PORT.db`` for another endpoint. Operations on a fake cluster prove nothing about a real one, and must not hold back anything there. So each target
     has a file of its own.
     """
     url = os.environ.get("STEWARD_LEDGER")
@@ -147,13 +153,13 @@ def fresh_ledger_url(name: str) -> str:
 
 
 def ledger_name(url: str) -> str:
-    """The ledger's name for people: a file's path, or a store's address without user and password."""
+    """The ledger's name for people: a path, or an address without user and password."""
     kind, _, place = url.partition("://")
     return place[1:] if kind == "sqlite" else f"{kind}://{place.rpartition('@')[2]}"
 
 
 def make_folder_for(url: str) -> None:
-    """Create ``.steward`` where the ledger at ``url`` is in it. Raises ConfigurationError if that fails.
+    """Create ``.steward`` if the ledger at ``url`` is in it. Raises ConfigurationError.
 
     A folder that STEWARD_LEDGER names is the user's to create.
     """
@@ -172,14 +178,14 @@ def make_folder_for(url: str) -> None:
 
 
 def warn_of_named_ledger() -> None:
-    """Warn if operations on anything but the cloud's own clusters go into a ledger that the user named."""
+    """Warn if operations on other clusters than the cloud's go into a ledger that was named."""
     place = "the private fake cluster" if is_private() else _other_endpoint()
     if os.environ.get("STEWARD_LEDGER") and place:
         sys.stderr.write(f"warning: STEWARD_LEDGER is set, so operations on {place} are recorded in that ledger\n")
 
 
 def _other_endpoint() -> str:
-    """STEWARD_EMR_ENDPOINT's host and port as a file name; empty if it is the cloud's own, or not set."""
+    """STEWARD_EMR_ENDPOINT's host and port as a file name; empty for the cloud's own."""
     try:
         endpoint = Endpoint.parse(os.environ.get("STEWARD_EMR_ENDPOINT", "global"))
     except ConfigurationError:  # reported where the settings are read

@@ -31,7 +31,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Show an alert, a timer and a webhook call, end to end, on a fake cluster: the real SDK over HTTP.
+    """Show an alert, a timer and a webhook call, end to end.
+
+    The real SDK calls a fake cluster over HTTP.
 
     Example: steward demo
     """

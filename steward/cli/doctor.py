@@ -1,4 +1,4 @@
-"""``steward doctor``: check everything that an operation needs, and say how to fix what is wrong."""
+"""``steward doctor``: check everything that an operation needs."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def doctor(
         bool, typer.Option("--send-test-alarm", help="Send one alarm to every configured chat and event bus.")
     ] = False,
 ) -> None:
-    """Check a deployment from here: settings, credentials, endpoint, clock, clusters, rights, ledger, alarms.
+    """Check a deployment from here, and say how to fix it.
 
-    It uses the environment's credentials and the real API, unless STEWARD_EMR_ENDPOINT names another. It only reads: no
+    It checks settings, credentials, endpoint, clock, clusters, rights, ledger and alarms. It uses the environment's credentials and the real API, unless STEWARD_EMR_ENDPOINT names another. It only reads: no
     call of it can change a cluster. To check the deployed function, invoke it with {"steward":"doctor"}. The exit code
     is 1 if a check fails, and 2 if the settings or the configuration are wrong.
 

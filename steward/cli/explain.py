@@ -59,7 +59,7 @@ def explain(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show which rules match an event, and why the others do not; or what happened to an earlier event or operation.
+    """Show which rules match an event, or what happened to an earlier event or operation.
 
     Example: steward explain events/alertmanager-datanode-down.json; steward explain op-7f6c3a2dc8fbac6d
     """
@@ -118,7 +118,10 @@ def _event_row(event: Event | Unreadable) -> dict[str, Any]:
 
 
 def _evaluated(event: Event | Unreadable, rules: Iterable[Rule]) -> list[dict[str, Any]]:
-    """For each rule its mismatches, its operation, or why that cannot be derived. Rules do not apply to a request."""
+    """For each rule: its mismatches, its operation, or why that cannot be derived.
+
+    Rules do not apply to a request.
+    """
     if isinstance(event, Unreadable) or event.request is not None:
         return []
     view = event.view()
@@ -141,7 +144,7 @@ def _evaluated(event: Event | Unreadable, rules: Iterable[Rule]) -> list[dict[st
 
 
 class _Past(NamedTuple):
-    """What the ledger knows of an id: event records, operations by id, and entries that cannot be read."""
+    """What the ledger knows of an id; ``operations`` by their ids."""
 
     records: list[Record]
     operations: dict[str, Operation]

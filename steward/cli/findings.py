@@ -19,7 +19,7 @@ COLOURS: Final = {"fail": "bold red", "warn": "yellow", "not proved": "cyan", "o
 
 
 def show_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """Print a line for each finding, failures first, with its fix below; and the number of each at the end."""
+    """Print each finding with its fix, failures first, and the totals at the end."""
     for state, colour in COLOURS.items():
         for finding in findings:
             if finding.state != state:

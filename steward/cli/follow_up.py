@@ -1,4 +1,4 @@
-"""``steward follow-up``: look at every open operation once; and how a command ends what it began."""
+"""``steward follow-up``, and how a command waits for its own operations."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def follow_up(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at every open operation once, as the function's timer does each minute, and show its state.
+    """Look at every open operation once, and show its state.
 
-    It reads clusters and updates the ledger; it sends no operation. An operation on a private fake cluster cannot be
+    The function's timer does the same each minute. It reads clusters and updates the ledger; it sends no operation. An operation on a private fake cluster cannot be
     observed after its command has ended, and is dropped at its deadline. The exit code is 1 if an operation failed,
     timed out, is in doubt, or its cluster cannot be read.
 
@@ -83,7 +83,10 @@ def follow_up(
 
 
 def _round(config: Config, ledger: Ledger, narrator: Narrator) -> dict[str, str]:
-    """One round of the function's follow-up, which also sends pending alarms; what went wrong, by cluster."""
+    """One round of the function's follow-up: the problems, by cluster.
+
+    It also sends pending alarms.
+    """
     problems: dict[str, str] = {}
 
     def write(text: str) -> None:
@@ -155,7 +158,10 @@ def row_of(operation: Operation) -> dict[str, str]:
 
 
 def run_to_the_end(world: Wired, clock: SimulatedClock) -> None:
-    """Advance the simulated clock, a round of follow-up a minute, until no operation of this command is open."""
+    """Advance the simulated clock until no operation of this command is open.
+
+    The follow-up runs each simulated minute.
+    """
     for _ in range(MAX_ROUNDS):
         if not still_open(world):
             return

@@ -17,9 +17,9 @@ ActOption = Annotated[
 
 
 def chosen_mode(settings: Settings, *, act: bool, mode: str | None = None) -> Mode:
-    """The mode for the target: anything but the private fake cluster is only observed, unless ``--act`` is given.
+    """Choose the mode for the target.
 
-    STEWARD_MODE applies where no option is given. Raises BadParameter for options that contradict each other.
+    Anything but the private fake cluster is only observed, unless ``--act`` is given. STEWARD_MODE applies where no option is given. Raises BadParameter for options that contradict each other.
     """
     if mode not in (None, *MODES):
         raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")

@@ -123,17 +123,17 @@ _STEPS: Final[Mapping[str, Callable[[dict[str, Any]], Step | None]]] = {
 
 
 def screen() -> Console:
-    """Standard output for people: coloured on a terminal, and without any style if NO_COLOR is set."""
+    """Standard output for people: styled on a terminal, unless NO_COLOR is set."""
     return Console(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print one line without breaking it, so that it can be copied and searched for in one piece."""
+    """Print one line without breaking it, so that it can be copied in one piece."""
     console.print(Text(text, style), soft_wrap=True)
 
 
 class Narrator:
-    """Prints log lines as steps. It leaves out repetitions, and of many similar steps it prints a few.
+    """Prints log lines as steps, without repetitions, and a few of many similar ones.
 
     Without a console it prints nothing; that is for ``--json``.
     """

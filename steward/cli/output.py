@@ -1,4 +1,4 @@
-"""Standard output and standard error that take every character, whatever the terminal's encoding."""
+"""Standard output and error that take every character, in any terminal's encoding."""
 
 from __future__ import annotations
 

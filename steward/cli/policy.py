@@ -28,7 +28,7 @@ def policy(
         bool, typer.Option("--trust", help="Print the trust policy instead: who may assume the role.")
     ] = False,
 ) -> None:
-    """Print the CAM policy that the function's role needs, as JSON: least privilege for this configuration.
+    """Print the CAM policy that the function's role needs for this configuration, and no more.
 
     Example: steward policy > deploy/cam-policy.json; steward policy --trust > deploy/trust-policy.json
     """

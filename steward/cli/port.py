@@ -15,7 +15,7 @@ PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="The p
 
 
 def bind(listen: Callable[[int], Bound], port: int) -> Bound:
-    """Call ``listen(port)``. Raises ConfigurationError where the port is taken or not permitted."""
+    """Call ``listen(port)``. Raises ConfigurationError if the port cannot be used."""
     try:
         return listen(port)
     except OSError as error:

@@ -26,7 +26,9 @@ def release(
     ] = None,
     cluster: Annotated[str | None, typer.Option(metavar="emr-…", help="Only in this cluster.")] = None,
 ) -> None:
-    """Release a process from quarantine. Without an argument: list what is in quarantine, and until when.
+    """Release a process from quarantine.
+
+    Without an argument it lists the processes in quarantine, and until when.
 
     Example: steward release HDFS/DataNode/172.16.0.5
     """

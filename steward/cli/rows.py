@@ -1,4 +1,4 @@
-"""Operations and outcomes from the ledger: as JSON rows for programs, and as lines for people."""
+"""The ledger's entries, as JSON rows for programs and as lines for people."""
 
 from __future__ import annotations
 
@@ -110,5 +110,5 @@ def one_line(operation: Operation) -> str:
 
 
 def result_of(operation: Operation) -> str:
-    """What is known of an operation beside its state: the API's code, the reason, the last observation."""
+    """An operation's result beside its state: API code, reason, last observation."""
     return "; ".join(text for text in (operation.code, operation.reason, operation.observed) if text)

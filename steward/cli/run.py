@@ -160,7 +160,10 @@ def _delivery(
 
 
 def _newest(ledger: Ledger) -> float:
-    """When the newest entry of the ledger was written: the simulated clock of an earlier run may be ahead of ours."""
+    """The time of the ledger's newest entry.
+
+    The simulated clock of an earlier run may be ahead of the machine's.
+    """
     try:
         operations, records = ledger.operations(limit=1), ledger.records(limit=1)
     except LedgerUnavailable:  # its outcome will say so
@@ -170,7 +173,10 @@ def _newest(ledger: Ledger) -> float:
 
 @dataclass
 class Delivery:
-    """Events delivered one after the other, and what came of them. ``clock`` is that of a private fake cluster."""
+    """Events that are delivered one after the other, and their results.
+
+    ``clock`` is that of a private fake cluster; None for any other target.
+    """
 
     world: Wired
     clock: SimulatedClock | None
@@ -182,7 +188,10 @@ class Delivery:
     findings: list[Finding] = field(default_factory=list)
 
     def deliver(self, name: str, content: Any) -> None:
-        """Deliver an event until it is served or the platform gives up, and wait for what it began on a private fake."""
+        """Deliver an event until it is served or the platform gives up.
+
+        On a private fake cluster it also waits for the event's operations.
+        """
         self.narrator.heading(name)
         if isinstance(self.world, World) and (killed := self.world.kill_what_fires(content)):
             self.narrator.add("given", f"{', '.join(killed)} died on the fake cluster")
@@ -231,7 +240,7 @@ class Delivery:
         self.narrator.flush()
 
     def _examined(self, start: int) -> list[str]:
-        """Print the doctor's report where the event asked for one; the checks that fail."""
+        """Print the doctor's report if the event requested one: the checks that fail."""
         rows = [row for row in self.world.lines[start:] if row["event"] == "steward.doctor"]
         found = [Finding(row["check"], row["state"], row["seen"], row.get("fix") or "") for row in rows]
         if found and self.console is not None:
@@ -241,7 +250,10 @@ class Delivery:
 
 
 def _show_interruption(delivery: Delivery) -> None:
-    """Print what an interruption left open. A request that was sent goes on, but a private fake cluster does not."""
+    """Print which operations an interruption left open.
+
+    A request that was sent goes on, but a private fake cluster does not.
+    """
     operations = follow_up.still_open(delivery.world)
     if delivery.clock is not None:
         follow_up.drop(delivery.world)

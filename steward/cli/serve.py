@@ -75,9 +75,9 @@ def serve(
         ),
     ] = True,
 ) -> None:
-    """Run the function behind a local URL, with a private fake cluster beside it. The follow-up runs each minute.
+    """Run the function behind a local URL, with a private fake cluster beside it.
 
-    When an alert first arrives, the processes that it names are killed on the private fake cluster. An event that is
+    The follow-up runs each minute. When an alert first arrives, the processes that it names are killed on the private fake cluster. An event that is
     older than ten minutes, such as a sample, is delivered as if it had happened when it first arrived. The fake cluster
     and its ledger, in .steward, are reset on every start; a ledger that STEWARD_LEDGER names is kept. With
     STEWARD_EMR_ENDPOINT the function works on the API there, which it only observes without --act; events are

@@ -1,4 +1,4 @@
-"""Events that come true on arrival: alerts kill what they name, and old events are delivered as new."""
+"""Events come true on arrival: alerts kill what they name, old events become new."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ class Arrivals:
         self._known: set[str] = set()
 
     def make_true(self, event: Any) -> tuple[Any, list[str]]:
-        """The event to deliver, and the processes that it names and that were killed. A refused call changes nothing."""
+        """The event to deliver, and the processes that were killed for it.
+
+        A call that the function refuses changes nothing.
+        """
         if not self._is_accepted(event):
             return event, []
         moment = self._world.clock.now()
@@ -36,7 +39,7 @@ class Arrivals:
         return event, self._world.kill_what_fires(event, self._known)
 
     def _is_accepted(self, event: Any) -> bool:
-        """Whether it is an HTTP call that the function will serve, and not answer with 400, 401, 405 or 413."""
+        """Whether the function will serve this call, and not answer with 400, 401, 405 or 413."""
         call = open_envelope(event)
         if not isinstance(call, HttpCall) or call.method != "POST":
             return False

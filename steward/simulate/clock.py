@@ -1,4 +1,4 @@
-"""The clock of a private fake cluster: it starts at the machine's time, and waiting on it takes no time."""
+"""The clock of a private fake cluster, on which waiting takes no time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SimulatedClock:
     """
 
     def __init__(self, not_before: float = 0.0) -> None:
-        """``not_before``: a moment (seconds since the epoch) that the clock starts at if the machine's time is earlier."""
+        """Start at the machine's time, or at ``not_before`` (seconds since the epoch) if that is later."""
         self._lock = threading.Lock()
         self._start = max(not_before, time.time())
         self._slept = 0.0

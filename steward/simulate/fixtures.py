@@ -1,4 +1,4 @@
-"""pytest fixtures on the fake cloud: given this cluster, when this event arrives, then these processes run.
+"""pytest fixtures on the fake cloud.
 
 ``pytest_plugins = ["steward.simulate.fixtures"]``. All runs in one process on a virtual clock, with the real SDK.
 """
@@ -40,9 +40,9 @@ MakeWorld = Callable[..., World]
 
 @pytest.fixture
 def make_world(example: Config, mocker: MockerFixture) -> MakeWorld:
-    """Make a world: the demo clusters on a virtual clock, and the function with ``config`` (default: the example).
+    """Make a world: the demo clusters on a virtual clock, and the function.
 
-    This machine's environment variables are hidden from it.
+    Without a ``config`` it has the example. This machine's environment variables are hidden from it.
     """
     mocker.patch.dict("os.environ", {"PATH": "/usr/bin:/bin"}, clear=True)
 

@@ -1,4 +1,4 @@
-"""Processes that start quickly: their imports are done once, in a server that each is forked from."""
+"""Processes that start quickly, since they are forked from one that has done the imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function behind a local URL: each HTTP call becomes a function-URL event, as on the platform."""
+"""The function behind a local URL: each HTTP call becomes a function-URL event."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def listen(port: int) -> socket.socket:
 
 
 async def _body(request: Request) -> bytes:
-    """The whole body. Raises BodyTooLarge, by its declared length if it has one, and ClientDisconnect."""
+    """Read the whole body. Raises BodyTooLarge and ClientDisconnect."""
     if int(request.headers.get("content-length", "0")) > MAX_BYTES:
         raise BodyTooLarge
     body = bytearray()

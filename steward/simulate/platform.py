@@ -1,4 +1,4 @@
-"""The function platform on a laptop: events as SCF hands them over, and what it does with an exception.
+"""The function platform on a laptop: events as SCF passes them, and its retries.
 
 Facts are those of the platform's documentation (583/9708 timers, 583/96099 function URLs, 583/41138 retries).
 """
@@ -28,7 +28,7 @@ RETRY_SECONDS: Final = 60.0
 
 @dataclass(frozen=True)
 class Invocation:
-    """The result of one delivery: the answer, or the exception's text after the platform's retries."""
+    """The result of a delivery: the answer, or the exception after the platform's retries."""
 
     answer: Any
     error: str = ""
@@ -60,7 +60,10 @@ def invoke(
     request_id: str = "local-1",
     retries: int = RETRIES,
 ) -> Invocation:
-    """Deliver one event, and again if the function raises, as the platform does. Both ways through JSON, as there."""
+    """Deliver one event, and again if the function raises, as the platform does.
+
+    Event and answer pass through JSON, as there.
+    """
     text = json.dumps(event)
     error = ""
     for attempt in range(1 + retries):
@@ -80,7 +83,10 @@ def invoke(
 def function_url_event(
     method: str, path: str, headers: Mapping[str, str], body: bytes, *, remote: str = "127.0.0.1"
 ) -> dict[str, Any]:
-    """An HTTP call as a function URL passes it: lower-case header names; a body that is not UTF-8 in base64."""
+    """An HTTP call as a function URL passes it.
+
+    Header names are in lower case, and a body that is not UTF-8 is in base64.
+    """
     path, _, query = path.partition("?")
     event: dict[str, Any] = {
         "httpMethod": method,
@@ -102,9 +108,9 @@ def timer_event(name: str, message: str, now: float) -> dict[str, Any]:
 
 
 def restamp(event: Any, now: float) -> Any:
-    """The event as if it had just happened: samples have old times, and the function ignores old events.
+    """The event as if it had just happened.
 
-    Only the times that its sender's reader uses are replaced. A malformed event stays malformed, and is refused as in
+    Samples have old times, and the function ignores old events. Only the times that its sender's reader uses are replaced. A malformed event stays malformed, and is refused as in
     production.
     """
     if isinstance(event, list):

@@ -1,4 +1,4 @@
-"""The function wired to a cloud: to a private fake one, or to the endpoint that the settings name."""
+"""The function wired to a cloud: a private fake one, or that of the settings."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Wired:
 
 @dataclass(kw_only=True)
 class World(Wired):
-    """Given this cluster, when this event arrives, then these processes run and this many requests were made."""
+    """The function wired to a fake cloud, whose state tests can set and read."""
 
     cloud: Cloud
 
@@ -76,7 +76,7 @@ class World(Wired):
         return len(self.cloud.operations)
 
     def kill_what_fires(self, event: Any, known: set[str] | None = None) -> list[str]:
-        """Kill the processes that the firing alerts of ``event`` name: the names of those that were killed.
+        """Kill the processes that the firing alerts of ``event`` name: their names.
 
         An alert whose id is in ``known`` is ignored; the ids of the others are added. A process that a rule restarts
         ``even_if_healthy`` is not killed: such an alert is about a process that runs.
@@ -105,7 +105,10 @@ def events_of(event: Any) -> list[Event]:
 
 
 def received_of(event: Any) -> list[Event | Unreadable]:
-    """The events of a payload in any envelope, as the function reads them; a body that cannot be read is one Unreadable."""
+    """The events of a payload in any envelope, as the function reads them.
+
+    A body that cannot be read is one Unreadable.
+    """
     envelope = open_envelope(event)
     try:
         payload = envelope.payload() if isinstance(envelope, HttpCall) else event
@@ -122,7 +125,7 @@ def real_world(
     env: Mapping[str, str],
     on_line: Callable[[dict[str, Any]], None] | None = None,
 ) -> Wired:
-    """Wire the function to the clusters at the endpoint of ``settings``, with the credentials of ``env``."""
+    """Wire the function to the endpoint of ``settings``, with the credentials of ``env``."""
     clock, lines = SystemClock(), _Lines(on_line)
     full_env = {**_caller_secrets(config), **env}
     function = Function(settings, config, env=full_env, clock=clock, ledger=ledger, write=lines.write)
