@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from handler.cloud.account import Endpoint
-from handler.config.file import load
 from handler.config.settings import Settings, unknown_variables
 from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.ledger.protocol import Ledger, open_ledger
@@ -53,7 +52,7 @@ def example_or(config: Path | None) -> Path:
 
 def load_config(named: Path | None) -> Config:
     """Load the configuration that :func:`example_or` finds. Raises ConfigurationError."""
-    return load(str(example_or(named)))
+    return load_yaml(str(example_or(named)))
 
 
 def show_config(console: Console, named: Path | None) -> None:

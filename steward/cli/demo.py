@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from handler.config.file import load
 from handler.lib.clock import SystemClock
 from harness.fake_cloud.demo_clusters import ANALYTICS, NIGHTLY, demo_cloud
 from steward import examples
 from steward.cli.exit_codes import FAILED
 from steward.cli.narration import Narrator, screen
+from steward.config.compile import load_yaml
 from steward.simulate.clock import SimulatedClock
 from steward.simulate.platform import function_url_event, timer_event
 from steward.simulate.world import private_world
@@ -45,7 +45,7 @@ def demo() -> None:
     # The SDK signs by the machine's clock.
     with CloudServer(cloud, signed_by=SystemClock()) as server:
         world = private_world(
-            load(str(examples.CONFIG)), clock=clock, cloud=cloud, endpoint=server.url, on_line=narrator.show
+            load_yaml(str(examples.CONFIG)), clock=clock, cloud=cloud, endpoint=server.url, on_line=narrator.show
         )
         cloud.process(ANALYTICS, *DATANODE).kill()
         for process in cloud.cluster(NIGHTLY).processes():

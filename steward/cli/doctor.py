@@ -15,6 +15,7 @@ from handler.lib.clock import Deadline, SystemClock
 from steward.cli.context import ConfigOption, JsonOption, example_or, make_folder_for, user_ledger_url
 from steward.cli.findings import show_findings
 from steward.cli.narration import screen
+from steward.config.compile import load_yaml
 
 #: Seconds that an examination may take.
 SECONDS: Final = 60.0
@@ -43,7 +44,8 @@ def doctor(
     clock = SystemClock()
     ledger_url = user_ledger_url(fake=False)
     make_folder_for(ledger_url)  # a check writes to the ledger and reads it back
-    setup = Setup.read(os.environ, config_path=str(config or example_or(None)), ledger_url=ledger_url)
+    path = str(config or example_or(None))
+    setup = Setup.read(os.environ, config_path=path, ledger_url=ledger_url, load_config=load_yaml)
     examination = Examination(setup, clock=clock, deadline=Deadline(clock, SECONDS))
     findings = examination.findings(send_test_alarm=send_test_alarm)
     if as_json:

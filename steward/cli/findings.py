@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from handler.doctor.findings import Finding
 
 #: In the order in which they are printed.
-COLOURS: Final = {"fail": "bold red", "warn": "yellow", "not proved": "cyan", "ok": "green"}
+COLOURS: Final = {"fail": "bold red", "warn": "yellow", "unknown": "cyan", "ok": "green"}
 
 
 def show_findings(console: Console, findings: Sequence[Finding]) -> None:
@@ -25,7 +25,7 @@ def show_findings(console: Console, findings: Sequence[Finding]) -> None:
             if finding.state != state:
                 continue
             # Text, not markup: the API's words must not change the style.
-            console.print(Text.assemble((f"{state:<11}", colour), f"{finding.name}: {finding.seen}"), soft_wrap=True)
+            console.print(Text.assemble((f"{state:<11}", colour), f"{finding.name}: {finding.detail}"), soft_wrap=True)
             if finding.fix:
                 say(console, f"{'':<11}→ {finding.fix}", "dim")
     counts = {state: sum(finding.state == state for finding in findings) for state in COLOURS}

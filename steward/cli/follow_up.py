@@ -35,7 +35,13 @@ SECONDS: Final = 60.0
 INTERVAL: Final = 60.0
 #: Rounds after which an operation on the private fake cluster is dropped: four hours.
 MAX_ROUNDS: Final = 240
-COLOURS: Final = {State.VERIFIED: "green", State.FAILED: "red", State.TIMED_OUT: "red", State.IN_DOUBT: "magenta"}
+COLOURS: Final = {
+    State.VERIFIED: "green",
+    State.UNVERIFIED: "yellow",
+    State.FAILED: "red",
+    State.TIMED_OUT: "red",
+    State.IN_DOUBT: "magenta",
+}
 BAD: Final = frozenset({State.FAILED, State.TIMED_OUT, State.IN_DOUBT})
 DROPPED: Final = "dropped: its fake cluster ended with the command"
 

@@ -12,6 +12,7 @@ from handler.errors import ConfigurationError, InvalidConfiguration, LedgerUnava
 from steward.cli import (
     check,
     cloud,
+    compile_config,
     demo,
     doctor,
     explain,
@@ -36,7 +37,21 @@ app = typer.Typer(
     "only reads.",
     epilog="\n\n".join(["Exit codes:", *(f"{code}: {when}." for code, when in EXIT_CODES.items())]),
 )
-for command in (demo, run, follow_up, explain, schema, history, quarantine, check, doctor, policy, serve, cloud):
+for command in (
+    demo,
+    run,
+    follow_up,
+    explain,
+    schema,
+    history,
+    quarantine,
+    check,
+    compile_config,
+    doctor,
+    policy,
+    serve,
+    cloud,
+):
     command.add_to(app)
 
 

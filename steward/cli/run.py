@@ -242,11 +242,11 @@ class Delivery:
     def _examined(self, start: int) -> list[str]:
         """Print the doctor's report if the event requested one: the checks that fail."""
         rows = [row for row in self.world.lines[start:] if row["event"] == "steward.doctor"]
-        found = [Finding(row["check"], row["state"], row["seen"], row.get("fix") or "") for row in rows]
+        found = [Finding(row["check"], row["state"], row["detail"], row.get("fix") or "") for row in rows]
         if found and self.console is not None:
             show_findings(self.console, found)
         self.findings += found
-        return [f"doctor: {finding.name}: {finding.seen}" for finding in found if finding.state == "fail"]
+        return [f"doctor: {finding.name}: {finding.detail}" for finding in found if finding.state == "fail"]
 
 
 def _show_interruption(delivery: Delivery) -> None:

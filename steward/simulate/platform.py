@@ -110,8 +110,8 @@ def timer_event(name: str, message: str, now: float) -> dict[str, Any]:
 def restamp(event: Any, now: float) -> Any:
     """The event as if it had just happened.
 
-    Samples have old times, and the function ignores old events. Only the times that its sender's reader uses are replaced. A malformed event stays malformed, and is refused as in
-    production.
+    Samples have old times, and the function ignores old events. Only the times that its
+    sender's reader uses are replaced. A malformed event stays malformed, and is refused as in production.
     """
     if isinstance(event, list):
         return [restamp(item, now) for item in event]
