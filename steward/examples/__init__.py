@@ -1,4 +1,4 @@
-"""The example configuration and the sample events that ``steward demo`` and ``steward serve`` use.
+"""The example configuration and sample events for ``steward demo`` and ``steward serve``.
 
 A wheel carries copies of them in this folder (see setup.py). In a checkout they are at its root.
 """
