@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from handler.report.responses import REFUSALS, REPLAYS, TITLES
+from handler.report.responses import TITLES
 from steward.cli.exit_codes import EXIT_CODES
 from steward.cli.main import app
 

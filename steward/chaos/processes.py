@@ -20,8 +20,8 @@ from handler.lib.clock import Deadline, SystemClock
 from handler.receive.payload import read
 from handler.report.log import Log
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
-from harness.fake_cloud.faults import Fault, Kind
 from harness.fake_cloud.server import CloudServer
+from harness.faults import Fault, Kind
 from steward.chaos.workload import NODES, clusters, restarting
 
 if TYPE_CHECKING:

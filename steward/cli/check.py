@@ -1,4 +1,4 @@
-"""``steward check``: the errors of a configuration and its deployment, and warnings."""
+"""``steward check``: the errors in a configuration and its deployment, and warnings."""
 
 from __future__ import annotations
 
@@ -35,19 +35,17 @@ def check(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="A configuration (- reads standard input), or a serverless.yml; else STEWARD_CONFIG, ./steward.yml, or "
-            "the example.",
+            help="A configuration, or a serverless.yml; - reads standard input; else STEWARD_CONFIG, ./steward.yml, or the example.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every error of a configuration, and of the serverless.yml beside it, with its line.
+    """Show every error in a configuration, and in the serverless.yml beside it, with its line.
 
     The exit code is 2 if there is an error. A warning is about what is valid and probably not meant; it changes nothing.
 
     Example: steward check steward.yml; steward check serverless.yml --json
     """
-    config = Path("/dev/stdin") if config == Path("-") else config
     problems: list[ConfigurationError] = []
     doubts: list[ConfigurationError] = []
     fine: list[str] = []

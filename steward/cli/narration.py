@@ -82,7 +82,9 @@ def _operation(row: dict[str, Any]) -> Step:
 def _outcome(row: dict[str, Any]) -> Step:
     again = ""
     if row["outcome"] == "deferred":
-        again = " (the sender should repeat it)" if row.get("retry") else " (not retried; a later event may be served)"
+        again = (
+            " (the sender should repeat it)" if row.get("retryable") else " (not retried; a later event may be served)"
+        )
     return "outcome", f"{row['outcome']}: {row['reason']}{again}", COLOURS[row["outcome"]]
 
 

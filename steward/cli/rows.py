@@ -24,7 +24,7 @@ FACTS: Final = {
     "attempts": "attempts",
     "api_code": "API code",
     "api_request_id": "RequestId",
-    "retry": "the sender should",
+    "retryable": "the sender should",
     "shortened": "shortened in the log",
     "request_id": "invocation",
 }
@@ -84,7 +84,8 @@ def record_row(record: Record) -> dict[str, Any]:
 
 
 def _facts(record: Record) -> dict[str, Any]:
-    return {key: value for key, value in record.outcome.facts.items() if value not in ("", None)}
+    facts = {key: value for key, value in record.outcome.facts.items() if value not in ("", None)}
+    return facts | ({"retryable": True} if record.outcome.retryable else {})
 
 
 def notable_facts(record: Record, operations: Iterable[Operation]) -> list[tuple[str, str]]:
@@ -93,7 +94,7 @@ def notable_facts(record: Record, operations: Iterable[Operation]) -> list[tuple
     facts = {key: str(value) for key, value in _facts(record).items()}
     if facts.get("attempts") == "1":
         del facts["attempts"]
-    facts |= {"retry": "repeat it"} if "retry" in facts else {}
+    facts |= {"retryable": "repeat it"} if "retryable" in facts else {}
     return [(label, facts[key]) for key, label in FACTS.items() if key in facts and facts[key] not in shown]
 
 

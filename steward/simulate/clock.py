@@ -1,9 +1,11 @@
-"""The clock of a private fake cluster, on which waiting takes no time."""
+"""The clocks of fake clusters, on which waiting takes no time."""
 
 from __future__ import annotations
 
 import threading
 import time
+
+from harness.clock import SystemClock
 
 
 class SimulatedClock:
@@ -34,3 +36,18 @@ class SimulatedClock:
         if seconds > 0:
             with self._lock:
                 self._slept += seconds
+
+
+class AheadClock(SystemClock):
+    """The machine's clock, moved ahead so that nobody waits for a transition of a fake cluster."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def now(self) -> float:
+        """Seconds since the Unix epoch, UTC, plus what it was moved ahead by."""
+        return super().now() + self._ahead
+
+    def move_on(self, seconds: float) -> None:
+        """Move it ahead by ``seconds`` more."""
+        self._ahead += seconds

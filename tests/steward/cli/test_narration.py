@@ -42,7 +42,7 @@ def test_a_few_similar_steps_are_all_shown(capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.parametrize(
     ("facts", "says"),
-    [({"retry": True}, "(the sender should repeat it)"), ({}, "(not retried; a later event may be served)")],
+    [({"retryable": True}, "(the sender should repeat it)"), ({}, "(not retried; a later event may be served)")],
 )
 def test_deferred_says_whether_it_is_retried(
     capsys: pytest.CaptureFixture[str], facts: dict[str, Any], says: str
