@@ -26,7 +26,8 @@ from handler.model.request import OpType
 from handler.receive.payload import SENDERS, read
 from handler.receive.senders import alertmanager
 from handler.report.responses import TITLES
-from steward.cli.main import EXIT_CODES, app
+from steward.cli.exit_codes import EXIT_CODES
+from steward.cli.main import app
 from tests.command import ROOT
 from tests.docs_examples import Block, alike, blocks, pages, run_page, text_of
 

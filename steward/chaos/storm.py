@@ -1,4 +1,4 @@
-"""A storm: many deliveries of few needs, at many workers, with faults and kill -9; and the check of what came of it.
+"""A storm: many deliveries of few needs to many workers, with faults and SIGKILL.
 
 ``python -m steward.chaos.storm`` starts a fake cloud and worker processes, each a whole function with the real SDK over
 sockets, on one ledger. Every need (a dead process) is reported many times, by several senders and under several ids.
@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import json
 import os
-import random
 import signal
 import sys
 import tempfile
@@ -23,188 +22,23 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from handler.app import Function, RetryLater
-from handler.cloud.account import Endpoint
-from handler.config.settings import Settings
-from handler.errors import ApiError
-from handler.ledger.protocol import Ledger, open_ledger
-from handler.lib.clock import Deadline, SystemClock
+from handler.app import RetryLater
+from handler.ledger.protocol import open_ledger
 from handler.model.operation import State
 from handler.receive.payload import read
-from handler.report.log import Log
-from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
-from harness.fake_cloud.server import CloudServer
-from harness.faults import Fault, Kind
-from steward.chaos.workload import NODES, alertmanager, clusters, deliveries, restarting
+from steward.chaos.processes import WORKERS, LeapingClock, Plan, Said, run_cloud, work
+from steward.chaos.workload import alertmanager, clusters, deliveries
 from steward.simulate.forkserver import PROCESSES
 from steward.simulate.platform import timer_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
 
-    from handler.lib.clock import Clock
 
-#: How much faster than the machine's the storm's time runs: minutes of waiting in seconds.
-HASTE: Final = 20.0
-WORKERS: Final = 8
 #: Deliveries that a worker is handed at a time.
 HAND: Final = 16
-#: The faults that a request may meet, each as likely as the others.
-FAULTS: Final = (
-    Fault(Kind.RESET_BEFORE_READING),
-    Fault(Kind.RESET_AFTER_READING),
-    Fault(Kind.HANG_BEFORE, seconds=0.3),
-    Fault(Kind.HANG_AFTER, seconds=0.3),
-    Fault(Kind.CUT_BODY),
-    Fault(Kind.BAD_GATEWAY),
-    Fault(Kind.BAD_GATEWAY_AFTER),
-    Fault(Kind.HTML),
-    Fault.api_error("RequestLimitExceeded"),
-    Fault.api_error("InternalError", although_carried_out=True),
-)
-ACTION: Final = "StartStopServiceOrMonitor"
-
-
-class HastyClock(SystemClock):
-    """The machine's time, ``HASTE`` times as fast from ``began`` (seconds since the epoch) on."""
-
-    def __init__(self, began: float) -> None:
-        self._began = began
-
-    def now(self) -> float:
-        return self._began + (super().now() - self._began) * HASTE
-
-    def monotonic(self) -> float:
-        return super().monotonic() * HASTE
-
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds / HASTE)
-
-
-class LeapingClock(HastyClock):
-    """After the storm nobody waits: sleeping is a leap."""
-
-    _leapt = 0.0
-
-    def now(self) -> float:
-        return super().now() + self._leapt
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self._leapt
-
-    def sleep(self, seconds: float) -> None:
-        self._leapt += max(0.0, seconds)
-
-
-# -- the processes
-
-
-class Forgetful:
-    """The negative control: a ledger whose arm says yes to everybody and writes nothing down first."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
-
-    def arm(self, operation: object, version: int) -> bool:
-        return True
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What all processes agree on."""
-
-    ledger: str
-    endpoint: str
-    needs: int
-    began: float
-    is_armed: bool = True
-
-    def function(self, clock: Clock | None = None, write: Callable[[str], Any] = lambda text: None) -> Function:
-        ledger: Any = open_ledger(self.ledger)
-        return Function(
-            Settings(endpoint=Endpoint.parse(self.endpoint), log_level="ERROR"),
-            # Nothing is held back but a second restart.
-            restarting(
-                clusters(self.needs),
-                limits={"max_nodes": 99_999, "max_share": 1, "max_event_age": "24h", "cooldown": "24h"},
-                safety={"breaker": {"intents": 1_000_000_000}},
-                operations_per_hour=1_000_000,
-            ),
-            env={"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY},
-            clock=clock or HastyClock(self.began),
-            ledger=ledger if self.is_armed else Forgetful(ledger),
-            write=write,
-        )
-
-
-#: What a worker says of a delivery: its number; whether it is served (True), wants to be delivered again (False), or
-#: raised what it should not; and the events for which there was a line that tells the outcome, one for each such line.
-Said = tuple[int, bool | str, "list[str]"]
-
-
-def _work(plan: Plan, hands: Connection, events: list[Any]) -> None:
-    """A worker: told numbers of deliveries, says what became of each (:data:`Said`)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    lines: list[str] = []
-    function = plan.function(write=lines.append)
-    context = {"time_limit_in_ms": 30_000, "request_id": f"storm-{os.getpid()}"}
-    _warm(function, events)
-    hands.send(None)
-    while (numbers := hands.recv()) is not None:
-        for number in numbers:
-            lines.clear()
-            fate: bool | str = True
-            try:
-                function.handle(events[number], context)
-            except RetryLater:
-                fate = False
-            except Exception as error:
-                fate = f"{type(error).__name__}: {error}"
-            rows = [json.loads(line) for line in "".join(lines).splitlines() if '"steward.outcome"' in line]
-            hands.send((number, fate, [row["event_id"] for row in rows]))
-
-
-def _warm(function: Function, events: list[Any]) -> None:
-    """A warm instance: what is loaded at the first event is loaded. Nothing is changed, at the cluster or in the ledger."""
-    for event in events[: 4 * NODES]:
-        read(event)
-    function.ledger.get("none")
-    cluster = next(iter(function.config.clusters.values()))
-    log = Log(lambda text: None, function.clock)
-    with contextlib.suppress(ApiError):
-        function.gateway(log).cluster_status(cluster, Deadline(function.clock, 10 * HASTE))
-
-
-def _cloud(plan_needs: int, began: float, errors: float, pipe: Connection) -> None:
-    """The fake cloud, told to end by any message; ``faults`` a second are put in the requests' way."""
-    clock = HastyClock(began)
-    cloud = Cloud(clock, transition_seconds=0.0)
-    for name, addresses in clusters(plan_needs).items():
-        cloud.add_cluster(name, {"HDFS": {"DataNode": addresses}})
-        for process in cloud.cluster(name).processes():
-            process.kill()
-    with CloudServer(cloud, signed_by=SystemClock()) as server:
-        pipe.send(server.url)
-        pick = random.Random(plan_needs)  # noqa: S311 - the same storm each time
-        while not pipe.poll(1 / errors if errors else 0.2):
-            if errors and len(server.faults) < WORKERS:
-                fault = pick.choice(FAULTS)
-                server.faults.add(Fault(fault.kind, ACTION, fault.code, "", fault.although_carried_out, fault.seconds))
-        pipe.recv()
-        server.faults.clear()
-        pipe.send(len(server.faults.met))
-        pipe.recv()
-        pipe.send(
-            (
-                Counter(f"{one.cluster}/{target.ip}" for one in cloud.operations for target in one.targets),
-                {one.request_id: {f"{one.cluster}/{target.ip}" for target in one.targets} for one in cloud.operations},
-            )
-        )
 
 
 @dataclass
@@ -238,7 +72,7 @@ class Storm:
         self._ids = [read(event)[0].id for event in self.events]
 
     def blow(self) -> float:
-        """Deliver everything, and again what was not served: the seconds that it took, once all workers were up."""
+        """Deliver everything, and repeat what was not served: the seconds that it took."""
         waiting = list(range(len(self.events)))
         workers = [self._started() for _ in range(WORKERS)]
         for worker in workers:
@@ -296,13 +130,13 @@ class Storm:
 
     def _started(self) -> Worker:
         ours, theirs = PROCESSES.Pipe()
-        process = PROCESSES.Process(target=_work, args=(self.plan, theirs, self.events), daemon=True)
+        process = PROCESSES.Process(target=work, args=(self.plan, theirs, self.events), daemon=True)
         process.start()
         theirs.close()
         return Worker(process, ours)
 
     def _killed(self, worker: Worker, waiting: list[int]) -> Worker:
-        """kill -9 at whatever moment it is; what it held is delivered again, since nobody heard that it was served."""
+        """Kill a worker at any moment; what it held is delivered again: a new worker."""
         process_id = worker.process.pid
         if process_id is None:
             return worker
@@ -316,7 +150,7 @@ class Storm:
         return self._started()
 
     def settle(self) -> list[Any]:
-        """Run the follow-up until nothing is open, then deliver each need once more: the ledger's operations."""
+        """Run the follow-up until nothing is open, and deliver each need again: all operations."""
         clock = LeapingClock(self.plan.began)
         function = self.plan.function(clock)
         context = {"time_limit_in_ms": 600_000, "request_id": "storm-follow-up"}
@@ -332,7 +166,10 @@ class Storm:
         return list(function.ledger.operations(limit=1_000_000))
 
     def check(self, operations: list[Any], carried_out: Counter[str], requests: dict[str, set[str]]) -> None:
-        """Hold the ledger against the cloud; ``requests``: what each request that it carried out was about, by RequestId."""
+        """Compare the ledger with the cloud.
+
+        ``requests``: the processes of each request that the cloud performed, by RequestId.
+        """
         needs = {f"{name}/{ip}" for name, addresses in clusters(self.plan.needs).items() for ip in addresses}
         for need, times in carried_out.items():
             if times > 1:
@@ -395,7 +232,7 @@ def run(
     pairs = [(name, ip) for name, addresses in clusters(needs).items() for ip in addresses][:needs]
     with _ledger_of(kind) as url:
         pipe, theirs = PROCESSES.Pipe()
-        cloud = PROCESSES.Process(target=_cloud, args=(needs, began, errors, theirs), daemon=True)
+        cloud = PROCESSES.Process(target=run_cloud, args=(needs, began, errors, theirs), daemon=True)
         cloud.start()
         try:
             plan = Plan(url, pipe.recv(), needs, began, is_armed)
@@ -453,7 +290,7 @@ def main() -> None:
             kind,
             needs=chosen.needs,
             count=chosen.deliveries,
-            errors=chosen.errors,
+            errors=chosen.faults,
             kills=chosen.kills,
             is_armed=not chosen.without_arm,
             say=(lambda text: None) if chosen.json else _tell,

@@ -1,4 +1,4 @@
-"""What storms are about: DataNodes that are all dead, the rule that restarts them, and the deliveries that tell of it."""
+"""The workload of storms: dead DataNodes, the rule that restarts them, the deliveries."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def restarting(
     operations_per_hour: int = 12,
     rolling: bool = False,
 ) -> Config:
-    """A configuration of these clusters with one rule, ``restart``: what fires is restarted, within ``limits``."""
+    """A configuration of these clusters with one rule, ``restart``, with these ``limits``."""
     cluster = {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": operations_per_hour}
     rule = {
         "name": "restart",
@@ -51,7 +51,7 @@ def restarting(
 
 
 def deliveries(needs: list[tuple[str, str]], count: int, began: float) -> list[Any]:
-    """``count`` deliveries of the needs (cluster, address), each in one of four forms, in no order."""
+    """``count`` deliveries of the needs (cluster, address), in four forms and random order."""
     # Of twenty: the sender's repeats, the same through a queue, Cloud Monitor's own alarm, and one under another
     # fingerprint.
     forms = [alertmanager] * 11 + [in_ckafka] * 6 + [cloud_monitor] * 2 + [renamed]

@@ -1,4 +1,4 @@
-"""``steward check``: every error in a configuration and in its deployment, and what is doubtful in them."""
+"""``steward check``: the errors in a configuration and its deployment, and warnings."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def check(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Every error in a configuration, and in the serverless.yml beside it, with its line. Exits with 2 where there is any.
+    """Show every error in a configuration, and in the serverless.yml beside it, with its line.
 
-    What is valid and probably not meant is a warning, and changes nothing.
+    The exit code is 2 if there is an error. A warning is about what is valid and probably not meant; it changes nothing.
 
     Example: steward check steward.yml; steward check serverless.yml --json
     """

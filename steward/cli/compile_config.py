@@ -24,9 +24,9 @@ def compile_(
         Path | None, typer.Option("--output", "-o", metavar="OUT.json", help="Where to write; else standard output.")
     ] = None,
 ) -> None:
-    """Check a configuration and write it as the JSON that the function loads. `make package` packs the same.
+    """Check a configuration and write it as the JSON that the function loads.
 
-    Durations are seconds, shares are fractions, dates are seconds since the epoch, and defaults are filled in. Name the
+    `make package` packs the same. Durations are seconds, shares are fractions, dates are seconds since the epoch, and defaults are filled in. Name the
     file in STEWARD_CONFIG of the function, or put it beside handler/ as steward.json. Exits with 2 where the
     configuration has an error, and writes nothing then.
 

@@ -1,4 +1,4 @@
-"""``steward follow-up``: what was sent and not yet seen to its end; and the end of what a command's own fake cluster was at."""
+"""``steward follow-up``, and how a command waits for its own operations."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from handler.execute.follow_up import MESSAGE
 from handler.lib.clock import SystemClock
 from handler.lib.wording import utc_text
 from handler.model.operation import State
-from steward.cli.context import ConfigOption, JsonOption, known_ledger, load_config, on_a_fake
+from steward.cli.context import ConfigOption, JsonOption, is_private, known_ledger, load_config
+from steward.cli.exit_codes import FAILED
 from steward.cli.narration import Narrator, say, screen
+from steward.cli.rows import targets_of
 from steward.simulate.platform import context, timer_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from handler.ledger.protocol import Ledger
     from handler.model.operation import Operation
-    from steward.simulate.clock import AheadClock
+    from steward.simulate.clock import SimulatedClock
     from steward.simulate.world import Wired
 
 #: Seconds that one round may take.
 SECONDS: Final = 60.0
-#: Seconds by which a private fake's clock is moved on at its end: a signature is good for 300 s, and the function's
-#: clock stays.
-AHEAD: Final = 240.0
+#: Simulated seconds between two rounds, as the function's timer has it.
+INTERVAL: Final = 60.0
+#: Rounds after which an operation on the private fake cluster is dropped: four hours.
+MAX_ROUNDS: Final = 240
 COLOURS: Final = {
     State.VERIFIED: "green",
     State.UNVERIFIED: "yellow",
@@ -46,43 +47,30 @@ DROPPED: Final = "dropped: its fake cluster ended with the command"
 
 
 def add_to(app: typer.Typer) -> None:
-    """The command of this file."""
-    app.command("follow-up", short_help="Look once at what is still open, and say what became of it.")(follow_up)
+    """Register the command of this file."""
+    app.command("follow-up", short_help="Look at every open operation once, and show its state.")(follow_up)
 
 
 def follow_up(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look once at every operation that is still open, as the function's timer does each minute: what became of each.
+    """Look at every open operation once, and show its state.
 
-    It only looks and writes down; it sends nothing to a cluster. An operation on a fake cluster cannot be looked at any
-    more, and is dropped once its time is over. Exits with 1 where one failed, is in doubt, or cannot be looked at.
+    The function's timer does the same each minute. It reads clusters and updates the ledger; it sends no operation. An operation on a private fake cluster cannot be
+    observed after its command has ended, and is dropped at its deadline. The exit code is 1 if an operation failed,
+    timed out, is in doubt, or its cluster cannot be read.
 
     Example: steward follow-up --json
     """
-    fake = on_a_fake()
+    fake = is_private()
     ledger, name = known_ledger()
     before = ledger.open_operations()
-    # Without clusters nothing is looked at: that of a fake is gone, and a real one of the same id is another.
+    # No clusters for a fake: it has ended, and a real cluster with the same id is another one.
     loaded = Config() if fake else load_config(config)
-    console = screen()
-    narrator = Narrator(console)
-    problems: dict[str, str] = {}
-
-    def write(text: str) -> None:
-        for row in map(json.loads, text.splitlines()):
-            if row["event"] == "steward.follow_up.look_failed":
-                problems[row["cluster"]] = row["problem"]
-            elif row["event"] != "steward.operation" and not (as_json or fake):
-                narrator.tell(row)
-
-    clock = SystemClock()
-    function = Function(Settings.from_env(os.environ), loaded, env=os.environ, clock=clock, ledger=ledger, write=write)
-    if before or not fake:  # a round also sends the alarms that nobody took
-        limit = context(time_limit_ms=int(SECONDS * 1000), request_id="follow-up")
-        function.handle(timer_event("follow-up", MESSAGE, clock.now()), limit)
-        narrator.flush()
+    problems = (
+        _round(loaded, ledger, narrator=Narrator(None if as_json or fake else screen())) if before or not fake else {}
+    )
     for operation in before:
         if not fake and operation.cluster not in loaded.clusters:
             problems[operation.cluster] = "it is not listed in the configuration"
@@ -92,33 +80,49 @@ def follow_up(
         json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
         sys.stdout.write("\n")
     elif not before:
-        say(console, f"No operation is open in {name}.")
+        say(screen(), f"No operation is open in {name}.")
     else:
-        for was, now in pairs:
-            _tell(console, was, now, problems.get(now.cluster, ""), fake=fake)
+        for _, now in pairs:
+            _show(screen(), now, problems.get(now.cluster, ""), fake=fake)
     if not fake and (problems or any(now.state in BAD for _, now in pairs)):
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
-def _tell(console: Console, was: Operation, now: Operation, problem: str, *, fake: bool) -> None:
-    first, *others = map(was.name_of, was.before)
-    more = f" and {len(others)} more" if others else ""
-    say(console, f"{now.id}  {now.cluster}: {now.op_type} on {first}{more}, sent {utc_text(now.armed_at)}", "bold")
+def _round(config: Config, ledger: Ledger, narrator: Narrator) -> dict[str, str]:
+    """One round of the function's follow-up: the problems, by cluster.
+
+    It also sends pending alarms.
+    """
+    problems: dict[str, str] = {}
+
+    def write(text: str) -> None:
+        for row in map(json.loads, text.splitlines()):
+            if row["event"] == "steward.follow_up.look_failed":
+                problems[row["cluster"]] = row["problem"]
+            elif row["event"] != "steward.operation":
+                narrator.show(row)
+
+    clock = SystemClock()
+    function = Function(Settings.from_env(os.environ), config, env=os.environ, clock=clock, ledger=ledger, write=write)
+    limit = context(time_limit_ms=int(SECONDS * 1000), request_id="follow-up")
+    function.handle(timer_event("follow-up", MESSAGE, clock.now()), limit)
+    narrator.flush()
+    return problems
+
+
+def _show(console: Console, now: Operation, problem: str, *, fake: bool) -> None:
+    sent = f"sent {utc_text(now.armed_at)}"
+    say(console, f"{now.id}  {now.cluster}: {now.op_type} on {targets_of(now)}, {sent}", "bold")
     if not now.is_open:
-        said = DROPPED if fake else f"{now.state}: {now.observed or now.code}"
-        say(console, f"  {said}", "" if fake else COLOURS.get(now.state, ""))
+        result = DROPPED if fake else f"{now.state}: {now.observed or now.code}"
+        say(console, f"  {result}", "" if fake else COLOURS.get(now.state, ""))
     elif fake:
-        say(
-            console,
-            f"  {now.state}, on a fake cluster: `steward serve` looks at its own; dropped {utc_text(now.deadline)}",
-        )
+        end = f"`steward serve` observes its own; otherwise dropped at {utc_text(now.deadline)}"
+        say(console, f"  {now.state}, on a fake cluster: {end}")
     else:
-        seen = f"cannot be looked at: {problem}" if problem else now.observed or "nothing is seen of it yet"
-        say(
-            console,
-            f"  still {now.state}: {seen}; looked at until {utc_text(now.deadline)}",
-            COLOURS.get(now.state, ""),
-        )
+        seen = f"its cluster cannot be read: {problem}" if problem else now.observed or "not yet observed"
+        until = f"observed until {utc_text(now.deadline)}"
+        say(console, f"  still {now.state}: {seen}; {until}", COLOURS.get(now.state, ""))
 
 
 def _row(was: Operation, now: Operation) -> dict[str, Any]:
@@ -136,20 +140,20 @@ def _row(was: Operation, now: Operation) -> dict[str, Any]:
 # -- the end of a command
 
 
-def armed_by(world: Wired, ledger: Ledger) -> list[Operation]:
-    """The operations that this command armed, as they are now."""
+def armed_by(world: Wired) -> list[Operation]:
+    """The operations that this command sent, in their present state."""
     sent = [line["operation"] for line in world.lines if line["event"] == "steward.request"]
-    found = [ledger.get(name) for name in dict.fromkeys(sent)]
+    found = [world.function.ledger.get(name) for name in dict.fromkeys(sent)]
     return [operation for operation in found if operation is not None]
 
 
-def still_open(world: Wired, ledger: Ledger) -> list[Operation]:
-    """Those of them that are not finished."""
-    return [operation for operation in armed_by(world, ledger) if operation.is_open]
+def still_open(world: Wired) -> list[Operation]:
+    """The operations of this command that have not ended."""
+    return [operation for operation in armed_by(world) if operation.is_open]
 
 
 def row_of(operation: Operation) -> dict[str, str]:
-    """For programs: what it was, and where it is."""
+    """An operation for programs: what it is, and its state."""
     return {
         "id": operation.id,
         "cluster": operation.cluster,
@@ -159,16 +163,21 @@ def row_of(operation: Operation) -> dict[str, str]:
     }
 
 
-def see_to_the_end(world: Wired, ledger: Ledger, clock: AheadClock) -> None:
-    """Finish what a private fake cluster is still at, by its clock; what even that does not finish is dropped, since nobody can look later."""
-    if not still_open(world, ledger):
-        return
-    clock.move_on(AHEAD)
-    world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()), retries=0)
-    drop(still_open(world, ledger), ledger, world.clock.now())
+def run_to_the_end(world: Wired, clock: SimulatedClock) -> None:
+    """Advance the simulated clock until no operation of this command is open.
+
+    The follow-up runs each simulated minute.
+    """
+    for _ in range(MAX_ROUNDS):
+        if not still_open(world):
+            return
+        clock.sleep(INTERVAL)
+        world.deliver(timer_event("follow-up", MESSAGE, clock.now()), retries=0)
+    drop(world)
 
 
-def drop(operations: Iterable[Operation], ledger: Ledger, now: float) -> None:
-    """Write down that nobody looks at them any more."""
-    for operation in operations:
-        ledger.settle(operation.moved(State.TIMED_OUT, now, code=DROPPED), operation.state)
+def drop(world: Wired) -> None:
+    """Settle what is open as timed out: its private fake cluster ends with the command."""
+    for operation in still_open(world):
+        now = world.clock.now()
+        world.function.ledger.settle(operation.moved(State.TIMED_OUT, now, code=DROPPED), operation.state)

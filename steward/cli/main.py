@@ -1,43 +1,58 @@
-"""The ``steward`` command, and what its exit codes mean."""
+"""The ``steward`` command: its subcommands, its version and its errors."""
 
 from __future__ import annotations
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from handler.errors import ConfigurationError, InvalidConfiguration, LedgerUnavailable
-from steward.cli import check, compile_config, doctor, follow_up, history, policy, run, serve
-
-#: What each exit code says, as the README's table and ``steward --help`` have it.
-EXIT_CODES: Final = {
-    0: "all is well; what was skipped, or deferred to a later event, is well too",
-    1: "`run`: an event was refused, failed, is in doubt, or its sender is asked to repeat it. `follow-up`: an operation failed, timed out, "
-    "is in doubt, or cannot be looked at. `explain`: nothing in the file can be read, or the event is not known. `release`: the process is "
-    "not in quarantine. `doctor`: something fails. `demo`: something was not verified",
-    2: "usage, settings, configuration (`check`: any fault of it), or a ledger that is not there or cannot be read",
-    130: "interrupted",
-}
+from steward.cli import (
+    check,
+    cloud,
+    compile_config,
+    demo,
+    doctor,
+    explain,
+    follow_up,
+    history,
+    policy,
+    quarantine,
+    run,
+    schema,
+    serve,
+)
+from steward.cli.exit_codes import EXIT_CODES, INTERRUPTED, USAGE
+from steward.cli.output import accept_every_character
 
 app = typer.Typer(
     no_args_is_help=True,
-    context_settings={"max_content_width": 100},
+    context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain text: paragraphs that wrap, and no boxes
-    help="Start, stop and restart EMR services: once, not too much, and verified. Everything runs against a fake cluster "
-    "on this machine unless STEWARD_EMR_ENDPOINT is set; `doctor` alone looks at the real one, and only looks.",
+    help="Start, stop and restart EMR services: once, within limits, and verified. Every command works on a private "
+    "fake cluster on this machine unless STEWARD_EMR_ENDPOINT is set; only `doctor` examines the real one, and it "
+    "only reads.",
     epilog="\n\n".join(["Exit codes:", *(f"{code}: {when}." for code, when in EXIT_CODES.items())]),
 )
-run.add_to(app)
-follow_up.add_to(app)
-history.add_to(app)
-check.add_to(app)
-compile_config.add_to(app)
-doctor.add_to(app)
-policy.add_to(app)
-serve.add_to(app)
+for command in (
+    demo,
+    run,
+    follow_up,
+    explain,
+    schema,
+    history,
+    quarantine,
+    check,
+    compile_config,
+    doctor,
+    policy,
+    serve,
+    cloud,
+):
+    command.add_to(app)
 
 
 def _version(wanted: bool) -> None:
@@ -52,22 +67,23 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _steward(
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="The version, and nothing else.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Run the command; what a user did wrong is told in words, without a traceback."""
+    """Run the command; a user's error is shown as text, without a traceback."""
+    accept_every_character()
     try:
         app(prog_name="steward")
     except InvalidConfiguration as error:
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
-        sys.exit(2)
+        sys.exit(USAGE)
     except (ConfigurationError, LedgerUnavailable) as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+        sys.exit(USAGE)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

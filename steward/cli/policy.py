@@ -1,4 +1,4 @@
-"""``steward policy``: the rights that a configuration needs."""
+"""``steward policy``: the CAM policy that a configuration needs."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ from steward.deploy.cam_policy import policy_for, trust_policy
 
 
 def add_to(app: typer.Typer) -> None:
-    """The command of this file."""
-    app.command(short_help="The rights that the function's role needs, as a CAM policy.")(policy)
+    """Register the command of this file."""
+    app.command(short_help="Print the CAM policy that the function's role needs.")(policy)
 
 
 def policy(
     file: ConfigArgument = None,
     uin: Annotated[
-        str, typer.Option("--uin", help="The account of the clusters; else that in which the policy is made.")
+        str, typer.Option("--uin", metavar="DIGITS", help="The clusters' account; default: the policy's own account.")
     ] = "",
     role: Annotated[
         str, typer.Option("--role", metavar="ARN", help="The policy of this role_arn, for its account.")
     ] = "",
-    trust: Annotated[bool, typer.Option("--trust", help="The trust policy instead: who may take the role.")] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Print the trust policy instead: who may assume the role.")
+    ] = False,
 ) -> None:
-    """The CAM policy that the function's role needs, as JSON: least privilege for this configuration.
+    """Print the CAM policy that the function's role needs for this configuration, and no more.
 
     Example: steward policy > deploy/cam-policy.json; steward policy --trust > deploy/trust-policy.json
     """
+    if uin and not (uin.isascii() and uin.isdigit()):
+        raise typer.BadParameter(f"{uin!r} is not an account id: digits such as 100000000001", param_hint="--uin")
     config = load_config(file)
     if role and role not in {one.role_arn for one in config.clusters.values()}:
         raise typer.BadParameter("no cluster of the configuration has this role_arn", param_hint="--role")
-    shown = trust_policy(account=uin if role else "") if trust else policy_for(config, uin=uin, role_arn=role)
-    typer.echo(json.dumps(shown, indent=2))
+    document = trust_policy(account=uin if role else "") if trust else policy_for(config, uin=uin, role_arn=role)
+    typer.echo(json.dumps(document, indent=2))

@@ -1,4 +1,4 @@
-"""``steward demo`` and ``steward run``: events delivered to the function."""
+"""``steward run``: deliver events to the function, as the platform would."""
 
 from __future__ import annotations
 
@@ -6,204 +6,259 @@ import json
 import os
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.table import Table
+from rich.console import Console
 
 from handler.app import RetryLater
 from handler.config.settings import Settings
+from handler.doctor.findings import Finding
+from handler.errors import ConfigurationError, LedgerUnavailable
+from handler.ledger.protocol import Ledger
 from handler.lib import wording
 from handler.lib.clock import SystemClock
 from handler.model.operation import State
-from handler.model.policy import Mode
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.cli import follow_up
 from steward.cli.context import (
-    ROOT,
     ConfigOption,
     JsonOption,
+    event_name,
     example_or,
+    fresh_ledger_url,
+    is_private,
     load_config,
-    on_a_fake,
     read_event,
-    tell_config,
+    read_settings,
+    show_config,
+    target_name,
     user_ledger,
-    warn_of_a_named_ledger,
+    warn_of_named_ledger,
 )
-from steward.cli.follow_up import AHEAD
-from steward.cli.narration import Narrator, screen
-from steward.config.compile import load_yaml
-from steward.simulate.clock import AheadClock
-from steward.simulate.platform import Invocation, function_url_event, timer_event
+from steward.cli.exit_codes import FAILED, INTERRUPTED
+from steward.cli.findings import show_findings
+from steward.cli.mode import ActOption, chosen_mode
+from steward.cli.narration import Narrator, say, screen
+from steward.simulate.clock import SimulatedClock
+from steward.simulate.platform import RETRIES, RETRY_SECONDS, Invocation, restamp
 from steward.simulate.world import Wired, World, private_world, real_world
 
 if TYPE_CHECKING:
     from handler.config.config import Config
 
-BAD = {"failed", "refused", "in_doubt"}
+BAD: Final = {"failed", "refused", "in_doubt"}
 
 
 def add_to(app: typer.Typer) -> None:
-    """The commands of this file."""
-    app.command(short_help="An alert, a timer and a webhook call, end to end.")(demo)
-    app.command(short_help="Deliver events, to a private fake cluster unless STEWARD_EMR_ENDPOINT is set.")(run)
+    """Register the command of this file."""
+    app.command(short_help="Deliver events to the function, on a private fake cluster by default.")(run)
 
 
-def demo() -> None:
-    """An alert, a timer and a webhook call, end to end against a fake cluster: the real SDK over HTTP.
-
-    Example: steward demo
-    """
-    console = screen()
-    clock = SystemClock()
-    from harness.fake_cloud.server import CloudServer
-
-    cloud = demo_cloud(clock, transition_seconds=1.0)
-    config = load_yaml(str(ROOT / "steward.yml"))
-    with CloudServer(cloud) as server:
-        narrator = Narrator(console)
-        world = private_world(config, cloud=cloud, endpoint=server.url, on_line=narrator.tell)
-        cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
-        for process in cloud.cluster("emr-8kd2m1qp").processes():
-            if process.service == "HBASE":
-                process.stop_by_operator()
-        alert = json.loads((ROOT / "events" / "alertmanager-datanode-down.json").read_text(encoding="utf-8"))
-        call = json.loads((ROOT / "events" / "request-restart-hive.json").read_text(encoding="utf-8"))
-        call["StrategyConfig"]["TimeWait"] = 1
-        cases = (
-            ("An alert: a DataNode is down (Alertmanager, over the function's URL)", _post(alert)),
-            ("A timer: start HBase in the morning", timer_event("morning", "morning-start", clock.now())),
-            ("A webhook call: restart Hive, rolling (a direct request)", _post(call)),
-        )
-        shown = []
-        for title, event in cases:
-            narrator.heading(title)
-            before = len(world.outcomes())
-            world.deliver(event)
-            narrator.flush()
-            shown.append((title, world.outcomes()[before:]))
-        up = {
-            "DataNode 172.16.0.5 runs again": cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").health == 1,
-            "HBase of emr-8kd2m1qp runs": all(
-                process.health == 1
-                for process in cloud.cluster("emr-8kd2m1qp").processes()
-                if process.service == "HBASE"
-            ),
-            "Hive runs": all(
-                process.health == 1
-                for process in cloud.cluster("emr-4zvc5mul").processes()
-                if process.service == "HIVE"
-            ),
-            "one request for each": world.requests() == len(cases),
-        }
-    table = Table(title="\nOn the fake cluster", title_justify="left", show_header=False)
-    for what, is_so in up.items():
-        table.add_row(what, "[green]yes[/green]" if is_so else "[red]no[/red]")
-    console.print(table)
-    verified = all(len(lines) == 1 and lines[0]["outcome"] == "done" for _, lines in shown)
-    if not (verified and all(up.values())):
-        console.print("[red]Not every operation was verified.[/red]")
-        raise typer.Exit(1)
-
-
-def _post(payload: Any) -> dict[str, Any]:
-    return function_url_event("POST", "/", {"Content-Type": "application/json"}, json.dumps(payload).encode())
-
-
-def run(
+def run(  # noqa: PLR0917 - the command line's options
     event: Annotated[list[Path], typer.Argument(metavar="EVENT.json", help="Event files; - reads standard input.")],
     config: ConfigOption = None,
+    act: ActOption = False,
     mode: Annotated[
         str | None,
         typer.Option(
-            metavar="act|observe", help="observe decides everything and sends nothing (STEWARD_MODE, else act)."
+            metavar="act|observe", help="observe decides everything and sends nothing (default: STEWARD_MODE)."
         ),
     ] = None,
     as_json: JsonOption = False,
-    now: Annotated[bool, typer.Option("--now/--as-it-is", help="Deliver the event as if it had just happened.")] = True,
+    now: Annotated[
+        bool | None,
+        typer.Option(
+            "--now/--as-it-is",
+            help="Deliver each event as if it had just happened, or with its own time (default: --now where it acts "
+            "and on the private fake cluster, else --as-it-is).",
+        ),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Empty the private fake cluster's ledger before the first event.")
+    ] = False,
 ) -> None:
     """Deliver events to the function, as the platform would.
 
-    Against a private fake cluster, on which the processes that an alert names are killed first, unless a rule restarts
-    them even if they are healthy; against the API at STEWARD_EMR_ENDPOINT, with the environment's credentials, where
-    that is set. What was done is remembered in .steward, in a file for the private fake, one for the cloud, and one for
-    each other endpoint, so that a second delivery finds the first; remove the file to begin anew.
+    By default they go to a private fake cluster. The processes that an alert names are killed there first, unless a
+    rule restarts them even if they are healthy. Its clock is simulated: it runs on after each event until every
+    operation has ended. With STEWARD_EMR_ENDPOINT they go to the API there, with the environment's credentials;
+    without --act nothing is sent to it, and each event keeps its own time. Operations are recorded in .steward, in one
+    file for each target, so that a second delivery finds the first.
 
     Example: steward run events/alertmanager-datanode-down.json --mode observe
     """
-    if mode not in (None, "act", "observe"):
-        raise typer.BadParameter(f"{mode!r} is neither act nor observe", param_hint="--mode")
-    events = [(str(path), read_event(path)) for path in event]
+    events = [(event_name(path), read_event(path)) for path in event]
     loaded = load_config(config)
     console = None if as_json else screen()
-    narrator = Narrator(console)
     if console is not None:
-        tell_config(console, config)
-    settings = Settings.from_env(os.environ)
-    chosen: Mode = settings.mode if mode is None else "observe" if mode == "observe" else "act"
-    settings = replace(settings, mode=chosen, log_level="DEBUG")
+        show_config(console, config)
+    settings = read_settings(loaded)
+    settings = replace(settings, mode=chosen_mode(settings, act=act, mode=mode), log_level="DEBUG")
+    is_restamped = (act or is_private()) if now is None else now
+    if console is not None:
+        _show_target(console, settings, act=act, is_restamped=is_restamped)
     with ExitStack() as stack:
-        world, fake_clock = _world(stack, loaded, settings, narrator)
-        told: list[dict[str, Any]] = []
+        delivery = _delivery(stack, loaded, settings, console, fresh=fresh, is_restamped=is_restamped)
         try:
             for name, content in events:
-                told.append(_delivered(world, name, content, narrator, fake_clock, now=now))
-            if fake_clock is not None and follow_up.still_open(world, world.function.ledger):
-                narrator.also("later", f"the fake cluster's clock is moved on by {AHEAD / 60:g} minutes")
-                follow_up.see_to_the_end(world, world.function.ledger, fake_clock)
-            narrator.flush()
-            operations = follow_up.armed_by(world, world.function.ledger)
+                delivery.deliver(name, content)
+            operations = follow_up.armed_by(delivery.world)
         except KeyboardInterrupt:
-            _interrupted(world, is_private=fake_clock is not None)
-            raise typer.Exit(130) from None
-    outcomes = [line for one in told for line in one["outcomes"]]
-    errors = [error for one in told for error in one["errors"]]
+            _show_interruption(delivery)
+            raise typer.Exit(INTERRUPTED) from None
     if as_json:
-        sent = [dict(one.params) for one in world.cloud.operations] if isinstance(world, World) else None
-        fates = list(map(follow_up.row_of, operations))
-        document = {
-            "config": str(example_or(config)),
-            "outcomes": outcomes,
-            "operations": fates,
-            "requests": sent,
-            "errors": errors,
-        }
-        json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
+        document = {"config": str(example_or(config)), "target": target_name(settings), "mode": settings.mode}
+        json.dump({**document, **delivery.document()}, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
-    if errors or any(operation.state is State.FAILED for operation in operations):
-        raise typer.Exit(1)
+    if delivery.errors or any(operation.state is State.FAILED for operation in operations):
+        raise typer.Exit(FAILED)
 
 
-def _delivered(
-    world: Wired, name: str, content: Any, narrator: Narrator, fake_clock: AheadClock | None, *, now: bool
-) -> dict[str, Any]:
-    """Deliver one file's event, and tell it: its ``outcomes``, and its ``errors``, each with the file."""
-    before = len(world.outcomes())
-    narrator.heading(name)
-    killed = world.kill_what_fires(content) if isinstance(world, World) else []
-    if killed:
-        narrator.also("given", f"{', '.join(killed)} died on the fake cluster")
-    invocation = world.deliver(content, fresh=now, retries=0)
-    error = _told(narrator, invocation)
-    outcomes = [{"file": name, **line} for line in world.outcomes()[before:]]
-    if fake_clock is None and follow_up.still_open(world, world.function.ledger):
-        narrator.also("next", "`steward follow-up` looks at it again, as the function's timer does each minute")
-    problems = [f"{line['outcome']}: {line['reason']}" for line in outcomes if line["outcome"] in BAD]
-    errors = [{"file": name, "error": text} for text in (problems or ([error] if error else []))]
-    return {"outcomes": outcomes, "errors": errors}
+def _show_target(console: Console, settings: Settings, *, act: bool, is_restamped: bool) -> None:
+    """Print where the events go, and what they may do there, before anything is delivered."""
+    say(console, f"target   {target_name(settings)}", "dim" if is_private() else "bold")
+    time = "each event as if it had just happened" if is_restamped else "each event with its own time"
+    hint = "" if is_private() or act else "; --act sends requests"
+    say(console, f"mode     {settings.mode}, {time}{hint}", "bold" if settings.mode == "act" and act else "dim")
 
 
-def _interrupted(world: Wired, *, is_private: bool) -> None:
-    """Say what an interruption left open. What was sent goes on, but on a fake cluster that ends with the command."""
-    ledger = world.function.ledger
-    operations = follow_up.still_open(world, ledger)
-    if is_private:
-        follow_up.drop(operations, ledger, world.clock.now())
+def _delivery(
+    stack: ExitStack, config: Config, settings: Settings, console: Console | None, *, fresh: bool, is_restamped: bool
+) -> Delivery:
+    """The function wired to its target. Raises ConfigurationError."""
+    narrator, env = Narrator(console), dict(os.environ)
+    if fresh:
+        if not is_private() or os.environ.get("STEWARD_LEDGER"):
+            hint = "unset STEWARD_EMR_ENDPOINT and STEWARD_LEDGER, or leave the option out"
+            raise ConfigurationError("empties only the private fake cluster's own ledger", where="--fresh", hint=hint)
+        fresh_ledger_url("fake")
+    warn_of_named_ledger()
+    ledger = user_ledger()
+    if not is_private():
+        world = real_world(config, settings=settings, ledger=ledger, env=env, on_line=narrator.show)
+        return Delivery(world, None, narrator, console, is_restamped)
+    from harness.fake_cloud.server import CloudServer  # imports pydantic, which the real cloud does without
+
+    clock = SimulatedClock(not_before=_newest(ledger) + 1.0)  # in another second: another occurrence of an alert
+    # The SDK signs by the machine's clock.
+    cloud = demo_cloud(clock, transition_seconds=1.0)
+    server = stack.enter_context(CloudServer(cloud, signed_by=SystemClock()))
+    private = private_world(
+        config,
+        settings=settings,
+        clock=clock,
+        cloud=cloud,
+        endpoint=server.url,
+        ledger=ledger,
+        env=env,
+        on_line=narrator.show,
+    )
+    return Delivery(private, clock, narrator, console, is_restamped)
+
+
+def _newest(ledger: Ledger) -> float:
+    """The time of the ledger's newest entry.
+
+    The simulated clock of an earlier run may be ahead of the machine's.
+    """
+    try:
+        operations, records = ledger.operations(limit=1), ledger.records(limit=1)
+    except LedgerUnavailable:  # its outcome will say so
+        return 0.0
+    return max([*(max(one.armed_at, one.settled_at or 0.0) for one in operations), *(one.at for one in records), 0.0])
+
+
+@dataclass
+class Delivery:
+    """Events that are delivered one after the other, and their results.
+
+    ``clock`` is that of a private fake cluster; None for any other target.
+    """
+
+    world: Wired
+    clock: SimulatedClock | None
+    narrator: Narrator
+    console: Console | None
+    is_restamped: bool
+    outcomes: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[dict[str, str]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def deliver(self, name: str, content: Any) -> None:
+        """Deliver an event until it is served or the platform gives up.
+
+        On a private fake cluster it also waits for the event's operations.
+        """
+        self.narrator.heading(name)
+        if isinstance(self.world, World) and (killed := self.world.kill_what_fires(content)):
+            self.narrator.add("given", f"{', '.join(killed)} died on the fake cluster")
+        if self.is_restamped:  # once: a repetition is the same occurrence
+            content = restamp(content, self.world.clock.now())
+        seen, lines = len(self.world.outcomes()), len(self.world.lines)
+        for attempt in range(1 + RETRIES):
+            last = len(self.world.outcomes())
+            invocation = self.world.deliver(content, fresh=False, retries=0)
+            error = _shown_answer(self.narrator, invocation)
+            if not invocation.error:
+                break
+            if self.clock is None:
+                self.narrator.add("retry", "the platform would deliver it again in a minute, twice at most")
+                break
+            if attempt < RETRIES:
+                self.narrator.add("retry", f"the platform delivers it again {RETRY_SECONDS:g} s later")
+                self.clock.sleep(RETRY_SECONDS)
+        self._wait()
+        rows = self.world.outcomes()
+        self.outcomes += [{"file": name, **row} for row in rows[seen:]]
+        problems = [f"{row['outcome']}: {row['reason']}" for row in rows[last:] if row["outcome"] in BAD]
+        problems += self._examined(lines)
+        self.errors += [{"file": name, "error": text} for text in (problems or ([error] if error else []))]
+
+    def document(self) -> dict[str, Any]:
+        """Everything for programs."""
+        sent = [dict(one.params) for one in self.world.cloud.operations] if isinstance(self.world, World) else None
+        doctor = {"doctor": [finding.to_wire() for finding in self.findings]} if self.findings else {}
+        return {
+            "outcomes": self.outcomes,
+            "operations": [follow_up.row_of(operation) for operation in follow_up.armed_by(self.world)],
+            "requests": sent,
+            "errors": self.errors,
+            **doctor,
+        }
+
+    def _wait(self) -> None:
+        if follow_up.still_open(self.world):
+            if self.clock is None:
+                hint = "`steward follow-up` looks at it again, as the function's timer does each minute"
+                self.narrator.add("next", hint)
+            else:
+                self.narrator.add("later", "the simulated clock runs on until every operation has ended")
+                follow_up.run_to_the_end(self.world, self.clock)
+        self.narrator.flush()
+
+    def _examined(self, start: int) -> list[str]:
+        """Print the doctor's report if the event requested one: the checks that fail."""
+        rows = [row for row in self.world.lines[start:] if row["event"] == "steward.doctor"]
+        found = [Finding(row["check"], row["state"], row["detail"], row.get("fix") or "") for row in rows]
+        if found and self.console is not None:
+            show_findings(self.console, found)
+        self.findings += found
+        return [f"doctor: {finding.name}: {finding.detail}" for finding in found if finding.state == "fail"]
+
+
+def _show_interruption(delivery: Delivery) -> None:
+    """Print which operations an interruption left open.
+
+    A request that was sent goes on, but a private fake cluster does not.
+    """
+    operations = follow_up.still_open(delivery.world)
+    if delivery.clock is not None:
+        follow_up.drop(delivery.world)
     for operation in operations:
-        if is_private:
+        if delivery.clock is not None:
             what = "ends with its fake cluster"
         elif operation.state is State.SENDING:
             what = "may have been sent: `steward follow-up` finds out"
@@ -211,53 +266,27 @@ def _interrupted(world: Wired, *, is_private: bool) -> None:
             what = "was sent and goes on: `steward follow-up` looks at it"
         sys.stderr.write(f"Interrupted; {operation.id} {what}\n")
     if not operations:
-        sys.stderr.write("Interrupted; nothing is under way.\n")
+        sys.stderr.write("Interrupted; no operation is open.\n")
 
 
-def _world(
-    stack: ExitStack, config: Config, settings: Settings, narrator: Narrator
-) -> tuple[Wired, None] | tuple[World, AheadClock]:
-    """What to deliver to, and the clock of its cluster where that is a private one."""
-    warn_of_a_named_ledger(fake=on_a_fake())
-    ledger, env = user_ledger(), dict(os.environ)
-    if not on_a_fake():
-        return real_world(config, settings=settings, ledger=ledger, env=env, on_line=narrator.tell), None
-    from harness.fake_cloud.server import CloudServer
-
-    clock = AheadClock()
-    server = stack.enter_context(CloudServer(demo_cloud(clock, transition_seconds=1.0)))
-    world = private_world(
-        config,
-        settings=settings,
-        cloud=server.cloud,
-        endpoint=server.url,
-        ledger=ledger,
-        env=env,
-        on_line=narrator.tell,
-    )
-    return world, clock
-
-
-def _in_short(status: int, body: str) -> str:
-    """An HTTP answer; of a problem what no outcome's line has told."""
-    if status < 400:
-        return f"{status} {wording.cut(body, 200)}"
-    problem = json.loads(body)
-    is_told = problem["detail"] in [outcome["reason"] for outcome in problem.get("outcomes", ())]
-    return f"{status} {problem['title']}" + ("" if is_told else f": {wording.cut(problem['detail'], 200)}")
-
-
-def _told(narrator: Narrator, invocation: Invocation) -> str:
-    """What the platform or the HTTP caller got that no line has told; the error where it is one."""
+def _shown_answer(narrator: Narrator, invocation: Invocation) -> str:
+    """Print the part of the answer that is in no log line. The error, if it is one."""
     answer = invocation.answer
     if invocation.error:
         name, _, problem = invocation.error.partition(": ")
-        if name != RetryLater.__name__:  # the outcome has said why
-            narrator.also("error", f"{name}: {problem}", "red")
-        narrator.also("retry", "the platform would deliver it again in a minute, twice at most")
+        if name != RetryLater.__name__:  # otherwise the outcome shows the reason
+            narrator.add("error", f"{name}: {problem}", "red")
         return invocation.error
-    if isinstance(answer, dict) and "statusCode" in answer:
-        narrator.also("HTTP", _in_short(answer["statusCode"], answer["body"]))
-    if isinstance(answer, dict) and answer.get("statusCode", 200) >= 400:
-        return f"HTTP {answer['statusCode']}: {answer['body']}"
-    return ""
+    if not isinstance(answer, dict) or "statusCode" not in answer:
+        return ""
+    narrator.add("HTTP", _in_short(answer["statusCode"], answer["body"]))
+    return f"HTTP {answer['statusCode']}: {answer['body']}" if answer["statusCode"] >= 400 else ""
+
+
+def _in_short(status: int, body: str) -> str:
+    """An HTTP answer; of a problem the part that no outcome shows."""
+    if status < 400:
+        return f"{status} {wording.cut(body, 200)}"
+    problem = json.loads(body)
+    is_shown = problem["detail"] in [outcome["reason"] for outcome in problem.get("outcomes", ())]
+    return f"{status} {problem['title']}" + ("" if is_shown else f": {wording.cut(problem['detail'], 200)}")

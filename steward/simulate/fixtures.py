@@ -1,6 +1,6 @@
-"""pytest fixtures on the fake cloud: given this cluster, when this event arrives, then these processes run.
+"""pytest fixtures on the fake cloud.
 
-``pytest_plugins = ["steward.simulate.fixtures"]``. Everything is in one process and on a virtual clock; the SDK is the real one.
+``pytest_plugins = ["steward.simulate.fixtures"]``. All runs in one process on a virtual clock, with the real SDK.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def sample(name: str) -> Any:
-    """A file of events/, read."""
+    """Load a file of events/."""
     return json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -40,7 +40,10 @@ MakeWorld = Callable[..., World]
 
 @pytest.fixture
 def make_world(example: Config, mocker: MockerFixture) -> MakeWorld:
-    """Makes a world: the demo clusters on a virtual clock, the function with ``config`` (the example), nothing of this machine's environment."""
+    """Make a world: the demo clusters on a virtual clock, and the function.
+
+    Without a ``config`` it has the example. This machine's environment variables are hidden from it.
+    """
     mocker.patch.dict("os.environ", {"PATH": "/usr/bin:/bin"}, clear=True)
 
     def make(config: Config | None = None, *, settings: Settings | None = None, ledger: Ledger | None = None) -> World:

@@ -1,4 +1,4 @@
-"""Processes that share nothing but what each of them would import first, and so are there at once."""
+"""Processes that start quickly, since they are forked from one that has done the imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function platform on a laptop: events as SCF hands them over, and what it does with an exception.
+"""The function platform on a laptop: events as SCF passes them, and its retries.
 
 Facts are those of the platform's documentation (583/9708 timers, 583/96099 function URLs, 583/41138 retries).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from handler.app import Function
     from handler.lib.clock import Clock
 
-#: An asynchronous invocation that raises is tried so often more, a minute apart.
+#: An asynchronous invocation that raises is repeated this often, a minute apart.
 RETRIES: Final = 2
 RETRY_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """What became of one delivery: the answer, or the exception's text after the platform's retries."""
+    """The result of a delivery: the answer, or the exception after the platform's retries."""
 
     answer: Any
     error: str = ""
 
 
 def context(*, time_limit_ms: int, request_id: str) -> dict[str, Any]:
-    """The platform's context, as a Python function gets it."""
+    """The context that the platform passes to a Python function."""
     return {
         "memory_limit_in_mb": 128,
         "time_limit_in_ms": time_limit_ms,
@@ -60,7 +60,10 @@ def invoke(
     request_id: str = "local-1",
     retries: int = RETRIES,
 ) -> Invocation:
-    """Deliver one event; what raises is delivered again as the platform would. Event and answer go through JSON, as there."""
+    """Deliver one event, and again if the function raises, as the platform does.
+
+    Event and answer pass through JSON, as there.
+    """
     text = json.dumps(event)
     error = ""
     for attempt in range(1 + retries):
@@ -80,7 +83,10 @@ def invoke(
 def function_url_event(
     method: str, path: str, headers: Mapping[str, str], body: bytes, *, remote: str = "127.0.0.1"
 ) -> dict[str, Any]:
-    """An HTTP call as a function URL hands it over: lower-case header names; a body that is no text in base64."""
+    """An HTTP call as a function URL passes it.
+
+    Header names are in lower case, and a body that is not UTF-8 is in base64.
+    """
     path, _, query = path.partition("?")
     event: dict[str, Any] = {
         "httpMethod": method,
@@ -97,15 +103,15 @@ def function_url_event(
 
 
 def timer_event(name: str, message: str, now: float) -> dict[str, Any]:
-    """A timer's event."""
+    """The event of a timer trigger."""
     return {"Type": "Timer", "TriggerName": name, "Time": utc_text(now), "Message": message}
 
 
 def restamp(event: Any, now: float) -> Any:
-    """The event as if it had happened now: samples bear old times, and what is old is not acted upon.
+    """The event as if it had just happened.
 
-    Only what its sender's reader takes for a time is written anew. Whatever is malformed stays so, and is refused as in
-    production.
+    Samples have old times, and the function ignores old events. Only the times that its
+    sender's reader uses are replaced. A malformed event stays malformed, and is refused as in production.
     """
     if isinstance(event, list):
         return [restamp(item, now) for item in event]
@@ -136,12 +142,9 @@ def _restamp_text(text: str, now: float, *, is_base64: bool) -> str:
     try:
         value = parse(base64.b64decode("".join(text.split()), validate=True) if is_base64 else text, "")
     except (ValueError, InvalidInput):
-        return text  # what is no strict JSON is delivered as it is: writing it anew would mend it
+        return text  # not strict JSON: writing it again would repair it
     stamped = restamp(value, now)
     if stamped == value:
         return text
     written = json.dumps(stamped)
     return base64.b64encode(written.encode()).decode() if is_base64 else written
-
-
-Deliver = Callable[[Any], Invocation]

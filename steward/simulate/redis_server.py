@@ -1,4 +1,4 @@
-"""A real redis-server on a free port, as a person who trusts it would configure it: append-only, nothing evicted."""
+"""A real redis-server on a free port, configured for a ledger: append-only, no eviction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import redis
 
-#: Where it is missing, what needs it is skipped, with this reason.
+#: Why tests that need it are skipped; empty if it is installed.
 MISSING = "" if shutil.which("redis-server") else "redis-server is not installed (apt-get install redis-server)"
 
 
@@ -27,7 +27,7 @@ class RedisServer:
         self._used = 0
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it and wait until it answers."""
         settings = ("--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction", "--databases", "10000")
         self._process = subprocess.Popen(
             [
@@ -53,19 +53,19 @@ class RedisServer:
         raise RuntimeError("redis-server does not answer")
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill it with SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     def url(self) -> str:
-        """A database that nobody used before."""
+        """The URL of a database that is not yet used."""
         self._used += 1
         return f"redis://127.0.0.1:{self.port}/{self._used}"
 
     @contextmanager
     def configured(self, **settings: str) -> Iterator[None]:
-        """Other settings for a while; underscores stand for hyphens."""
+        """Change settings within ``with``; underscores stand for hyphens."""
         before: dict[str, str] = {}
         with self._client() as client:
             for written, value in settings.items():
@@ -77,7 +77,7 @@ class RedisServer:
             finally:
                 for name, known in before.items():
                     client.config_set(name, known)
-                # Turning the append-only file on again writes it anew, and nothing is safe before that has ended.
+                # Turning the append-only file on again rewrites it; until that has ended, nothing is durable.
                 while any(client.info("persistence")[f"aof_rewrite_{state}"] for state in ("in_progress", "scheduled")):
                     time.sleep(0.01)
 

@@ -1,4 +1,4 @@
-"""The function, wired for one occasion: to a fake cloud of its own, or to the endpoint that was named; and door keys that were made for it."""
+"""The function wired to a cloud: a private fake one, or that of the settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Wired:
-    """The function as it is wired to some cloud: what it is given, and what it says."""
+    """The function wired to a cloud, with its environment and its log lines."""
 
     function: Function
     clock: Clock
@@ -40,20 +40,23 @@ class Wired:
     def deliver(
         self, event: Any, *, fresh: bool = True, time_limit_ms: int = 30_000, retries: int = RETRIES
     ) -> Invocation:
-        """Deliver it as the platform would; ``fresh``: as if it had happened now. An HTTP envelope gets a caller's credentials."""
+        """Deliver an event as the platform would; ``fresh``: as if it had just happened.
+
+        An HTTP call gets the credentials of the first caller with a token.
+        """
         if fresh:
             event = restamp(event, self.clock.now())
         return invoke(self.function, self._signed(event), self.clock, time_limit_ms=time_limit_ms, retries=retries)
 
     def outcomes(self) -> list[dict[str, Any]]:
-        """The canonical lines so far."""
+        """The outcome lines so far."""
         return [line for line in self.lines if line["event"] == "steward.outcome"]
 
     def _signed(self, event: Any) -> Any:
         if not isinstance(open_envelope(event), HttpCall) or not self.function.config.webhook.callers:
             return event
         bearer = next((one for one in self.function.config.webhook.callers if not one.user), None)
-        # What a sample says of who calls is not known here: the call is made by the first caller with a token.
+        # A sample's own credentials are not known here.
         headers = {
             name: value for name, value in dict(event.get("headers") or {}).items() if name.lower() != "authorization"
         }
@@ -64,19 +67,19 @@ class Wired:
 
 @dataclass(kw_only=True)
 class World(Wired):
-    """Given this cluster, when this event arrives, then these processes run and this many requests were made."""
+    """The function wired to a fake cloud, whose state tests can set and read."""
 
     cloud: Cloud
 
     def requests(self) -> int:
-        """How many operations were carried out by the cloud."""
+        """The number of operations that the cloud performed."""
         return len(self.cloud.operations)
 
     def kill_what_fires(self, event: Any, known: set[str] | None = None) -> list[str]:
-        """Make the alerts of ``event`` true: the processes that they name die. The names of those.
+        """Kill the processes that the firing alerts of ``event`` name: their names.
 
-        Alerts whose id is in ``known`` were made true before; the others are added. What a rule restarts
-        ``even_if_healthy`` stays up: the alert is about one that answers.
+        An alert whose id is in ``known`` is ignored; the ids of the others are added. A process that a rule restarts
+        ``even_if_healthy`` is not killed: such an alert is about a process that runs.
         """
         killed = []
         known = set() if known is None else known
@@ -90,19 +93,22 @@ class World(Wired):
             try:
                 process = self.cloud.process(alert.cluster, alert.component, alert.ip)
             except KeyError:
-                continue  # no such process here: the function will say so
+                continue  # no such process: the function reports it
             process.kill()
             killed.append(str(Target(process.service, process.component, process.ip)))
         return list(dict.fromkeys(killed))
 
 
 def events_of(event: Any) -> list[Event]:
-    """What can be read of an event, whatever envelope it is in."""
+    """The readable events of a payload in any envelope."""
     return [one for one in received_of(event) if isinstance(one, Event)]
 
 
 def received_of(event: Any) -> list[Event | Unreadable]:
-    """An event as the function reads it, whatever envelope it is in; an HTTP call's body that cannot be opened is one Unreadable."""
+    """The events of a payload in any envelope, as the function reads them.
+
+    A body that cannot be read is one Unreadable.
+    """
     envelope = open_envelope(event)
     try:
         payload = envelope.payload() if isinstance(envelope, HttpCall) else event
@@ -119,9 +125,9 @@ def real_world(
     env: Mapping[str, str],
     on_line: Callable[[dict[str, Any]], None] | None = None,
 ) -> Wired:
-    """The clusters at the endpoint of ``settings``, with the credentials of ``env``: what is decided here is done there."""
+    """Wire the function to the endpoint of ``settings``, with the credentials of ``env``."""
     clock, lines = SystemClock(), _Lines(on_line)
-    full_env = {**_door_keys(config), **env}
+    full_env = {**_caller_secrets(config), **env}
     function = Function(settings, config, env=full_env, clock=clock, ledger=ledger, write=lines.write)
     return Wired(function, clock, full_env, lines.rows)
 
@@ -137,14 +143,17 @@ def private_world(
     env: Mapping[str, str] | None = None,
     on_line: Callable[[dict[str, Any]], None] | None = None,
 ) -> World:
-    """The demo clusters, or those of ``cloud``; in process where no ``endpoint`` of a fake is given. The real SDK either way."""
+    """Wire the function to the demo clusters, or to ``cloud``, with the real SDK.
+
+    Requests go to the fake at ``endpoint`` over sockets, or in process if there is none.
+    """
     clock, lines = clock or SystemClock(), _Lines(on_line)
     cloud = cloud or demo_cloud(clock, transition_seconds=1.0)
     for cluster in config.clusters.values():
         if cluster.id not in {one.id for one in cloud.clusters()}:
             cloud.add_cluster(cluster.id, _like_the_demo(cloud), name=cluster.name, region=cluster.region)
     fake_credentials = {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
-    full_env = {**_door_keys(config), **(env or {}), **fake_credentials}
+    full_env = {**_caller_secrets(config), **(env or {}), **fake_credentials}
     settings = settings or Settings(log_level="DEBUG")
     function = Function(
         replace(settings, endpoint=Endpoint.parse(endpoint)) if endpoint else settings,
@@ -158,13 +167,13 @@ def private_world(
     return World(function, clock, full_env, lines.rows, cloud=cloud)
 
 
-def _door_keys(config: Config) -> dict[str, str]:
-    """A secret for each caller, for those that the environment has none of."""
+def _caller_secrets(config: Config) -> dict[str, str]:
+    """A secret for each caller, for use where the environment has none."""
     return {one.secret_env: secrets.token_urlsafe(24) for one in config.webhook.callers}
 
 
 class _Lines:
-    """The function's log lines, kept as ``rows`` and passed on as they come."""
+    """The function's log lines, kept as ``rows`` and passed on as they are written."""
 
     def __init__(self, on_line: Callable[[dict[str, Any]], None] | None) -> None:
         self.rows: list[dict[str, Any]] = []

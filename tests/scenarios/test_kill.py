@@ -26,7 +26,7 @@ from handler.model.operation import State
 from handler.report.log import Log
 from harness.fake_cloud.cloud import Cloud
 from harness.fake_cloud.server import CloudServer
-from steward.chaos import storm, workload
+from steward.chaos import processes, workload
 from steward.simulate.forkserver import PROCESSES
 from steward.simulate.platform import timer_event
 
@@ -102,9 +102,9 @@ STEPS: dict[str, tuple[str, str, Any, Any]] = {
 }
 
 
-def _deliver(plan: storm.Plan, step: str) -> None:
+def _deliver(plan: processes.Plan, step: str) -> None:
     """A worker's life, up to its step."""
-    function = plan.function(storm.LeapingClock(plan.began))
+    function = plan.function(processes.LeapingClock(plan.began))
     where, method, before, after = STEPS[step]
     if where == "ledger":
         function.ledger = Stepping(function.ledger, method, before, after)
@@ -117,7 +117,7 @@ def _deliver(plan: storm.Plan, step: str) -> None:
 
 @pytest.fixture
 def server() -> Iterator[CloudServer]:
-    clock = storm.LeapingClock(time.time())
+    clock = processes.LeapingClock(time.time())
     cloud = Cloud(clock, transition_seconds=0.0)
     cloud.add_cluster(CLUSTER, {"HDFS": {"DataNode": workload.clusters(5)[CLUSTER]}})
     cloud.process(CLUSTER, "DataNode", IP).kill()
@@ -125,12 +125,12 @@ def server() -> Iterator[CloudServer]:
         yield running
 
 
-def again(function: Function, plan: storm.Plan) -> None:
+def again(function: Function, plan: processes.Plan) -> None:
     with contextlib.suppress(RetryLater):
         function.handle(workload.alertmanager(CLUSTER, IP, plan.began), CONTEXT)
 
 
-def follow_up(function: Function, plan: storm.Plan, seconds: float) -> None:
+def follow_up(function: Function, plan: processes.Plan, seconds: float) -> None:
     """What the timer does, ``seconds`` later."""
     function.clock.sleep(seconds)
     function.handle(timer_event("follow-up", "steward:follow-up", function.clock.now()), CONTEXT)
@@ -159,12 +159,12 @@ def test_a_worker_that_dies_restarts_nothing_twice(
     url: str, server: CloudServer, step: str, dies: bool, on_redelivery: int, settled: tuple[int, State]
 ) -> None:
     """At most one request, whatever the step; in sight until it is settled; and a need that was not served is served later."""
-    plan = storm.Plan(url, server.url, 5, time.time())
+    plan = processes.Plan(url, server.url, 5, time.time())
     worker = PROCESSES.Process(target=_deliver, args=(plan, step))
     worker.start()
     worker.join(60)
     assert worker.exitcode == (-signal.SIGKILL if dies else 0)
-    function = plan.function(storm.LeapingClock(plan.began))
+    function = plan.function(processes.LeapingClock(plan.began))
     again(function, plan)
     for _ in range(100 * on_redelivery):  # what was sent is read, whoever died
         if server.cloud.operations:
@@ -187,7 +187,7 @@ def test_a_worker_that_was_stopped_sends_nothing_when_it_goes_on(
     url: str, server: CloudServer, step: str, request: pytest.FixtureRequest
 ) -> None:
     """Frozen after arming until it was given up, and its need served by another: a signature of now would let it act again."""
-    plan = storm.Plan(url, server.url, 5, time.time())
+    plan = processes.Plan(url, server.url, 5, time.time())
     worker = multiprocessing.get_context("spawn").Process(
         target=_deliver, args=(plan, step)
     )  # a child, which can be waited for
@@ -195,13 +195,13 @@ def test_a_worker_that_was_stopped_sends_nothing_when_it_goes_on(
     request.addfinalizer(worker.kill)  # who is stopped does not end by itself
     assert worker.pid is not None
     os.waitid(os.P_PID, worker.pid, os.WSTOPPED)
-    function = plan.function(storm.LeapingClock(plan.began))
+    function = plan.function(processes.LeapingClock(plan.began))
     follow_up(function, plan, 70)
     follow_up(function, plan, 400)
     assert [one.state for one in function.ledger.operations()] == [State.NOT_SENT]
     again(function, plan)
     assert len(server.cloud.operations) == 1
-    time.sleep(LATEST_SEND / storm.HASTE)
+    time.sleep(LATEST_SEND / processes.HASTE)
     os.kill(worker.pid, signal.SIGCONT)
     worker.join(60)
     assert worker.exitcode == 0
@@ -211,8 +211,8 @@ def test_a_worker_that_was_stopped_sends_nothing_when_it_goes_on(
 
 def test_what_waited_too_long_for_its_turn_is_given_back(url: str, server: CloudServer) -> None:
     """What was armed but could not be sent in time is given back, never sent late: by then it counts as lost."""
-    plan = storm.Plan(url, server.url, 5, time.time())
-    function = plan.function(storm.LeapingClock(plan.began))
+    plan = processes.Plan(url, server.url, 5, time.time())
+    function = plan.function(processes.LeapingClock(plan.began))
     while (
         function.ledger.take("api|StartStopServiceOrMonitor", function.clock.now(), rate=20, burst=20, most_wait=40)
         is not None

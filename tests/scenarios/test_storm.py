@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from handler.model.operation import State
-from steward.chaos.storm import Plan, Storm, run
+from steward.chaos.processes import Plan
+from steward.chaos.storm import Storm, run
 from steward.simulate.redis_server import MISSING
 from tests.operations import an_operation
 

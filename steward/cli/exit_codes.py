@@ -1,0 +1,21 @@
+"""The exit codes of the command, as the README's table and ``steward --help`` show them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OK: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+EXIT_CODES: Final = {
+    OK: "success; an event that was skipped, or deferred to a later event, is a success",
+    FAILED: "`run`: an event was refused, failed, is in doubt, or its sender should repeat it; or a check of the doctor "
+    "fails. `follow-up`: an operation failed, timed out, is in doubt, or its cluster cannot be read. `explain`: the "
+    "file holds no readable event, or the id is not in the ledger. `release`: the process is not in quarantine. "
+    "`doctor`: a check fails. `demo`: an operation was not verified",
+    USAGE: "wrong usage, settings or configuration (`check`: any error in it), or a ledger that does not exist or cannot "
+    "be read",
+    INTERRUPTED: "interrupted",
+}

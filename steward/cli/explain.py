@@ -1,0 +1,233 @@
+"""``steward explain``: which rules match an event, or what happened to an earlier one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+import typer
+from rich.console import Console
+
+from handler.decide.templates import TemplateError
+from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable
+from handler.lib.wording import utc_text
+from handler.model.event import Unreadable
+from steward.cli.context import (
+    STDIN,
+    ConfigOption,
+    JsonOption,
+    example_or,
+    known_ledger,
+    load_config,
+    read_event,
+    show_config,
+)
+from steward.cli.exit_codes import FAILED
+from steward.cli.narration import say, screen
+from steward.cli.rows import Unreadables, notable_facts, one_line, operation_row, record_row
+from steward.simulate.world import received_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from handler.decide.rules import Rule
+    from handler.ledger.protocol import Ledger
+    from handler.model.event import Event
+    from handler.model.operation import Operation
+    from handler.model.outcome import Record
+
+#: Event records that are searched for a bare fingerprint, the newest first.
+MAX_SEARCHED: Final = 100_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command of this file."""
+    app.command(short_help="Show which rules match an event, or what happened to an earlier one.")(explain)
+
+
+def explain(
+    event: Annotated[
+        str,
+        typer.Argument(
+            metavar="EVENT.json|ID",
+            help="An event's file (- reads standard input), or the id of an event or operation in the ledger; an "
+            "alert's bare fingerprint is enough.",
+        ),
+    ],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which rules match an event, or what happened to an earlier event or operation.
+
+    Example: steward explain events/alertmanager-datanode-down.json; steward explain op-7f6c3a2dc8fbac6d
+    """
+    path = Path(event)
+    if path != STDIN and not path.exists() and not event.endswith(".json"):
+        _explain_past(event, as_json=as_json)
+        return
+    loaded = load_config(config)
+    received = received_of(read_event(path))
+    if as_json:
+        rows = [{**_event_row(one), "rules": _evaluated(one, loaded.rules)} for one in received]
+        json.dump({"config": str(example_or(config)), "events": rows}, sys.stdout, indent=1, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        console = screen()
+        show_config(console, config)
+        for one in received:
+            _show_event(console, one, loaded.rules)
+    if all(isinstance(one, Unreadable) for one in received):
+        if not as_json:
+            say(console, "It contains no readable event.", "red")
+        raise typer.Exit(FAILED)
+
+
+# -- an event that has not happened
+
+
+def _show_event(console: Console, event: Event | Unreadable, rules: Iterable[Rule]) -> None:
+    if isinstance(event, Unreadable):
+        say(console, f"\n{event.source}: {event.id}", "bold")
+        say(console, f"  unreadable: {event.error}", "red")
+        return
+    status = "" if event.status == "none" else event.status
+    header = " ".join(part for part in (f"{event.source}:", event.name, status, event.id) if part)
+    say(console, f"\n{header}", "bold")
+    if event.request is not None:
+        request = f"{event.request.op_type} {event.request.scope}"
+        say(console, f"  a direct request, to which rules do not apply: {request}")
+    for row in _evaluated(event, rules):
+        if mismatches := row["mismatches"]:
+            why = "; ".join(f"{m['path']} is {m['found']}, expected {m['wanted']}" for m in mismatches)
+            say(console, f"  no   {row['rule']}: {why}")
+        elif row["problem"]:
+            say(console, f"  yes  {row['rule']}, but: {row['problem']}", "red")
+        elif event.status == "resolved":
+            say(console, f"  skip {row['rule']}: {row['asks']}; but the alert is resolved, so nothing is done")
+        else:
+            say(console, f"  yes  {row['rule']}: {row['asks']}", "green")
+
+
+def _event_row(event: Event | Unreadable) -> dict[str, Any]:
+    if isinstance(event, Unreadable):
+        return {"id": event.id, "source": event.source, "problem": str(event.error)}
+    request = {} if event.request is None else {"request": event.request.to_wire()}
+    return {**event.view(), **request}
+
+
+def _evaluated(event: Event | Unreadable, rules: Iterable[Rule]) -> list[dict[str, Any]]:
+    """For each rule: its mismatches, its operation, or why that cannot be derived.
+
+    Rules do not apply to a request.
+    """
+    if isinstance(event, Unreadable) or event.request is not None:
+        return []
+    view = event.view()
+    rows = []
+    for rule in rules:
+        row: dict[str, Any] = {"rule": rule.name, "mismatches": [m._asdict() for m in rule.explain(view)]}
+        row |= {"matches": not row["mismatches"], "problem": "", "asks": ""}
+        rows.append(row)
+        if row["matches"]:
+            try:
+                intent = rule.intent(event, view)
+            except (TemplateError, InvalidInput) as error:
+                row["problem"] = str(error)
+            else:
+                row["asks"] = f"{intent.action.op_type} {intent.scope} on {intent.cluster}"
+    return rows
+
+
+# -- what the ledger knows
+
+
+class _Past(NamedTuple):
+    """What the ledger knows of an id; ``operations`` by their ids."""
+
+    records: list[Record]
+    operations: dict[str, Operation]
+    unreadable: Unreadables
+
+
+def _explain_past(wanted: str, *, as_json: bool) -> None:
+    try:
+        ledger, name = known_ledger()
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"there is no such file, and no ledger to look it up in: {error}", where=wanted
+        ) from None
+    past = _past_of(wanted, ledger)
+    if as_json:
+        document = {
+            "events": [record_row(record) for record in past.records],
+            "operations": [operation_row(operation) for operation in past.operations.values()],
+            "unreadable": past.unreadable._asdict(),
+        }
+        json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        _show_past(screen(), past, wanted, name)
+    if not past.records and not past.operations:
+        raise typer.Exit(FAILED)
+
+
+def _past_of(wanted: str, ledger: Ledger) -> _Past:
+    unreadable = Unreadables([], [])
+    operations = _operations([wanted], ledger, unreadable) if wanted.startswith("op-") else {}
+    if operations or unreadable.operations:
+        events = [event for operation in operations.values() for event in operation.events]
+        found = [
+            one for event in dict.fromkeys(events) for one in ledger.records(event=event, unreadable=unreadable.events)
+        ]
+        return _Past([record for record in found if wanted in record.operations], operations, unreadable)
+    records = ledger.records(event=wanted, unreadable=unreadable.events)
+    if not records and not unreadable.events:
+        # An alert's id is its fingerprint and its start: FINGERPRINT@START.
+        newest = ledger.records(limit=MAX_SEARCHED)
+        records = [record for record in newest if record.event.startswith(f"{wanted}@")]
+    names = [name for record in records for name in record.operations]
+    return _Past(records, _operations(names, ledger, unreadable), unreadable)
+
+
+def _operations(names: Iterable[str], ledger: Ledger, unreadable: Unreadables) -> dict[str, Operation]:
+    found: dict[str, Operation] = {}
+    for name in dict.fromkeys(names):
+        try:
+            operation = ledger.get(name)
+        except LedgerUnavailable:
+            unreadable.operations.append(name)
+        else:
+            if operation is not None:
+                found[name] = operation
+    return found
+
+
+def _show_past(console: Console, past: _Past, wanted: str, ledger_name: str) -> None:
+    if not past.records and not past.operations and not any(past.unreadable):
+        hint = "`steward history` lists the ids"
+        say(
+            console, f"There is no file {wanted}, and no event or operation of this id in {ledger_name}; {hint}.", "red"
+        )
+    header, shown = "", set()
+    for record in past.records:
+        title = " ".join(part for part in (f"{record.source}:", record.name, record.event) if part)
+        if title != header:
+            header = title
+            say(console, header, "bold")
+        say(console, f"  {utc_text(record.at)}  {record.outcome.status}: {record.outcome.reason}")
+        known = [past.operations[name] for name in record.operations if name in past.operations]
+        if record.cluster:
+            say(console, f"    cluster: {record.cluster}")
+        if record.rules:
+            say(console, f"    rule: {', '.join(record.rules)}")
+        for label, value in notable_facts(record, known):
+            say(console, f"    {label}: {value}")
+        for operation in known:
+            shown.add(operation.id)
+            say(console, f"    {one_line(operation)}")
+    for operation in past.operations.values():
+        if operation.id not in shown:  # its event's record is older than the ledger keeps
+            say(console, one_line(operation))
+    past.unreadable.show(console)
