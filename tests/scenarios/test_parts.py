@@ -91,7 +91,7 @@ def test_what_the_api_refused_is_not_asked_again(dying: World) -> None:
     """In parts or not: a refusal stands."""
     adapter = in_process(dying.cloud)
     dying.function._api = CloudApi(lambda: adapter)
-    adapter.faults.add(*[Fault.api_error("UnauthorizedOperation.CheckCamAuth", "StartStopServiceOrMonitor")] * 3)
+    adapter.faults.add(*[Fault.api_error("InvalidParameter.InvalidIpList", "StartStopServiceOrMonitor")] * 3)
     alert = restamp(sample("alertmanager-datanode-down"), dying.clock.now())
     for _ in range(3):
         dying.deliver(alert, fresh=False)

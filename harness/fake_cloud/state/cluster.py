@@ -53,6 +53,8 @@ class Cluster:
         self.daemon_seconds: float | None = None
         #: Services that StartStopServiceOrMonitor does not support.
         self.unsupported: set[str] = set()
+        #: Addresses of the machines that are down.
+        self.nodes_down: set[str] = set()
         self.created_at = timeline.clock.now() - 90 * 86400
         self._status = RUNNING
         self._workflow: Workflow | None = None
@@ -99,6 +101,22 @@ class Cluster:
         )
 
     # -- operations; the caller holds the timeline
+
+    def take_node_down(self, ip: str) -> None:
+        """The machine stops: its processes are dead, and their health is unknown, until it is back."""
+        with self.timeline.current():
+            for process in self._processes:
+                if process.ip == ip:
+                    process.kill()
+            self.nodes_down.add(ip)
+
+    def bring_node_up(self, ip: str) -> None:
+        """The machine is back. Its processes are dead until somebody, or EMR's daemon, starts them."""
+        with self.timeline.current():
+            self.nodes_down.discard(ip)
+            for process in self._processes:
+                if process.ip == ip:
+                    process.kill()
 
     def begin(self, operation: Operation) -> None:
         """Carry ``operation`` out, or raise the API's error."""

@@ -13,6 +13,7 @@ from harness.fake_cloud.state.codes import (
     STARTED,
     STOPPED,
     UNAVAILABLE,
+    UNKNOWN,
     WATCHED,
 )
 from harness.fake_cloud.state.components import node_of
@@ -72,8 +73,16 @@ class Process:
 
     @property
     def health(self) -> int:
+        """What EMR's prober shows of it.
+
+        Of a machine that is down nobody knows (-2). In maintenance, and once an operator's stop is done, a process is
+        not checked (-4). A stop takes its time: until then the probe is still answered.
+        """
         with self._timeline.current():
-            return self._health
+            if self.ip in self.cluster.nodes_down:
+                return UNKNOWN
+            is_gone = self._service_status == STOPPED and self._health == UNAVAILABLE
+            return NOT_PROBED if is_gone or self._monitor_status == MAINTENANCE else self._health
 
     @property
     def last_restart(self) -> str:
@@ -108,7 +117,7 @@ class Process:
         """Its state in one line, for a failed assertion."""
         with self._timeline.current():
             return (
-                f"ServiceStatus {self._service_status}, MonitorStatus {self._monitor_status}, health {self._health}, "
+                f"ServiceStatus {self._service_status}, MonitorStatus {self._monitor_status}, health {self.health}, "
                 f"{self._restarts} restarts"
             )
 
@@ -192,7 +201,7 @@ class Process:
     def come_up(self, at: float) -> bool:
         """End a start. Answers whether the process runs."""
         self._life += 1
-        if self._stays_down:
+        if self._stays_down or self.ip in self.cluster.nodes_down:
             return False
         self._health = self._good
         if self._lives_for is not None:

@@ -76,18 +76,45 @@ def test_a_restart_may_help_only_for_a_while(cloud: Cloud, clock: VirtualClock) 
     assert (process.service_status, process.health) == (1, 0)
 
 
+def test_a_machine_that_is_down_has_processes_of_unknown_health(cloud: Cloud, clock: VirtualClock) -> None:
+    """-2 for all of them, and no restart helps, until the machine is back and something starts them."""
+    cluster, process = cloud.cluster(CLUSTER), cloud.process(CLUSTER, "DataNode", "172.16.0.5")
+    cluster.take_node_down("172.16.0.5")
+    others = [one.health for one in cluster.processes(component="DataNode") if one is not process]
+    assert (process.health, process.is_running, others) == (-2, False, [1, 1, 1, 1])
+    act(cloud, "RestartService", ONE)
+    clock.advance(3)
+    assert not process.is_running
+    cluster.bring_node_up("172.16.0.5")
+    assert process.health == 0
+    act(cloud, "RestartService", ONE)
+    clock.advance(3)
+    assert process.health == 1
+
+
+def test_maintenance_hides_health(cloud: Cloud) -> None:
+    """-4 while it lasts, whatever the process does; afterwards its health is shown again."""
+    process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
+    process.put_in_maintenance()
+    assert process.health == -4
+    process.kill()
+    assert process.health == -4
+    process.take_out_of_maintenance()
+    assert process.health == 0
+
+
 @pytest.mark.parametrize(
-    ("seconds", "prepare", "expected"),
+    ("seconds", "prepare", "at_first", "expected"),
     [
-        (None, "", 0),
-        (20, "", 1),
-        (20, "put_in_maintenance", 0),
-        (20, "stop_by_operator", 0),
-        (20, "refuse_to_recover", 0),
+        (None, "", 0, 0),
+        (20, "", 0, 1),
+        (20, "put_in_maintenance", -4, -4),
+        (20, "stop_by_operator", -4, -4),
+        (20, "refuse_to_recover", 0, 0),
     ],
 )
 def test_the_daemon_restarts_what_should_run(
-    cloud: Cloud, clock: VirtualClock, seconds: float | None, prepare: str, expected: int
+    cloud: Cloud, clock: VirtualClock, seconds: float | None, prepare: str, at_first: int, expected: int
 ) -> None:
     """A dead process comes back by itself, unless it is in maintenance, stopped or broken."""
     cloud.cluster(CLUSTER).daemon_seconds = seconds
@@ -96,7 +123,7 @@ def test_the_daemon_restarts_what_should_run(
         getattr(process, prepare)()
     process.kill()
     clock.advance(19)
-    assert process.health == 0
+    assert process.health == at_first
     clock.advance(1)
     assert process.health == expected
 
