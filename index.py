@@ -4,7 +4,7 @@ import os
 import sys
 
 # The package has libraries that are compiled for Python 3.10; a checkout also runs on newer versions.
-IS_PACKAGED = os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__)), "steward.json"))
+IS_PACKAGED = os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__)), "pydantic_core"))
 
 if sys.version_info[:2] < (3, 10) or (IS_PACKAGED and sys.version_info[:2] != (3, 10)):
     raise RuntimeError(

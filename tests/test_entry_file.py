@@ -29,7 +29,7 @@ def test_any_python_3_can_read_it() -> None:
 def test_the_package_names_the_runtime_to_choose(version: tuple[int, int], tmp_path: Path) -> None:
     """In one line, before anything is imported that this version cannot read or load."""
     shutil.copy(ROOT / "index.py", tmp_path)
-    (tmp_path / "steward.json").touch()
+    (tmp_path / "pydantic_core").mkdir()
     done = loaded(tmp_path, version)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (

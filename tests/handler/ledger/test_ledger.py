@@ -103,7 +103,7 @@ def test_what_is_served_in_parts_may_be_armed_again_when_its_part_is_over(ledger
     assert ledger.settle(operation.moved(state, NOW), State.SENDING)
     entry = enter(ledger, *operation.incidents)
     past = entry.incidents["rule|alertmanager:op-1"]
-    goes_on = state in (State.NOT_SENT, State.VERIFIED, State.FAILED, State.TIMED_OUT)
+    goes_on = state in (State.NOT_SENT, State.VERIFIED, State.UNVERIFIED, State.FAILED, State.TIMED_OUT)
     assert (past.parts_since, past.leaves_its_incident_open, entry.intents_in_window) == (NOW, goes_on, goes_on)
     rest = replace(an_operation("op-2", incidents=dict(operation.incidents), targets=("a/b/c",)), parts=operation.parts)
     assert ledger.arm(rest, version(ledger)) is goes_on
