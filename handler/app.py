@@ -30,7 +30,6 @@ from handler.execute.follow_up import FollowUp
 from handler.execute.pipeline import Pipeline, Served
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import Deadline, SystemClock
-from handler.model.alarm import Alarm
 from handler.model.event import Unreadable
 from handler.model.outcome import Record
 from handler.receive import auth
@@ -39,7 +38,7 @@ from handler.receive.payload import read, response_fields
 from handler.report import responses
 from handler.report.alarms import Alarms
 from handler.report.log import Log, event_fields, outcome_of
-from handler.report.outcome_alarms import alarms_of
+from handler.report.outcome_alarms import alarms_of, ledger_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from handler.doctor.probes import Examination
     from handler.ledger.protocol import Ledger
     from handler.lib.clock import Clock
+    from handler.model.alarm import Alarm
     from handler.model.event import Event
 
 
@@ -104,7 +104,7 @@ class Function:
         self._write = write or to_stdout
         self._roles = AssumedRoles(self._clock)
         self._is_checked = False
-        self._said: dict[str, float] = {}
+        self._raised: dict[str, float] = {}
 
     @classmethod
     def of_this_instance(cls) -> Function:
@@ -116,8 +116,9 @@ class Function:
             except ConfigurationError as error:
                 log = Log(to_stdout, SystemClock())
                 log.error("steward.configuration", problem=str(error))
-                # What no event gets past is a person's matter; where alarms go besides the log is not known here.
-                log.error("steward.alarm", code="configuration", about=error.where, reason=str(error), count=1)
+                # Nothing works until a person corrects it. The alarm channels are not known here, only the log is.
+                fix = "Correct it and deploy again; `steward check` lists every problem of steward.yml."
+                log.error("steward.alarm", code="configuration", about=error.where, reason=str(error), fix=fix, count=1)
                 raise
         return cls._instance
 
@@ -184,7 +185,8 @@ class Function:
             api=self._api,
             credentials=credentials,
             clock=self._clock,
-            said=self._said,
+            names={cluster.id: cluster.name for cluster in self.config.clusters.values()},
+            raised=self._raised,
         )
 
     def examination(self, deadline: Deadline, time_limit: float) -> Examination:
@@ -314,7 +316,7 @@ class Invocation:
             )
         except LedgerUnavailable as error:
             self._log.error("steward.ledger.unavailable", problem=str(error))
-            alarms.say([Alarm("ledger.unavailable", "", "ledger", str(error))], self._log, self._deadline)
+            alarms.say([ledger_unavailable(str(error))], self._log, self._deadline)
             return {"follow_up": "the ledger cannot be used"}
         alarms.say_unsent(self._log, self._deadline)
         return {"follow_up": counts}
@@ -329,7 +331,7 @@ class Invocation:
         try:
             served = function.pipeline(self._log, self._owner()).serve(events, self._deadline)
         except Exception as error:
-            served = self._fault(events, error)
+            served = self._failed(events, error)
         lines = self._log.outcomes(served.records, mode=function.settings.mode)
         alarms = [*served.alarms, *alarms_of(served.decided)]
         if alarms:
@@ -340,7 +342,7 @@ class Invocation:
             self._log.error("steward.ledger.record_failed", problem=str(error))
         return served
 
-    def _fault(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
+    def _failed(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
         outcome = outcome_of(error, self._log)
         now = self._function.clock.now()
         records = [Record(now, event.id, event.source, event.name, event.cluster, outcome) for event in events]

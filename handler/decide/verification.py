@@ -195,7 +195,7 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
     if operation.state is State.IN_DOUBT and verdict is not None and seen is not None:
         is_ruled_out = verdict.none_touched and not verdict.unclear and is_at_rest
         if is_ruled_out and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:
-            return State.NOT_SENT, "not carried out: nothing changed, and its signature is no longer valid"
+            return State.NOT_SENT, "nothing changed, and the request's signature is no longer valid"
         # Of some processes it may have been the cluster's own daemon, or somebody else.
         if operation.op_type is OpType.RESTART_SERVICE and not verdict.untouched:
             return State.ACCEPTED, "carried out: every process restarted"
@@ -211,7 +211,7 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
     if verdict is None:
         return State.TIMED_OUT, "its deadline passed, and the cluster could not be looked at"
     if operation.state is State.ACCEPTED and verdict.is_as_far_as_shown:
-        return State.UNVERIFIED, "as promised as far as the API shows, and nothing that it shows proves it"
+        return State.UNVERIFIED, "carried out as far as the API shows, but no health check proves that it worked"
     if verdict.none_touched:
         return State.TIMED_OUT, "its deadline passed, and nothing was seen of it"
-    return State.FAILED, "carried out, but its processes are not what was promised"
+    return State.FAILED, "carried out, but not every process is as it should be"

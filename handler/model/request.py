@@ -30,6 +30,17 @@ class OpType(str, Enum):
     def __str__(self) -> str:
         return self.value
 
+    @property
+    def in_words(self) -> str:
+        """``the restart``: the operation as people call it."""
+        return {
+            OpType.START_SERVICE: "the start",
+            OpType.STOP_SERVICE: "the stop",
+            OpType.RESTART_SERVICE: "the restart",
+            OpType.START_MONITOR: "leaving maintenance",
+            OpType.STOP_MONITOR: "entering maintenance",
+        }[self]
+
 
 @dataclass(frozen=True)
 class StrategyConfig:

@@ -258,6 +258,7 @@ def _parts(record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
         "rules": ",".join(record.rules),
         "operations": ",".join(record.operations),
         "retryable": outcome.retryable or None,
+        "fix": outcome.fix,
     }
     return before, after
 
@@ -318,4 +319,9 @@ def outcome_of(error: Exception, log: Log) -> Outcome:
     place = f"{os.path.basename(where.filename)}:{where.lineno}"
     problem = log.hide(f"{type(error).__name__}: {error}")  # before the cut, which could leave half a secret
     log.error("steward.internal_error", problem=problem[:500], at=place)
-    return Outcome.failed("fault", f"an internal error of the steward at {place} ({type(error).__name__})")
+    return Outcome.failed(
+        "internal_error",
+        f"an internal error of Steward at {place} ({type(error).__name__})",
+        fix="Look at the cluster yourself: Steward does nothing more about it. "
+        "Report the log line `steward.internal_error` as a bug.",
+    )
