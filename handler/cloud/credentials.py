@@ -150,7 +150,9 @@ class Keys:
         product = Product("sts", VERSION, self._endpoint.scheme, host, cluster.region)
         params = {"RoleArn": cluster.role_arn, "RoleSessionName": SESSION, "DurationSeconds": SECONDS}
         try:
-            answer = ASSUMED.read(self._api.call(product, self._own(), "AssumeRole", params, deadline), "AssumeRole")
+            answer = ASSUMED.validate(
+                self._api.call(product, self._own(), "AssumeRole", params, deadline), "AssumeRole"
+            )
         except ApiError as error:
             raise not_assumed(cluster.role_arn, error) from None
         except InvalidInput as error:

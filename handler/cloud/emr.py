@@ -172,7 +172,7 @@ class EmrGateway:
     ) -> Any:
         answer = self._call(cluster, action, params, deadline)
         try:
-            return schema.read(answer, action)
+            return schema.validate(answer, action)
         except InvalidInput as error:
             raise ObservationIncomplete(f"{cluster.id}: the answer cannot be read: {error}") from None
 

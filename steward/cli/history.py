@@ -12,13 +12,14 @@ import typer
 
 from handler.decide.templates import TemplateError
 from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable
-from handler.lib.wording import duration, utc_text
+from handler.lib.wording import utc_text
 from handler.model import names
 from handler.model.components import spelled
 from handler.model.event import Unreadable
 from handler.model.scope import Target
 from steward.cli.context import ConfigOption, JsonOption, example_or, known_ledger, load_config, read_event, tell_config
 from steward.cli.narration import say, screen
+from steward.config.durations import duration
 from steward.config.json_schema import json_schema
 from steward.config.reference import reference
 from steward.simulate.world import received_of

@@ -81,5 +81,5 @@ def test_a_shape_names_the_field() -> None:
     import pytest
 
     with pytest.raises(InvalidInput) as raised:
-        schemas["handler.cloud.emr.ProcessesWire"].read({"TotalCnt": 1, "ServiceNodeList": [{"Ip": 1}]}, "answer")
+        schemas["handler.cloud.emr.ProcessesWire"].validate({"TotalCnt": 1, "ServiceNodeList": [{"Ip": 1}]}, "answer")
     assert raised.value.errors[0].field == "answer.ServiceNodeList[0].Ip"
