@@ -53,7 +53,9 @@ if TYPE_CHECKING:
 
 
 def main_handler(event: Any, context: Any) -> Any:
-    """What the platform calls (``index.main_handler``): ``event`` and ``context`` are dicts there, whatever they are here.
+    """The entry that the platform calls (``index.main_handler``).
+
+    ``event`` and ``context`` are dicts there; here they may be anything.
 
     Raises ConfigurationError where the function cannot start, and RetryLater where a repeat can help, for events that
     are not HTTP.
@@ -73,11 +75,14 @@ def main_handler(event: Any, context: Any) -> Any:
 
 
 class RetryLater(StewardError):
-    """Nothing was lost, but nothing could be done now either: the platform should deliver the event again."""
+    """Nothing is lost and nothing could be done now: the platform should deliver it again."""
 
 
 class Function:
-    """The function, wired: what one instance keeps between invocations, none of which correctness needs."""
+    """The function, wired, as one instance keeps it between invocations.
+
+    Correctness needs none of what it keeps.
+    """
 
     _instance: Function | None = None
 
@@ -108,7 +113,10 @@ class Function:
 
     @classmethod
     def of_this_instance(cls) -> Function:
-        """Made by the first invocation; a bad setting or configuration fails it, and every one after it, loudly."""
+        """The instance's function, made by its first invocation.
+
+        A bad setting or configuration fails that invocation, and every one after it.
+        """
         if cls._instance is None:
             try:
                 settings = Settings.from_env(os.environ)
@@ -190,7 +198,10 @@ class Function:
         )
 
     def examination(self, deadline: Deadline, time_limit: float) -> Examination:
-        """The doctor, with this function's own settings, ledger and way to the API. ``time_limit`` in seconds."""
+        """The doctor, with this function's own settings, ledger and connection to the API.
+
+        ``time_limit`` is in seconds.
+        """
         from handler.doctor.probes import Examination, Setup
 
         setup = Setup(self._env, self.settings, self.config, self.ledger, self.settings.config)
@@ -255,7 +266,10 @@ class Invocation:
     # -- HTTP
 
     def answer_call(self, call: HttpCall) -> dict[str, Any]:
-        """Authenticate, read, serve, answer; without a secret, whatever the sender wrote. Raises nothing."""
+        """Authenticate the caller, read the body, act on it and answer.
+
+        The answer holds no secret, whatever the sender wrote. Raises nothing.
+        """
         response = self._response(call)
         return {**response, "body": self._log.hide(response["body"])}
 
@@ -299,7 +313,10 @@ class Invocation:
     # -- everything else
 
     def serve_events(self, events: Sequence[Event | Unreadable]) -> dict[str, Any]:
-        """Serve what came without HTTP; what became of it. Raises RetryLater where a repeat can help."""
+        """Act on events that did not come over HTTP, and return what became of them.
+
+        Raises RetryLater where a repeat can help.
+        """
         if all(_is_follow_up(event) for event in events):
             return self._follow_up()
         served = self._serve(events)

@@ -24,7 +24,10 @@ TAKES_AWAY: Final = frozenset({OpType.RESTART_SERVICE, OpType.STOP_SERVICE})
 
 
 def breaker_closed(entry: Entry, breaker: Breaker) -> Outcome | None:
-    """More intents than the breaker allows within its window are a storm, which a person has to look at."""
+    """More intents than the breaker allows within its window are a storm.
+
+    A person has to look at it.
+    """
     if entry.breaker_opened_at is None:
         return None
     return Outcome.deferred(
@@ -53,7 +56,7 @@ def within_hourly(history: History, limit: int) -> Outcome | None:
 
 @dataclass
 class Room:
-    """What is left of a component's budgets, while its processes are chosen one after the other."""
+    """What is left of a component's budgets while its processes are chosen one by one."""
 
     component: str
     #: Processes of the component that the cluster shows.
@@ -91,7 +94,9 @@ class Room:
 
 
 def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], list[tuple[Asked, Outcome]]]:
-    """The processes that the budgets of their component leave room for, and those held back, each with the reason.
+    """Choose the processes that the budgets of their component leave room for.
+
+    The others are held back, each with the reason.
 
     A budget that is partly left serves a part: processes that are down come first, since taking them away costs
     nothing; then by address.
@@ -159,7 +164,10 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
 
 
 def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
-    """A quorum role never loses its quorum to us: a majority, or one of a pair, that is seen to serve."""
+    """A quorum role never loses its quorum to us.
+
+    A majority, or one of a pair, must be seen to serve.
+    """
     if one.action.op_type not in TAKES_AWAY or not one.reading.may_serve:
         return None
     if component_key(room.component) not in {component_key(role) for role in view.safety.quorum_roles}:

@@ -54,7 +54,9 @@ def allowed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now
 
 
 def fresh(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float) -> Outcome | None:
-    """What happened too long ago is no reason to act now: a queue or a retry may deliver hours late.
+    """An event that is too old is no reason to act now.
+
+    A queue or a retry may deliver it hours late.
 
     An event from the future would never grow old: a clock or a zone is wrong, and a person has to fix it.
     """
@@ -159,7 +161,10 @@ def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
 
 
 def cluster_ready(seen: Observation) -> Outcome | None:
-    """Operations need a running cluster; another workflow ends, a cluster being destroyed does not come back."""
+    """Operations need a running cluster.
+
+    Another workflow ends; a cluster that is being destroyed does not come back.
+    """
     if seen.status == RUNNING:
         return None
     facts: dict[str, Any] = {"guard": "cluster_status", "cluster_status": seen.status}

@@ -155,7 +155,10 @@ def not_stale(asked: Asked, view: View) -> Outcome | None:
 
 
 def cooled_down(asked: Asked, view: View) -> Outcome | None:
-    """Between two operations on a process lies its cooldown, counted from the last one, whoever asked for it."""
+    """Between two operations on a process lies its cooldown.
+
+    It counts from the last operation, whoever asked for it.
+    """
     past = view.history.targets.get(asked.key)
     if past is None or past.state in UNTOUCHED:
         return None

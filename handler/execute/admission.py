@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def enter(run: Run, cases: Sequence[Case], *, is_counted: bool = False) -> list[Case]:
-    """Those of the cases that nobody has served yet; each other one has its outcome. ``is_counted``: they came in before."""
+    """The cases that nobody has acted on yet; each of the others gets its outcome.
+
+    ``is_counted``: the breaker has already counted them.
+    """
     breaker = run.config.safety.breaker
     _know_retries(run, cases)
     incidents = {case.incident: case.origin for case in cases}

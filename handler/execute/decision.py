@@ -1,4 +1,4 @@
-"""What to do about one plan: look at the cluster, ask the guards, and choose the processes to act upon."""
+"""The decision about one plan: look at the cluster, ask the guards, choose processes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class Decided(NamedTuple):
 
 
 def decide(run: Run, the_plan: Plan) -> Decided | None:
-    """What to send, and on which past that was decided; None where nothing is: every case then has its outcome."""
+    """Decide what to send, and record on which past that was decided.
+
+    Where nothing is to be sent it is None, and every case has its outcome.
+    """
     now = run.clock.now()
     send_by = run.deadline.sooner(LATEST_SEND, until=now + LATEST_SEND)
     history = run.ledger.history(run.cluster.id, now, quarantine_within=run.config.safety.quarantine.within)

@@ -1,4 +1,4 @@
-"""The follow-up: each minute it looks at every operation that is still open and finishes it.
+"""The follow-up: each minute it looks at every open operation, and finishes it.
 
 What an invocation began and could not see to its end (its time was up, it crashed, an answer was lost) ends here:
 verified, failed, timed out, or, for a request in doubt, found not to have been carried out. It only looks and writes
@@ -92,7 +92,7 @@ class FollowUp:
             name,
             "it is open, and its record in the ledger cannot be read: its result cannot be seen, and its processes are "
             "left alone",
-            fix="Correct the record in the ledger or delete it; `steward explain` shows what else is known of it.",
+            fix="Correct the record in the ledger or delete it; `steward history` shows what else is known of it.",
             where=f"Operation {name}",
         )
 

@@ -1,4 +1,4 @@
-"""Operations whose result is unknown: how they become IN_DOUBT, and the one alarm that reports it."""
+"""Operations whose result is unknown: how they become IN_DOUBT, and their alarm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The sequence: events → intents → plans → guards → request → verification → outcomes. Its collaborators are passed in.
+"""The sequence: events → intents → plans → guards → request → verification → outcomes.
+
+Its collaborators are passed in.
 
 An event never acts. It states an intent; here all intents of a payload are weighed, cluster by cluster and side by
 side, against what the cluster is seen to be and what the ledger says was already done, and then acted upon at most
@@ -64,7 +66,10 @@ class Pipeline(Collaborators):
     """The sequence, for one invocation."""
 
     def serve(self, received: Sequence[Event | Unreadable], deadline: Deadline) -> Served:
-        """Decide and act on every event of a payload, by the deadline. Raises nothing for what an event holds."""
+        """Decide and act on every event of a payload, by the deadline.
+
+        Raises nothing, whatever an event holds.
+        """
         served = Served([], [])
         fates: list[tuple[Event | Unreadable, list[Case], Outcome | None]] = []
         by_cluster: dict[str, list[Case]] = {}
@@ -256,7 +261,10 @@ MAX_DECISIONS: Final = 20
 
 
 def serve(run: Run, cases: list[Case]) -> list[Alarm]:
-    """Give every case its outcome; the alarms to be said. A failure here touches no other cluster."""
+    """Give every case of one cluster its outcome, and return the alarms to raise.
+
+    A failure here concerns no other cluster.
+    """
     try:
         for the_plan in plan(enter(run, cases)):
             _serve_plan(run, the_plan)

@@ -46,7 +46,7 @@ RETRIES_AT_ONCE: Final = 10.0
 
 
 def send(run: Run, operation: Operation, request: Request, send_by: Deadline) -> Outcome:
-    """Send it by ``send_by``, write down what the API said, and look at what came of it until the deadline."""
+    """Send the request by ``send_by``, record the answer, and verify until the deadline."""
     run.log.info(
         "steward.request",
         operation=operation.id,

@@ -75,7 +75,9 @@ class Schema(Generic[T]):
         schemas[self.name] = self
 
     def validate(self, raw: object, at: str = "") -> T:
-        """``raw`` as ``kind``; ``at`` is the path of ``raw`` within the payload, for the error's field names.
+        """Validate ``raw`` and return it as ``kind``.
+
+        ``at`` is the path of ``raw`` within the payload, for the names of fields in errors.
 
         Raises InvalidInput, naming each field that is wrong (the first ten).
         """
@@ -86,7 +88,7 @@ class Schema(Generic[T]):
             raise InvalidInput(*found) from None
 
     def errors(self, raw: object) -> list[tuple[Steps, str]]:
-        """All that is wrong with ``raw``, each with the steps that lead to it; nothing where it is valid."""
+        """Every error of ``raw``, with the steps that lead to it; none where it is valid."""
         try:
             self._validated(raw)
         except (ValueError, RecursionError) as error:
@@ -200,7 +202,7 @@ def dotted(at: str, steps: Steps) -> str:
 
 
 class Bound:
-    """In ``Annotated[int, Bound(ge=0, le=300)]``: what the core schema of the value says besides.
+    """A bound in ``Annotated[int, Bound(ge=0, le=300)]``, added to the core schema.
 
     Numbers know ``ge`` and ``le``, texts and lists ``min_length`` and ``max_length``. A class of our own, since the
     packaged function never derives a schema, and ``annotated_types``, which says the same, takes 9 ms to import.

@@ -1,4 +1,4 @@
-"""Words for people: times, durations, shortened texts, and the word that was probably meant."""
+"""Words for people: times, durations, cut texts, and the word that was probably meant."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ CUT: Final = "…"
 
 
 def cut(text: str, limit: int) -> str:
-    """``text``, at most so many characters of it, with an ellipsis for the rest: the log looks before it for the half of a secret."""
+    """Cut ``text`` to ``limit`` characters, with an ellipsis for the rest.
+
+    The log looks before an ellipsis for the first half of a secret.
+    """
     return text if len(text) <= limit else text[: limit - 1] + CUT
 
 
@@ -33,7 +36,10 @@ def listed(texts: Sequence[str], limit: int) -> str:
 
 
 def utc_text(at: float) -> str:
-    """``2026-01-31T12:00:00Z`` for seconds since the epoch; the seconds themselves where no calendar has the year."""
+    """Seconds since the epoch as ``2026-01-31T12:00:00Z``.
+
+    Where no calendar has the year, the seconds themselves.
+    """
     from datetime import datetime, timezone  # only what is told to people pays for it
 
     try:
@@ -47,7 +53,10 @@ MAX_LISTED: Final = 20
 
 
 def meant(word: str, words: Collection[str]) -> str:
-    """A question for the word that was probably meant, else what there is; empty where there is nothing."""
+    """A question for the word that was probably meant, else a list of ``words``.
+
+    It is empty where there are none.
+    """
     if asked := question(word, words):
         return asked
     return f"{'one of' if len(words) > 1 else 'there is'} {listed([*words], MAX_LISTED)}" if words else ""
@@ -60,7 +69,9 @@ def question(word: str, words: Iterable[str]) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The one of ``words`` that ``word`` was probably meant to be; empty where none is near. Case counts for nothing.
+    """The one of ``words`` that was probably meant by ``word``; empty where none is near.
+
+    Case is ignored.
 
     Parts of a name (``max_age`` for ``max_event_age``) and a short form (``Saturday`` for ``Sat``) are nearer than any
     likeness of letters.

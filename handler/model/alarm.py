@@ -38,7 +38,10 @@ class Alarm:
         return "|".join((self.code, self.cluster, self.about, *filter(None, [self.occasion])))
 
     def subject(self, cluster: str) -> str:
-        """``HDFS DataNode 172.16.0.5 on analytics``: what it happened to; ``cluster`` is what people call the cluster."""
+        """``HDFS DataNode 172.16.0.5 on analytics``: what it happened to.
+
+        ``cluster`` is the name of the cluster for people.
+        """
         return " on ".join(filter(None, (self.where, cluster))) or "EMR Steward"
 
 

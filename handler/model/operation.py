@@ -117,7 +117,7 @@ class Operation:
         return f"{self.op_type} of {self.scope}, begun at {utc_text(self.armed_at)}{known}"
 
     def where(self) -> str:
-        """Its processes as people call them: ``HDFS DataNode 10.0.0.1``, ``HDFS DataNode (3 processes)``."""
+        """Its processes in words: ``HDFS DataNode 10.0.0.1``, ``HDFS DataNode (3 processes)``."""
         names = [self.name_of(key).split("/") for key in self.before]
         if len(names) == 1:
             return " ".join(names[0])
@@ -157,7 +157,10 @@ class Operation:
         reason: str = "",
         attempts: int | None = None,
     ) -> Operation:
-        """The operation in ``state``. Empty texts keep what is there; the time is noted where the state is another."""
+        """The operation moved to ``state``.
+
+        Empty texts keep the present ones. ``settled_at`` changes only with the state.
+        """
         return replace(
             self,
             state=state,

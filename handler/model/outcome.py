@@ -25,7 +25,10 @@ ALARMING: Final[frozenset[OutcomeStatus]] = frozenset({"refused", "failed", "in_
 
 
 class ApiRefusal(NamedTuple):
-    """What follows from a refusal by the API: a direct caller's HTTP status, and what a person should do."""
+    """What follows from a refusal by the API.
+
+    It is a direct caller's HTTP status, and what a person should do.
+    """
 
     http_status: int
     fix: str

@@ -56,14 +56,20 @@ EVENT_BUS: Final = "event_bus"
 
 
 class Sending(NamedTuple):
-    """An outbox entry, opened; ``late_since`` is when it was raised, where that was before this invocation."""
+    """An outbox entry, opened.
+
+    ``late_since`` is when it was raised, where that was before this invocation.
+    """
 
     id: str
     alarm: Alarm
     late_since: float | None
 
     def line(self, name: str) -> str:
-        """For a chat: what and where, then what happened, then what to do. ``name``: that of the cluster, or empty."""
+        """The chat's line: what and where, then what happened, then what to do.
+
+        ``name`` is the cluster's name, or empty.
+        """
         alarm = self.alarm
         cluster = f"{name} ({alarm.cluster})" if name not in ("", alarm.cluster) else alarm.cluster
         count = f" (×{alarm.count})" if alarm.count > 1 else ""
@@ -111,13 +117,18 @@ class Alarms:
             self._channels[EVENT_BUS] = self._to_event_bus
 
     def say(self, alarms: Iterable[Alarm], log: Log, deadline: Deadline) -> None:
-        """Say them, the same ones once, in at most SEND_SECONDS. What cannot be sent by then is kept for the follow-up."""
+        """Raise alarms, identical ones once, in at most SEND_SECONDS.
+
+        Those that cannot be sent by then are kept for the follow-up.
+        """
         entries = self._written(alarms, log)
         if entries:
             self._send(entries, log, deadline, is_kept=self._keep(entries, TAKEN_SECONDS))
 
     def say_soon(self, alarms: Iterable[Alarm], log: Log) -> None:
-        """Say them in the log, the same ones once, and keep them: :meth:`say_unsent`, here or elsewhere, sends them.
+        """Log alarms, identical ones once, and keep them for :meth:`say_unsent`.
+
+        That sends them, in this invocation or in another one.
 
         Quick, so that it can be done before what they are about is settled. Raises nothing.
         """
@@ -159,7 +170,9 @@ class Alarms:
         return is_kept
 
     def say_unsent(self, log: Log, deadline: Deadline) -> None:
-        """Send what could not be sent before, in at most SEND_SECONDS: MAX_TAKEN of the last UNSENT_SECONDS, by turns.
+        """Send alarms that could not be sent before, in at most SEND_SECONDS.
+
+        It takes MAX_TAKEN of the last UNSENT_SECONDS, in turn.
 
         Their ERROR lines were written when they were raised. Raises nothing: what is not sent now is so a minute later.
         """

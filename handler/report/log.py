@@ -1,4 +1,6 @@
-"""Structured logs: one JSON object a line on standard output, as the platform's log service (CLS) expands it.
+"""Structured logs: one JSON object a line on standard output, as CLS expands it.
+
+CLS is the platform's log service.
 
 CLS indexes first-level keys only, cuts a line at 8 KB, and reserves keys that begin with ``SCF_``; so nested values are
 written as JSON text, long ones are shortened, and the names are ours. Every event ends in one canonical line,
@@ -52,7 +54,10 @@ _JSON_OF_ANYTHING: Final = json.JSONEncoder(ensure_ascii=False, separators=(",",
 
 
 class Log:
-    """Writes lines. ``write`` takes text that ends in a line's end; ``secrets`` never get past it."""
+    """Writes lines, without the ``secrets``.
+
+    ``write`` takes text that ends in a line's end.
+    """
 
     def __init__(
         self,
@@ -109,7 +114,10 @@ class Log:
         self._line("ERROR", event, fields)
 
     def outcomes(self, records: Iterable[Record], **fields: Any) -> list[str]:
-        """The canonical line of each event, whatever the level: it is what an operator asks for. As they were written, for the ledger."""
+        """Write the canonical line of each event, whatever the level.
+
+        Returns the lines as they were written, for the ledger.
+        """
         begin = self._begin("INFO", "steward.outcome")
         # Events that were served together share all that is said of them but who they are: it is written once.
         shared: dict[tuple[object, ...], tuple[str, str]] = {}
@@ -312,7 +320,10 @@ def event_fields(event: Event | Unreadable) -> dict[str, Any]:
 
 
 def outcome_of(error: Exception, log: Log) -> Outcome:
-    """The outcome of events that our own ``error`` interrupted; the line ``steward.internal_error`` says where it was raised."""
+    """The outcome of events that our own ``error`` interrupted.
+
+    The log line ``steward.internal_error`` says where it was raised.
+    """
     import traceback
 
     where = traceback.extract_tb(error.__traceback__)[-1]

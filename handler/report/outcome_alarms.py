@@ -41,7 +41,10 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
 
 
 def ledger_unavailable(reason: str) -> Alarm:
-    """The alarm of a ledger that cannot be used: one for all clusters, since there is one ledger."""
+    """The alarm about a ledger that cannot be used.
+
+    It is one alarm for all clusters, since there is one ledger.
+    """
     return Alarm("ledger.unavailable", "", "ledger", reason, fix=LEDGER_FIX, where="The ledger")
 
 
