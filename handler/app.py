@@ -30,7 +30,6 @@ from handler.execute.follow_up import FollowUp
 from handler.execute.pipeline import Pipeline, Served
 from handler.ledger.protocol import open_ledger
 from handler.lib.clock import Deadline, SystemClock
-from handler.model.alarm import Alarm
 from handler.model.event import Unreadable
 from handler.model.outcome import Record
 from handler.receive import auth
@@ -39,7 +38,7 @@ from handler.receive.payload import read, response_fields
 from handler.report import responses
 from handler.report.alarms import Alarms
 from handler.report.log import Log, event_fields, outcome_of
-from handler.report.outcome_alarms import alarms_of
+from handler.report.outcome_alarms import alarms_of, ledger_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,11 +48,14 @@ if TYPE_CHECKING:
     from handler.doctor.probes import Examination
     from handler.ledger.protocol import Ledger
     from handler.lib.clock import Clock
+    from handler.model.alarm import Alarm
     from handler.model.event import Event
 
 
 def main_handler(event: Any, context: Any) -> Any:
-    """What the platform calls (``index.main_handler``): ``event`` and ``context`` are dicts there, whatever they are here.
+    """The entry that the platform calls (``index.main_handler``).
+
+    ``event`` and ``context`` are dicts there; here they may be anything.
 
     Raises ConfigurationError where the function cannot start, and RetryLater where a repeat can help, for events that
     are not HTTP.
@@ -73,11 +75,14 @@ def main_handler(event: Any, context: Any) -> Any:
 
 
 class RetryLater(StewardError):
-    """Nothing was lost, but nothing could be done now either: the platform should deliver the event again."""
+    """Nothing is lost and nothing could be done now: the platform should deliver it again."""
 
 
 class Function:
-    """The function, wired: what one instance keeps between invocations, none of which correctness needs."""
+    """The function, wired, as one instance keeps it between invocations.
+
+    Correctness needs none of what it keeps.
+    """
 
     _instance: Function | None = None
 
@@ -104,11 +109,14 @@ class Function:
         self._write = write or to_stdout
         self._roles = AssumedRoles(self._clock)
         self._is_checked = False
-        self._said: dict[str, float] = {}
+        self._raised: dict[str, float] = {}
 
     @classmethod
     def of_this_instance(cls) -> Function:
-        """Made by the first invocation; a bad setting or configuration fails it, and every one after it, loudly."""
+        """The instance's function, made by its first invocation.
+
+        A bad setting or configuration fails that invocation, and every one after it.
+        """
         if cls._instance is None:
             try:
                 settings = Settings.from_env(os.environ)
@@ -116,8 +124,9 @@ class Function:
             except ConfigurationError as error:
                 log = Log(to_stdout, SystemClock())
                 log.error("steward.configuration", problem=str(error))
-                # What no event gets past is a person's matter; where alarms go besides the log is not known here.
-                log.error("steward.alarm", code="configuration", about=error.where, reason=str(error), count=1)
+                # Nothing works until a person corrects it. The alarm channels are not known here, only the log is.
+                fix = "Correct it and deploy again; `steward check` lists every problem of steward.yml."
+                log.error("steward.alarm", code="configuration", about=error.where, reason=str(error), fix=fix, count=1)
                 raise
         return cls._instance
 
@@ -184,11 +193,15 @@ class Function:
             api=self._api,
             credentials=credentials,
             clock=self._clock,
-            said=self._said,
+            names={cluster.id: cluster.name for cluster in self.config.clusters.values()},
+            raised=self._raised,
         )
 
     def examination(self, deadline: Deadline, time_limit: float) -> Examination:
-        """The doctor, with this function's own settings, ledger and way to the API. ``time_limit`` in seconds."""
+        """The doctor, with this function's own settings, ledger and connection to the API.
+
+        ``time_limit`` is in seconds.
+        """
         from handler.doctor.probes import Examination, Setup
 
         setup = Setup(self._env, self.settings, self.config, self.ledger, self.settings.config)
@@ -253,7 +266,10 @@ class Invocation:
     # -- HTTP
 
     def answer_call(self, call: HttpCall) -> dict[str, Any]:
-        """Authenticate, read, serve, answer; without a secret, whatever the sender wrote. Raises nothing."""
+        """Authenticate the caller, read the body, act on it and answer.
+
+        The answer holds no secret, whatever the sender wrote. Raises nothing.
+        """
         response = self._response(call)
         return {**response, "body": self._log.hide(response["body"])}
 
@@ -297,7 +313,10 @@ class Invocation:
     # -- everything else
 
     def serve_events(self, events: Sequence[Event | Unreadable]) -> dict[str, Any]:
-        """Serve what came without HTTP; what became of it. Raises RetryLater where a repeat can help."""
+        """Act on events that did not come over HTTP, and return what became of them.
+
+        Raises RetryLater where a repeat can help.
+        """
         if all(_is_follow_up(event) for event in events):
             return self._follow_up()
         served = self._serve(events)
@@ -314,7 +333,7 @@ class Invocation:
             )
         except LedgerUnavailable as error:
             self._log.error("steward.ledger.unavailable", problem=str(error))
-            alarms.say([Alarm("ledger.unavailable", "", "ledger", str(error))], self._log, self._deadline)
+            alarms.say([ledger_unavailable(str(error))], self._log, self._deadline)
             return {"follow_up": "the ledger cannot be used"}
         alarms.say_unsent(self._log, self._deadline)
         return {"follow_up": counts}
@@ -329,7 +348,7 @@ class Invocation:
         try:
             served = function.pipeline(self._log, self._owner()).serve(events, self._deadline)
         except Exception as error:
-            served = self._fault(events, error)
+            served = self._failed(events, error)
         lines = self._log.outcomes(served.records, mode=function.settings.mode)
         alarms = [*served.alarms, *alarms_of(served.decided)]
         if alarms:
@@ -340,7 +359,7 @@ class Invocation:
             self._log.error("steward.ledger.record_failed", problem=str(error))
         return served
 
-    def _fault(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
+    def _failed(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
         outcome = outcome_of(error, self._log)
         now = self._function.clock.now()
         records = [Record(now, event.id, event.source, event.name, event.cluster, outcome) for event in events]

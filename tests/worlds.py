@@ -31,8 +31,10 @@ def faulty(world: World, *faults: Fault) -> CloudAdapter:
 
 
 def alarms(world: World) -> list[str]:
-    """The codes of the alarms that were said."""
-    return [line["code"] for line in world.lines if line["event"] == "steward.alarm"]
+    """The codes of the alarms that were raised; each says what happened and what a person should do."""
+    raised = [line for line in world.lines if line["event"] == "steward.alarm"]
+    assert all(line["reason"] and line["fix"] for line in raised)
+    return [line["code"] for line in raised]
 
 
 def post(world: World, payload: Any) -> dict[str, Any]:

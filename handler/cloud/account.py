@@ -31,7 +31,10 @@ class Endpoint:
         return self.host.replace("{region}", region)
 
     def of_service(self, service: str, region: str) -> str:
-        """The host of another of the cloud's products, in the same network; a host that is not the cloud's own serves all."""
+        """The host of another product of the cloud, in the same network.
+
+        A host that is not the cloud's own serves all products.
+        """
         host = self.for_region(region)
         return f"{service}.{host[len('emr.') :]}" if self.is_the_clouds else host
 
@@ -42,7 +45,10 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """``global``, ``regional``, ``international``, ``internal``, a host, or a whole URL without a path."""
+        """Read ``global``, ``regional``, ``international``, ``internal``, a host, or a URL.
+
+        The URL must have no path.
+        """
         if text in ENDPOINTS:
             return cls("https", ENDPOINTS[text])
         scheme, found, host = text.partition("://")
@@ -67,7 +73,10 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Credentials:
-    """A key of the cloud's API. Never printed: its repr shows nothing but whether a token is there."""
+    """A key of the cloud's API.
+
+    Its repr shows only whether there is a token, so that it is never printed.
+    """
 
     secret_id: str = field(repr=False)
     secret_key: str = field(repr=False)
@@ -80,7 +89,9 @@ class Credentials:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Credentials:
-        """The function platform's names first, then the SDK's. Raises ConfigurationError where neither pair is whole.
+        """Read the key from the environment: the function platform's names first, then the SDK's.
+
+        Raises ConfigurationError where neither pair is complete.
 
         The platform rewrites its variables before every invocation (assumed), so this is called in each.
         """

@@ -1,4 +1,6 @@
-"""The way to Tencent Cloud's API: the only file that imports the official SDK, and it does so when first needed.
+"""The client of Tencent Cloud's API: the only file that imports the official SDK.
+
+It imports the SDK when it is first needed.
 
 One call is one request: it is never sent a second time from here (the SDK's own retryer sends again after a success,
 and after a lost answer, so it is never given one), it ends within its deadline, and every failure says whether the
@@ -71,7 +73,9 @@ class CloudApi:
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which this machine's clock, which signs, is ahead of the API's; None while no answer bore a date.
+        """Seconds by which this machine's clock, which signs, is ahead of the API's.
+
+        It is None while no answer bore a date.
 
         To a second, and less the time that the answer took: the header has no fractions.
         """
@@ -88,7 +92,10 @@ class CloudApi:
     def call(
         self, product: Product, credentials: Credentials, action: str, params: dict[str, Any], deadline: Deadline
     ) -> dict[str, Any]:
-        """One request, one answer: the ``Response`` object. Raises NotCarriedOut or MaybeCarriedOut."""
+        """Send one request, and return the ``Response`` object of its answer.
+
+        Raises NotCarriedOut or MaybeCarriedOut.
+        """
         seconds = min(CALL_SECONDS, deadline.remaining())
         if seconds <= 0:
             raise NeverSent("DeadlineExceeded", f"no time left to call {action}")

@@ -1,4 +1,6 @@
-"""Keys for clusters: our own, or that of a role of the cluster's account, assumed through STS (AssumeRole, API 2018-08-13).
+"""Keys for clusters: the function's own, or that of an assumed role.
+
+A role of the cluster's account is assumed through STS (AssumeRole, API 2018-08-13).
 
 A role's key is kept until shortly before it expires, over the invocations of one instance: the platform rewrites only
 our own.
@@ -79,7 +81,10 @@ class AssumedRoles:
         self._lock = threading.Lock()
 
     def credentials(self, arn: str, assume: Callable[[], AssumedWire]) -> Credentials:
-        """The role's key, from ``assume`` where none is kept that is still good. Raises what ``assume`` raises."""
+        """The role's key, from ``assume`` where no valid one is kept.
+
+        Raises what ``assume`` raises.
+        """
         with self._lock:
             role = self._roles.setdefault(arn, _Role())
         asked_at = self._clock.monotonic()
@@ -150,7 +155,9 @@ class Keys:
         product = Product("sts", VERSION, self._endpoint.scheme, host, cluster.region)
         params = {"RoleArn": cluster.role_arn, "RoleSessionName": SESSION, "DurationSeconds": SECONDS}
         try:
-            answer = ASSUMED.read(self._api.call(product, self._own(), "AssumeRole", params, deadline), "AssumeRole")
+            answer = ASSUMED.validate(
+                self._api.call(product, self._own(), "AssumeRole", params, deadline), "AssumeRole"
+            )
         except ApiError as error:
             raise not_assumed(cluster.role_arn, error) from None
         except InvalidInput as error:
@@ -162,7 +169,10 @@ class Keys:
 
 
 def not_assumed(arn: str, error: ApiError) -> ApiError:
-    """What a failed AssumeRole means for the request that needed it: never sent, or refused for good."""
+    """Translate a failed AssumeRole for the request that needed it.
+
+    That request was never sent, or it is refused for good.
+    """
     code = f"AssumeRole.{error.code}"
     text = f"the role {arn} is not assumed: {error.message}"
     if isinstance(error, NotAuthenticated):

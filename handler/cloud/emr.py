@@ -40,10 +40,16 @@ class Gateway(Protocol):
         """The cluster's status code. Raises ApiError (NotFound where there is no such cluster)."""
 
     def processes(self, cluster: Cluster, service: str, deadline: Deadline) -> tuple[Reading, ...]:
-        """All processes of a service, none where the cluster does not have it. Raises ApiError, ObservationIncomplete."""
+        """All processes of a service; none where the cluster does not have it.
+
+        Raises ApiError, ObservationIncomplete.
+        """
 
     def start_stop(self, cluster: Cluster, request: Request, deadline: Deadline) -> str:
-        """Send the request, once, and not after the deadline; the API's RequestId. Raises NotCarriedOut or MaybeCarriedOut."""
+        """Send the request once, and not after the deadline; returns the API's RequestId.
+
+        Raises NotCarriedOut or MaybeCarriedOut.
+        """
 
 
 # -- the shapes of the answers: what is read of them, no more
@@ -181,7 +187,7 @@ class EmrGateway:
     ) -> Any:
         answer = self._call(cluster, action, params, deadline)
         try:
-            return schema.read(answer, action)
+            return schema.validate(answer, action)
         except InvalidInput as error:
             raise ObservationIncomplete(f"{cluster.id}: the answer cannot be read: {error}") from None
 

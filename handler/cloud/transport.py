@@ -1,4 +1,4 @@
-"""A transport for ``requests`` that notes when the first byte of a request is handed to its connection."""
+"""A transport for ``requests`` that notes when the first byte of a request leaves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def tracked_adapter() -> HTTPAdapter:
-    """A transport for a ``requests`` session that tells this thread's in-flight request when its first byte leaves."""
+    """A transport for a ``requests`` session that notes when a request's first byte leaves.
+
+    It notes that at the in-flight request of its thread.
+    """
     return _adapter_class()()
 
 

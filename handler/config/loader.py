@@ -1,4 +1,6 @@
-"""The packaged configuration, steward.json, becomes the frozen values that the function works with.
+"""The packaged configuration, steward.json, becomes frozen values.
+
+The function works with these values.
 
 ``steward compile`` writes it from steward.yml, with every error found before and every default written out. So nothing
 is checked here but the format's version, and that the file can be read at all.

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """All that the environment decides. Variables are named STEWARD_…; of secrets only a Redis ledger's password is among them."""
+    """All settings that the environment decides.
+
+    Variables are named STEWARD_…. The only secret among them is the password in a Redis ledger's URL.
+    """
 
     config: str = "steward.json"
     endpoint: Endpoint = field(default_factory=Endpoint)
@@ -92,7 +95,9 @@ RESERVE: Final = 0.5
 
 
 def unknown_variables(env: Mapping[str, str], named: Iterable[str] = ()) -> dict[str, str]:
-    """The variables that look like ours and that nobody reads, each with the nearest right name, or with nothing.
+    """The variables that begin like ours and that nobody reads.
+
+    Each has the nearest right name, or an empty text.
 
     ``named`` are those that steward.yml names.
     """
@@ -108,7 +113,10 @@ def unknown_variables(env: Mapping[str, str], named: Iterable[str] = ()) -> dict
 
 
 def time_limit_problem(seconds: float, patience: float) -> str:
-    """What is wrong with a function's time limit; nothing where it is long enough. ``patience``: see ``Webhook``."""
+    """The problem of a function's time limit; empty where it is long enough.
+
+    ``patience`` is that of :class:`Webhook`.
+    """
     if seconds < MIN_TIME_LIMIT:
         return f"{seconds:g} s: too little to look at a cluster, send and write down, so nothing is ever done"
     if seconds < patience + RESERVE:

@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 TAKES_AWAY: Final = frozenset({OpType.RESTART_SERVICE, OpType.STOP_SERVICE})
 
 
-def breaker_closed(cluster: str, entry: Entry, breaker: Breaker) -> Outcome | None:
-    """More intents than the breaker allows within its window are a storm, and a person's matter."""
+def breaker_closed(entry: Entry, breaker: Breaker) -> Outcome | None:
+    """More intents than the breaker allows within its window are a storm.
+
+    A person has to look at it.
+    """
     if entry.breaker_opened_at is None:
         return None
     return Outcome.deferred(
         "guard.breaker",
-        f"the storm breaker of {cluster} is open since {utc_text(entry.breaker_opened_at)}: more than {breaker.intents} intents within "
-        f"{duration_text(breaker.window)}; it closes by itself after {duration_text(breaker.close_after)}, once no more than {breaker.quiet_intents:g} are left",
+        f"the storm breaker is open since {utc_text(entry.breaker_opened_at)}: more than {breaker.intents} intents "
+        f"within {duration_text(breaker.window)}; it closes after {duration_text(breaker.close_after)} at the earliest, "
+        f"once no more than {breaker.quiet_intents:g} are left in that window",
+        fix="Find out what causes so many alerts. Until the breaker closes, do what is urgent by hand.",
         guard="breaker",
         intents_in_window=entry.intents_in_window,
     )
@@ -43,6 +48,7 @@ def within_hourly(history: History, limit: int) -> Outcome | None:
     return Outcome.deferred(
         "guard.operations_per_hour",
         f"{history.operations_last_hour} operations in the last hour; operations_per_hour is {limit}",
+        fix="Find out why so many are needed. If they are meant, raise `operations_per_hour` in steward.yml.",
         guard="operations_per_hour",
         operations_last_hour=history.operations_last_hour,
     )
@@ -50,7 +56,7 @@ def within_hourly(history: History, limit: int) -> Outcome | None:
 
 @dataclass
 class Room:
-    """What is left of a component's budgets, while its processes are chosen one after the other."""
+    """What is left of a component's budgets while its processes are chosen one by one."""
 
     component: str
     #: Processes of the component that the cluster shows.
@@ -88,7 +94,9 @@ class Room:
 
 
 def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], list[tuple[Asked, Outcome]]]:
-    """The processes that the budgets of their component leave room for, and those held back, each with the reason.
+    """Choose the processes that the budgets of their component leave room for.
+
+    The others are held back, each with the reason.
 
     A budget that is partly left serves a part: processes that are down come first, since taking them away costs
     nothing; then by address.
@@ -122,7 +130,7 @@ def within_max_nodes(one: Asked, room: Room, view: View) -> Outcome | None:
         return None
     return Outcome.deferred(
         "guard.max_nodes",
-        f"{open_now} of {room.component} already under operation; max_nodes is {one.limits.max_nodes}",
+        f"{open_now} {room.component} already under operation; max_nodes is {one.limits.max_nodes}",
         guard="max_nodes",
         max_nodes=one.limits.max_nodes,
         under_operation=open_now,
@@ -145,7 +153,9 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
         return None
     return Outcome.deferred(
         "guard.max_share",
-        f"{away} of {room.total} {room.component} are away; max_share of {one.limits.max_share:.0%} leaves room for {limit}",
+        f"{away} of {room.total} {room.component} are down or under operation; max_share of "
+        f"{one.limits.max_share:.0%} allows {limit} at a time",
+        fix="Find out why so many are down, and bring them back by hand. A later alert tries again.",
         guard="max_share",
         max_share=one.limits.max_share,
         away=away,
@@ -154,7 +164,10 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
 
 
 def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
-    """A quorum role never loses its quorum to us: a majority, or one of a pair, that is seen to serve."""
+    """A quorum role never loses its quorum to us.
+
+    A majority, or one of a pair, must be seen to serve.
+    """
     if one.action.op_type not in TAKES_AWAY or not one.reading.may_serve:
         return None
     if component_key(room.component) not in {component_key(role) for role in view.safety.quorum_roles}:

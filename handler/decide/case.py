@@ -59,7 +59,10 @@ class Case:
 
 
 def hold(cases: Iterable[Case], outcome: Outcome) -> None:
-    """Give the cases that have none this outcome; where only a part was served, the more urgent part speaks."""
+    """Give this outcome to the cases that have none.
+
+    Where only a part of a case was acted on, the more urgent of the two outcomes leads.
+    """
     for case in cases:
         if case.outcome is not None:
             continue
@@ -81,7 +84,10 @@ def most_urgent(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def of_processes(outcomes: Sequence[Outcome]) -> Outcome:
-    """What the processes of one intent came to: the most urgent, which says of how many more the same holds."""
+    """The outcome of an intent from those of its processes: the most urgent one.
+
+    It says for how many more processes the same holds.
+    """
     leading = most_urgent(outcomes)
     more = sum(one.code == leading.code for one in outcomes) - 1
     if not more:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds by which a sender's clock may be ahead of ours: as much as the API grants a signature.
 SENDER_CLOCK_TOLERANCE: Final = 300.0
+#: What a person should do where one occurrence asks for two things.
+CONFLICT_FIX: Final = "Give each request an `Id` of its own, and let no two rules of one name ask for different things."
 
 
 def listed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float) -> Outcome | None:
@@ -30,6 +32,7 @@ def listed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now:
     return Outcome.refused(
         "guard.listed",
         f"cluster {intent.cluster} is not listed under `clusters` in steward.yml",
+        fix="If Steward may act on this cluster, list it there; otherwise stop sending its events here.",
         http_status=403,
         guard="listed",
     )
@@ -44,15 +47,18 @@ def allowed(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now
     return Outcome.refused(
         "guard.allowed",
         f"{intent.action.op_type} is not in `allow` of cluster {intent.cluster} (it allows {names})",
+        fix="If this is meant, add it to the cluster's `allow` in steward.yml; otherwise correct the rule or the caller.",
         http_status=403,
         guard="allowed",
     )
 
 
 def fresh(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float) -> Outcome | None:
-    """What happened too long ago is no reason to act now: a queue or a retry may deliver hours late.
+    """An event that is too old is no reason to act now.
 
-    What is yet to happen would never grow old: a clock or a zone is wrong, and a person has to mend it.
+    A queue or a retry may deliver it hours late.
+
+    An event from the future would never grow old: a clock or a zone is wrong, and a person has to fix it.
     """
     if intent.occurred_at is None:
         return None
@@ -60,8 +66,9 @@ def fresh(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: 
     if -age > SENDER_CLOCK_TOLERANCE:
         return Outcome.refused(
             "guard.future",
-            f"the event says that it happened at {utc_text(intent.occurred_at)}, and it is {utc_text(now)}: {duration_text(-age)} ahead, more than clocks "
-            "differ by; the sender's clock or zone is wrong, or this one's",
+            f"the event is dated {utc_text(intent.occurred_at)}, and it is {utc_text(now)}: {duration_text(-age)} ahead, "
+            "more than clocks differ by",
+            fix="Correct the clock or the time zone of the sender, or the clock of this function.",
             guard="future",
             event_age_s=round(age),
         )
@@ -88,7 +95,7 @@ def unfrozen(intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, no
 def outside_maintenance_window(
     intent: Intent, clusters: Mapping[str, Cluster], safety: Safety, now: float
 ) -> Outcome | None:
-    """While people work on the cluster, its alerts are theirs; an order is carried out."""
+    """While people work on the cluster, its alerts are theirs; a command is carried out."""
     if intent.is_command:
         return None
     for window in safety.maintenance_windows:
@@ -108,7 +115,10 @@ INTENT_GUARDS: Final[tuple[IntentGuard, ...]] = (listed, allowed, fresh, unfroze
 
 
 def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
-    """The same occurrence is served once, and what was left of it once more; the same occurrence asking for something else is a mistake, said loudly."""
+    """The same occurrence is served once, and what was left of it once more.
+
+    The same occurrence asking for something else is a mistake, and is refused.
+    """
     if past is None:
         return None
     facts: dict[str, Any] = {
@@ -121,6 +131,7 @@ def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
         return Outcome.refused(
             "once.conflict",
             f"the same occurrence already asked for something else (operation {past.operation}, {past.state})",
+            fix=CONFLICT_FIX,
             **facts,
         )
     if past.leaves_its_incident_open:
@@ -137,7 +148,7 @@ def not_seen_before(digest: str, past: Past | None) -> Outcome | None:
         State.ACCEPTED: ("accepted, being verified", 202),
         State.IN_DOUBT: ("sent, its answer was lost; it is being observed and not sent again", 202),
         State.VERIFIED: ("done and verified", 200),
-        State.UNVERIFIED: ("carried out as far as the API shows; nothing that it shows proves it", 200),
+        State.UNVERIFIED: ("carried out as far as the API shows; no health check proves that it worked", 200),
         State.FAILED: ("carried out, but it did not help; a new occurrence starts over", 500),
         State.TIMED_OUT: ("sent, but nothing was seen of it before its deadline", 500),
     }[past.state]
@@ -162,15 +173,25 @@ def clock_agrees(skew: float | None) -> Outcome | None:
     if skew is None or abs(skew) <= MAX_CLOCK_SKEW:
         return None
     off = f"{duration_text(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the API's"
-    reason = f"the clock of this machine is {off}, so nothing is sent; set the machine's clock"
-    return Outcome.deferred("clock.skew", reason, retryable=True, guard="clock", clock_skew_s=round(skew))
+    return Outcome.deferred(
+        "clock.skew",
+        f"the clock of this machine is {off}, so nothing is sent",
+        retryable=True,
+        fix="Wait a minute. If it comes again, deploy the function anew, or set the clock of the machine.",
+        guard="clock",
+        clock_skew_s=round(skew),
+    )
 
 
 def cluster_ready(seen: Observation) -> Outcome | None:
-    """Operations are for a running cluster; another workflow ends, a cluster that is going does not come back."""
+    """Operations need a running cluster.
+
+    Another workflow ends; a cluster that is being destroyed does not come back.
+    """
     if seen.status == RUNNING:
         return None
     facts: dict[str, Any] = {"guard": "cluster_status", "cluster_status": seen.status}
     if seen.status in BUSY:
         return Outcome.deferred("guard.cluster_busy", f"the cluster is {seen.status_text()}", retryable=True, **facts)
-    return Outcome.refused("guard.cluster_status", f"the cluster is {seen.status_text()}", **facts)
+    fix = "Look at the cluster in the EMR console. If it does not come back, remove it from steward.yml."
+    return Outcome.refused("guard.cluster_status", f"the cluster is {seen.status_text()}", fix=fix, **facts)

@@ -54,7 +54,10 @@ def item_test(raw: Any, path: str) -> Test:
 
 
 def no_value(value: Any) -> bool:
-    """Stands for ``null`` and ``{exists: false}``, which no value matches: the list's check knows it."""
+    """The test of ``null`` and ``{exists: false}``, which no value matches.
+
+    The check of the whole list knows it.
+    """
     return False
 
 
@@ -222,7 +225,10 @@ def _is_number(value: object) -> bool:
 
 
 def shown(value: object) -> str:
-    """A value as JSON writes it, short enough for a line, and printable even with lone surrogates."""
+    """A value as JSON writes it, cut to fit a line.
+
+    It can be printed even with lone surrogates.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):

@@ -34,7 +34,10 @@ _MAX_ITEMS: Final = 10_000
 
 
 class Mismatch(NamedTuple):
-    """A field that does not match, in words: ``labels.severity`` or ``$or[0].status``, what is wanted, what was found."""
+    """A field that does not match, in words.
+
+    It names the field (``labels.severity`` or ``$or[0].status``), what is wanted, and what was found.
+    """
 
     path: str
     wanted: str
@@ -62,7 +65,7 @@ class Pattern:
 
 
 def compile_pattern(raw: object, path: str = "when") -> Pattern:
-    """The pattern that ``raw``, as JSON or YAML gives it, describes; ``path`` is where it stands.
+    """Parse a pattern that comes as JSON or YAML values; ``path`` is where it stands.
 
     Raises PatternError for the first thing that is wrong with it.
     """

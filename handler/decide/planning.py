@@ -43,7 +43,9 @@ class Plan:
 
 
 def plan(cases: Iterable[Case]) -> list[Plan]:
-    """One plan for each cluster and action, in the order in which they were first asked for; what persons and timers ask for comes first.
+    """One plan for each cluster and action, in the order in which they were first asked for.
+
+    Commands come first.
 
     Orders and needs are never one: limits and quarantine, which do not hold an order back, would not hold the needs
     that went with it.
@@ -106,7 +108,9 @@ def resolve(the_plan: Plan, seen: Observation) -> tuple[list[Asked], list[tuple[
 
 
 def with_a_past(the_plan: Plan, past: Collection[str]) -> tuple[list[Asked], list[Case]]:
-    """Those of a plan's processes that are in ``past`` (keys), not looked at; and the cases that name such ones only.
+    """The processes of a plan that are in ``past`` (keys), without a look at the cluster.
+
+    Also returns the cases that name only such processes.
 
     A case for "all" is not among these: a look has to say what it means.
     """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.decide.verification import is_satisfied
-from handler.lib.wording import duration_text
+from handler.lib.wording import duration_text, utc_text
 from handler.model.observation import AT_RISK, NOT_PROBED, STARTED
 from handler.model.operation import UNTOUCHED, State
 from handler.model.outcome import Outcome
@@ -51,7 +51,7 @@ class View:
 
 
 def not_in_maintenance(asked: Asked, view: View) -> Outcome | None:
-    """What people took into their hands stays there."""
+    """A process that people put into maintenance is left to them."""
     if asked.action.op_type not in TOUCHES_PROCESSES or asked.reading.is_watched:
         return None
     if asked.reading.in_maintenance:
@@ -83,10 +83,10 @@ def not_satisfied(asked: Asked, view: View) -> Outcome | None:
 
 
 def needed(asked: Asked, view: View) -> Outcome | None:
-    """An alert's restart needs evidence: a process that should run and does not answer, unless the rule says even_if_healthy.
+    """An alert's restart needs evidence: a process that should run and does not answer.
 
-    Slow is serving. A process that is not checked shows nothing. What is unknown may be a broken checker, or a machine
-    that is down: nobody knows, so it is asked for again.
+    ``even_if_healthy`` of the rule waives that. A slow process is serving. A process that is not checked shows nothing.
+    An unknown health may be a broken checker or a machine that is down, so the sender is asked to repeat the event.
     """
     reading = asked.reading
     if asked.action.op_type is not OpType.RESTART_SERVICE or asked.is_command or reading.is_unavailable:
@@ -107,8 +107,8 @@ def needed(asked: Asked, view: View) -> Outcome | None:
 def not_under_operation(asked: Asked, view: View) -> Outcome | None:
     """One open operation a process at a time, whoever asked.
 
-    What the open one does is what an alert of its kind asks for; an order, and a need of another kind, are asked for
-    again when it is over.
+    The open one already does what an alert of its kind asks for. A command, and a remediation of another kind, are
+    deferred until it is over.
     """
     past = view.history.targets.get(asked.key)
     if past is None or not past.is_open:
@@ -121,7 +121,7 @@ def not_under_operation(asked: Asked, view: View) -> Outcome | None:
 
 
 def not_served(asked: Asked, view: View) -> Outcome | None:
-    """An occurrence that is served in parts has each process once, an order too."""
+    """An occurrence that is served in parts acts on each process once; so does a command."""
     past = view.history.targets.get(asked.key)
     if past is None or past.state in UNTOUCHED or past.op_type is not asked.action.op_type:
         return None
@@ -155,7 +155,10 @@ def not_stale(asked: Asked, view: View) -> Outcome | None:
 
 
 def cooled_down(asked: Asked, view: View) -> Outcome | None:
-    """Between two operations on a process lies its cooldown, counted from the last one, whoever asked for it."""
+    """Between two operations on a process lies its cooldown.
+
+    It counts from the last operation, whoever asked for it.
+    """
     past = view.history.targets.get(asked.key)
     if past is None or past.state in UNTOUCHED:
         return None
@@ -164,8 +167,8 @@ def cooled_down(asked: Asked, view: View) -> Outcome | None:
         return None
     return Outcome.deferred(
         "guard.cooldown",
-        f"{asked.reading.target} had operation {past.operation} {duration_text(view.now - past.at)} ago; "
-        f"its cooldown of {duration_text(asked.limits.cooldown)} ends in {duration_text(left)}",
+        f"{asked.reading.target} had operation {past.operation} at {utc_text(past.at)}; "
+        f"its cooldown of {duration_text(asked.limits.cooldown)} ends at {utc_text(view.now + left)}",
         guard="cooldown",
         operation=past.operation,
         cooldown_s=asked.limits.cooldown,
@@ -182,12 +185,13 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
     if (until is None or until <= view.now) and count < view.safety.quarantine.restarts:
         return None
     if count < view.safety.quarantine.restarts:
-        why = f"restarts did not keep it healthy, and it is left alone for another {duration_text((until or view.now) - view.now)}"
+        why = f"restarts did not keep it healthy, and it is left alone until {utc_text(until or view.now)}"
     else:
         why = f"{count} restarts within {duration_text(view.safety.quarantine.within)} did not keep it healthy"
     return Outcome.refused(
         "guard.quarantine",
-        f"{asked.reading.target} is in quarantine: {why}; `steward release {asked.reading.target}` lets it out",
+        f"{asked.reading.target} is in quarantine: {why}",
+        fix=f"Find out why it dies, then let it out: `steward release {asked.reading.target}`.",
         has_own_alarm=True,
         guard="quarantine",
         target=str(asked.reading.target),

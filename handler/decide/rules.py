@@ -28,7 +28,10 @@ ServiceScope = tuple["Template", Union[Literal[All.ALL], "tuple[ComponentScope, 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of steward.yml. ``order_limits`` hold where a timer or a person asks, ``limits`` where an alert does."""
+    """One rule of steward.yml.
+
+    ``order_limits`` hold for commands, ``limits`` for alerts.
+    """
 
     name: str
     pattern: Pattern
@@ -48,7 +51,10 @@ class Rule:
         return self.pattern.explain(view)
 
     def intent(self, event: Event, view: Mapping[str, Any]) -> Intent:
-        """What the event asks for by this rule. Raises TemplateError, or InvalidInput where a template gives what is none."""
+        """The intent of an event by this rule.
+
+        Raises TemplateError, or InvalidInput where a template gives an invalid value.
+        """
         cluster = _cluster(self.cluster.render(view))
         is_command = event.source in ("timer", "request")
         return Intent(

@@ -1,4 +1,6 @@
-"""Templates: texts with names of Event fields in braces, such as ``{cluster}`` or ``{labels.instance|host|lower}``.
+"""Templates: texts with names of Event fields in braces.
+
+Examples are ``{cluster}`` and ``{labels.instance|host|lower}``.
 
 A name is a field of the Event, or ``labels.`` and a label's whole name, whatever its characters: in
 ``{labels.app.kubernetes.io/name}`` the label is ``app.kubernetes.io/name``. There are no attributes, indexes,

@@ -1,4 +1,4 @@
-"""Did it help? What each OpType promises of a process, and whether two looks at it show that.
+"""Verification: whether two looks at a process show what its OpType promises.
 
 Pure: the readings before and after come in, a verdict goes out. A restart is seen by a changed ``LastRestartTime`` (two
 readings compared with each other, since the API names no zone), the other operations are goals, seen by the state
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def is_satisfied(op_type: OpType, reading: Reading) -> bool:
-    """Whether the process is already what a goal operation would make it. A restart is no goal: always False."""
+    """Whether the process is already what a goal operation would make it.
+
+    A restart has no such goal, so it is always False.
+    """
     if op_type is OpType.START_SERVICE:
         return reading.is_up
     if op_type is OpType.STOP_SERVICE:
@@ -36,7 +39,10 @@ def is_satisfied(op_type: OpType, reading: Reading) -> bool:
 
 
 def was_carried_out(op_type: OpType, before: str, now: Reading) -> bool:
-    """Whether the operation is seen to have reached the process; ``before`` is its earlier LastRestartTime."""
+    """Whether the operation is seen to have reached the process.
+
+    ``before`` is the LastRestartTime that was read before the operation.
+    """
     if op_type is OpType.RESTART_SERVICE:
         return _was_restarted(before, now)
     if op_type is OpType.STOP_SERVICE:
@@ -45,7 +51,10 @@ def was_carried_out(op_type: OpType, before: str, now: Reading) -> bool:
 
 
 def was_left_alone(op_type: OpType, before: str, now: Reading) -> bool:
-    """Whether the process shows that the operation has not reached it. Between this and :func:`was_carried_out` lies what cannot be told."""
+    """Whether the process shows that the operation has not reached it.
+
+    Where neither this nor :func:`was_carried_out` holds, nobody can tell.
+    """
     if op_type is OpType.RESTART_SERVICE:
         return bool(before) and now.last_restart == before
     if op_type is OpType.START_SERVICE:
@@ -63,7 +72,7 @@ def keeps_promise(op_type: OpType, before: str, now: Reading) -> bool:
 
 
 def is_unproven(op_type: OpType, before: str, now: Reading) -> bool:
-    """Whether the process is as promised as far as it is shown, and something that would prove it is not shown.
+    """Whether the process looks as promised, while some of the proof is not shown.
 
     A role that is never probed shows no health; a process without an earlier LastRestartTime shows no restart.
     """
@@ -88,7 +97,10 @@ def _format(time: str) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one look shows of an operation's processes, by :attr:`Target.key`, each in one of the three lists."""
+    """What one look shows of an operation's processes.
+
+    Each process, by :attr:`Target.key`, is in one of the first three lists.
+    """
 
     kept: tuple[str, ...]
     #: Carried out, but the process is not (yet) what was promised.
@@ -123,7 +135,10 @@ class Verdict:
         return len(self.kept) + len(self.carried_out) + len(self.untouched)
 
     def describe(self, name_of: Callable[[str], str] = str) -> str:
-        """``3 of 5 verified; not yet: HDFS/DataNode/172.16.0.5, …``; ``name_of`` a process is what people call it."""
+        """``3 of 5 verified; not yet: HDFS/DataNode/172.16.0.5, …``, for people.
+
+        ``name_of`` gives a process's name from its key.
+        """
         waiting = [*self.carried_out, *self.untouched]
         text = f"{len(self.kept)} of {self.total} verified"
         if waiting:
@@ -132,7 +147,10 @@ class Verdict:
 
 
 def judge(op_type: OpType, before: Mapping[str, str], now: Mapping[str, Reading]) -> Verdict:
-    """Compare each target's earlier LastRestartTime (``before``, by key) with its reading ``now`` (by key)."""
+    """Compare each target's reading from before with its reading ``now``.
+
+    ``before`` holds the earlier LastRestartTime. Both are by :attr:`Target.key`.
+    """
     kept, carried_out, untouched, unclear, unproven = [], [], [], [], []
     for key, last_restart in sorted(before.items()):
         reading = now.get(key)
@@ -195,7 +213,7 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
     if operation.state is State.IN_DOUBT and verdict is not None and seen is not None:
         is_ruled_out = verdict.none_touched and not verdict.unclear and is_at_rest
         if is_ruled_out and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:
-            return State.NOT_SENT, "not carried out: nothing changed, and its signature is no longer valid"
+            return State.NOT_SENT, "nothing changed, and the request's signature is no longer valid"
         # Of some processes it may have been the cluster's own daemon, or somebody else.
         if operation.op_type is OpType.RESTART_SERVICE and not verdict.untouched:
             return State.ACCEPTED, "carried out: every process restarted"
@@ -211,7 +229,7 @@ def conclude(operation: Operation, verdict: Verdict | None, seen: Observation | 
     if verdict is None:
         return State.TIMED_OUT, "its deadline passed, and the cluster could not be looked at"
     if operation.state is State.ACCEPTED and verdict.is_as_far_as_shown:
-        return State.UNVERIFIED, "as promised as far as the API shows, and nothing that it shows proves it"
+        return State.UNVERIFIED, "carried out as far as the API shows, but no health check proves that it worked"
     if verdict.none_touched:
         return State.TIMED_OUT, "its deadline passed, and nothing was seen of it"
-    return State.FAILED, "carried out, but its processes are not what was promised"
+    return State.FAILED, "carried out, but not every process is as it should be"

@@ -213,7 +213,11 @@ class Examination:
             clock=self._clock,
         )
         test_alarm = Alarm(
-            "doctor.test", "", os.urandom(4).hex(), "test alarm, requested with `doctor`: nothing is wrong"
+            "doctor.test",
+            "",
+            os.urandom(4).hex(),
+            "test alarm, requested with `doctor`: nothing is wrong",
+            fix="Nothing to do.",
         )
         alarms.say([test_alarm], self._log, self._deadline)
         lines = [json.loads(line) for line in self._lines]

@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 
 def enter(run: Run, cases: Sequence[Case], *, is_counted: bool = False) -> list[Case]:
-    """Those of the cases that nobody has served yet; each other one has its outcome. ``is_counted``: they came in before."""
+    """The cases that nobody has acted on yet; each of the others gets its outcome.
+
+    ``is_counted``: the breaker has already counted them.
+    """
     breaker = run.config.safety.breaker
     _know_retries(run, cases)
     incidents = {case.incident: case.origin for case in cases}
     entry = run.ledger.enter(run.cluster.id, incidents, run.clock.now(), breaker, is_counted=is_counted)
-    stormy = budgets.breaker_closed(run.cluster.id, entry, breaker)
-    if stormy is not None:  # whoever opened it may have died before it was said
+    stormy = budgets.breaker_closed(entry, breaker)
+    if stormy is not None:  # the invocation that opened it may have died before it raised the alarm
         run.alarm(stormy, "breaker", occasion=repr(entry.breaker_opened_at))
     pasts = _without_the_lost(run, entry.incidents)
     asked: dict[str, str] = {}
@@ -36,11 +39,14 @@ def enter(run: Run, cases: Sequence[Case], *, is_counted: bool = False) -> list[
         past = pasts.get(case.incident)
         if case.incident in entry.ended:
             case.outcome = Outcome.skipped(
-                "guard.ended", "its sender has called this occurrence resolved", guard="ended"
+                "guard.ended", "the sender has reported this occurrence as resolved", guard="ended"
             )
         elif asked.setdefault(case.incident, digest := case.digest) != digest:
             case.outcome = Outcome.refused(
-                "once.conflict", "the same occurrence asks for something else earlier in this payload", guard="once"
+                "once.conflict",
+                "the same occurrence asks for something else earlier in this payload",
+                fix=intent_guards.CONFLICT_FIX,
+                guard="once",
             )
         else:
             case.outcome = intent_guards.not_seen_before(digest, past) or stormy

@@ -1,4 +1,4 @@
-"""What one invocation works with, and what serving one cluster adds to it."""
+"""What one invocation works with, and what working on one cluster adds to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Collaborators:
-    """All that one invocation works with."""
+    """Everything that one invocation works with."""
 
     config: Config
     gateway: Gateway
@@ -27,18 +27,28 @@ class Collaborators:
     clock: Clock
     log: Log
     mode: Mode
-    #: Who arms: unique to the invocation.
+    #: Who arms operations: unique to the invocation.
     owner: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Collaborators):
-    """One invocation's run at one cluster, by the deadline; ``alarms`` collects what a person should hear of."""
+    """One invocation's work on one cluster, which ends by the deadline.
+
+    ``alarms`` collects what a person must be notified of.
+    """
 
     cluster: Cluster
     deadline: Deadline
     alarms: list[Alarm] = field(default_factory=list)
 
-    def alarm(self, outcome: Outcome, about: str, occasion: str = "") -> None:
-        """A person should hear of this outcome, which is ``about`` something in this cluster; of one ``occasion`` once."""
-        self.alarms.append(Alarm(outcome.code, self.cluster.id, about, outcome.reason, occasion=occasion))
+    def alarm(self, outcome: Outcome, about: str, *, where: str = "", occasion: str = "") -> None:
+        """Raise the alarm of an outcome that is ``about`` something in this cluster.
+
+        ``where`` is the same in words; its name is not repeated at the beginning of the text. One ``occasion`` raises
+        one alarm.
+        """
+        text = outcome.reason.removeprefix(f"{about} is ") if where else outcome.reason
+        self.alarms.append(
+            Alarm(outcome.code, self.cluster.id, about, text, fix=outcome.fix, where=where, occasion=occasion)
+        )

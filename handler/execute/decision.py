@@ -1,4 +1,4 @@
-"""What to do about one plan: look at the cluster, ask the guards, and choose the processes to act upon."""
+"""The decision about one plan: look at the cluster, ask the guards, choose processes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class Decided(NamedTuple):
 
 
 def decide(run: Run, the_plan: Plan) -> Decided | None:
-    """What to send, and on which past that was decided; None where nothing is: every case then has its outcome."""
+    """Decide what to send, and record on which past that was decided.
+
+    Where nothing is to be sent it is None, and every case has its outcome.
+    """
     now = run.clock.now()
     send_by = run.deadline.sooner(LATEST_SEND, until=now + LATEST_SEND)
     history = run.ledger.history(run.cluster.id, now, quarantine_within=run.config.safety.quarantine.within)
@@ -112,7 +115,8 @@ def _not_looked_at(run: Run, error: ApiError | ObservationIncomplete) -> Outcome
     reason = f"the cluster cannot be looked at: {error}"
     if isinstance(error, NotCarriedOut) and not isinstance(error, (NeverSent, Throttled, ClusterBusy)):
         return Outcome.refused_by_api(code, reason, guard="look")
-    outcome = Outcome.deferred("look.failed", reason, guard="look", retryable=True, api_code=code)
+    fix = "Check the EMR API, and the function's network and role (`steward doctor`). Senders are asked to repeat."
+    outcome = Outcome.deferred("look.failed", reason, guard="look", retryable=True, fix=fix, api_code=code)
     run.alarm(outcome, "look")
     return outcome
 
@@ -121,7 +125,8 @@ def _choose(run: Run, the_plan: Plan, view: process_guards.View) -> tuple[list[A
     """The processes that no guard holds back, and whether more were asked for; the cases none of whose processes is among them have their outcome."""
     asked, unknown = resolve(the_plan, view.seen)
     for case, problem in unknown:
-        case.outcome = Outcome.refused("scope.unknown", problem, http_status=404, guard="scope")
+        fix = "Correct the rule or the sender's labels: they name something that the cluster does not have."
+        case.outcome = Outcome.refused("scope.unknown", problem, fix=fix, http_status=404, guard="scope")
     passed, held = _weigh(asked, view)
     chosen, over_budget = budgets.within_budgets(passed, view)
     held += over_budget
@@ -143,10 +148,12 @@ def _escalate(run: Run, one: Asked, outcome: Outcome) -> None:
     now = run.clock.now()
     if outcome.code == "guard.quarantine":
         until = run.ledger.quarantine(run.cluster.id, one.key, now, now + run.config.safety.quarantine.release_after)
-        run.alarm(outcome, str(one.reading.target), occasion=repr(until))
+        target = one.reading.target
+        run.alarm(outcome, str(target), where=" ".join(target), occasion=repr(until))
     elif outcome.code == "guard.max_share" and not one.is_command:
         # More need help than may be helped at once: one escalation for the component.
-        run.alarm(outcome, f"{one.reading.target.service}/{one.reading.target.component}")
+        service, component, _ = one.reading.target
+        run.alarm(outcome, f"{service}/{component}", where=f"{service} {component}")
 
 
 def _held_at_last(run: Run, request: Request, history: History) -> Outcome | None:
@@ -158,7 +165,7 @@ def _held_at_last(run: Run, request: Request, history: History) -> Outcome | Non
         would = f"observe mode: would send {request.op_type} of {request.scope}"
         return Outcome.skipped("mode.observe", would, guard="mode")
     if run.deadline.remaining() < SECONDS_TO_ACT:
-        return Outcome.deferred("time.short", "too little time is left to send and to see", retryable=True)
+        return Outcome.deferred("time.short", "too little time is left to send a request and verify it", retryable=True)
     return None
 
 

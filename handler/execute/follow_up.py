@@ -1,4 +1,4 @@
-"""The follow-up: each minute it looks at every operation that is still open and finishes it.
+"""The follow-up: each minute it looks at every open operation, and finishes it.
 
 What an invocation began and could not see to its end (its time was up, it crashed, an answer was lost) ends here:
 verified, failed, timed out, or, for a request in doubt, found not to have been carried out. It only looks and writes
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handler.decide.intent_guards import clock_agrees
 from handler.decide.verification import conclude
@@ -18,7 +18,7 @@ from handler.errors import ApiError, LedgerUnavailable, ObservationIncomplete
 from handler.execute.in_doubt import SENDING_SECONDS, alarm_of, of_lost_worker
 from handler.execute.polling import observe, services_of, verdict_of
 from handler.lib.threads import side_by_side
-from handler.lib.wording import listed
+from handler.lib.wording import duration_text, listed
 from handler.model.alarm import Alarm
 from handler.model.observation import read
 from handler.model.operation import MAX_PROCESSES_LISTED, Operation, State
@@ -104,8 +104,10 @@ class FollowUp:
             "operation.unreadable",
             "",
             name,
-            f"operation {name} is open, and its record in the ledger cannot be read: what came of it cannot be seen, and its processes are "
-            "left alone until a person has put the record right or taken it out",
+            "it is open, and its record in the ledger cannot be read: its result cannot be seen, and its processes are "
+            "left alone",
+            fix="Correct the record in the ledger or delete it; `steward history` shows what else is known of it.",
+            where=f"Operation {name}",
         )
 
     def _follow_cluster(self, cluster_id: str, operations: Sequence[Operation], deadline: Deadline) -> list[State]:
@@ -120,7 +122,7 @@ class FollowUp:
             for service, why in seen.unseen.items() if seen else ():
                 self.log.warning("steward.follow_up.look_failed", cluster=cluster_id, service=service, problem=str(why))
         if seen is not None and (wrong_clock := clock_agrees(self.gateway.clock_skew)):
-            self.say(Alarm(wrong_clock.code, cluster_id, "clock", wrong_clock.reason))
+            self.say(Alarm(wrong_clock.code, cluster_id, "clock", wrong_clock.reason, fix=wrong_clock.fix))
             return [operation.state for operation in operations]
         states = []
         for operation in operations:
@@ -131,8 +133,17 @@ class FollowUp:
                 self.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
                 states.append(operation.state)
             except Exception as error:  # this one's, be it ours or its record's; the others are finished all the same
-                fault = log.outcome_of(error, self.log)
-                self.say(Alarm(fault.code, cluster_id, operation.id, fault.reason))
+                failure = log.outcome_of(error, self.log)
+                self.say(
+                    Alarm(
+                        failure.code,
+                        cluster_id,
+                        operation.id,
+                        failure.reason,
+                        fix=failure.fix,
+                        where=f"Operation {operation.id}",
+                    )
+                )
                 states.append(operation.state)
         return states
 
@@ -165,7 +176,7 @@ class FollowUp:
                 self.ledger.settle(operation.moved(state, now, observed=verdict.describe(operation.name_of)), state)
             return state
         observed = verdict.describe(operation.name_of) if verdict is not None else ""
-        if end := _ENDS.get((operation.state, state)):
+        if ending := _ENDS.get((operation.state, state)):
             known = self.ledger.get(operation.id)
             if known is None or known.state is not operation.state:
                 return known.state if known else operation.state  # while we looked, another round was faster
@@ -174,8 +185,11 @@ class FollowUp:
                     f"operation.{state.lower()}",
                     operation.cluster,
                     operation.id,
-                    f"{operation.in_words()}: {end}. {_sentence(why)}; before: {operation.before_in_words()}; "
-                    f"now: {_readings(operation, seen)}",
+                    f"{ending.text.format(operation=operation.op_type.in_words)}. {_sentence(why)}. "
+                    f"Now, after {duration_text(now - operation.armed_at)}: {_readings(operation, seen)}; "
+                    f"before: {operation.before_in_words()}. It was {operation.in_words()}",
+                    fix=ending.fix,
+                    where=operation.where(),
                     facts={"operation": operation.id, "api_request_id": operation.request_id},
                     occasion=operation.id,
                 )
@@ -224,13 +238,29 @@ class FollowUp:
             self.log.info("steward.ledger.expired", records=forgotten)
 
 
-#: What a person is told where an operation that was in the one state ends in the other.
+class _Ending(NamedTuple):
+    """What an alarm reports about an operation that ends, and what a person should do."""
+
+    text: str
+    fix: str
+
+
+_LOOK_AT_PROCESS: Final = (
+    "Look at the process and its log in the EMR console. Only a new alert or command acts on it again."
+)
+_LOOK_WHETHER_IT_RAN: Final = "Look in the EMR console whether it ran. Only a new alert or command acts on it again."
+#: By the state that an operation was in, and the state that it ends in.
 _ENDS: Final = {
-    (State.ACCEPTED, State.FAILED): "it did not help",
-    (State.ACCEPTED, State.TIMED_OUT): "nothing came of it",
-    (State.IN_DOUBT, State.FAILED): "it was in doubt, and did not help",
-    (State.IN_DOUBT, State.TIMED_OUT): "it is in doubt, and could not be settled",
-    (State.IN_DOUBT, State.NOT_SENT): "it was in doubt, and nothing was done; only a repeat of its event does it now",
+    (State.ACCEPTED, State.FAILED): _Ending("{operation} did not help", _LOOK_AT_PROCESS),
+    (State.ACCEPTED, State.TIMED_OUT): _Ending("{operation} had no visible effect", _LOOK_WHETHER_IT_RAN),
+    (State.IN_DOUBT, State.FAILED): _Ending("{operation} was in doubt, and did not help", _LOOK_AT_PROCESS),
+    (State.IN_DOUBT, State.TIMED_OUT): _Ending(
+        "{operation} is in doubt, and it could not be settled whether it was carried out", _LOOK_WHETHER_IT_RAN
+    ),
+    (State.IN_DOUBT, State.NOT_SENT): _Ending(
+        "{operation} was in doubt, and it turned out that it was not carried out",
+        "Do it by hand if it is still needed: Steward does it only if the event is sent again.",
+    ),
 }
 
 

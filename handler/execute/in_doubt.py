@@ -1,4 +1,4 @@
-"""Operations whose result is unknown: how they come to be IN_DOUBT, and the one alarm that says so."""
+"""Operations whose result is unknown: how they become IN_DOUBT, and their alarm."""
 
 from __future__ import annotations
 
@@ -12,27 +12,40 @@ if TYPE_CHECKING:
     from handler.ledger.protocol import Ledger
     from handler.model.operation import Operation
 
+#: What a person should do about an operation in doubt.
+FIX: Final = (
+    "Look in the EMR console whether it ran before you do it by hand. "
+    "Steward keeps looking at the processes and never sends it again."
+)
 #: A worker that has not settled by then is dead: no call takes longer than CALL_SECONDS, tries and pauses included.
 SENDING_SECONDS: Final = 6 * CALL_SECONDS
 
 
 def of_lost_worker(operation: Operation, ledger: Ledger, now: float) -> Operation | None:
-    """The operation, now in doubt, whose worker has been SENDING for longer than one lives; None where somebody else was faster.
+    """Put an operation in doubt whose worker has been SENDING for longer than a worker lives.
 
-    It died, or could not write: whether the request was sent, nobody knows. Raises LedgerUnavailable.
+    The worker died, or could not write: nobody knows whether the request was sent. Returns None where another
+    invocation was faster. Raises LedgerUnavailable.
     """
-    lost = operation.moved(State.IN_DOUBT, now, code="worker_lost", reason="its worker never said what became of it")
+    lost = operation.moved(
+        State.IN_DOUBT, now, code="worker_lost", reason="its worker stopped before it recorded the result"
+    )
     return lost if ledger.settle(lost, State.SENDING) else None
 
 
 def alarm_of(operation: Operation, why: str, seen: str) -> Alarm:
-    """What a person is told when an operation comes to be in doubt; ``seen``: what a look showed since, where there was one."""
+    """The alarm for an operation in doubt.
+
+    ``seen`` is what a look has shown since; it is empty where nobody has looked.
+    """
     return Alarm(
         "operation.in_doubt",
         operation.cluster,
         operation.id,
-        f"{operation.in_words()}: {why}. {seen or 'Not looked at yet'}; before: {operation.before_in_words()}. "
-        "It is being observed and not sent again",
+        f"it is not known whether {operation.op_type.in_words} was carried out: {why}. {seen or 'Not looked at yet'}; "
+        f"before: {operation.before_in_words()}. It was {operation.in_words()}",
+        fix=FIX,
+        where=operation.where(),
         facts={
             "outcome": "in_doubt",
             "operation": operation.id,

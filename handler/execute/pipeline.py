@@ -1,4 +1,6 @@
-"""The sequence: events → intents → plans → guards → request → verification → outcomes. Its collaborators are passed in.
+"""The sequence: events → intents → plans → guards → request → verification → outcomes.
+
+Its collaborators are passed in.
 
 An event never acts. It states an intent; here all intents of a payload are weighed, cluster by cluster and side by
 side, against what the cluster is seen to be and what the ledger says was already done, and then acted upon at most
@@ -32,6 +34,7 @@ from handler.model.event import Unreadable
 from handler.model.intent import COMMAND_LIMITS, Intent
 from handler.model.outcome import URGENCY, Outcome, Record
 from handler.report.log import outcome_of
+from handler.report.outcome_alarms import LEDGER_FIX, ledger_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
 #: Seconds after its time at which a timer comes for the last time: the platform delivers what raised twice more, a
 #: minute apart.
 LAST_TRY_SECONDS: Final = 110.0
+#: What a person should do about an event that cannot be read, and about a rule that cannot be applied to an event.
+INPUT_FIX: Final = "Correct what the sender sends; docs/alerts.md has what each sender must send."
+TEMPLATE_FIX: Final = "Correct the rule's template in steward.yml, or add to the alert what the template reads."
 
 
 @dataclass
@@ -60,14 +66,19 @@ class Pipeline(Collaborators):
     """The sequence, for one invocation."""
 
     def serve(self, received: Sequence[Event | Unreadable], deadline: Deadline) -> Served:
-        """Decide and act on every event of a payload, by the deadline. Raises nothing for what an event holds."""
+        """Decide and act on every event of a payload, by the deadline.
+
+        Raises nothing, whatever an event holds.
+        """
         served = Served([], [])
         fates: list[tuple[Event | Unreadable, list[Case], Outcome | None]] = []
         by_cluster: dict[str, list[Case]] = {}
         resolved: dict[str, list[Event]] = {}
         for event in received:
             if isinstance(event, Unreadable):
-                fates.append((event, [], Outcome.refused("input.invalid", str(event.error), http_status=400)))
+                fates.append(
+                    (event, [], Outcome.refused("input.invalid", str(event.error), fix=INPUT_FIX, http_status=400))
+                )
                 continue
             if event.status == "resolved":
                 for cluster in self._clusters_of(event):
@@ -86,7 +97,7 @@ class Pipeline(Collaborators):
         for cluster, events in resolved.items():
             if failure := self._end(cluster, events):
                 unwritten.update((id(event), failure) for event in events)
-                served.alarms.append(Alarm(failure.code, "", "ledger", failure.reason))
+                served.alarms.append(ledger_unavailable(failure.reason))
         for alarms in side_by_side(serve_cluster, list(by_cluster.items())):
             served.alarms.extend(alarms)
         now = self.clock.now()
@@ -169,15 +180,16 @@ class Pipeline(Collaborators):
             cases.append(Case(event, intent))
         if not refused:
             return cases, None
-        return cases, Outcome.refused("rules.template", "; ".join(refused.values()), rule=",".join(refused))
+        reason = "; ".join(refused.values())
+        return cases, Outcome.refused("rules.template", reason, fix=TEMPLATE_FIX, rule=",".join(refused))
 
     def _end(self, cluster: str, events: list[Event]) -> Outcome | None:
         """Write down that these alerts are over; what their outcome is where that fails: the sender is to say it again."""
         try:
             self.ledger.end(cluster, [f"{event.source}:{event.id}" for event in events], self.clock.now())
         except LedgerUnavailable as error:
-            why = f"that the alert is resolved could not be written down, since the ledger cannot be used: {error}"
-            return Outcome.failed("ledger.unavailable", why, retryable=True, has_own_alarm=True)
+            why = f"the end of the alert could not be recorded, since the ledger cannot be used: {error}"
+            return Outcome.failed("ledger.unavailable", why, fix=LEDGER_FIX, retryable=True, has_own_alarm=True)
         return None
 
 
@@ -211,7 +223,9 @@ def _given_up(event: Event, decided: list[Record], now: float) -> list[Alarm]:
             "timer.not_done",
             record.cluster,
             event.name,
-            f"{event.name}: {record.outcome.reason}; it is not delivered again, so what it asks for is not done",
+            f"not done: {record.outcome.reason}. The timer is not delivered again",
+            fix="Do it by hand, or invoke the function with the timer's event when the reason is gone.",
+            where=f"Timer {event.name}",
             facts={"event_id": event.id, "rules": ",".join(record.rules), "held_by": record.outcome.code},
             occasion=event.id,
         )
@@ -247,7 +261,10 @@ MAX_DECISIONS: Final = 20
 
 
 def serve(run: Run, cases: list[Case]) -> list[Alarm]:
-    """Give every case its outcome; the alarms to be said. A failure here touches no other cluster."""
+    """Give every case of one cluster its outcome, and return the alarms to raise.
+
+    A failure here concerns no other cluster.
+    """
     try:
         for the_plan in plan(enter(run, cases)):
             _serve_plan(run, the_plan)
@@ -288,7 +305,8 @@ def _serve_plan(run: Run, the_plan: Plan) -> None:
             return
         the_plan = replace(the_plan, cases=tuple(cases))
     hold(
-        the_plan.cases, Outcome.deferred("once.contended", "others kept changing what was decided upon", retryable=True)
+        the_plan.cases,
+        Outcome.deferred("once.contended", "other invocations kept changing the cluster's record", retryable=True),
     )
 
 
@@ -296,9 +314,9 @@ def _ledger_unavailable(run: Run, cases: list[Case], error: LedgerUnavailable) -
     outcome = Outcome.failed(
         "ledger.unavailable",
         f"nothing was sent, since the ledger cannot be used: {error}",
+        fix=LEDGER_FIX,
         retryable=True,
         has_own_alarm=True,
     )
     hold(cases, outcome)
-    # The same one for all clusters: there is one ledger.
-    run.alarms.append(Alarm(outcome.code, "", "ledger", outcome.reason))
+    run.alarms.append(ledger_unavailable(outcome.reason))

@@ -1,4 +1,7 @@
-"""Looking at clusters: side by side, within a deadline, once before acting and as often as needed afterwards."""
+"""Looking at clusters: in parallel, once before acting and repeatedly afterwards.
+
+Every look ends by a deadline.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,9 @@ def look(
 def observe(
     gateway: Gateway, cluster: Cluster, services: Iterable[str], deadline: Deadline, clock: Clock
 ) -> Observation:
-    """The cluster and these services, as they are now. A service that cannot be looked at is ``unseen``, and hides no other.
+    """The cluster and these services as they are now.
+
+    A service that cannot be looked at is ``unseen``, and hides no other.
 
     Raises ApiError, ObservationIncomplete where the cluster itself cannot be looked at.
     """
@@ -86,7 +91,9 @@ def _is_at_rest(run: Run, operation: Operation) -> bool:
 
 
 def verify(run: Run, operation: Operation) -> Verdict | None:
-    """Look until the operation's promise is seen on every process, or the deadline nears: the last verdict, None without any.
+    """Look until every process is seen to be as promised, or the deadline nears.
+
+    Returns the last verdict, or None where no look succeeded.
 
     What is seen to be kept is settled as VERIFIED. A look that fails is no verdict on the cluster, and the next one may
     not.

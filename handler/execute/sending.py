@@ -20,7 +20,7 @@ from handler.errors import (
     OutOfResources,
     Throttled,
 )
-from handler.execute.in_doubt import alarm_of
+from handler.execute.in_doubt import FIX, alarm_of
 from handler.execute.polling import verify
 from handler.lib.wording import utc_text
 from handler.model.alarm import Alarm
@@ -46,7 +46,7 @@ RETRIES_AT_ONCE: Final = 10.0
 
 
 def send(run: Run, operation: Operation, request: Request, send_by: Deadline) -> Outcome:
-    """Send it by ``send_by``, write down what the API said, and look at what came of it until the deadline."""
+    """Send the request by ``send_by``, record the answer, and verify until the deadline."""
     run.log.info(
         "steward.request",
         operation=operation.id,
@@ -98,12 +98,12 @@ def _send_until_taken(run: Run, request: Request, send_by: Deadline) -> tuple[in
                 most_wait=max(0.0, send_by.remaining() - SECONDS_TO_ACT),
             )
         except LedgerUnavailable as error:
-            return attempts, NeverSent("LedgerUnavailable", f"armed, but not sent: {error}")
+            return attempts, NeverSent("LedgerUnavailable", f"recorded, but not sent: {error}")
         if wait is None:
             return attempts, Throttled("steward.rate", "our own rate limit leaves no room before the deadline")
         run.clock.sleep(wait)
         if send_by.remaining() <= 0:
-            return attempts, NeverSent("steward.late", "this worker was held up, and by now counts as lost")
+            return attempts, NeverSent("steward.late", "this worker was delayed, and counts as lost by now")
         attempts += 1
         try:
             return attempts, run.gateway.start_stop(run.cluster, request, send_by)
@@ -141,7 +141,14 @@ def _settle(run: Run, operation: Operation) -> None:
         run.log.error("steward.ledger.settle_failed", operation=operation.id, problem=str(error))
     if not kept:
         run.alarms.append(
-            Alarm("ledger.settle_failed", operation.cluster, operation.id, "the answer could not be written down")
+            Alarm(
+                "ledger.settle_failed",
+                operation.cluster,
+                operation.id,
+                f"{operation.op_type.in_words} was sent, but the API's answer could not be written to the ledger",
+                fix="Check the ledger (`steward doctor`). The follow-up looks at the processes and settles the operation.",
+                where=operation.where(),
+            )
         )
 
 
@@ -160,6 +167,7 @@ def _verified(run: Run, operation: Operation, doubt: ApiError | None, facts: dic
             "operation.in_doubt",
             f"{operation.op_type} was sent at {utc_text(operation.armed_at)}, its answer is not known ({doubt}); "
             f"{seen}; it is being observed and not sent again",
+            fix=FIX,
             has_own_alarm=True,
             verified=seen,
             **facts,

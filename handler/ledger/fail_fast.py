@@ -1,4 +1,4 @@
-"""A store that lets those who ask it wait in vain: one of them finds out, and the others need not.
+"""A store that does not answer: one caller finds out, and the others fail at once.
 
 A payload is about many clusters, and each asks the ledger several times. Were each question to wait anew for what has
 just been waited for, the platform would end the function before any outcome is written. That the store is well again is
@@ -25,7 +25,7 @@ class Outage:
 
     @property
     def why(self) -> str:
-        """What the one who waited was told, while that is not to be found out again; else an empty text."""
+        """The error of the last call that waited; empty once the store may be tried again."""
         until, why = self._last
         return why if time.monotonic() < until else ""
 

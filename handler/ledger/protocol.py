@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class Ledger(Protocol):
-    """The history of all clusters. Every method may raise LedgerUnavailable; then nothing may be sent.
+    """The history of all clusters.
+
+    Every method may raise LedgerUnavailable; then nothing may be sent.
 
     That is found out within a few seconds by one of those who ask, and told to the others at once
     (``handler/ledger/fail_fast.py``).
@@ -53,7 +55,9 @@ class Ledger(Protocol):
         """
 
     def arm(self, operation: Operation, version: int) -> bool:
-        """Write ``operation`` (state SENDING) durably, if the cluster's version is still ``version``; answers whether it is written.
+        """Write ``operation`` (state SENDING) durably, if the cluster has still this ``version``.
+
+        Answers whether it is written.
 
         Also False, with nothing written, where one of its incidents already has an operation that does not leave it
         open (:attr:`Past.leaves_its_incident_open`), or one of its targets an open one: the version makes that
@@ -62,7 +66,9 @@ class Ledger(Protocol):
         """
 
     def settle(self, operation: Operation, expected: State) -> bool:
-        """Write down, durably, where ``operation`` is now, if the record is still its owner's and in ``expected``; else False, with nothing changed.
+        """Record durably where ``operation`` is now; answers whether it is recorded.
+
+        It is False, with nothing changed, unless the record is still its owner's and in state ``expected``.
 
         What is written is what :meth:`Operation.moved` changes. A settled restart that an alert asked for is counted
         for quarantine. The state may still be ``expected``: then only what was observed is new.
@@ -82,22 +88,36 @@ class Ledger(Protocol):
         """The sender says that these occurrences are over."""
 
     def quarantine(self, cluster: str, target: str, now: float, until: float) -> float:
-        """Leave a target alone until ``until``, where it is not left alone already; until when it is then."""
+        """Quarantine a target until ``until``, unless it is in quarantine already.
+
+        Returns the end of the quarantine that holds.
+        """
 
     def release(self, target: str, now: float, cluster: str | None = None) -> list[str]:
-        """Let targets with this key (in one cluster, or in all) out of quarantine; the clusters in which there were any."""
+        """Let targets with this key out of quarantine, in one cluster or in all.
+
+        Returns the clusters in which there were any.
+        """
 
     def quarantined(self, now: float) -> list[tuple[str, str, float]]:
         """Who is in quarantine: (cluster, target key, until)."""
 
     def claim(self, key: str, now: float, seconds: float) -> bool:
-        """Whether nobody claimed ``key`` in the last ``seconds``; it is claimed then. For alarms that many would raise at once."""
+        """Whether nobody claimed ``key`` in the last ``seconds``; it is claimed then.
+
+        It is for alarms that many would raise at once.
+        """
 
     def keep_unsent(self, unsent: Sequence[OutboxEntry], until: float, limit: int) -> None:
-        """Keep alarms that are yet to be sent: the caller's to send until ``until``. Of more than ``most`` in all the oldest go."""
+        """Keep alarms that are not sent yet; until ``until`` they are the caller's to send.
+
+        Of more than ``limit`` in all, the oldest are dropped.
+        """
 
     def take_unsent(self, now: float, until: float, *, since: float, limit: int) -> list[OutboxEntry]:
-        """``most`` alarms that are nobody's to send now, the oldest first; the caller's until ``until``, so that two do not send the same.
+        """Take up to ``limit`` alarms that are nobody's to send now, the oldest first.
+
+        They are the caller's until ``until``, so that two do not send the same.
 
         Of more, those that were nobody's for the longest time: what cannot be sent does not stand before the others.
         What was raised before ``since`` is forgotten.
@@ -107,14 +127,18 @@ class Ledger(Protocol):
         """These alarms were sent, or never will be."""
 
     def take(self, bucket: str, now: float, *, rate: float, burst: float, most_wait: float) -> float | None:
-        """Take a token of a bucket that fills by ``rate`` a second up to ``burst``: the seconds to wait before using it.
+        """Take a token of a bucket; returns the seconds to wait before using it.
+
+        The bucket fills by ``rate`` a second up to ``burst``.
 
         Tokens are taken in advance (the bucket may go below zero), as far as ``most_wait`` seconds; None, with nothing
         taken, beyond.
         """
 
     def record(self, records: Sequence[Record], lines: Sequence[str]) -> None:
-        """Keep what became of events, for ``steward history``: the canonical line of each. Need not survive a power cut.
+        """Keep the outcomes of events for ``steward history``: the canonical line of each.
+
+        They need not survive a power cut.
 
         What the log hides is kept nowhere else.
         """
@@ -128,7 +152,10 @@ class Ledger(Protocol):
         limit: int = 1000,
         unreadable: list[str] | None = None,
     ) -> list[Record]:
-        """Outcomes, the newest first, with all that their lines said as ``facts``; ``unreadable`` as in :meth:`open_operations`, with their numbers."""
+        """Outcomes, the newest first, with all that their log lines hold as ``facts``.
+
+        ``unreadable`` is as in :meth:`open_operations`, with their numbers.
+        """
 
     def operations(
         self,
@@ -141,17 +168,22 @@ class Ledger(Protocol):
         """Operations, the newest first; ``unreadable`` as in :meth:`open_operations`."""
 
     def expire(self, now: float, keep: float) -> int:
-        """Forget what is older than ``keep`` seconds and not open; how many operations and records that were."""
+        """Forget what is older than ``keep`` seconds and not open.
+
+        Returns how many operations and records that were.
+        """
 
     def check(self) -> list[str]:
-        """What a person should know about this store: warnings in plain words, none where all is well."""
+        """Warnings about this store in plain words; none where all is well."""
 
     def close(self) -> None:
         """Let go of files and connections. Using it again opens it again."""
 
 
 def open_ledger(url: str) -> Ledger:
-    """The ledger at ``url``: ``sqlite:///FILE`` (four slashes for an absolute path; ``:memory:`` for none), ``redis://…`` or ``rediss://…``.
+    """The ledger at ``url``: ``sqlite:///FILE``, ``redis://…`` or ``rediss://…``.
+
+    An absolute path takes four slashes; ``:memory:`` keeps it in memory.
 
     Raises ConfigurationError for another URL. The store is first touched when it is first used.
     """

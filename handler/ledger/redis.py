@@ -54,7 +54,10 @@ _OPTIONS: Final = frozenset({"client_name", "db", "health_check_interval", "sock
 
 
 class RedisLedger:
-    """The ledger at ``url`` (``redis://`` or ``rediss://``). Connected when first used, and again in a forked process."""
+    """The ledger at ``url`` (``redis://`` or ``rediss://``).
+
+    It is connected when first used, and again in a forked process.
+    """
 
     def __init__(self, url: str) -> None:
         from urllib.parse import parse_qs, urlsplit

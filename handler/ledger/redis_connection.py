@@ -1,4 +1,7 @@
-"""The connections to a Redis: trusted for a while after they were last of use. Imported with the client, when a Redis is first asked."""
+"""The connections to a Redis: trusted for a while after they were last of use.
+
+This module is imported with the client, when a Redis is first asked.
+"""
 
 from __future__ import annotations
 

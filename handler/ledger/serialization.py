@@ -1,4 +1,7 @@
-"""What both stores have in common: operations as JSON text, records from their canonical lines, and how far a time is believed."""
+"""What both stores have in common: operations as JSON text, and records from lines.
+
+It also decides how far a time is believed.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ def operation_to_text(operation: Operation) -> str:
 
 
 def operation_from(text: str, changed: Sequence[Any]) -> Operation:
-    """The operation that ``operation_to_text`` wrote, with what ``changing`` gave since. Raises KeyError, TypeError, ValueError for anything else."""
+    """The operation that ``operation_to_text`` wrote, with what ``changing`` gave since.
+
+    Raises KeyError, TypeError, ValueError for anything else.
+    """
     row = {**json.loads(text), **dict(zip(CHANGING, changed, strict=True))}
     values = {name: row[name] for name in _NAMES if name in row}
     for name in _TUPLES:
@@ -51,7 +57,10 @@ def operation_from(text: str, changed: Sequence[Any]) -> Operation:
 
 
 def all_readable(named: Iterable[tuple[str, Callable[[], T]]], unreadable: list[str] | None) -> list[T]:
-    """What has these ids. Those whose reading raises LedgerUnavailable are noted in ``unreadable``; without it, the first one raises."""
+    """The operations or records with these ids.
+
+    Ids whose reading raises LedgerUnavailable are noted in ``unreadable``; without it, the first one raises.
+    """
     found = []
     for name, read in named:
         try:
@@ -64,7 +73,10 @@ def all_readable(named: Iterable[tuple[str, Callable[[], T]]], unreadable: list[
 
 
 def record_from(at: float, line: str) -> Record:
-    """The record of ``at`` whose canonical line this is. Raises LedgerUnavailable for anything else."""
+    """The record of ``at`` whose canonical line this is.
+
+    Raises LedgerUnavailable for anything else.
+    """
     try:
         row = json.loads(line)
         for key in ("time", "level", "event"):

@@ -41,7 +41,10 @@ _SETTLE: Final = f"UPDATE operations SET {' = ?, '.join(CHANGING)} = ? WHERE id 
 
 
 class SqliteLedger:
-    """The ledger in ``path``, a file, or ``:memory:``. Opened when first used, and again in a forked process."""
+    """The ledger in ``path``: a file, or ``:memory:``.
+
+    It is opened when first used, and again in a forked process.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -1,4 +1,6 @@
-"""The file of the embedded ledger: how it is opened, waited for, and kept from other programs and other processes.
+"""The file of the embedded ledger: opening it, waiting for it, and guarding it.
+
+It is guarded from other programs and other processes.
 
 Write-ahead log; what fences a cluster is written with ``synchronous=FULL``, what only counts or informs with NORMAL.
 """
@@ -60,7 +62,10 @@ _SNAPSHOT: Final = "SELECT version FROM clusters WHERE cluster = ''"
 
 
 class SqliteFile:
-    """A file at ``path``, or ``:memory:``. Opened when first used, and again after a fork. Safe to use from several threads."""
+    """A file at ``path``, or ``:memory:``, safe to use from several threads.
+
+    It is opened when first used, and again after a fork.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""How long an idle connection is trusted: one rule for all that keep connections between invocations."""
+"""How long an idle connection is trusted, for all connections kept between invocations."""
 
 from __future__ import annotations
 

@@ -28,7 +28,10 @@ class Abandoned(Exception):
 
 
 class InFlightRequest:
-    """One request on its way, shared by the thread that sends it and the one that waits. After ``deadline`` no first byte leaves."""
+    """One in-flight request, shared by the thread that sends it and the one that waits.
+
+    After ``deadline`` no first byte leaves.
+    """
 
     def __init__(self, deadline: Deadline | None = None) -> None:
         self._deadline = deadline
@@ -73,7 +76,9 @@ class InFlightRequest:
 def run(
     call: Callable[[], Any], seconds: float, deadline: Deadline | None = None
 ) -> tuple[InFlightRequest, Any, BaseException | None]:
-    """Run ``call`` for at most ``seconds``: its request, which sends nothing after ``deadline``, its result, its exception.
+    """Run ``call`` for at most ``seconds``; returns its request, its result, its exception.
+
+    The request sends nothing after ``deadline``.
 
     In a thread of its own, since a time-out of sockets bounds a read, not a call, and nothing bounds a name look-up.
     Where time runs out, the exception is a TimeoutError and the request is abandoned.

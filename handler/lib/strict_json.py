@@ -1,4 +1,4 @@
-"""JSON as it comes from outside: read strictly, so that one text has one meaning, and within bounds.
+"""JSON from outside, read strictly and within bounds, so that a text has one meaning.
 
 Python's own reader takes duplicate keys (the last one wins), NaN, and numbers of any length. Of two programs that read
 such a text differently, one acts on what the other never saw; so here it ends as InvalidInput.

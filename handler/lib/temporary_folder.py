@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def temporary_folder() -> str:
-    """Where files may be written that nobody keeps, as ``tempfile`` finds it, which takes 4 ms to import."""
+    """The folder for temporary files, as ``tempfile`` finds it, which takes 4 ms to import."""
     import os
 
     for folder in (os.environ.get("TMPDIR", ""), "/tmp"):  # noqa: S108 - the folder's name is all that is wanted

@@ -1,4 +1,7 @@
-"""Worker threads: one for each piece of work. One that hangs is left behind, and ends by itself."""
+"""Worker threads: one for each piece of work.
+
+A thread that hangs is left behind, and ends by itself.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ SIDE_BY_SIDE = 32
 
 
 def begin(job: Callable[[], None]) -> threading.Lock:
-    """Begin ``job``, which raises nothing, in a thread of its own: the lock that is free once it has ended.
+    """Begin ``job`` in a thread of its own; returns a lock that is free once it has ended.
+
+    The job must raise nothing.
 
     Raises RuntimeError where the machine gives no more threads.
     """
@@ -33,7 +38,9 @@ def begin(job: Callable[[], None]) -> threading.Lock:
 
 
 def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """``work`` on every item at once, at most SIDE_BY_SIDE; the results in the items' order. The first exception is raised.
+    """Call ``work`` on all items in parallel; returns the results in the items' order.
+
+    At most SIDE_BY_SIDE run at once. The first exception is raised.
 
     They are begun in their order. Here the last of the first SIDE_BY_SIDE is worked on, and others only where there are
     more than threads: what this thread does with a few is always the same.

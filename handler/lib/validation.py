@@ -1,8 +1,8 @@
-"""Shapes: TypedDicts that pydantic validates, at a start-up cost that a function can bear.
+"""Schemas: TypedDicts that pydantic validates, at a start-up cost that a function can bear.
 
-A shape is written as a ``TypedDict`` with ``Annotated`` bounds. On a laptop pydantic turns it into a validator when it
+A schema is written as a ``TypedDict`` with ``Annotated`` bounds. On a laptop pydantic turns it into a validator when it
 is first used. Importing pydantic takes about as long as importing the whole SDK, so a deployed package can carry what
-pydantic made of each shape (its core schema, plain data) and only pydantic's Rust core is loaded there; the two are the
+pydantic made of each schema (its core schema, plain data) and only pydantic's Rust core is loaded there; the two are the
 same validator, which a test proves.
 """
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 #: The way from a payload to one of its values: keys and indexes.
 Steps = tuple[int | str, ...]
 
-#: What is said of a key that may not stand there. Which ones may is known to whoever asked.
+#: The problem of a key that is not allowed there. Whoever asked knows which ones are.
 UNKNOWN: Final = "unknown"
 MISSING: Final = "is missing"
 #: By pydantic's type of error: what is wrong, in the words of JSON.
@@ -45,16 +45,16 @@ WORDS: Final = {
     "string_too_short": "is shorter than {min_length} characters",
     "string_too_long": "is longer than {max_length} characters",
 }
-#: Faults of one payload that its sender is told.
-MAX_FAULTS: Final = 10
+#: Validation errors of one payload that are reported to its sender.
+MAX_ERRORS: Final = 10
 #: Characters of a value that are looked at for the word that was meant.
 MAX_IN_WORD: Final = 80
 
-#: Where ``python -m steward.package.compiled_schemas`` writes the core schemas, by shape name; absent on a laptop.
+#: Where ``python -m steward.package.compiled_schemas`` writes the core schemas, by name; absent on a laptop.
 COMPILED = "compiled_schemas.json"
 
 _compiled: dict[str, Any] | None = None
-#: Every shape there is, for the package and the test that compares.
+#: Every schema there is, for the package and the test that compares.
 schemas: dict[str, Schema[Any]] = {}
 
 
@@ -72,8 +72,10 @@ class Schema(Generic[T]):
         self._validator: SchemaValidator | None = None
         schemas[self.name] = self
 
-    def read(self, raw: object, at: str = "") -> T:
-        """``raw`` as ``kind``; ``at`` is the path of ``raw`` within the payload, for the error's field names.
+    def validate(self, raw: object, at: str = "") -> T:
+        """Validate ``raw`` and return it as ``kind``.
+
+        ``at`` is the path of ``raw`` within the payload, for the names of fields in errors.
 
         Raises InvalidInput, naming each field that is wrong (the first ten).
         """
@@ -81,11 +83,11 @@ class Schema(Generic[T]):
         try:
             return cast("T", validator.validate_python(raw))
         except (ValueError, RecursionError) as error:
-            told = [FieldError(dotted(at, steps), problem) for steps, problem in _faults(error)[:MAX_FAULTS]]
-            raise InvalidInput(*told) from None
+            found = [FieldError(dotted(at, steps), problem) for steps, problem in _errors(error)[:MAX_ERRORS]]
+            raise InvalidInput(*found) from None
 
     def core_schema(self) -> dict[str, Any]:
-        """What pydantic makes of the shape, as plain data."""
+        """What pydantic makes of the type, as plain data."""
         from pydantic import TypeAdapter
 
         return cast("dict[str, Any]", _as_data(TypeAdapter(self.kind).core_schema))
@@ -149,7 +151,7 @@ def _as_data(schema: Any) -> Any:
     return schema
 
 
-def _faults(error: Exception) -> list[tuple[Steps, str]]:
+def _errors(error: Exception) -> list[tuple[Steps, str]]:
     from pydantic_core import ValidationError
 
     if not isinstance(error, ValidationError):
@@ -158,7 +160,7 @@ def _faults(error: Exception) -> list[tuple[Steps, str]]:
 
 
 def _in_words(detail: ErrorDetails) -> str:
-    """pydantic's finding in plain words, and after a semicolon how to mend it where that can be told. No value is repeated."""
+    """pydantic's finding in plain words, and after a semicolon how to fix it where that can be told. No value is repeated."""
     kind, bounds, value = detail["type"], detail.get("ctx", {}), detail["input"]
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", bounds["expected"])
@@ -187,7 +189,7 @@ def dotted(at: str, steps: Steps) -> str:
 
 
 class Bound:
-    """In ``Annotated[int, Bound(ge=0, le=300)]``: what the core schema of the value says besides.
+    """A bound in ``Annotated[int, Bound(ge=0, le=300)]``, added to the core schema.
 
     Numbers know ``ge`` and ``le``, texts and lists ``min_length`` and ``max_length``. A class of our own, since the
     packaged function never derives a schema, and ``annotated_types``, which says the same, takes 9 ms to import.

@@ -1,8 +1,7 @@
-"""Words for people: times, durations, shortened texts, and the word that was probably meant."""
+"""Words for people: times, durations, cut texts, and the word that was probably meant."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,7 +22,10 @@ CUT: Final = "…"
 
 
 def cut(text: str, limit: int) -> str:
-    """``text``, at most so many characters of it, with an ellipsis for the rest: the log looks before it for the half of a secret."""
+    """Cut ``text`` to ``limit`` characters, with an ellipsis for the rest.
+
+    The log looks before an ellipsis for the first half of a secret.
+    """
     return text if len(text) <= limit else text[: limit - 1] + CUT
 
 
@@ -34,7 +36,10 @@ def listed(texts: Sequence[str], limit: int) -> str:
 
 
 def utc_text(at: float) -> str:
-    """``2026-01-31T12:00:00Z`` for seconds since the epoch; the seconds themselves where no calendar has the year."""
+    """Seconds since the epoch as ``2026-01-31T12:00:00Z``.
+
+    Where no calendar has the year, the seconds themselves.
+    """
     from datetime import datetime, timezone  # only what is told to people pays for it
 
     try:
@@ -43,37 +48,15 @@ def utc_text(at: float) -> str:
         return f"{at:.0f} s after 1970"
 
 
-def duration(raw: object) -> float | None:
-    """Seconds of ``90s``, ``15m``, ``2h``, ``7d``, ``1h30m`` or a number; None for anything else."""
-    if isinstance(raw, bool):
-        return None
-    if isinstance(raw, (int, float)):
-        return float(raw) if raw == raw and abs(raw) < 1e12 else None  # noqa: PLR0124 - NaN is not itself
-    if not isinstance(raw, str):
-        return None
-    text = raw.strip().lower()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
-        return float(text)
-    parts = re.findall(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhd])", text)
-    if not parts or "".join(f"{number}{unit}" for number, unit in parts) != re.sub(r"\s", "", text):
-        return None
-    return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
-
-
-def span(seconds: float) -> str:
-    """Seconds as :func:`duration` reads them, in the largest unit that they are a whole number of."""
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g}{unit}"
-    return f"{seconds:g}s"
-
-
 #: How many words are listed where none is near.
 MAX_LISTED: Final = 20
 
 
 def meant(word: str, words: Collection[str]) -> str:
-    """A question for the word that was probably meant, else what there is; empty where there is nothing."""
+    """A question for the word that was probably meant, else a list of ``words``.
+
+    It is empty where there are none.
+    """
     if asked := question(word, words):
         return asked
     return f"{'one of' if len(words) > 1 else 'there is'} {listed([*words], MAX_LISTED)}" if words else ""
@@ -86,7 +69,9 @@ def question(word: str, words: Iterable[str]) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The one of ``words`` that ``word`` was probably meant to be; empty where none is near. Case counts for nothing.
+    """The one of ``words`` that was probably meant by ``word``; empty where none is near.
+
+    Case is ignored.
 
     Parts of a name (``max_age`` for ``max_event_age``) and a short form (``Saturday`` for ``Sat``) are nearer than any
     likeness of letters.

@@ -1,4 +1,4 @@
-"""What services and processes are called: by EMR, in Cloud Monitor's policy types, and in people's labels.
+"""The names of services and processes: EMR's, Cloud Monitor's, and those in labels.
 
 This is knowledge to help a rule, never a whitelist: a name that is not here stays as it was written.
 """
@@ -9,7 +9,10 @@ from typing import Final, NamedTuple
 
 
 class Process(NamedTuple):
-    """A process by EMR's names for its service and itself; either may be empty where a sender does not say."""
+    """A process by EMR's names for its service and its component.
+
+    Either is empty where a sender does not name it.
+    """
 
     service: str
     component: str
@@ -87,7 +90,10 @@ _MAX_LENGTH = 64  # characters of any such name
 
 
 def service_named(name: str) -> str:
-    """EMR's name for the service that ``name`` means, or empty. ``TXMR_HDFS`` and ``QCE/TXMR_HDFS`` are HDFS."""
+    """EMR's name for the service that ``name`` means, or empty.
+
+    ``TXMR_HDFS`` and ``QCE/TXMR_HDFS`` are HDFS.
+    """
     if len(name) > _MAX_LENGTH:
         return ""
     key = _key(name.rpartition("/")[2])
@@ -95,7 +101,9 @@ def service_named(name: str) -> str:
 
 
 def process_named(name: str, service: str = "") -> Process | None:
-    """The process that ``name`` means, whatever its case and separators; one of ``service`` where that is given.
+    """The process that ``name`` means, whatever its case and separators.
+
+    Where ``service`` is given, it is a process of that service.
 
     ``datanode``, ``HDFS-DataNode``, ``hdfs_datanode`` and ``zkfc`` are known; None for what is not.
     """
@@ -109,7 +117,10 @@ def process_named(name: str, service: str = "") -> Process | None:
 
 
 def spelled(key: str) -> str:
-    """``HDFS/DataNode/172.16.0.5`` for the key ``HDFS/datanode/172.16.0.5``: by EMR's name where it differs in case only."""
+    """``HDFS/DataNode/172.16.0.5`` for the key ``HDFS/datanode/172.16.0.5``.
+
+    EMR's name is used where it differs in case only.
+    """
     service, _, rest = key.partition("/")
     component, slash, ip = rest.partition("/")
     name = next((name for name in COMPONENTS.get(service, ()) if name.lower() == component), component)
@@ -117,7 +128,9 @@ def spelled(key: str) -> str:
 
 
 def process_of_policy(policy_type: str, namespace: str) -> Process:
-    """What a Cloud Monitor policy type (``new_hdfs_datanode_dim``) and namespace (``QCE/TXMR_HDFS``) say of a process.
+    """The process that a Cloud Monitor policy type and a namespace name.
+
+    Examples are ``new_hdfs_datanode_dim`` and ``QCE/TXMR_HDFS``.
 
     A role that is not known leaves the component empty, a policy type that names no service leaves that to the
     namespace.

@@ -1,4 +1,4 @@
-"""What was already done to a cluster, as the guards see it: a snapshot that the ledger hands out.
+"""The past of a cluster as the guards see it: a snapshot from the ledger.
 
 The states are those of one operation's life; who may move it from one to the next is the ledger's matter.
 """
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Past(NamedTuple):
-    """The newest operation on something: which, in what state, and when (seconds since the epoch)."""
+    """The newest operation on something: its id, its state and its time.
+
+    The time is in seconds since the epoch.
+    """
 
     operation: str
     op_type: OpType
@@ -47,7 +50,10 @@ class Past(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger knows of the occurrences that just came in, and whether they are too many."""
+    """What the ledger knows of the occurrences that just came in.
+
+    It also says whether they are too many.
+    """
 
     #: By incident key.
     incidents: Mapping[str, Past] = field(default_factory=dict)
@@ -61,7 +67,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class History:
-    """A snapshot of one cluster's past. ``version`` is what arming compares, so that no two decide on the same past."""
+    """A snapshot of one cluster's past.
+
+    Arming compares ``version``, so that no two invocations decide on the same past.
+    """
 
     version: int = 0
     #: Operations armed in the last hour that were sent, or may have been.

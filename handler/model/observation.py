@@ -92,7 +92,10 @@ class Reading(NamedTuple):
 
     @property
     def is_stopped(self) -> bool:
-        """Somebody stopped it: it shows stopped, where a dead process shows started and unavailable (assumed)."""
+        """Somebody stopped it.
+
+        It shows stopped, where a dead process shows started and unavailable (assumed).
+        """
         return self.service_status == STOPPED
 
     @property
@@ -101,7 +104,10 @@ class Reading(NamedTuple):
 
     @property
     def is_watched(self) -> bool:
-        """Known not to be in maintenance. A MonitorStatus that is missing or new is no such knowledge."""
+        """Known not to be in maintenance.
+
+        A MonitorStatus that is missing or new does not say so.
+        """
         return self.monitor_status == WATCHED
 
     @property
@@ -111,7 +117,10 @@ class Reading(NamedTuple):
 
     @property
     def is_unavailable(self) -> bool:
-        """It should run, and its probe is not answered: the one state that is a reason for a remediation."""
+        """It should run, and its probe is not answered.
+
+        This is the one state that is a reason for a remediation.
+        """
         return self.service_status == STARTED and self.health == UNAVAILABLE
 
     @property
@@ -121,7 +130,10 @@ class Reading(NamedTuple):
 
     @property
     def is_gone(self) -> bool:
-        """Somebody stopped it, and its probe is no longer answered. Stopped processes are mostly not checked."""
+        """Somebody stopped it, and its probe is no longer answered.
+
+        Most stopped processes are not checked.
+        """
         return self.is_stopped and self.health in (UNAVAILABLE, NOT_PROBED)
 
     @property
@@ -143,7 +155,10 @@ class Reading(NamedTuple):
 
 
 class UnknownPart(Exception):
-    """The scope names a service, component or node that the cluster does not have. ``problem`` names what there is."""
+    """The scope names a service, component or node that the cluster does not have.
+
+    ``problem`` names what the cluster has instead.
+    """
 
     def __init__(self, problem: str) -> None:
         self.problem = problem
@@ -152,7 +167,10 @@ class UnknownPart(Exception):
 
 @dataclass(frozen=True)
 class Observation:
-    """One cluster, seen at one time: its status, and the processes of the services that were asked for."""
+    """One cluster, seen at one time: its status and its processes.
+
+    The processes are those of the services that were asked for.
+    """
 
     cluster: str
     status: int

@@ -112,9 +112,18 @@ class Operation:
         return OpScope.union_of(parts)
 
     def in_words(self) -> str:
-        """The request, for a person: ``RestartService of HDFS/DataNode/10.0.0.1 in emr-…, begun at 2026-01-31T12:00:00Z, RequestId …``."""
+        """``RestartService of HDFS/DataNode/10.0.0.1, begun at 2026-01-31T12:00:00Z, RequestId …``."""
         known = f", RequestId {self.request_id}" if self.request_id else ""
-        return f"{self.op_type} of {self.scope} in {self.cluster}, begun at {utc_text(self.armed_at)}{known}"
+        return f"{self.op_type} of {self.scope}, begun at {utc_text(self.armed_at)}{known}"
+
+    def where(self) -> str:
+        """Its processes in words: ``HDFS DataNode 10.0.0.1``, ``HDFS DataNode (3 processes)``."""
+        names = [self.name_of(key).split("/") for key in self.before]
+        if len(names) == 1:
+            return " ".join(names[0])
+        components = list(dict.fromkeys(f"{service} {component}" for service, component, _ in names))
+        parts = components if len(components) == 1 else list(dict.fromkeys(service for service, _, _ in names))
+        return f"{listed(parts, MAX_PROCESSES_LISTED)} ({len(names)} processes)"
 
     def before_in_words(self) -> str:
         """The readings from before."""
@@ -148,7 +157,10 @@ class Operation:
         reason: str = "",
         attempts: int | None = None,
     ) -> Operation:
-        """The operation in ``state``. Empty texts keep what is there; the time is noted where the state is another."""
+        """The operation moved to ``state``.
+
+        Empty texts keep the present ones. ``settled_at`` changes only with the state.
+        """
         return replace(
             self,
             state=state,

@@ -20,16 +20,34 @@ URGENCY: Final[Mapping[OutcomeStatus, int]] = {
     "failed": 5,
     "in_doubt": 6,
 }
-#: The outcomes that a person should hear of.
+#: The outcomes that a person must be notified of.
 ALARMING: Final[frozenset[OutcomeStatus]] = frozenset({"refused", "failed", "in_doubt"})
-#: By the first label of the API's error code: the status of a direct call that the API refused, where it is not 422.
-API_REFUSALS: Final[Mapping[str, int]] = {
-    "ResourceNotFound": 404,
-    # Our own key or role is wrong, which is no error of the caller's.
-    "AuthFailure": 500,
-    "UnauthorizedOperation": 500,
-    "AssumeRole": 500,
+
+
+class ApiRefusal(NamedTuple):
+    """What follows from a refusal by the API.
+
+    It is a direct caller's HTTP status, and what a person should do.
+    """
+
+    http_status: int
+    fix: str
+
+
+#: By the first label of the API's error code. A wrong key or role of our own is no error of the caller's: 500.
+API_REFUSALS: Final[Mapping[str, ApiRefusal]] = {
+    "ResourceNotFound": ApiRefusal(404, "Check the cluster's id and region in steward.yml."),
+    "AuthFailure": ApiRefusal(500, "Check the function's credentials and its clock (`steward doctor`)."),
+    "UnauthorizedOperation": ApiRefusal(
+        500, "Grant the function's role the missing permission; `steward policy` prints all that it needs."
+    ),
+    "AssumeRole": ApiRefusal(500, "Check `role_arn` in steward.yml, and that this role trusts the function's account."),
+    "LimitExceeded": ApiRefusal(422, "Raise the quota, or wait until others release theirs."),
+    "ResourceInsufficient": ApiRefusal(422, "Wait until the cloud has capacity again, then repeat the request."),
 }
+OTHER_API_REFUSAL: Final = ApiRefusal(
+    422, "Look the code up in the EMR API's error codes and remove the cause; a new event tries again."
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,8 @@ class Outcome:
     is_quiet: bool = False
     #: Whether its alarm is raised where it is decided (once a process, an operation, the ledger), not for each event.
     has_own_alarm: bool = False
+    #: What a person should do about it, in whole sentences. Every outcome that raises an alarm has one.
+    fix: str = ""
 
     @classmethod
     def done(cls, reason: str, **facts: Any) -> Outcome:
@@ -74,37 +94,40 @@ class Outcome:
         return cls("skipped", code, reason, facts, http_status=http_status, is_quiet=is_quiet)
 
     @classmethod
-    def deferred(cls, code: str, reason: str, *, retryable: bool = False, **facts: Any) -> Outcome:
+    def deferred(cls, code: str, reason: str, *, retryable: bool = False, fix: str = "", **facts: Any) -> Outcome:
         """Not now: a later event, or the sender's repeat, may do it."""
-        return cls("deferred", code, reason, facts, retryable=retryable, http_status=409)
+        return cls("deferred", code, reason, facts, retryable=retryable, http_status=409, fix=fix)
 
     @classmethod
     def refused(
-        cls, code: str, reason: str, *, http_status: int = 422, has_own_alarm: bool = False, **facts: Any
+        cls, code: str, reason: str, *, fix: str, http_status: int = 422, has_own_alarm: bool = False, **facts: Any
     ) -> Outcome:
         """Not at all: the event, the rules or the API do not allow it."""
-        return cls("refused", code, reason, facts, http_status=http_status, has_own_alarm=has_own_alarm)
+        return cls("refused", code, reason, facts, http_status=http_status, has_own_alarm=has_own_alarm, fix=fix)
 
     @classmethod
     def refused_by_api(cls, code: str, reason: str, **facts: Any) -> Outcome:
         """The API refused, by this error code of its own or of ours for it."""
-        return cls.refused(f"api.{code}", reason, http_status=API_REFUSALS.get(code.partition(".")[0], 422), **facts)
+        refusal = API_REFUSALS.get(code.partition(".")[0], OTHER_API_REFUSAL)
+        return cls.refused(f"api.{code}", reason, fix=refusal.fix, http_status=refusal.http_status, **facts)
 
     @classmethod
     def failed(
-        cls, code: str, reason: str, *, retryable: bool = False, has_own_alarm: bool = False, **facts: Any
+        cls, code: str, reason: str, *, fix: str, retryable: bool = False, has_own_alarm: bool = False, **facts: Any
     ) -> Outcome:
         """Tried, and seen not to have worked."""
-        return cls("failed", code, reason, facts, retryable=retryable, http_status=500, has_own_alarm=has_own_alarm)
+        return cls(
+            "failed", code, reason, facts, retryable=retryable, http_status=500, has_own_alarm=has_own_alarm, fix=fix
+        )
 
     @classmethod
-    def in_doubt(cls, code: str, reason: str, *, has_own_alarm: bool = False, **facts: Any) -> Outcome:
+    def in_doubt(cls, code: str, reason: str, *, fix: str, has_own_alarm: bool = False, **facts: Any) -> Outcome:
         """Sent, and nobody knows what became of it. It is looked at, never sent again."""
-        return cls("in_doubt", code, reason, facts, http_status=202, has_own_alarm=has_own_alarm)
+        return cls("in_doubt", code, reason, facts, http_status=202, has_own_alarm=has_own_alarm, fix=fix)
 
     @property
     def is_alarming(self) -> bool:
-        """Whether a person should hear of it."""
+        """Whether a person must be notified of it."""
         return self.status in ALARMING
 
 

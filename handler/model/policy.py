@@ -1,4 +1,4 @@
-"""The values of the configuration: what steward.yml decides, frozen, as the function works with it."""
+"""The values of the configuration, frozen, as the function works with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ QUORUM_ROLES: Final = ("NameNode", "JournalNode", "QuorumPeerMain", "Zookeeper")
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster that may be touched. ``role_arn``: the role to assume for it, where it belongs to another account."""
+    """A cluster that may be touched.
+
+    ``role_arn`` is the role to assume for a cluster of another account.
+    """
 
     id: str
     name: str
@@ -27,7 +30,10 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who may call over HTTP: by basic credentials where ``user`` is set, else by a bearer token. ``secret_env`` names a variable."""
+    """A caller over HTTP: by basic credentials where ``user`` is set, else by a bearer token.
+
+    ``secret_env`` names the variable that holds the secret.
+    """
 
     name: str
     secret_env: str
@@ -44,7 +50,10 @@ class Webhook:
 
 @dataclass(frozen=True)
 class Breaker:
-    """More than ``intents`` within ``window`` seconds open it; it closes ``close_after`` seconds later at the earliest."""
+    """The storm breaker: more than ``intents`` within ``window`` seconds open it.
+
+    It closes ``close_after`` seconds later at the earliest.
+    """
 
     intents: int = 100
     window: float = 300.0
@@ -58,7 +67,10 @@ class Breaker:
 
 @dataclass(frozen=True)
 class Quarantine:
-    """``restarts`` within ``within`` seconds that did not help; the process is left alone for ``release_after`` seconds."""
+    """The quarantine: ``restarts`` within ``within`` seconds that did not help lead to it.
+
+    The process is left alone for ``release_after`` seconds.
+    """
 
     restarts: int = 3
     within: float = 3600.0
@@ -67,7 +79,10 @@ class Quarantine:
 
 @dataclass(frozen=True)
 class Freeze:
-    """From ``start`` to ``end`` (seconds since the epoch) nothing is done, to ``clusters`` or, where that is empty, to any."""
+    """A time at which nothing is done, from ``start`` to ``end`` (seconds since the epoch).
+
+    It holds for ``clusters``, or for all where that is empty.
+    """
 
     start: float
     end: float
@@ -81,7 +96,10 @@ class Freeze:
 
 @dataclass(frozen=True)
 class MaintenanceWindow:
-    """A time of the week at which alerts are left to the people at work. ``start`` and ``end`` in minutes of the day; it may pass midnight."""
+    """A time of the week at which alerts are left to the people at work.
+
+    ``start`` and ``end`` are minutes of the day; it may pass midnight.
+    """
 
     days: frozenset[int]
     start: int
@@ -135,7 +153,10 @@ class EventBus:
 
 @dataclass(frozen=True)
 class AlarmSettings:
-    """Where alarms go besides the log. The same alarm is said once within ``group_within`` seconds."""
+    """The channels of alarms besides the log.
+
+    The same alarm is raised once within ``group_within`` seconds.
+    """
 
     chat: tuple[Chat, ...] = ()
     event_bus: EventBus | None = None

@@ -1,4 +1,4 @@
-"""What can be asked of a cluster: the request of ``StartStopServiceOrMonitor`` and the algebra of its scope.
+"""What can be asked of a cluster: the request of ``StartStopServiceOrMonitor``.
 
 The words are the API's own (EMR API 2019-01-03, StartStopServiceOrMonitor). Values are immutable and compare by
 meaning; :meth:`Request.to_wire` is the only way from here to the API's JSON.
@@ -29,6 +29,17 @@ class OpType(str, Enum):
 
     def __str__(self) -> str:
         return self.value
+
+    @property
+    def in_words(self) -> str:
+        """``the restart``: the operation as people call it."""
+        return {
+            OpType.START_SERVICE: "the start",
+            OpType.STOP_SERVICE: "the stop",
+            OpType.RESTART_SERVICE: "the restart",
+            OpType.START_MONITOR: "leaving maintenance",
+            OpType.STOP_MONITOR: "entering maintenance",
+        }[self]
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,10 @@ class StrategyConfig:
 
 @dataclass(frozen=True)
 class StopParams:
-    """How a stop is carried out: the policy (``safe`` moves work away first), threads, and seconds of grace."""
+    """How a stop is carried out: policy, threads, and seconds of grace.
+
+    The policy ``safe`` moves work away first.
+    """
 
     policy: Literal["safe", "default"] | None = None
     thread_count: int | None = None
@@ -91,11 +105,14 @@ class Action:
 
     @cached_property
     def stable(self) -> str:
-        """A text that is equal for equal actions: of frozen values only. Kept, since all requests of a rule share its action."""
+        """A text that is equal for equal actions, since all values are frozen.
+
+        It is kept, since all requests of a rule share its action.
+        """
         return repr(self)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Why the API would not take it: the name of the field here that is wrong, and what is wrong with it.
+        """Each reason why the API would not take it: the field that is wrong, and the problem.
 
         A restart needs a strategy, and any operation takes one: in the SDK it is the configuration of "重启/停止/启动服务/监控"
         (restarting, stopping, starting services, monitoring).
@@ -135,7 +152,10 @@ class Request(NamedTuple):
         return wire
 
     def digest(self) -> str:
-        """SHA-256 (hex) of the request's meaning: equal for requests that ask the same, however they were written."""
+        """SHA-256 (hex) of the request's meaning.
+
+        It is equal for requests that ask for the same, however they were written.
+        """
         return digest_of(*self)
 
 

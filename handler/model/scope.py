@@ -204,7 +204,10 @@ class OpScope:
                         yield service, name, ip
 
     def to_wire(self) -> dict[str, Any]:
-        """The API's ``OpScope``. A missing list there means "all"; a part without nodes, which would read so, is never held."""
+        """The API's ``OpScope``.
+
+        A missing list there means "all"; a part without nodes, which would be read so, is never held.
+        """
         services: list[dict[str, Any]] = []
         for service, components in self._services.items():
             if components is ALL:
@@ -218,7 +221,10 @@ class OpScope:
         return {"ServiceInfoList": services}
 
     def stable(self) -> str:
-        """One string for one meaning, for hashing and comparing. (No name has the signs that part names here.)"""
+        """One string for one meaning, for hashing and comparing.
+
+        No name contains the characters that separate names here.
+        """
         if self._tree is None and self._targets:
             ((service, name, ip),) = self._targets
             return f"{service}/{name.lower()}@{ip}"

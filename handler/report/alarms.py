@@ -56,19 +56,25 @@ EVENT_BUS: Final = "event_bus"
 
 
 class Sending(NamedTuple):
-    """An outbox entry, opened; ``late_since`` is when it was raised, where that was before this invocation."""
+    """An outbox entry, opened.
+
+    ``late_since`` is when it was raised, where that was before this invocation.
+    """
 
     id: str
     alarm: Alarm
     late_since: float | None
 
-    @property
-    def line(self) -> str:
-        """For a chat."""
+    def line(self, name: str) -> str:
+        """The chat's line: what and where, then what happened, then what to do.
+
+        ``name`` is the cluster's name, or empty.
+        """
         alarm = self.alarm
+        cluster = f"{name} ({alarm.cluster})" if name not in ("", alarm.cluster) else alarm.cluster
         count = f" (×{alarm.count})" if alarm.count > 1 else ""
-        since = f" ({utc_text(self.late_since)})" if self.late_since is not None else ""
-        return f"{alarm.code} {alarm.cluster}: {alarm.text}{count}{since}"
+        since = f" (Raised at {utc_text(self.late_since)}.)" if self.late_since is not None else ""
+        return f"{alarm.subject(cluster)}: {alarm.text.removesuffix('.')}{count}. {alarm.fix}{since}".rstrip()
 
 
 class Alarms:
@@ -83,10 +89,16 @@ class Alarms:
         api: CloudApi,
         credentials: Credentials | None,
         clock: Clock,
-        said: dict[str, float] | None = None,
+        names: Mapping[str, str] | None = None,
+        raised: dict[str, float] | None = None,
     ) -> None:
-        """``said``: where this instance notes what is said (key → seconds since the epoch), for when the ledger cannot."""
-        self._said = {} if said is None else said
+        """``names`` are the clusters' names by id.
+
+        ``raised`` is where this instance notes what it raised (key → seconds since the epoch), for when the ledger
+        cannot.
+        """
+        self._names = names or {}
+        self._raised = {} if raised is None else raised
         self._settings = settings
         self._env = env
         self._ledger = ledger
@@ -105,13 +117,18 @@ class Alarms:
             self._channels[EVENT_BUS] = self._to_event_bus
 
     def say(self, alarms: Iterable[Alarm], log: Log, deadline: Deadline) -> None:
-        """Say them, the same ones once, in at most SEND_SECONDS. What cannot be sent by then is kept for the follow-up."""
+        """Raise alarms, identical ones once, in at most SEND_SECONDS.
+
+        Those that cannot be sent by then are kept for the follow-up.
+        """
         entries = self._written(alarms, log)
         if entries:
             self._send(entries, log, deadline, is_kept=self._keep(entries, TAKEN_SECONDS))
 
     def say_soon(self, alarms: Iterable[Alarm], log: Log) -> None:
-        """Say them in the log, the same ones once, and keep them: :meth:`say_unsent`, here or elsewhere, sends them.
+        """Log alarms, identical ones once, and keep them for :meth:`say_unsent`.
+
+        That sends them, in this invocation or in another one.
 
         Quick, so that it can be done before what they are about is settled. Raises nothing.
         """
@@ -133,7 +150,9 @@ class Alarms:
                 code=alarm.code,
                 cluster=alarm.cluster,
                 about=alarm.about,
+                where=alarm.subject(self._name(alarm)),
                 reason=alarm.text,
+                fix=alarm.fix,
                 count=alarm.count,
                 **alarm.facts,
             )
@@ -151,7 +170,9 @@ class Alarms:
         return is_kept
 
     def say_unsent(self, log: Log, deadline: Deadline) -> None:
-        """Send what could not be sent before, in at most SEND_SECONDS: MAX_TAKEN of the last UNSENT_SECONDS, by turns.
+        """Send alarms that could not be sent before, in at most SEND_SECONDS.
+
+        It takes MAX_TAKEN of the last UNSENT_SECONDS, in turn.
 
         Their ERROR lines were written when they were raised. Raises nothing: what is not sent now is so a minute later.
         """
@@ -217,21 +238,25 @@ class Alarms:
         if is_kept and sent:
             self._ask(self._ledger.forget_unsent, [one.id for one in sent])
 
+    def _name(self, alarm: Alarm) -> str:
+        """What people call the alarm's cluster; its id where it has no name, and nothing where it has no cluster."""
+        return self._names.get(alarm.cluster) or alarm.cluster
+
     def _hide_urls(self, log: Log) -> None:
         log.also_hide(url for chat in self._settings.chat if (url := self._env.get(chat.url_env, "")))
 
     def _is_first(self, alarm: Alarm) -> bool:
         now, within = self._clock.now(), ONCE_SECONDS if alarm.occasion else self._settings.group_within
-        if alarm.occasion and alarm.key in self._said:
+        if alarm.occasion and alarm.key in self._raised:
             return False
         has_answered, is_first = self._ask(self._ledger.claim, f"alarm|{alarm.key}", now, within)
         if not has_answered:
             # Rather twice than never, but not with each of a storm's deliveries.
-            is_first = not 0 <= now - self._said.get(alarm.key, float("-inf")) < within
-        if len(self._said) >= MAX_SAID:
-            self._said.clear()
+            is_first = not 0 <= now - self._raised.get(alarm.key, float("-inf")) < within
+        if len(self._raised) >= MAX_SAID:
+            self._raised.clear()
         if is_first or alarm.occasion:
-            self._said[alarm.key] = now
+            self._raised[alarm.key] = now
         return bool(is_first)
 
     def _ask(self, question: Callable[..., T], *arguments: Any) -> tuple[bool, T | None]:
@@ -252,8 +277,9 @@ class Alarms:
         if deadline.remaining() <= 0:  # loading took all of it, and whoever waited has given up: the follow-up sends it
             return "the time was over before it could begin"
         first = sendings[0].alarm
-        title = first.title if len(sendings) == 1 else f"EMR Steward: {len(sendings)} alarms"
-        body = log.hide("\n".join(one.line for one in sendings))
+        title = first.subject(self._name(first)) if len(sendings) == 1 else f"{len(sendings)} alarms"
+        title = title if title == "EMR Steward" else f"EMR Steward: {title}"
+        body = log.hide("\n".join(one.line(self._name(one.alarm)) for one in sendings))
         if len(body) > MAX_TEXT:
             body = body[:MAX_TEXT] + "…\nThe rest is in the log."
         is_taken = chat.notify(title=log.hide(title), body=body, notify_type="failure")
@@ -272,7 +298,14 @@ class Alarms:
                 "Subject": alarm.cluster or "steward",
                 "Data": log.hide(
                     json.dumps(
-                        {"code": alarm.code, "reason": alarm.text, "count": alarm.count, **alarm.facts},
+                        {
+                            "code": alarm.code,
+                            "where": alarm.subject(self._name(alarm)),
+                            "reason": alarm.text,
+                            "fix": alarm.fix,
+                            "count": alarm.count,
+                            **alarm.facts,
+                        },
                         ensure_ascii=False,
                     )
                 ),

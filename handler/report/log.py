@@ -1,4 +1,6 @@
-"""Structured logs: one JSON object a line on standard output, as the platform's log service (CLS) expands it.
+"""Structured logs: one JSON object a line on standard output, as CLS expands it.
+
+CLS is the platform's log service.
 
 CLS indexes first-level keys only, cuts a line at 8 KB, and reserves keys that begin with ``SCF_``; so nested values are
 written as JSON text, long ones are shortened, and the names are ours. Every event ends in one canonical line,
@@ -52,7 +54,10 @@ _JSON_OF_ANYTHING: Final = json.JSONEncoder(ensure_ascii=False, separators=(",",
 
 
 class Log:
-    """Writes lines. ``write`` takes text that ends in a line's end; ``secrets`` never get past it."""
+    """Writes lines, without the ``secrets``.
+
+    ``write`` takes text that ends in a line's end.
+    """
 
     def __init__(
         self,
@@ -109,7 +114,10 @@ class Log:
         self._line("ERROR", event, fields)
 
     def outcomes(self, records: Iterable[Record], **fields: Any) -> list[str]:
-        """The canonical line of each event, whatever the level: it is what an operator asks for. As they were written, for the ledger."""
+        """Write the canonical line of each event, whatever the level.
+
+        Returns the lines as they were written, for the ledger.
+        """
         begin = self._begin("INFO", "steward.outcome")
         # Events that were served together share all that is said of them but who they are: it is written once.
         shared: dict[tuple[object, ...], tuple[str, str]] = {}
@@ -258,6 +266,7 @@ def _parts(record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
         "rules": ",".join(record.rules),
         "operations": ",".join(record.operations),
         "retryable": outcome.retryable or None,
+        "fix": outcome.fix,
     }
     return before, after
 
@@ -311,11 +320,19 @@ def event_fields(event: Event | Unreadable) -> dict[str, Any]:
 
 
 def outcome_of(error: Exception, log: Log) -> Outcome:
-    """The outcome of events that our own ``error`` interrupted; the line ``steward.internal_error`` says where it was raised."""
+    """The outcome of events that our own ``error`` interrupted.
+
+    The log line ``steward.internal_error`` says where it was raised.
+    """
     import traceback
 
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{os.path.basename(where.filename)}:{where.lineno}"
     problem = log.hide(f"{type(error).__name__}: {error}")  # before the cut, which could leave half a secret
     log.error("steward.internal_error", problem=problem[:500], at=place)
-    return Outcome.failed("fault", f"an internal error of the steward at {place} ({type(error).__name__})")
+    return Outcome.failed(
+        "internal_error",
+        f"an internal error of Steward at {place} ({type(error).__name__})",
+        fix="Look at the cluster yourself: Steward does nothing more about it. "
+        "Report the log line `steward.internal_error` as a bug.",
+    )

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
     from handler.model.outcome import Record
 
+#: What a person should do about a ledger that cannot be used.
+LEDGER_FIX: Final = (
+    "Check that the store that STEWARD_LEDGER names is up and that the function can reach it (`steward doctor`). "
+    "Until then Steward does nothing, and senders are asked to repeat their events."
+)
 #: How many alarms the errors of one sender's events can be.
 MAX_ERRORS: Final = 64
 
@@ -24,6 +29,8 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
             cluster=record.cluster,
             about=",".join(record.operations) or record.name or _error_of(record),
             text=record.outcome.reason,
+            fix=record.outcome.fix,
+            where=f"Event {record.name}" if record.name else f"An event from {record.source}",
             facts={"outcome": record.outcome.status, "event_id": record.event, "rules": ",".join(record.rules)},
             # An operation that the API refused has one alarm, though each repeat of its event is refused again.
             occasion=",".join(record.operations) if record.outcome.code.startswith("api.") else "",
@@ -31,6 +38,14 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
         for record in records
         if record.outcome.is_alarming and not record.outcome.has_own_alarm
     ]
+
+
+def ledger_unavailable(reason: str) -> Alarm:
+    """The alarm about a ledger that cannot be used.
+
+    It is one alarm for all clusters, since there is one ledger.
+    """
+    return Alarm("ledger.unavailable", "", "ledger", reason, fix=LEDGER_FIX, where="The ledger")
 
 
 def _error_of(record: Record) -> str:

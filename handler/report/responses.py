@@ -1,4 +1,4 @@
-"""What an HTTP caller is told: JSON, or problem+json (RFC 9457) where the call itself is at fault.
+"""Answers to HTTP callers: JSON, or problem+json (RFC 9457) where the call is wrong.
 
 Senders repeat what is answered with 5xx (Alertmanager that alone), so a sender is answered with 503 where a repeat can
 help (``Outcome.retryable``), and with 2xx for all that is decided, refusals included. A direct caller asked for one
@@ -53,8 +53,10 @@ def problem(
 
 
 def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The response for a payload that was read: 200, 202 while something is yet to be seen, 503 where a repeat can help any of its events, or a
-    direct caller's status. ``extra`` is what the sender wants to read where all is decided.
+    """The response for a payload that was read.
+
+    It is 200; 202 while a result is pending; 503 where a repeat can help any of its events; or a direct caller's
+    status. ``extra`` is what the sender wants to read where all is decided.
     """
     outcomes = [
         {
@@ -94,7 +96,10 @@ def _response(
 
 
 def summary(records: Sequence[Record], hide: Callable[[str], str]) -> dict[str, Any]:
-    """What an asynchronous invocation returns. The platform logs it, so it is short and bears no secret."""
+    """The result of an asynchronous invocation, short and without secrets.
+
+    The platform logs it.
+    """
     counts: dict[str, int] = {}
     for record in records:
         counts[record.outcome.status] = counts.get(record.outcome.status, 0) + 1

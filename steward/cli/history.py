@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from handler.lib.wording import duration, utc_text
+from handler.lib.wording import utc_text
 from steward.cli.context import JsonOption, known_ledger
 from steward.cli.narration import say, screen
 from steward.cli.rows import Unreadables, notable_facts, operation_row, record_row, result_of, targets_of
+from steward.config.durations import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

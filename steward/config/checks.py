@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import PydanticCustomError
 
-from handler.lib.wording import duration, meant, span
+from handler.lib.wording import meant
 from handler.model.request import Action, OpType, StopParams, StrategyConfig
 from steward.config import models, values
+from steward.config.durations import duration, span
 from steward.config.pattern_lint import LABEL_OF_TIMERS, NOT_OF_TIMERS, only_timers
 from steward.config.rule_values import template
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from handler.lib.wording import span
+from steward.config.durations import span
 from steward.config.json_schema import json_schema
 
 _HEAD: Final = """\

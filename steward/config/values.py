@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
 
-from handler.lib.wording import duration, span
 from handler.model import names
+from steward.config.durations import duration, span
 
 #: The way from a file to one of its values: keys and indexes.
 Steps = tuple[int | str, ...]

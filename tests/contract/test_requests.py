@@ -197,7 +197,7 @@ def test_it_assumes_a_role() -> None:
 def test_any_alarm_is_put_on_the_bus(code: str, cluster: str, text: str, count: int) -> None:
     """Whatever it says, and whether or not it is about a cluster."""
     cloud = demo_cloud(SystemClock())
-    put_alarm(cloud, Alarm(code, cluster, "about", text, count))
+    put_alarm(cloud, Alarm(code, cluster, "about", text, count, fix=text, where=code))
     assert [request.error for request in cloud.requests] == [None]
     assert len(cloud.put_events) == 1
 
@@ -247,7 +247,7 @@ def test_any_other_request_with_a_misspelt_key_is_refused() -> None:
     gateway(cloud).cluster_status(CLUSTER, within())
     gateway(cloud).processes(CLUSTER, "HDFS", within())
     assume(cloud)
-    put_alarm(cloud, Alarm("doctor.test", "", "about", "text"))
+    put_alarm(cloud, Alarm("doctor.test", "", "about", "text", fix="fix"))
     made = {request.action: dict(request.params) for request in cloud.requests}
     products = {"DescribeInstances": EMR, "DescribeServiceNodeInfos": EMR, "AssumeRole": STS, "PutEvents": EB}
     assert made.keys() == products.keys()

@@ -346,7 +346,7 @@ def test_a_fault_in_one_cluster_is_that_clusters(world: World, mocker: MockerFix
 
     mocker.patch.object(decision, "resolve", breaks)
     world.deliver(event)
-    assert sorted(line["code"] for line in world.outcomes()) == ["fault", "verified"]
+    assert sorted(line["code"] for line in world.outcomes()) == ["internal_error", "verified"]
     assert world.requests() == 1
     (fault,) = [line for line in world.lines if line["event"] == "steward.internal_error"]
     assert fault["at"].startswith("test_failures.py:")
@@ -459,7 +459,7 @@ def test_a_fault_of_our_own_is_an_outcome(world: World, mocker: MockerFixture) -
     """No input loses an event without a word."""
     mocker.patch("handler.execute.pipeline.Pipeline.serve", side_effect=RuntimeError("bug"))
     world.deliver(sample(DOWN))
-    assert world.outcomes()[0]["code"] == "fault"
+    assert world.outcomes()[0]["code"] == "internal_error"
     assert post(world, sample("request-restart-hive"))["statusCode"] == 500
     assert post(world, sample(DOWN))["statusCode"] == 200
 

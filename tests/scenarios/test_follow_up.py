@@ -96,14 +96,19 @@ def test_a_start_in_doubt_that_ended_in_a_crash_is_not_taken_for_unsent(world: W
     assert (operation.state, operation.code) == (State.TIMED_OUT, "ConnectionError")
     first, last = [line for line in world.lines if line["event"] == "steward.alarm"]
     assert (first["code"], last["code"]) == ("operation.in_doubt", "operation.timed_out")
-    begun = f"StartService of HBASE (all) in emr-8kd2m1qp, begun at {utc_text(operation.armed_at)}: "
+    begun = f"It was StartService of HBASE (all), begun at {utc_text(operation.armed_at)}"
     before = "before: HBASE/HMaster/172.17.0.2 last restarted 2"
-    assert first["reason"].startswith(f"{begun}its answer is not known (")
+    assert first["where"] == last["where"] == "HBASE (5 processes) on nightly"
+    assert first["reason"].startswith("it is not known whether the start was carried out: its answer is not known (")
+    assert begun in first["reason"]
+    assert "never sends it again" in first["fix"]
     assert "0 of 5 verified; not yet: HBASE/HMaster/172.17.0.2, HBASE/HMaster/172.17.0.3, " in first["reason"]
     assert before in first["reason"]
-    assert last["reason"].startswith(f"{begun}it is in doubt, and could not be settled. Its deadline passed")
+    opening = "the start is in doubt, and it could not be settled whether it was carried out. Its deadline passed"
+    assert last["reason"].startswith(opening)
+    assert begun in last["reason"]
     assert before in last["reason"]
-    assert "now: HBASE/HMaster/172.17.0.2 started, health unavailable, last restart 2" in last["reason"]
+    assert "Now, after 10 min: HBASE/HMaster/172.17.0.2 started, health unavailable, last restart 2" in last["reason"]
 
 
 def test_a_redelivery_puts_in_doubt_what_no_worker_is_at_any_more(make_world: MakeWorld, url: str) -> None:
@@ -161,7 +166,10 @@ def test_a_worker_that_was_lost_is_told_of_once(world: World) -> None:
         )
     (alarm,) = [line for line in world.lines if line["event"] == "steward.alarm"]
     assert (alarm["code"], alarm["about"], alarm["api_code"]) == ("operation.in_doubt", "op-lost", "worker_lost")
-    assert "its worker never said what became of it. Now: HDFS/DataNode/172.16.0.5 started, health " in alarm["reason"]
+    assert (
+        "its worker stopped before it recorded the result. Now: HDFS/DataNode/172.16.0.5 started, health "
+        in alarm["reason"]
+    )
 
 
 @pytest.mark.parametrize(("looks_fail", "state"), [(1, State.VERIFIED), (30, State.TIMED_OUT)])
@@ -289,6 +297,7 @@ def test_an_operation_that_cannot_be_read_stops_no_other(world: World) -> None:
     assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
     (alarm,) = [line for line in world.lines if line["event"] == "steward.alarm"]
     assert (alarm["code"], alarm["about"]) == ("operation.unreadable", "op-broken")
+    assert alarm["where"] == "Operation op-broken"
 
 
 def test_a_fault_in_one_operation_stops_no_other(world: World, mocker: MockerFixture) -> None:
@@ -308,8 +317,8 @@ def test_a_fault_in_one_operation_stops_no_other(world: World, mocker: MockerFix
         world.clock.sleep(61)
         world.deliver(timer_event("follow-up", MESSAGE, world.clock.now()))
     assert [line["state"] for line in world.lines if line["event"] == "steward.operation"] == ["VERIFIED"]
-    faults = [line["about"] for line in world.lines if line["event"] == "steward.alarm" and line["code"] == "fault"]
-    assert faults == ["op-odd"]
+    raised = [line for line in world.lines if line["event"] == "steward.alarm" and line["code"] == "internal_error"]
+    assert [line["about"] for line in raised] == ["op-odd"]
 
 
 def test_a_cluster_that_is_no_longer_listed_times_out(world: World) -> None:

@@ -192,7 +192,9 @@ class Histories(RuleBasedStateMachine):
         except Exception as error:
             assert type(error).__name__ == "RetryLater", error
         written = [json.loads(line) for line in "".join(lines).splitlines()]
-        self.said.update((row["code"], row["about"]) for row in written if row["event"] == "steward.alarm")
+        alarms = [row for row in written if row["event"] == "steward.alarm"]
+        assert all(row["fix"] and row["reason"] for row in alarms)
+        self.said.update((row["code"], row["about"]) for row in alarms)
         if has_died:
             return
         rows = [row for row in written if row["event"] == "steward.outcome"]

@@ -36,7 +36,7 @@ MONITOR = Schema(Monitor)
 
 
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
-    monitor = MONITOR.read(payload, at)
+    monitor = MONITOR.validate(payload, at)
     return [Event(f"{monitor['monitor']}@{monitor['node']}", "uptime", monitor["monitor"], "firing", ip=monitor["node"])]
 """
 #: Deliver one good payload and one bad one to the function, wired to a fake cloud, where pydantic compiles nothing.

@@ -75,6 +75,7 @@ def test_a_timer_that_never_gets_its_turn_is_a_persons_matter(restarting: World)
     assert alarms(restarting) == ["timer.not_done"]
     (line,) = [line for line in restarting.lines if line["event"] == "steward.alarm"]
     assert (line["about"], line["held_by"]) == ("nightly", "once.under_operation")
+    assert line["where"] == "Timer nightly on analytics"
 
 
 def test_a_timer_that_is_put_off_for_good_is_a_persons_matter(make_world: MakeWorld) -> None:

@@ -82,7 +82,8 @@ def test_a_request_that_never_arrived_is_told_of_to_its_end(world: World) -> Non
     follow_up(world)
     assert alarms(world) == ["operation.in_doubt", "operation.not_sent"]
     (line,) = [line for line in world.lines if line.get("code") == "operation.not_sent"]
-    assert "nothing was done; only a repeat of its event does it now" in line["reason"]
+    assert "the restart was in doubt, and it turned out that it was not carried out" in line["reason"]
+    assert "only if the event is sent again" in line["fix"]
 
 
 def test_a_worker_that_dies_once_it_was_refused(world: World, mocker: MockerFixture) -> None:

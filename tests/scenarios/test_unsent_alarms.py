@@ -113,7 +113,7 @@ def test_a_chat_that_fails_is_told_when_it_is_well_again(world: World, room: Cha
     for _ in range(3):
         follow_up(world)
     assert len(room.texts) == 3
-    assert room.titles[2].startswith("EMR Steward: scope.unknown")
+    assert room.titles[2].startswith("EMR Steward: Event StartService on analytics")
     assert len(said(world, "steward.alarm")) == 1
 
 
@@ -163,7 +163,9 @@ def test_what_is_old_is_not_sent_any_more(world: World, room: ChatRoom, ledger: 
     get_in_doubt(world)
     follow_up(world, minutes=24 * 60 + 1)
     (text,) = room.texts
-    assert text.startswith("operation.not_sent")
+    assert text.startswith(
+        "HDFS DataNode 172.16.0.5 on analytics (emr-4zvc5mul): the restart was in doubt, and it turned"
+    )
     assert ledger.take_unsent(world.clock.now(), world.clock.now(), since=0, limit=9) == []
 
 
@@ -172,7 +174,7 @@ def test_one_follow_up_sends_so_many_and_leaves_the_rest_to_the_next(
 ) -> None:
     """The oldest first, in one message that a chat can take; what cannot be read, or has no channel any more, is dropped."""
     now = world.clock.now()
-    alarms = [alarm.Alarm("a.b", "", str(n), f"<{n}> " + "x" * 300) for n in range(module.MAX_TAKEN + 2)]
+    alarms = [alarm.Alarm("a.b", "", str(n), f"<{n}> " + "x" * 300, fix="Look.") for n in range(module.MAX_TAKEN + 2)]
     kept = [OutboxEntry.of(f"id-{n}", now + n, "chat:CHAT_URL", one, str) for n, one in enumerate(alarms)]
     gone = OutboxEntry.of("gone", now, "chat:OLD", alarms[0], str)
     ledger.keep_unsent([OutboxEntry("unreadable", now - 1, "{"), gone, *kept], 0, 1000)

@@ -88,7 +88,7 @@ def read_group(
     ``schemas`` holds the schema of all alerts together and that of one alert. ``extra_labels`` returns the labels for
     the fields that the sender adds to an alert. Raises InvalidInput.
     """
-    group = GROUP.read(payload, at)
+    group = GROUP.validate(payload, at)
     alerts = group["alerts"]
     status: Status | None = _STATUSES.get(sanitize.as_text(group.get("status")))
     if not alerts:
@@ -116,14 +116,14 @@ def _each(alerts: list[Any], at: str, schemas: tuple[Schema[Any], Schema[Any]]) 
     """Each alert, or its InvalidInput: validated one by one only where validating all together finds an error."""
     all_alerts, one_alert = schemas
     try:
-        return cast("list[Any]", all_alerts.read({"alerts": alerts})["alerts"])
+        return cast("list[Any]", all_alerts.validate({"alerts": alerts})["alerts"])
     except InvalidInput:
         return [_one(one_alert, raw, _below(at, f"alerts[{index}]")) for index, raw in enumerate(alerts)]
 
 
 def _one(schema: Schema[Any], raw: object, at: str) -> object:
     try:
-        return schema.read(raw, at)
+        return schema.validate(raw, at)
     except InvalidInput as error:
         return error
 

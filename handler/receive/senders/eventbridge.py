@@ -50,7 +50,7 @@ _SEVERITIES = ("severity", "level", "alarmLevel")
 
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
     """The one event, whose id is the source and id of the CloudEvent. Raises InvalidInput."""
-    event = CLOUD_EVENT.read(payload, at)
+    event = CLOUD_EVENT.validate(payload, at)
     prefix = f"{at}." if at else ""
     if not event["id"] or not event["source"]:
         raise InvalidInput(

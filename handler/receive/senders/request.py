@@ -134,7 +134,7 @@ def event_of(raw: object, at: str, key: str = "") -> Event:
     field, and for an unknown key the most similar valid one.
     """
     try:
-        call = CALL.read(raw, at)
+        call = CALL.validate(raw, at)
     except InvalidInput as error:
         raise InvalidInput(*(_with_hint(field_error, at) for field_error in error.errors)) from None
     if errors := [FieldError(f"{at}.{field}" if at else field, problem) for field, problem in _problems(call)]:

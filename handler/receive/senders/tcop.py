@@ -85,7 +85,7 @@ DIMENSION = "dimension"
 
 def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
     """The one event of the callback. Raises InvalidInput."""
-    alarm = ALARM.read(payload, at)
+    alarm = ALARM.validate(payload, at)
     prefix = f"{at}." if at else ""
     status = _status(alarm["alarmStatus"], f"{prefix}alarmStatus")
     alarm_object: ObjectInfo = alarm.get("alarmObjInfo") or {}

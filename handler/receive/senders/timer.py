@@ -41,7 +41,7 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
     The id is the trigger's name and the time it was due, which stay the same when the platform retries. The ``Id`` of a
     request is ignored, because it would be the same every day. Raises InvalidInput.
     """
-    timer = TIMER.read(payload, at)
+    timer = TIMER.validate(payload, at)
     name, time, message = timer["TriggerName"], timer["Time"], timer.get("Message") or ""
     due = parse_time(time)
     prefix = f"{at}." if at else ""

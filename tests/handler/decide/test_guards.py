@@ -280,8 +280,8 @@ def test_the_hour_and_the_breaker() -> None:
     held = budgets.within_hourly(History(operations_last_hour=12), 12)
     assert held is not None
     assert held.code == "guard.operations_per_hour"
-    assert budgets.breaker_closed(CLUSTER, Entry(), Breaker()) is None
-    assert budgets.breaker_closed(CLUSTER, Entry(breaker_opened_at=NOW), Breaker()) is not None
+    assert budgets.breaker_closed(Entry(), Breaker()) is None
+    assert budgets.breaker_closed(Entry(breaker_opened_at=NOW), Breaker()) is not None
 
 
 def chosen_of(

@@ -419,7 +419,7 @@ def test_records_and_operations_are_listed_newest_first(ledger: Ledger) -> None:
 
 def test_what_the_log_hides_the_ledger_does_not_hold(ledger: Ledger) -> None:
     """It keeps the line that was written: a sender's secret in an alert's name is not kept, and what else the line said is."""
-    outcome = Outcome.refused("input.invalid", "hunter22 is no time", guard="x")
+    outcome = Outcome.refused("input.invalid", "hunter22 is no time", fix="Do it.", guard="x")
     written(ledger, [Record(NOW, "e", "tcop", "hunter22", "", outcome)], "hunter22")
     (kept,) = ledger.records(event="e")
     assert (kept.name, kept.cluster, kept.rules, kept.operations) == ("[redacted]", "", (), ())

@@ -1,4 +1,4 @@
-"""Shapes: what is read, and the faults that name their fields and never their values."""
+"""Schemas: what is valid, and the errors that name their fields and never their values."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def test_a_core_that_needs_more_than_the_types_stand_in_for_is_imported_whole(tm
 def test_each_field_that_is_wrong_is_named(raw: object, fields: list[str]) -> None:
     """By its path within the payload."""
     with pytest.raises(InvalidInput) as raised:
-        PAYLOAD.read(raw)
+        PAYLOAD.validate(raw)
     assert [fault.field for fault in raised.value.errors] == fields
     assert all(fault.problem for fault in raised.value.errors)
     with pytest.raises(InvalidInput) as raised:
-        PAYLOAD.read(raw, "body")
+        PAYLOAD.validate(raw, "body")
     assert all(fault.field.startswith("body") for fault in raised.value.errors)
 
 
@@ -110,7 +110,7 @@ def test_each_field_that_is_wrong_is_named(raw: object, fields: list[str]) -> No
 def test_it_is_said_in_plain_words(raw: object, says: str) -> None:
     """Not in the validator's, with the word that was meant where it is one of a few."""
     with pytest.raises(InvalidInput) as raised:
-        PAYLOAD.read(raw)
+        PAYLOAD.validate(raw)
     assert str(raised.value) == says
 
 
@@ -122,7 +122,7 @@ def test_the_words_are_of_findings_that_there_are() -> None:
 def test_a_value_is_never_shown() -> None:
     """A fault goes to a log and an answer; what was in the field may be a secret."""
     with pytest.raises(InvalidInput) as raised:
-        PAYLOAD.read({"alerts": [{"ip": ["hunter2"], "value": "hunter2"}], "labels": "hunter2"})
+        PAYLOAD.validate({"alerts": [{"ip": ["hunter2"], "value": "hunter2"}], "labels": "hunter2"})
     assert "hunter2" not in str(raised.value)
     assert len(raised.value.errors) == 3
 
@@ -130,16 +130,16 @@ def test_a_value_is_never_shown() -> None:
 def test_only_the_first_ten_faults_are_said() -> None:
     """An answer about a payload of a thousand stays short, and so does a name."""
     with pytest.raises(InvalidInput) as raised:
-        PAYLOAD.read({"alerts": [{} for _ in range(1000)]})
+        PAYLOAD.validate({"alerts": [{} for _ in range(1000)]})
     assert len(raised.value.errors) == 10
     with pytest.raises(InvalidInput) as raised:
-        PAYLOAD.read({"alerts": [], "labels": {"k" * 5000: 1}})
+        PAYLOAD.validate({"alerts": [], "labels": {"k" * 5000: 1}})
     assert len(raised.value.errors[0].field) < 120
 
 
 def test_what_is_right_is_read() -> None:
     """Numbers as text are numbers; what the shape does not name is left out."""
-    assert PAYLOAD.read({"alerts": [{"ip": "a", "value": "7", "more": 1}]}) == {"alerts": [{"ip": "a", "value": 7}]}
+    assert PAYLOAD.validate({"alerts": [{"ip": "a", "value": "7", "more": 1}]}) == {"alerts": [{"ip": "a", "value": 7}]}
 
 
 anything = st.recursive(
@@ -156,7 +156,7 @@ anything = st.recursive(
 def test_anything_is_read_or_refused(raw: object) -> None:
     """No input raises anything else."""
     try:
-        read = PAYLOAD.read(raw)
+        read = PAYLOAD.validate(raw)
     except InvalidInput as error:
         assert error.errors
     else:

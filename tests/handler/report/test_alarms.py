@@ -21,7 +21,7 @@ from handler.cloud.client import CloudApi
 from handler.errors import LedgerUnavailable, NeverSent
 from handler.ledger.protocol import Ledger, open_ledger
 from handler.lib.clock import Deadline, SystemClock
-from handler.model.alarm import Alarm
+from handler.model.alarm import Alarm, OutboxEntry
 from handler.model.outcome import Outcome, Record
 from handler.model.policy import AlarmSettings, Chat, EventBus
 from handler.report import alarms as module
@@ -59,6 +59,7 @@ class Scene:
             api=self.api,
             credentials=credentials,
             clock=SystemClock(),
+            names={"emr-4zvc5mul": "analytics"},
         )
 
     def say(self, *alarms: Alarm, seconds: float = 5.0) -> None:
@@ -76,7 +77,7 @@ class Scene:
 
 
 def an_alarm(about: str = "op-1", **more: Any) -> Alarm:
-    return Alarm("operation.failed", "emr-4zvc5mul", about, "it did not help", **more)
+    return Alarm("operation.failed", "emr-4zvc5mul", about, "it did not help", **{"fix": "Look at it.", **more})
 
 
 # -- which, and how many
@@ -89,24 +90,24 @@ def an_alarm(about: str = "op-1", **more: Any) -> Alarm:
         (Outcome.skipped("a.b", "x"), False),
         (Outcome.deferred("a.b", "x"), False),
         (Outcome.unverified("x"), False),
-        (Outcome.refused("a.b", "x"), True),
-        (Outcome.failed("a.b", "x"), True),
-        (Outcome.in_doubt("a.b", "x"), True),
+        (Outcome.refused("a.b", "x", fix="Do it."), True),
+        (Outcome.failed("a.b", "x", fix="Do it."), True),
+        (Outcome.in_doubt("a.b", "x", fix="Do it."), True),
         # Alarmed where they are decided: once a process, once for the ledger, once an operation.
-        (Outcome.refused("guard.quarantine", "x", has_own_alarm=True), False),
-        (Outcome.failed("ledger.unavailable", "x", has_own_alarm=True), False),
-        (Outcome.in_doubt("operation.in_doubt", "x", has_own_alarm=True), False),
+        (Outcome.refused("guard.quarantine", "x", fix="Do it.", has_own_alarm=True), False),
+        (Outcome.failed("ledger.unavailable", "x", fix="Do it.", has_own_alarm=True), False),
+        (Outcome.in_doubt("operation.in_doubt", "x", fix="Do it.", has_own_alarm=True), False),
     ],
 )
 def test_a_person_hears_of_what_went_wrong(outcome: Outcome, is_said: bool) -> None:
     """Refused, failed, in doubt; not what was only put off."""
     found = alarms_of([Record(0, "e", "tcop", "n", "emr-4zvc5mul", outcome, ("r",), ("op-1",))])
     assert bool(found) == is_said
-    assert all((one.code, one.about, one.text) == (outcome.code, "op-1", "x") for one in found)
+    assert all((one.code, one.about, one.text, one.fix) == (outcome.code, "op-1", "x", "Do it.") for one in found)
 
 
 def about(source: str, fault: str) -> str:
-    outcome = Outcome.refused("input.invalid", fault)
+    outcome = Outcome.refused("input.invalid", fault, fix="Do it.")
     return alarms_of([Record(0, "e", source, "", "", outcome)])[0].about
 
 
@@ -125,7 +126,13 @@ def test_a_thousand_sorts_of_nonsense_are_no_thousand_alarms(errors: list[str]) 
 
 
 alarms = st.builds(
-    Alarm, st.sampled_from("ab"), st.sampled_from("cd"), st.sampled_from("ef"), st.text(), st.integers(1, 5)
+    Alarm,
+    st.sampled_from("ab"),
+    st.sampled_from("cd"),
+    st.sampled_from("ef"),
+    st.text(),
+    st.integers(1, 5),
+    fix=st.text(),
 )
 
 
@@ -167,7 +174,7 @@ def test_a_chat_is_told_without_secrets(ledger: Ledger, mocker: MockerFixture) -
     """One message for all; title and text bear what happened, and no secret that is known."""
     notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
     scene = Scene(CHAT, ledger, mocker)
-    scene.say(an_alarm(), an_alarm(), Alarm("ledger", "", "x", f"said by {URL}"))
+    scene.say(an_alarm(), an_alarm(), Alarm("ledger", "", "x", f"reported by {URL}", fix="Look at it."))
     (call,) = notify.call_args_list
     assert call.kwargs["title"] == "EMR Steward: 2 alarms"
     assert "it did not help (×2)" in call.kwargs["body"]
@@ -181,7 +188,7 @@ def test_a_chat_whose_url_is_not_set_is_said(ledger: Ledger, mocker: MockerFixtu
     scene = Scene(AlarmSettings((Chat("UNSET"), Chat("CHAT_URL"))), ledger, mocker)
     scene.say()
     assert scene.problems() == ["UNSET is no URL that apprise knows"]
-    assert notify.call_args.kwargs["title"] == "EMR Steward: operation.failed emr-4zvc5mul"
+    assert notify.call_args.kwargs["title"] == "EMR Steward: analytics"
 
 
 def refuses(*_: Any, **__: Any) -> bool:
@@ -280,13 +287,54 @@ def test_without_its_ledger_nothing_is_kept_and_everything_tried(ledger: Ledger,
     assert (line["level"], line["is_kept"], line["count"]) == ("ERROR", False, 2)
 
 
+@pytest.mark.parametrize(
+    ("alarm", "title", "text"),
+    [
+        (
+            an_alarm(where="HDFS DataNode 172.16.0.5"),
+            "EMR Steward: HDFS DataNode 172.16.0.5 on analytics",
+            "HDFS DataNode 172.16.0.5 on analytics (emr-4zvc5mul): it did not help. Look at it.",
+        ),
+        (an_alarm(), "EMR Steward: analytics", "analytics (emr-4zvc5mul): it did not help. Look at it."),
+        (
+            Alarm("ledger.unavailable", "", "ledger", "it is away.", fix="Look at it.", where="The ledger"),
+            "EMR Steward: The ledger",
+            "The ledger: it is away. Look at it.",
+        ),
+        (Alarm("a.b", "emr-unnamed", "x", "y", fix="Z."), "EMR Steward: emr-unnamed", "emr-unnamed: y. Z."),
+        (Alarm("doctor.test", "", "x", "y", fix="Z."), "EMR Steward", "EMR Steward: y. Z."),
+    ],
+)
+def test_a_chat_reads_what_and_where_then_why_then_what_to_do(
+    alarm: Alarm, title: str, text: str, ledger: Ledger, mocker: MockerFixture
+) -> None:
+    """It is read on a phone at 3 a.m.: the cluster has its name, and no code for machines stands in it."""
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
+    Scene(CHAT, ledger, mocker).say(alarm)
+    (call,) = notify.call_args_list
+    assert (call.kwargs["title"], call.kwargs["body"]) == (title, text)
+    assert alarm.code not in title + text
+
+
+def test_the_outbox_entry_of_an_older_version_is_still_sent() -> None:
+    """A deployment that comes between an alarm and its sending loses nothing."""
+    old = OutboxEntry(
+        "id", 0, json.dumps(["chat:X", "a.b", "emr-1", "op-1", "it did not help", 2, {"operation": "op-1"}])
+    )
+    channel, alarm = old.opened()
+    assert channel == "chat:X"
+    assert (alarm.text, alarm.count, alarm.fix, alarm.where) == ("it did not help", 2, "", "")
+    new = OutboxEntry.of("id", 0, "chat:X", an_alarm(where="HDFS"), str)
+    assert new.opened() == ("chat:X", an_alarm(where="HDFS"))
+
+
 # -- the event bus
 
 
 def test_the_event_bus_is_given_each_alarm(ledger: Ledger, mocker: MockerFixture) -> None:
     """One PutEvents with an event an alarm, to the bus and region of the settings."""
     scene = Scene(BUS, ledger, mocker)
-    scene.say(an_alarm(facts={"operation": "op-1"}), Alarm("ledger", "", "x", "y"))
+    scene.say(an_alarm(facts={"operation": "op-1"}), Alarm("ledger", "", "x", "y", fix="Look at it."))
     ((product, credentials, action, params, _),) = (call.args for call in scene.api.call.call_args_list)
     assert (product.service, product.region, product.scheme, product.host) == (
         "eb",
@@ -331,7 +379,7 @@ from handler.report.log import Log
 clock, ledger, written = SystemClock(), open_ledger("sqlite:///:memory:"), []
 for chat in ((), (Chat("U"),)):
     alarms = Alarms(AlarmSettings(chat), {}, ledger=ledger, api=CloudApi(), credentials=None, clock=clock)
-    alarms.say([Alarm("a", "b", "c", "d")] if not chat else [], Log(written.append, clock), Deadline(clock, 5))
+    alarms.say([Alarm("a", "b", "c", "d", fix="e")] if not chat else [], Log(written.append, clock), Deadline(clock, 5))
 assert len(written) == 1, written
 print(sorted({"apprise", "requests", "tencentcloud"} & set(sys.modules)))
 """

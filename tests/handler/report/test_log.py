@@ -176,7 +176,9 @@ def test_a_secret_never_gets_past(secret: str, around: Any, place: str) -> None:
         log.with_fields(more=1).warning("steward.test", about=value)
     else:
         written, log = a_log(SECRETS)
-        log.outcomes([Record(0, str(value), "tcop", "n", "c", Outcome.refused("x", f"{value}", about=value))])
+        log.outcomes(
+            [Record(0, str(value), "tcop", "n", "c", Outcome.refused("x", f"{value}", fix="Do it.", about=value))]
+        )
     row = parsed("".join(written))
     assert REDACTED in written[0]
     for form in {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]}:
@@ -239,7 +241,7 @@ def test_every_event_has_one_canonical_line() -> None:
     written, log = a_log(base={"request_id": "p-1"})
     records = [
         Record(0, "e1", "tcop", "down", "emr-4zvc5mul", Outcome.done("worked", attempts=1), ("r",), ("op-1",)),
-        Record(0, "e2", "timer", "", "", Outcome.in_doubt("api.X", "lost", api_request_id=None)),
+        Record(0, "e2", "timer", "", "", Outcome.in_doubt("api.X", "lost", fix="Do it.", api_request_id=None)),
     ]
     log.outcomes(records, mode="act")
     first, second = (parsed(f"{line}\n") for line in "".join(written).splitlines())

@@ -13,7 +13,7 @@ from handler.decide.intent_guards import not_seen_before
 from handler.errors import FieldError
 from handler.model.history import Past
 from handler.model.operation import State
-from handler.model.outcome import API_REFUSALS, Outcome, OutcomeStatus, Record
+from handler.model.outcome import API_REFUSALS, OTHER_API_REFUSAL, Outcome, OutcomeStatus, Record
 from handler.model.request import OpType
 from handler.report.responses import TITLES, answer, problem
 
@@ -63,17 +63,17 @@ def test_a_problem_bears_its_headers_and_further_members() -> None:
         (Outcome.done("worked"), 200),
         (Outcome.skipped("guard.satisfied", "already"), 200),
         (Outcome.unverified("accepted"), 202),
-        (Outcome.in_doubt("api.ReadTimeout", "lost"), 202),
+        (Outcome.in_doubt("api.ReadTimeout", "lost", fix="Do it."), 202),
         (Outcome.deferred("guard.cooldown", "later"), 409),
-        (Outcome.refused("guard.listed", "x", http_status=403), 403),
-        (Outcome.refused("once.conflict", "x"), 422),
+        (Outcome.refused("guard.listed", "x", fix="Do it.", http_status=403), 403),
+        (Outcome.refused("once.conflict", "x", fix="Do it."), 422),
         (Outcome.refused_by_api("ResourceNotFound.InstanceNotFound", "x"), 404),
         (Outcome.refused_by_api("AuthFailure.SignatureExpire", "x"), 500),
         (Outcome.refused_by_api("UnauthorizedOperation.CheckCamAuth", "x"), 500),
         (Outcome.refused_by_api("AssumeRole.InvalidParameter", "x"), 500),
         (Outcome.refused_by_api("InvalidParameter.InvalidIpList", "x"), 422),
-        (Outcome.refused("guard.quarantine", "x"), 422),
-        (Outcome.failed("fault", "x"), 500),
+        (Outcome.refused("guard.quarantine", "x", fix="Do it."), 422),
+        (Outcome.failed("internal_error", "x", fix="Do it."), 500),
         (Outcome.skipped("once.sending", "in progress", http_status=202), 202),
         (Outcome.skipped("once.failed", "did not help", http_status=500), 500),
     ],
@@ -118,9 +118,9 @@ MADE = {
     "unverified": Outcome.unverified("reason"),
     "skipped": Outcome.skipped("code", "reason"),
     "deferred": Outcome.deferred("code", "reason"),
-    "refused": Outcome.refused("code", "reason"),
-    "failed": Outcome.failed("code", "reason"),
-    "in_doubt": Outcome.in_doubt("code", "reason"),
+    "refused": Outcome.refused("code", "reason", fix="Do it."),
+    "failed": Outcome.failed("code", "reason", fix="Do it."),
+    "in_doubt": Outcome.in_doubt("code", "reason", fix="Do it."),
 }
 
 
@@ -130,17 +130,17 @@ def test_every_outcome_and_refusal_has_a_status_with_a_title() -> None:
     assert sorted(MADE) == sorted(STATUSES)
     for outcome in MADE.values():
         assert outcome.http_status < 400 or outcome.http_status in TITLES
-    assert set(API_REFUSALS.values()) <= set(TITLES)
+    assert {refusal.http_status for refusal in (*API_REFUSALS.values(), OTHER_API_REFUSAL)} <= set(TITLES)
 
 
 @pytest.mark.parametrize(
     ("outcomes", "status"),
     [
         ([Outcome.done("x")], 200),
-        ([Outcome.refused("guard.listed", "x")], 200),
-        ([Outcome.failed("fault", "x")], 200),
+        ([Outcome.refused("guard.listed", "x", fix="Do it.")], 200),
+        ([Outcome.failed("internal_error", "x", fix="Do it.")], 200),
         ([Outcome.done("x"), Outcome.unverified("x")], 202),
-        ([Outcome.done("x"), Outcome.in_doubt("api.X", "x")], 202),
+        ([Outcome.done("x"), Outcome.in_doubt("api.X", "x", fix="Do it.")], 202),
         ([], 200),
     ],
 )
@@ -152,7 +152,7 @@ def test_a_sender_is_told_that_all_is_decided(outcomes: list[Outcome], status: i
 
 
 @pytest.mark.parametrize("is_direct", [True, False])
-@pytest.mark.parametrize("others", [[], [Outcome.done("x"), Outcome.in_doubt("api.X", "x")]])
+@pytest.mark.parametrize("others", [[], [Outcome.done("x"), Outcome.in_doubt("api.X", "x", fix="Do it.")]])
 def test_who_may_do_better_later_is_asked_to_repeat(is_direct: bool, others: list[Outcome]) -> None:
     """503, which Alertmanager alone repeats, and when; what became of each event stands in the body, and no retCode that says 0."""
     again = Outcome.deferred("api.busy", "the cluster is busy", retryable=True)
@@ -168,7 +168,7 @@ def test_who_may_do_better_later_is_asked_to_repeat(is_direct: bool, others: lis
 
 def test_a_direct_call_with_many_events_is_answered_as_a_sender() -> None:
     """One status cannot speak for two."""
-    records = [a_record(Outcome.refused("guard.listed", "x")), a_record(Outcome.done("x"))]
+    records = [a_record(Outcome.refused("guard.listed", "x", fix="Do it.")), a_record(Outcome.done("x"))]
     assert answer(records, is_direct=True, extra={})["statusCode"] == 200
 
 

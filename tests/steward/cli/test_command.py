@@ -490,7 +490,7 @@ def test_history_tells_everything_and_where_it_is_cut(tmp_path: Path) -> None:
     text = steward("history", cwd=tmp_path).stdout
     assert re.search(r"^    1 of 1 verified$", text, re.MULTILINE)
     assert re.search(
-        r" restart-dead-process: HDFS/DataNode/\S+ had operation .*; its cooldown of 15 min ends in ", text
+        r" restart-dead-process: HDFS/DataNode/\S+ had operation .*; its cooldown of 15 min ends at ", text
     )
     assert re.search(r"^    scope HDFS/DataNode/172.16.0.5, invocation local-1$", text, re.MULTILINE)
     for raw in ("cooldown_s", "guard cooldown", "attempts", "mode act", "processes 1"):

@@ -17,11 +17,11 @@ from ruamel.yaml.error import YAMLError
 
 from handler.config.config import Config
 from handler.errors import ConfigurationError, InvalidConfiguration
-from handler.lib.wording import duration
 from handler.model.intent import COMMAND_LIMITS, Limits
 from handler.model.policy import AlarmSettings, Safety, Webhook
 from handler.model.request import StopParams, StrategyConfig
 from steward.config.compile import compiled_content, config_of, load_yaml
+from steward.config.durations import duration
 from steward.config.json_schema import json_schema
 from steward.config.yaml_errors import explained
 from steward.config.yaml_file import read_raw
