@@ -52,7 +52,7 @@ bench: $(STAMP) ## The figures of docs/figures.md, warm
 bench-cold: $(STAMP) ## The first event of an instance: time and memory, beside the usual handler and the floor
 	$(BIN)/python -m benchmarks.cold_start
 
-storm: $(STAMP) ## 10,000 deliveries of 500 needs at 8 workers with faults and kill -9, on both ledgers
+storm: $(STAMP) ## 10,000 deliveries about 500 dead processes, 8 workers, faults and kill -9, on both ledgers
 	$(BIN)/python -m steward.chaos.storm
 
 package: $(STAMP) ## build/function.zip, which the platform runs; LEDGER=redis packs the client for a Redis ledger
