@@ -56,7 +56,7 @@ def test_no_text_breaks_it(text: str) -> None:
     assert isinstance(cron.problem_of(text), str)
 
 
-@given(st.tuples(*(st.integers(field.least, field.limit) for field in cron.FIELDS)))
+@given(st.tuples(*(st.integers(field.minimum, field.maximum) for field in cron.FIELDS)))
 def test_every_number_within_its_bounds_is_taken(numbers: tuple[int, ...]) -> None:
     """And the first one beyond them is not."""
     assert not cron.problem_of(" ".join(map(str, numbers)))
