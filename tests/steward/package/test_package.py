@@ -291,7 +291,7 @@ def test_the_bill_of_materials_names_every_dependency(package: Package) -> None:
     about = bom["metadata"]["component"]
     assert about["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(package.path.read_bytes()).hexdigest()}]
     pinned = dict(re.findall(r"^(\S+)==(\S+)", (ROOT / "requirements/function.txt").read_text(), re.MULTILINE))
-    del pinned["charset-normalizer"]  # left out: nothing guesses encodings
+    del pinned["charset-normalizer"]  # left out: no encoding is guessed
     assert {part["name"]: part["version"] for part in bom["components"]} == pinned
     for part in bom["components"]:
         assert part["purl"] == f"pkg:pypi/{part['name']}@{part['version']}"
@@ -360,7 +360,7 @@ def test_a_configuration_is_checked_before_it_is_packed(capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("#!/bin/sh\necho 3.11\n", "is Python 3.11"), ("#!/bin/sh\nexit 1\n", "is no Python that runs")],
+    [("#!/bin/sh\necho 3.11\n", "is Python 3.11"), ("#!/bin/sh\nexit 1\n", "is not a Python that runs")],
 )
 def test_another_python_makes_no_bytecode(
     script: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -376,12 +376,12 @@ def test_only_a_package_is_built_over(capsys: pytest.CaptureFixture[str], tmp_pa
     """The folder beside the zip may be somebody's work."""
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("years", encoding="utf-8")
-    assert "stands in the way" in fails(capsys, "--output", str(tmp_path / "work.zip"))
+    assert "is in the way" in fails(capsys, "--output", str(tmp_path / "work.zip"))
     assert (tmp_path / "work" / "thesis.txt").exists()
     # `--output handler.zip` in a project's root, where a configuration happens to lie as well.
     (tmp_path / "handler" / "lib").mkdir(parents=True)
     (tmp_path / "handler" / "steward.json").write_text("{}", encoding="utf-8")
-    assert "stands in the way" in fails(capsys, "--output", str(tmp_path / "handler.zip"))
+    assert "is in the way" in fails(capsys, "--output", str(tmp_path / "handler.zip"))
     assert (tmp_path / "handler" / "steward.json").exists()
     assert "is not the name of a zip" in fails(capsys, "--output", str(tmp_path / "work"))
 
@@ -400,9 +400,9 @@ PIN = "tencentcloud-sdk-python-common==3.1.195 --hash=sha256:" + "0" * 64
     [
         (
             {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_TIMEOUT": "1"},
-            "the package index is out of reach",
+            "the package index cannot be reached",
         ),
-        ({"PIP_NO_INDEX": "1"}, "not every dependency is to be had as a wheel for CPython 3.10 on manylinux2014"),
+        ({"PIP_NO_INDEX": "1"}, "not every dependency has a wheel for CPython 3.10 on manylinux2014"),
     ],
 )
 def test_wheels_that_cannot_be_had_are_told_apart_from_a_network_that_is_away(
