@@ -284,7 +284,7 @@ def deployable() -> Iterator[dict[str, Any]]:
 def test_what_the_vendor_drops_silently_is_refused(
     ours: Deployed, deploy: Deploy, tmp_path: Path, among: str, change: dict[str, Any], expected: str
 ) -> None:
-    """The same calls with it as without it: nobody would hear of the slip."""
+    """The vendor makes the same calls with the mistake as without it, and reports nothing."""
     raw = variant(change, among)
     assert not deploy(raw).error
     assert deploy(raw).calls == ours.calls

@@ -73,9 +73,9 @@ sys.path.insert(0, folder)
 import index, json
 answer = index.main_handler(json.loads(event), json.loads(context))
 tops = {name.partition(".")[0] for name in sys.modules} - {"__main__"}
-told = {"standard": sorted(tops & sys.stdlib_module_names), "others": sorted(tops - sys.stdlib_module_names)}
-told |= {"answer": answer, "opened": opened, "modules": sorted(sys.modules), "stdlib": json.__file__}
-print(json.dumps(told))
+found = {"standard": sorted(tops & sys.stdlib_module_names), "others": sorted(tops - sys.stdlib_module_names)}
+found |= {"answer": answer, "opened": opened, "modules": sorted(sys.modules), "stdlib": json.__file__}
+print(json.dumps(found))
 """
 
 
@@ -106,14 +106,14 @@ def deliver(code: Path, event: Any, tmp_path: Path, **env: str) -> Delivered:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     *lines, last = done.stdout.splitlines()
-    told = json.loads(last)
+    found = json.loads(last)
     return Delivered(
-        told["answer"],
-        set(told["modules"]),
-        set(told["standard"]),
-        set(told["others"]),
-        [Path(name) for name in told["opened"] if name.startswith("/")],
-        Path(told["stdlib"]).parents[1],
+        found["answer"],
+        set(found["modules"]),
+        set(found["standard"]),
+        set(found["others"]),
+        [Path(name) for name in found["opened"] if name.startswith("/")],
+        Path(found["stdlib"]).parents[1],
         [json.loads(line) for line in lines],
     )
 
@@ -159,7 +159,7 @@ NO_CALL = [
     pytest.param(sample("alertmanager-resolved"), {"alertmanager"}, set(), id="resolved alert"),
     pytest.param(sample("timer-nightly-stop") | {"Message": "steward:follow-up"}, {"timer"}, set(), id="follow-up"),
     pytest.param(
-        sample("function-url-request") | {"headers": {}}, set(), {"hmac", "hashlib"}, id="stranger at the door"
+        sample("function-url-request") | {"headers": {}}, set(), {"hmac", "hashlib"}, id="call without credentials"
     ),
 ]
 
@@ -322,7 +322,7 @@ def test_the_bill_of_materials_is_sound(package: Package) -> None:
 def test_without_a_python_310_it_is_built_and_the_summary_warns(
     package: Package, mocker: MockerFixture, tmp_path: Path
 ) -> None:
-    """Slower starts are better than no package, but nobody should have to guess why."""
+    """Slower starts are better than no package, and the summary explains them."""
     mocker.patch("steward.package.build.find_python", return_value="")
     mocker.patch("steward.package.build.download", return_value=list(package.wheels))
     package = built(tmp_path, ROOT / "steward.yml")
@@ -335,7 +335,7 @@ def test_without_a_python_310_it_is_built_and_the_summary_warns(
 
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str, **env: str) -> str:
-    """What the command says of it; it must end with 2."""
+    """The error that the command prints; it must end with 2."""
     assert packaging.main(arguments, env) == 2
     return capsys.readouterr().err
 
