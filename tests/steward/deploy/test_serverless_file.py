@@ -47,7 +47,7 @@ def test_the_one_that_is_shipped_is_fine() -> None:
         ("  role: emr-steward #", "  #", "inputs.role: is missing (without it the function has no credentials)"),
         ("enable: true, argument: nightly", 'enable: "false", argument: nightly', "parameters.enable: must be true or false (without quotes)"),
         ("argument: nightly-stop", "argument: 7", "parameters.argument: must be a text (quote it)"),
-        ("    - timer: # the zone", "      timer: # the zone", "LINE: inputs.events[1].timer: appears twice (first in line"),
+        ("    - timer: # cron runs", "      timer: # cron runs", "LINE: inputs.events[1].timer: appears twice (first in line"),
         # values that cannot be
         ("index.main_handler", "index.handler", "inputs.handler: must be index.main_handler (what the package"),
         ("Python3.10 #", "Python3.7 #", "inputs.runtime: must be Python3.10 (for which the package is built"),
