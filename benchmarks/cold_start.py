@@ -1,9 +1,10 @@
-"""The first event of an instance: from the interpreter's start to the API's receipt of the request, or to the answer.
+"""The first event of an instance: its time and memory, beside two other handlers.
 
-Ours, as packaged, beside (a) the usual handler (typed EmrClient, pydantic models, no bytecode) and (b) the floor (bare
-CommonClient, with bytecode). Each run is a process of its own, under the platform's conditions: Python 3.10, nothing
-but the package and the standard library, code that is read-only, no bytecode written. The runs are interleaved;
-medians, and ratios of medians.
+The time runs from the interpreter's start until the API receives the request, or until the answer. The packaged
+function is compared with (a) the usual handler (typed EmrClient, pydantic models, no bytecode) and (b) the floor (bare
+CommonClient, with bytecode). Each run is a process of its own under the platform's conditions: Python 3.10, only the
+package and the standard library, read-only code, no bytecode written. The runs are interleaved. The figures are medians
+and ratios of medians.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from steward.simulate.platform import context, restamp
 ROOT: Final = Path(__file__).resolve().parents[1]
 WHEELS: Final = ROOT / "build" / "wheels"
 HANDLERS: Final = ROOT / "benchmarks" / "handlers"
-#: What the usual handler is deployed with, besides the SDK's own needs.
+#: The packages that the usual handler is deployed with, besides the SDK's own dependencies.
 USUAL: Final = ("pydantic", "pydantic-core", "annotated-types", "typing-extensions", "typing-inspection")
 USUAL_SDK: Final = ("tencentcloud-sdk-python-emr",)
 SDK: Final = ("tencentcloud-sdk-python-common", "requests", "urllib3", "idna", "certifi", "charset-normalizer")
@@ -45,8 +46,8 @@ OURS, USUAL_HANDLER, FLOOR, PYTHON_ALONE = "ours", "(a) usual handler", "(b) flo
 ACTING, NO_CALL = "acting", "no cloud call"
 EVENTS: Final = {ACTING: "alertmanager-datanode-down", NO_CALL: "alertmanager-resolved"}
 
-#: The platform's part. The peak is the kernel's for this very process (KiB): ru_maxrss also counts the parent that
-#: forked it.
+#: What the platform does. The peak of memory (KiB) is the kernel's for this process alone: ru_maxrss also counts the
+#: parent that forked it.
 RUN: Final = """
 import sys
 folder, event, context = sys.argv[1:]
@@ -62,12 +63,12 @@ print(f"\\n{ended} {peak} {'tencentcloud' in sys.modules}")
 
 POWERTOOLS: Final = (
     "(c) Powertools for AWS Lambda + boto3 is not compared: its handler signs for another cloud's API, which has no such operation, and AWS\n"
-    "    brings boto3 with the runtime. How we chose to package it here would decide the figure, not the handler."
+    "    brings boto3 with the runtime. The figure would depend on how it is packaged here, and not on the handler."
 )
 
 
 class Goal(NamedTuple):
-    """A figure that must not be above ``most``."""
+    """A figure that must not be above ``limit``."""
 
     name: str
     value: float
@@ -97,7 +98,7 @@ class Series:
 
 
 class Bench:
-    """The three packages, unpacked read-only in ``folder``, and a fake API that notes when a request arrives."""
+    """The three packages, unpacked read-only in ``folder``, and runs of them on a fake API."""
 
     def __init__(self, folder: Path, python: str) -> None:
         self._folder = folder
@@ -115,7 +116,7 @@ class Bench:
     def run(self, runs: int, *, warm_up: bool = True) -> dict[tuple[str, str], Series]:
         cases = [(handler, what) for handler in (OURS, USUAL_HANDLER, FLOOR) for what in (ACTING, NO_CALL)]
         cases.append((PYTHON_ALONE, NO_CALL))
-        for case in cases if warm_up else ():  # the files are in the page cache from here on, for all of them alike
+        for case in cases if warm_up else ():  # so that the files of all handlers are in the page cache
             self._once(*case, Series())
         series = {case: Series() for case in cases}
         for _ in range(runs):
@@ -166,7 +167,7 @@ def _unpack(folder: Path, wheels: Iterable[Wheel], handler: str) -> None:
 
 
 def goals(series: Mapping[tuple[str, str], Series], zip_bytes: int) -> list[Goal]:
-    """What the project has promised itself."""
+    """The goals that the project has set itself, with their present values."""
 
     def ratio(what: str, other: str) -> float:
         return series[OURS, what].milliseconds / series[other, what].milliseconds
@@ -182,7 +183,7 @@ def goals(series: Mapping[tuple[str, str], Series], zip_bytes: int) -> list[Goal
 
 
 def machine(python: str) -> str:
-    """What the figures were taken on."""
+    """The machine and the Python that the figures were taken on."""
     made = subprocess.run([python, "-I", "-S", "-V"], capture_output=True, text=True, check=True).stdout.strip()
     model = next(
         (line.partition(": ")[2] for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown CPU"
@@ -197,8 +198,8 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def table(figures: Mapping[str, Any], promised: Iterable[Goal]) -> str:
-    """For people."""
+def table(figures: Mapping[str, Any], goals_of_run: Iterable[Goal]) -> str:
+    """The figures as a table for people."""
     lines = [f"{figures['machine']}; medians of {figures['runs']} interleaved runs", ""]
     lines.append(f"{'':<20}{'event':<16}{'ms':>8}{'spread':>14}{'peak MB':>10}  SDK loaded")
     for row in figures["rows"]:
@@ -208,7 +209,7 @@ def table(figures: Mapping[str, Any], promised: Iterable[Goal]) -> str:
             f"{row['handler']:<20}{row['event']:<16}{row['ms']:>8.1f}{spread:>14}{row['peak_mb']:>10.1f}  {sdk}"
         )
     lines.append("")
-    for goal in promised:
+    for goal in goals_of_run:
         verdict = "met" if goal.is_met else "MISSED"
         lines.append(f"{goal.name:<24}{goal.value:>7.2f}{goal.unit:<4}  goal ≤ {goal.limit:g}{goal.unit:<4} {verdict}")
     return "\n".join([*lines, "", POWERTOOLS]) + "\n"
@@ -218,7 +219,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=15, help="processes for each row")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--python", default="", metavar="PATH", help="a Python 3.10; looked for where it is not given")
+    parser.add_argument("--python", default="", metavar="PATH", help="a Python 3.10; by default one is looked for")
     arguments = parser.parse_args()
     try:
         python = find_python(arguments.python)
@@ -231,7 +232,7 @@ def main() -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    promised = goals(series, bench.package.size)
+    reached = goals(series, bench.package.size)
     figures: dict[str, Any] = {
         "machine": machine(python),
         "runs": arguments.runs,
@@ -248,11 +249,11 @@ def main() -> int:
             for (handler, what), one in series.items()
         ],
         "goals": [
-            {"name": goal.name, "value": round(goal.value, 3), "most": goal.limit, "met": goal.is_met}
-            for goal in promised
+            {"name": goal.name, "value": round(goal.value, 3), "limit": goal.limit, "met": goal.is_met}
+            for goal in reached
         ],
     }
-    sys.stdout.write(json.dumps(figures, indent=1) + "\n" if arguments.json else table(figures, promised))
+    sys.stdout.write(json.dumps(figures, indent=1) + "\n" if arguments.json else table(figures, reached))
     return 0
 
 

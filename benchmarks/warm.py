@@ -1,8 +1,8 @@
-"""The warm figures of docs/figures.md: what the function itself costs, without the network.
+"""The warm figures of docs/figures.md: the time that the function itself takes.
 
-One alert from ``main_handler``'s handling to the gateway and back, and a payload of 1,000 alerts on one cluster; then
-what the ledger adds. The cluster is a gateway in process that answers at once. Medians of one run, in brackets the
-fastest tenth, with the machine named; ``--json`` for machines.
+Two payloads are measured from the handler to the gateway and back: one alert, and 1,000 alerts on one cluster. Then the
+ledger is measured. The network is left out: the cluster is a gateway in process that answers at once. The figures are
+medians of one run, with the fastest tenth in brackets; ``--json`` prints them for programs.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from handler.config.config import Config
     from handler.model.policy import Cluster
 
-#: Payloads that are served before those that are measured.
-WARMING = 20
+#: How many payloads are handled before the measured ones.
+WARM_UP = 20
 
 
 def config(clusters: Sequence[str]) -> Config:
-    """The rule of the README with limits that hold nothing back: the figures are of work, not of refusals."""
+    """The rule of the README with limits that refuse nothing, so that the work is measured."""
     return config_of(
         {
             "clusters": {
@@ -99,7 +99,7 @@ class InstantGateway:
 
 
 def payload(cluster: str, alerts: int) -> dict[str, Any]:
-    """A webhook body of Alertmanager about a cluster."""
+    """The body of a call of Alertmanager with alerts about one cluster."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time()))
     return {
         "version": "4",
@@ -126,10 +126,10 @@ def payload(cluster: str, alerts: int) -> dict[str, Any]:
     }
 
 
-class Restless(SystemClock):
-    """The machine's clock, but for sleeping: what is measured is work, the look that verifies included.
+class SleeplessClock(SystemClock):
+    """The machine's clock without sleeping, so that only work is measured, verification included.
 
-    It is moved on between payloads, so that our own limit of requests a second holds none of them back.
+    It is moved on between payloads, so that the function's own limit of requests a second delays none of them.
     """
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class Restless(SystemClock):
 
 
 class TimedLedger:
-    """A ledger, and the seconds that were spent in it."""
+    """A ledger that counts the seconds that are spent in it."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -164,10 +164,9 @@ class TimedLedger:
 
 @dataclass(frozen=True)
 class Served:
-    """Milliseconds of one payload, from the handler to its return: all of it, and all but the ledger; requests for each payload.
+    """The milliseconds of one payload, with and without the ledger, and its requests.
 
-    Each as a median and as the fastest tenth: on a machine that others use too, what the work takes when nobody else is
-    at it.
+    Each time is a median and the fastest tenth. The latter shows what the work takes when nobody else uses the machine.
     """
 
     whole: tuple[float, float]
@@ -179,12 +178,12 @@ CONTEXT = {"time_limit_in_ms": 60_000, "request_id": "bench"}
 
 
 def served(alerts: int, runs: int) -> Served:
-    """Payloads at a warm function and its ledger in memory, each about a cluster that neither has heard of before."""
+    """Measure payloads at a warm function with a ledger in memory, each about a new cluster."""
     whole, in_ledger, requests = [], [], []
-    clock = Restless()
+    clock = SleeplessClock()
     gateway = InstantGateway(alerts)
     ledger = TimedLedger(open_ledger("sqlite:///:memory:"))
-    clusters = [f"emr-{number:08d}" for number in range(WARMING + runs)]
+    clusters = [f"emr-{number:08d}" for number in range(WARM_UP + runs)]
     function = Function(
         Settings(),
         config(clusters),
@@ -208,8 +207,8 @@ def served(alerts: int, runs: int) -> Served:
 
 
 def _measured(taken: list[float]) -> tuple[float, float]:
-    """The median and the fastest tenth, once it is warm."""
-    warm = taken[WARMING:]
+    """The median and the fastest tenth of the runs after the warm-up."""
+    warm = taken[WARM_UP:]
     return statistics.median(warm), statistics.quantiles(warm, n=10)[0]
 
 
@@ -219,7 +218,7 @@ def _in_words(measured: tuple[float, float], digits: int) -> str:
 
 
 def arm_and_settle(url: str, runs: int) -> float:
-    """Milliseconds that arming and settling one operation take."""
+    """The median milliseconds of arming and settling one operation."""
     ledger = open_ledger(url)
     clock = SystemClock()
     from tests.operations import an_operation
@@ -232,9 +231,7 @@ def arm_and_settle(url: str, runs: int) -> float:
             now=now,
             targets=(f"HDFS/datanode/10.0.{run // 250}.{run % 250}",),
         )
-        version = ledger.history(
-            "emr-4zvc5mul", now, quarantine_within=3600
-        ).version  # read for the guards, armed or not
+        version = ledger.history("emr-4zvc5mul", now, quarantine_within=3600).version  # the guards read it in any case
         start = time.perf_counter()
         ledger.arm(operation, version)
         ledger.settle(operation.moved(State.ACCEPTED, now, request_id="r"), State.SENDING)

@@ -52,8 +52,8 @@ def built(folder: Path, config: Path, **options: Any) -> Package:
         try:
             return build(config, folder / "function.zip", wheels=WHEELS, **options)
         except ConfigurationError as error:
-            if "out of reach" in str(error):
-                pytest.skip(f"the package index is out of reach: {error}")
+            if "cannot be reached" in str(error):
+                pytest.skip(f"the package index cannot be reached: {error}")
             raise
 
 

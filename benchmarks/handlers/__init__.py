@@ -1,1 +1,1 @@
-"""What the function is measured against: each file is deployed alone, as ``index.py``."""
+"""The handlers that the function is compared with; each is deployed alone, as ``index.py``."""

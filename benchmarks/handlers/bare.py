@@ -1,4 +1,4 @@
-"""The floor: a dict in, the SDK's CommonClient out, nothing checked. One request for each alert."""
+"""The floor: the payload is not validated, and CommonClient makes one request for each alert."""
 
 import os
 from typing import Any

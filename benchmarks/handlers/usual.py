@@ -1,4 +1,7 @@
-"""The usual handler: the payload as pydantic models, the request through the SDK's typed client. One request for each alert."""
+"""The usual handler: pydantic models for the payload, and the SDK's typed client.
+
+It makes one request for each alert.
+"""
 
 import os
 from datetime import datetime

@@ -69,9 +69,9 @@ class Cloud:
     clock: Clock
     #: The :attr:`Cluster.transition_seconds` of clusters that are added.
     transition_seconds: float = 3.0
-    #: What ``Offset`` counts. EMR's pages say page numbers; elsewhere in API 3.0 it is items. A client must bear both.
+    #: What ``Offset`` counts. EMR's pages document page numbers; elsewhere in API 3.0 it is items. A client must cope with both.
     offset_is: Literal["item", "page"] = "page"
-    #: Requests that each action takes in a second; ``None`` is no limit. 20 is documented.
+    #: Requests of each action that are accepted in a second; ``None`` is no limit. 20 is documented.
     requests_per_second: int | None = None
     #: Secret key and session token (``None`` for a permanent key) by secret id.
     credentials: dict[str, tuple[str, str | None]] = field(default_factory=lambda: {SECRET_ID: (SECRET_KEY, None)})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: Code → the message, unless the place that raises it knows better.
 MESSAGES: Final[Mapping[str, str]] = {
-    # Who asks
+    # The caller
     "AuthFailure": "The caller could not be authenticated.",
     "AuthFailure.InvalidAuthorization": "The Authorization header is not in the standard form.",
     "AuthFailure.InvalidSecretId": "The SecretId is not a TencentCloud API key.",
@@ -23,7 +23,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "AuthFailure.TokenFailure": "The token is missing, wrong or expired.",
     "UnauthorizedOperation": "The operation is not authorized.",
     "UnauthorizedOperation.CheckCamAuth": "The CAM policy does not allow the operation.",
-    # Which action
+    # The action
     "InvalidAction": "The action does not exist.",
     "NoSuchProduct": "The product does not exist.",
     "NoSuchVersion": "The version does not exist.",
@@ -39,7 +39,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "InvalidParameter.InvalidServiceName": "The service's name is not valid.",
     "InvalidParameter.OverTimeError": "The role may not be assumed for so long.",
     "InvalidParameter.RestartServiceUnsupported": "The service cannot be restarted in this way.",
-    # The thing it is about
+    # The resource
     "ResourceInUse": "The resource is in use.",
     "ResourceInUse.InstanceInProcess": "A workflow of the cluster is running.",
     "ResourceNotFound": "The resource does not exist.",
@@ -48,7 +48,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "ResourceNotFound.ServiceNodeNotFound": "The service's node is not found.",
     "UnsupportedOperation": "The operation is not supported.",
     "UnsupportedOperation.ServiceNotSupport": "The service does not support this operation.",
-    # Too much: certainly not carried out
+    # Throttled, or too large: certainly not carried out
     "RequestLimitExceeded": "Your current request times equals to the limit in a second.",
     "RequestLimitExceeded.GlobalRegionUinLimitExceeded": "The account's limit over all regions is reached.",
     "RequestLimitExceeded.IPLimitExceeded": "The limit of the caller's address is reached.",

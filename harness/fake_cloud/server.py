@@ -175,8 +175,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang(fault)
             return
         if fault.kind is Kind.RESET_BEFORE_READING:
-            # The bytes are off the socket by now, so that the reset cannot meet the client half way through its
-            # sending: urllib3 drops an error from there, and what is left to see is a mere end, now and then.
+            # The body was read first, so that the reset cannot reach the client while it still sends: urllib3 drops an
+            # error from there, and the client would sometimes see a closed connection instead of a reset.
             self._reset()
             return
         reply = self._ours.api.answer_with(call, fault)

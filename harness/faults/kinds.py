@@ -1,6 +1,6 @@
 """The kinds of injected faults, and whether the request was carried out nevertheless.
 
-The client cannot tell that. A test compares what the client concluded with :attr:`Fault.carried_out`.
+The client cannot know that. A test compares what the client concluded with :attr:`Fault.carried_out`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """One way to fail; ``carried_out`` says whether the request had its effect."""
+    """One way to fail. ``carried_out`` tells whether the request had its effect."""
 
     # The connection
     MUTE_FROM_ACCEPT = ("the connection is accepted, and not a byte read or written (a TLS handshake hangs so)", False)
@@ -30,12 +30,12 @@ class Kind(Enum):
     # The answer's form
     BROKEN_JSON = ("200 with half a JSON text, its length true", True)
     NOT_AN_OBJECT = ("200 with a JSON list", True)
-    NO_RESPONSE_KEY = ("200 with a JSON object that is no envelope", True)
+    NO_RESPONSE_KEY = ("200 with a JSON object that is not an envelope", True)
     NO_REQUEST_ID = ("an envelope without RequestId", True)
     HUGE_BODY = ("an envelope of many megabytes", True)
     # An error of the API
     API_ERROR = ("an error envelope", False)
-    ERROR_WITH_CHARSET = ("an error envelope with a charset in its Content-Type: the SDK takes it for a success", False)
+    ERROR_WITH_CHARSET = ("an error envelope with a charset in its Content-Type: the SDK treats it as a success", False)
     ERROR_WITHOUT_REQUEST_ID = ("an error envelope without RequestId", False)
 
     def __init__(self, meaning: str, carried_out: bool) -> None:
@@ -50,7 +50,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Fault:
-    """A kind, and what can be chosen about it."""
+    """A fault to inject: its kind, and the details that can be chosen."""
 
     kind: Kind
     #: Only a request for this action meets it. Not for MUTE_FROM_ACCEPT, which reads no request.

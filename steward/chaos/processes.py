@@ -1,4 +1,7 @@
-"""The processes of a storm: the workers, each a whole function, and the fake cloud."""
+"""The processes of a storm: workers, and the fake cloud that they share.
+
+Each worker is a whole function with the real SDK over sockets. All workers share one ledger.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ import os
 import random
 import signal
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.app import Function, RetryLater
 from handler.cloud.account import Endpoint
@@ -23,16 +26,17 @@ from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.server import CloudServer
 from harness.faults import Fault, Kind
 from steward.chaos.workload import NODES, clusters, restarting
+from steward.simulate.forkserver import PROCESSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerProcess
 
     from handler.lib.clock import Clock
 
-#: How much faster than the machine's the storm's time runs: minutes of waiting in seconds.
-HASTE: Final = 20.0
-WORKERS: Final = 8
+#: How much faster than the machine's clock the storm's clock runs: minutes of waiting pass in seconds.
+SPEED_UP: Final = 20.0
 #: The faults that a request may meet, each as likely as the others.
 FAULTS: Final = (
     Fault(Kind.RESET_BEFORE_READING),
@@ -46,27 +50,29 @@ FAULTS: Final = (
     Fault.api_error("RequestLimitExceeded"),
     Fault.api_error("InternalError", although_carried_out=True),
 )
+#: So many faults wait for a request at most.
+MAX_WAITING_FAULTS: Final = 8
 ACTION: Final = "StartStopServiceOrMonitor"
 
 
-class HastyClock(SystemClock):
-    """The machine's time, ``HASTE`` times as fast from ``began`` (seconds since the epoch) on."""
+class FastClock(SystemClock):
+    """The machine's clock, ``SPEED_UP`` times as fast from ``began`` (epoch seconds) on."""
 
     def __init__(self, began: float) -> None:
         self._began = began
 
     def now(self) -> float:
-        return self._began + (super().now() - self._began) * HASTE
+        return self._began + (super().now() - self._began) * SPEED_UP
 
     def monotonic(self) -> float:
-        return super().monotonic() * HASTE
+        return super().monotonic() * SPEED_UP
 
     def sleep(self, seconds: float) -> None:
-        super().sleep(seconds / HASTE)
+        super().sleep(seconds / SPEED_UP)
 
 
-class LeapingClock(HastyClock):
-    """After the storm nobody waits: sleeping is a leap."""
+class LeapingClock(FastClock):
+    """A clock for the time after the storm: a sleep moves it on at once."""
 
     _leapt = 0.0
 
@@ -80,8 +86,8 @@ class LeapingClock(HastyClock):
         self._leapt += max(0.0, seconds)
 
 
-class Forgetful:
-    """The negative control: a ledger whose ``arm`` always succeeds and records nothing."""
+class UnarmedLedger:
+    """The negative control: a ledger that grants every arming and records none."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -95,83 +101,130 @@ class Forgetful:
 
 @dataclass(frozen=True)
 class Plan:
-    """What all processes agree on."""
+    """What all processes of a storm agree on."""
 
     ledger: str
     endpoint: str
-    needs: int
+    #: How many processes of the fake cloud are dead.
+    dead: int
     began: float
     is_armed: bool = True
 
     def function(self, clock: Clock | None = None, write: Callable[[str], Any] = lambda text: None) -> Function:
+        """A function on the shared ledger and cloud.
+
+        Its limits hold back nothing but a second restart.
+        """
         ledger: Any = open_ledger(self.ledger)
         return Function(
             Settings(endpoint=Endpoint.parse(self.endpoint), log_level="ERROR"),
-            # Nothing is held back but a second restart.
             restarting(
-                clusters(self.needs),
+                clusters(self.dead),
                 limits={"max_nodes": 99_999, "max_share": 1, "max_event_age": "24h", "cooldown": "24h"},
                 safety={"breaker": {"intents": 1_000_000_000}},
                 operations_per_hour=1_000_000,
             ),
             env={"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY},
-            clock=clock or HastyClock(self.began),
-            ledger=ledger if self.is_armed else Forgetful(ledger),
+            clock=clock or FastClock(self.began),
+            ledger=ledger if self.is_armed else UnarmedLedger(ledger),
             write=write,
         )
 
 
-#: What a worker says of a delivery: its number; whether it is served (True), wants to be delivered again (False), or
-#: raised what it should not; and the events for which there was a line that tells the outcome, one for each such line.
-Said = tuple[int, bool | str, "list[str]"]
+class Result(NamedTuple):
+    """What a worker reports of one delivery."""
+
+    number: int
+    #: True if it was served, False if the platform is to deliver it again, or the text of an unexpected exception.
+    served: bool | str
+    #: The event of each outcome line that was logged.
+    outcomes: list[str]
 
 
-def work(plan: Plan, hands: Connection, events: list[Any]) -> None:
-    """A worker: told numbers of deliveries, says what became of each (:data:`Said`)."""
+@dataclass
+class Worker:
+    """A worker process, and the deliveries that it was given and has not reported."""
+
+    process: ForkServerProcess
+    pipe: Connection
+    in_flight: set[int] = field(default_factory=set)
+    #: Whether it has reported that it is ready for its first event.
+    is_up: bool = False
+
+
+def start_worker(plan: Plan, events: list[Any]) -> Worker:
+    """Start a worker process.
+
+    It sends None when it is ready, and then a Result for each delivery.
+    """
+    ours, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=_work, args=(plan, theirs, events), daemon=True)
+    process.start()
+    theirs.close()
+    return Worker(process, ours)
+
+
+def start_cloud(dead: int, began: float, faults_per_second: float) -> tuple[ForkServerProcess, Connection]:
+    """Start the process of the fake cloud.
+
+    Its pipe gives the URL first; :func:`_serve_cloud` documents the rest.
+    """
+    ours, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=_serve_cloud, args=(dead, began, faults_per_second, theirs), daemon=True)
+    process.start()
+    return process, ours
+
+
+def _work(plan: Plan, pipe: Connection, events: list[Any]) -> None:
+    """Handle the events whose numbers come through the pipe, and send back a Result for each."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lines: list[str] = []
     function = plan.function(write=lines.append)
     context = {"time_limit_in_ms": 30_000, "request_id": f"storm-{os.getpid()}"}
     _warm(function, events)
-    hands.send(None)
-    while (numbers := hands.recv()) is not None:
+    pipe.send(None)
+    while (numbers := pipe.recv()) is not None:
         for number in numbers:
             lines.clear()
-            fate: bool | str = True
+            served: bool | str = True
             try:
                 function.handle(events[number], context)
             except RetryLater:
-                fate = False
+                served = False
             except Exception as error:
-                fate = f"{type(error).__name__}: {error}"
+                served = f"{type(error).__name__}: {error}"
             rows = [json.loads(line) for line in "".join(lines).splitlines() if '"steward.outcome"' in line]
-            hands.send((number, fate, [row["event_id"] for row in rows]))
+            pipe.send(Result(number, served, [row["event_id"] for row in rows]))
 
 
 def _warm(function: Function, events: list[Any]) -> None:
-    """Warm the instance: import what its first event would. It changes nothing."""
+    """Load what the first event would load. Neither the cluster nor the ledger is changed."""
     for event in events[: 4 * NODES]:
         read(event)
     function.ledger.get("none")
     cluster = next(iter(function.config.clusters.values()))
     log = Log(lambda text: None, function.clock)
     with contextlib.suppress(ApiError):
-        function.gateway(log).cluster_status(cluster, Deadline(function.clock, 10 * HASTE))
+        function.gateway(log).cluster_status(cluster, Deadline(function.clock, 10 * SPEED_UP))
 
 
-def run_cloud(plan_needs: int, began: float, errors: float, pipe: Connection) -> None:
-    """Run the fake cloud until a message arrives, with ``errors`` injected faults a second."""
-    clock = HastyClock(began)
+def _serve_cloud(dead: int, began: float, faults_per_second: float, pipe: Connection) -> None:
+    """The fake cloud, and the faults that its requests meet.
+
+    It sends its URL. At the first message it stops injecting faults, and sends how many requests met one. At the
+    second it sends what it carried out: how often for each process, and the processes by RequestId.
+    """
+    clock = FastClock(began)
     cloud = Cloud(clock, transition_seconds=0.0)
-    for name, addresses in clusters(plan_needs).items():
+    for name, addresses in clusters(dead).items():
         cloud.add_cluster(name, {"HDFS": {"DataNode": addresses}})
         for process in cloud.cluster(name).processes():
             process.kill()
     with CloudServer(cloud, signed_by=SystemClock()) as server:
         pipe.send(server.url)
-        pick = random.Random(plan_needs)  # noqa: S311 - the same storm each time
-        while not pipe.poll(1 / errors if errors else 0.2):
-            if errors and len(server.faults) < WORKERS:
+        pick = random.Random(dead)  # noqa: S311 - the same storm each time
+        while not pipe.poll(1 / faults_per_second if faults_per_second else 0.2):
+            if faults_per_second and len(server.faults) < MAX_WAITING_FAULTS:
                 fault = pick.choice(FAULTS)
                 server.faults.add(Fault(fault.kind, ACTION, fault.code, "", fault.although_carried_out, fault.seconds))
         pipe.recv()

@@ -1,10 +1,9 @@
-"""A storm: many deliveries of few needs to many workers, with faults and SIGKILL.
+"""A storm of deliveries about few dead processes, and a check of what was done.
 
-``python -m steward.chaos.storm`` starts a fake cloud and worker processes, each a whole function with the real SDK over
-sockets, on one ledger. Every need (a dead process) is reported many times, by several senders and under several ids.
-Deliveries are at-least-once: what a killed worker had in its hands is delivered again. At the end the follow-up runs,
-everything is delivered once more, and the ledger is held against what the cloud really carried out. Exit code 0 where
-every promise held, 1 otherwise.
+``python -m steward.chaos.storm`` starts a fake cloud and worker processes (``processes.py``). Every dead process is
+reported many times, by several senders and under several ids. Deliveries are at-least-once: what a killed worker had
+not finished is delivered again. At the end the follow-up runs, everything is delivered once more, and the ledger is
+compared with what the cloud really carried out. The exit code is 0 if every promise held, 1 otherwise.
 """
 
 from __future__ import annotations
@@ -18,139 +17,128 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final
 
 from handler.app import RetryLater
 from handler.ledger.protocol import open_ledger
 from handler.model.operation import State
 from handler.receive.payload import read
-from steward.chaos.processes import WORKERS, LeapingClock, Plan, Said, run_cloud, work
+from steward.chaos.processes import LeapingClock, Plan, Result, Worker, start_cloud, start_worker
 from steward.chaos.workload import alertmanager, clusters, deliveries
-from steward.simulate.forkserver import PROCESSES
-from steward.simulate.platform import timer_event
+from steward.simulate.platform import RETRIES, timer_event
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerProcess
-
-
-#: Deliveries that a worker is handed at a time.
-HAND: Final = 16
-
-
-@dataclass
-class Worker:
-    """One worker process, and what it has in its hands."""
-
-    process: ForkServerProcess
-    pipe: Connection
-    holds: set[int] = field(default_factory=set)
-    #: It says so when it is ready for its first event.
-    is_up: bool = False
+WORKERS: Final = 8
+#: Deliveries that a worker is given at a time.
+BATCH: Final = 16
+#: Seconds between two lines of progress.
+PROGRESS_SECONDS: Final = 2
 
 
 @dataclass
 class Storm:
-    """One run; ``broken`` collects the promises that did not hold."""
+    """One run of the deliveries. ``broken`` collects the promises that did not hold."""
 
     plan: Plan
     events: list[Any]
-    kills: float
-    say: Any
+    #: Seconds between two kills of a worker; 0 for none.
+    kill_every: float
+    write: Callable[[str], Any]
     served: int = 0
-    again: int = 0
+    retried: int = 0
     killed: int = 0
     broken: list[str] = field(default_factory=list)
-    #: By event id: how often its outcome was said, and how often a worker was killed with it in its hands.
+    #: By event id: how often its outcome was logged, and how often a worker was killed before it had reported it.
     outcomes: Counter[str] = field(default_factory=Counter)
     cut_short: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._ids = [read(event)[0].id for event in self.events]
 
-    def blow(self) -> float:
-        """Deliver everything, and repeat what was not served: the seconds that it took."""
+    def deliver_all(self) -> float:
+        """Deliver everything, and retry what was not served.
+
+        Returns the seconds that it took from when all workers were up.
+        """
         waiting = list(range(len(self.events)))
-        workers = [self._started() for _ in range(WORKERS)]
+        workers = [start_worker(self.plan, self.events) for _ in range(WORKERS)]
         for worker in workers:
             worker.is_up = worker.pipe.recv() is None
         began = time.monotonic()
-        kill_at = began + self.kills if self.kills else float("inf")
-        told = began
+        kill_at = began + self.kill_every if self.kill_every else float("inf")
+        reported_at = began
         tries: Counter[int] = Counter()
-        while waiting or any(worker.holds for worker in workers):
+        while waiting or any(worker.in_flight for worker in workers):
             for worker in workers:
-                if worker.is_up and not worker.holds and waiting:
-                    hand, waiting = waiting[:HAND], waiting[HAND:]
-                    worker.holds = set(hand)
-                    worker.pipe.send(hand)
+                if worker.is_up and not worker.in_flight and waiting:
+                    batch, waiting = waiting[:BATCH], waiting[BATCH:]
+                    worker.in_flight = set(batch)
+                    worker.pipe.send(batch)
             ready = wait([worker.pipe for worker in workers], timeout=0.05)
             for worker in workers:
                 if worker.pipe in ready:
-                    waiting.extend(self._heard(worker, tries))
+                    waiting.extend(self._collect(worker, tries))
             if time.monotonic() >= kill_at:
-                place = next((place for place, worker in enumerate(workers) if worker.holds), None)
+                place = next((place for place, worker in enumerate(workers) if worker.in_flight), None)
                 if place is not None:
-                    workers.append(self._killed(workers.pop(place), waiting))
-                    kill_at = time.monotonic() + self.kills
-            if time.monotonic() - told > 2:
-                told = time.monotonic()
-                self.say(f"  {self.served} served, {len(waiting)} waiting, {self.killed} workers killed")
+                    workers.append(self._replace(workers.pop(place), waiting))
+                    kill_at = time.monotonic() + self.kill_every
+            if time.monotonic() - reported_at > PROGRESS_SECONDS:
+                reported_at = time.monotonic()
+                self.write(f"  {self.served} served, {len(waiting)} waiting, {self.killed} workers killed")
         taken = time.monotonic() - began
         for worker in workers:
             worker.pipe.send(None)
             worker.process.join()
         return taken
 
-    def _heard(self, worker: Worker, tries: Counter[int]) -> list[int]:
-        """What a worker has to say; the deliveries that are to be tried again."""
+    def _collect(self, worker: Worker, tries: Counter[int]) -> list[int]:
+        """Take in a worker's results. Returns the deliveries that are to be tried again."""
         again = []
         while worker.pipe.poll():
-            said = worker.pipe.recv()
-            if said is None:
+            result: Result | None = worker.pipe.recv()
+            if result is None:
                 worker.is_up = True
                 continue
-            number, fate, told = cast("Said", said)
-            worker.holds.discard(number)
-            self.outcomes.update(told)
-            if told != [self._ids[number]]:
-                self.broken.append(f"delivery {number} of {self._ids[number]} has these outcomes, not one: {told}")
-            if isinstance(fate, str):
-                self.broken.append(f"delivery {number} raised {fate}")
-            elif fate:
+            number, served, outcomes = result
+            worker.in_flight.discard(number)
+            self.outcomes.update(outcomes)
+            if outcomes != [self._ids[number]]:
+                self.broken.append(f"delivery {number} of {self._ids[number]} has these outcomes, not one: {outcomes}")
+            if isinstance(served, str):
+                self.broken.append(f"delivery {number} raised {served}")
+            elif served:
                 self.served += 1
-            elif tries[number] < 2:  # the platform tries twice more
+            elif tries[number] < RETRIES:
                 tries[number] += 1
-                self.again += 1
+                self.retried += 1
                 again.append(number)
         return again
 
-    def _started(self) -> Worker:
-        ours, theirs = PROCESSES.Pipe()
-        process = PROCESSES.Process(target=work, args=(self.plan, theirs, self.events), daemon=True)
-        process.start()
-        theirs.close()
-        return Worker(process, ours)
+    def _replace(self, worker: Worker, waiting: list[int]) -> Worker:
+        """Kill a worker with kill -9, whatever it is doing, and start another.
 
-    def _killed(self, worker: Worker, waiting: list[int]) -> Worker:
-        """Kill a worker at any moment; what it held is delivered again: a new worker."""
+        Its unreported deliveries wait again, since nobody learnt that they were served.
+        """
         process_id = worker.process.pid
         if process_id is None:
             return worker
         os.kill(process_id, signal.SIGKILL)
         worker.process.join()
         with contextlib.suppress(EOFError, OSError):
-            waiting.extend(self._heard(worker, Counter()))
-        waiting.extend(sorted(worker.holds))
-        self.cut_short.update(self._ids[number] for number in worker.holds)
+            waiting.extend(self._collect(worker, Counter()))
+        waiting.extend(sorted(worker.in_flight))
+        self.cut_short.update(self._ids[number] for number in worker.in_flight)
         self.killed += 1
-        return self._started()
+        return start_worker(self.plan, self.events)
 
     def settle(self) -> list[Any]:
-        """Run the follow-up until nothing is open, and deliver each need again: all operations."""
+        """Run the follow-up until nothing is open, then deliver each alert once more.
+
+        Returns the ledger's operations.
+        """
         clock = LeapingClock(self.plan.began)
         function = self.plan.function(clock)
         context = {"time_limit_in_ms": 600_000, "request_id": "storm-follow-up"}
@@ -159,24 +147,25 @@ class Storm:
             if not function.ledger.open_operations():
                 break
             clock.sleep(30.0)
-        for name, addresses in clusters(self.plan.needs).items():
+        for name, addresses in clusters(self.plan.dead).items():
             for ip in addresses:
                 with contextlib.suppress(RetryLater):
                     function.handle(alertmanager(name, ip, self.plan.began), context)
         return list(function.ledger.operations(limit=1_000_000))
 
     def check(self, operations: list[Any], carried_out: Counter[str], requests: dict[str, set[str]]) -> None:
-        """Compare the ledger with the cloud.
+        """Compare the ledger with the cloud, and add each broken promise to ``broken``.
 
-        ``requests``: the processes of each request that the cloud performed, by RequestId.
+        ``carried_out`` counts the restarts of each process. ``requests`` has the processes of each request that the
+        cloud carried out, by RequestId.
         """
-        needs = {f"{name}/{ip}" for name, addresses in clusters(self.plan.needs).items() for ip in addresses}
-        for need, times in carried_out.items():
+        dead = {f"{name}/{ip}" for name, addresses in clusters(self.plan.dead).items() for ip in addresses}
+        for process, times in carried_out.items():
             if times > 1:
-                self.broken.append(f"{need} was restarted {times} times")
-        in_sight = {f"{one.cluster}/{key.rpartition('/')[2]}" for one in operations for key in one.before}
-        for need in sorted(set(carried_out) - in_sight):
-            self.broken.append(f"{need} was restarted, and the ledger knows nothing of it")
+                self.broken.append(f"{process} was restarted {times} times")
+        recorded = {f"{one.cluster}/{key.rpartition('/')[2]}" for one in operations for key in one.before}
+        for process in sorted(set(carried_out) - recorded):
+            self.broken.append(f"{process} was restarted, and the ledger has no operation on it")
         for one in operations:
             names = {f"{one.cluster}/{key.rpartition('/')[2]}" for key in one.before}
             if one.state in (State.ACCEPTED, State.VERIFIED) and not names <= set(carried_out):
@@ -186,12 +175,12 @@ class Storm:
                 self.broken.append(f"{one.id} is {one.state}, and its RequestId is not that of its request")
         written = Counter(record.event for record in open_ledger(self.plan.ledger).records(limit=1_000_000))
         for event, times in self.outcomes.items():
-            # Each need is delivered once more at the end; and what a killed worker had written down, it could not say.
+            # Each alert is delivered once more at the end. A killed worker may have recorded what it did not report.
             if not times <= written[event] <= times + self.cut_short[event] + 1:
-                self.broken.append(f"{event}: {times} outcomes were said, {written[event]} are written down")
-        lost = needs - in_sight - set(carried_out)
+                self.broken.append(f"{event}: {times} outcomes were logged, and {written[event]} are in the ledger")
+        lost = dead - recorded - set(carried_out)
         if lost and self.plan.is_armed:
-            self.broken.append(f"{len(lost)} needs were neither served nor have an operation: {sorted(lost)[:3]}")
+            self.broken.append(f"{len(lost)} processes were not restarted, and have no operation: {sorted(lost)[:3]}")
 
 
 @contextlib.contextmanager
@@ -220,29 +209,30 @@ def _ledger_of(kind: str) -> Iterator[str]:
 def run(
     kind: str,
     *,
-    needs: int,
+    dead: int,
     count: int,
-    errors: float,
-    kills: float,
+    faults: float,
+    kill_every: float,
     is_armed: bool = True,
-    say: Any = lambda text: None,
+    write: Callable[[str], Any] = lambda text: None,
 ) -> dict[str, Any]:
-    """One storm: its figures, and under ``broken`` the promises that did not hold."""
+    """Run one storm, and return its figures.
+
+    ``broken`` in them has the promises that did not hold. ``faults`` is their number a second; ``kill_every`` is in seconds.
+    """
     began = time.time()
-    pairs = [(name, ip) for name, addresses in clusters(needs).items() for ip in addresses][:needs]
+    processes = [(name, ip) for name, addresses in clusters(dead).items() for ip in addresses][:dead]
     with _ledger_of(kind) as url:
-        pipe, theirs = PROCESSES.Pipe()
-        cloud = PROCESSES.Process(target=run_cloud, args=(needs, began, errors, theirs), daemon=True)
-        cloud.start()
+        cloud, pipe = start_cloud(dead, began, faults)
         try:
-            plan = Plan(url, pipe.recv(), needs, began, is_armed)
-            events = deliveries(pairs, count, began)
+            plan = Plan(url, pipe.recv(), dead, began, is_armed)
+            events = deliveries(processes, count, began)
             open_ledger(url).check()
-            storm = Storm(plan, events, kills, say)
-            taken = storm.blow()
-            pipe.send("calm")
+            storm = Storm(plan, events, kill_every, write)
+            taken = storm.deliver_all()
+            pipe.send("no more faults")
             met = pipe.recv()
-            say(f"  {count} deliveries in {taken:.1f} s; following up")
+            write(f"  {count} deliveries in {taken:.1f} s; following up")
             operations = storm.settle()
             pipe.send("end")
             carried_out, requests = pipe.recv()
@@ -253,55 +243,56 @@ def run(
     return {
         "ledger": kind.partition(":")[0],
         "deliveries": count,
-        "needs": len(pairs),
+        "dead processes": len(processes),
         "workers": WORKERS,
         "killed": storm.killed,
         "faults": met,
         "restarted": len(carried_out),
-        "most requests a need": max(carried_out.values(), default=0),
+        "max requests a process": max(carried_out.values(), default=0),
         "states": dict(Counter(one.state.value for one in operations)),
         "deliveries a second": round(count / taken),
         "broken": storm.broken,
     }
 
 
-def _tell(text: str) -> None:
+def _write_line(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; exit with 0 if every promise held, and with 1 otherwise."""
     parser = argparse.ArgumentParser(prog="storm", description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--ledger", action="append", help="sqlite, redis (a server of its own), or a URL; default: both"
     )
-    parser.add_argument("--needs", type=int, default=500)
-    parser.add_argument("--deliveries", type=int, default=10_000)
+    parser.add_argument("--processes", type=int, default=500, metavar="N", help="processes that are dead")
+    parser.add_argument("--deliveries", type=int, default=10_000, metavar="N", help="events that report them")
     parser.add_argument("--faults", type=float, default=20.0, metavar="N", help="faults a second (0: none)")
     parser.add_argument("--kills", type=float, default=0.5, metavar="S", help="seconds between kill -9 (0: none)")
     parser.add_argument("--without-arm", action="store_true", help="the negative control: must find broken promises")
     parser.add_argument("--json", action="store_true", help="one JSON object a storm")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     is_bad = False
     for kind in chosen.ledger or ["sqlite", "redis"]:
         if not chosen.json:
-            sys.stdout.write(f"storm on {kind}: {chosen.deliveries} deliveries of {chosen.needs} needs\n")
+            _write_line(f"storm on {kind}: {chosen.deliveries} deliveries about {chosen.processes} dead processes")
         figures = run(
             kind,
-            needs=chosen.needs,
+            dead=chosen.processes,
             count=chosen.deliveries,
-            errors=chosen.faults,
-            kills=chosen.kills,
+            faults=chosen.faults,
+            kill_every=chosen.kills,
             is_armed=not chosen.without_arm,
-            say=(lambda text: None) if chosen.json else _tell,
+            write=(lambda text: None) if chosen.json else _write_line,
         )
         is_bad |= bool(figures["broken"])
         if chosen.json:
-            sys.stdout.write(json.dumps(figures) + "\n")
+            _write_line(json.dumps(figures))
             continue
         broken = figures.pop("broken")
         for name, value in figures.items():
-            sys.stdout.write(f"  {name:<22}{value}\n")
+            sys.stdout.write(f"  {name:<24}{value}\n")
         for promise in broken[:10]:
             sys.stdout.write(f"  BROKEN: {promise}\n")
         sys.stdout.write(f"  {'every promise held' if not broken else f'{len(broken)} promises broken'}\n")

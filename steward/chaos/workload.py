@@ -1,4 +1,4 @@
-"""The workload of storms: dead DataNodes, the rule that restarts them, the deliveries."""
+"""The workload of a storm: dead DataNodes, one rule, and events about them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     from handler.config.config import Config
 
-#: In each cluster.
+#: DataNodes in each cluster.
 NODES: Final = 5
 
 
-def clusters(needs: int) -> dict[str, list[str]]:
-    """Cluster → addresses of its DataNodes, all of which will be dead."""
+def clusters(dead: int) -> dict[str, list[str]]:
+    """Clusters with at least ``dead`` DataNodes: the addresses by cluster id."""
     return {
         f"emr-{number:08d}": [f"10.{number >> 8}.{number & 255}.{node + 1}" for node in range(NODES)]
-        for number in range((needs + NODES - 1) // NODES)
+        for number in range((dead + NODES - 1) // NODES)
     }
 
 
@@ -34,7 +34,7 @@ def restarting(
     operations_per_hour: int = 12,
     rolling: bool = False,
 ) -> Config:
-    """A configuration of these clusters with one rule, ``restart``, with these ``limits``."""
+    """A configuration of these clusters whose one rule, ``restart``, restarts what fires."""
     cluster = {"region": "ap-guangzhou", "allow": ["RestartService"], "operations_per_hour": operations_per_hour}
     rule = {
         "name": "restart",
@@ -50,12 +50,15 @@ def restarting(
     return config_of({"clusters": dict.fromkeys(names, cluster), "rules": [rule], "safety": safety or {}})
 
 
-def deliveries(needs: list[tuple[str, str]], count: int, began: float) -> list[Any]:
-    """``count`` deliveries of the needs (cluster, address), in four forms and random order."""
-    # Of twenty: the sender's repeats, the same through a queue, Cloud Monitor's own alarm, and one under another
-    # fingerprint.
+def deliveries(processes: list[tuple[str, str]], count: int, began: float) -> list[Any]:
+    """``count`` events about the processes (cluster, address), shuffled, in four forms."""
+    # Of twenty events, 11 are the sender's repeats, 6 come through a queue, 2 are Cloud Monitor's own alarm, and one has
+    # another fingerprint.
     forms = [alertmanager] * 11 + [in_ckafka] * 6 + [cloud_monitor] * 2 + [renamed]
-    events = [forms[number // len(needs) % len(forms)](*needs[number % len(needs)], began) for number in range(count)]
+    events = [
+        forms[number // len(processes) % len(forms)](*processes[number % len(processes)], began)
+        for number in range(count)
+    ]
     random.Random(count).shuffle(events)  # noqa: S311 - the same storm each time
     return events
 
@@ -74,13 +77,13 @@ def alertmanager(cluster: str, ip: str, began: float) -> dict[str, Any]:
 
 
 def in_ckafka(cluster: str, ip: str, began: float) -> dict[str, Any]:
-    """The same, through a queue."""
+    """The body of :func:`alertmanager` as the message of a CKafka event."""
     body = json.dumps(alertmanager(cluster, ip, began))
     return {"Records": [{"Ckafka": {"topic": "alerts", "partition": 1, "offset": 36, "msgKey": "", "msgBody": body}}]}
 
 
 def cloud_monitor(cluster: str, ip: str, began: float) -> dict[str, Any]:
-    """Cloud Monitor's own alarm of it."""
+    """The callback of Cloud Monitor's own alarm about the process."""
     return {
         "sessionId": f"session-{cluster}-{ip}",
         "alarmStatus": "1",
@@ -108,7 +111,7 @@ def cloud_monitor(cluster: str, ip: str, began: float) -> dict[str, Any]:
 
 
 def renamed(cluster: str, ip: str, began: float) -> dict[str, Any]:
-    """The same alert under another id, as a second Alertmanager tells it."""
+    """The same alert under another fingerprint, as a second Alertmanager sends it."""
     event = alertmanager(cluster, ip, began)
     event["alerts"][0]["fingerprint"] = f"again-{ip}"
     return event

@@ -1,1 +1,1 @@
-"""steward.yml as people write it."""
+"""The file steward.yml, as people write it: read, validated and compiled."""

@@ -1,6 +1,7 @@
-"""What no key of steward.yml shows alone: names that appear twice, clusters that are not listed, operations that lack their parameters.
+"""Checks between the keys of steward.yml, which no key shows alone.
 
-A part that could not be read is None here. Its error is reported already, and nothing that follows from it is.
+They find names that appear twice, clusters that are not listed, and operations that lack their parameters. A part that
+could not be read is None here: its error is already reported, and its consequences are not.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ _FIXES: Final = {
 
 
 def check(report: Report, file: dict[str, Any]) -> None:
-    """Report what is wrong between the parts of a file. ``file`` is its content as far as it can be read."""
+    """Report what is wrong between the parts of a file.
+
+    ``file`` is its content as far as it can be read.
+    """
     clusters = file.get("clusters")
     _rules(report, file.get("rules"), clusters)
     _callers(report, _section(file, "webhook").get("callers"))
@@ -44,11 +48,11 @@ def check(report: Report, file: dict[str, Any]) -> None:
             report.problem(path, "ends when it begins", "a whole day is 00:00 to 24:00")
         _listed_clusters(report, path, window, clusters)
     if file.get("safety", {}) is not None:
-        _remembered(report, file, safety)
+        _records_are_kept(report, file, safety)
 
 
 def _each(path: str, items: list[Any] | None) -> Iterator[tuple[str, Any]]:
-    """What could be read of a list, each with its path."""
+    """The items of a list that could be read, each with its path."""
     return ((f"{path}[{index}]", item) for index, item in enumerate(items or ()) if item is not None)
 
 
@@ -67,7 +71,7 @@ def _rules(report: Report, rules: list[Any] | None, clusters: dict[str, Any] | N
             report.problem(f"{path}.name", f"{name!r} appears twice", "names are unique")
         taken.add(name)
         if when is not None and only_timers(when):
-            _timers_lack(report, f"{path}.do", do)
+            _names_no_timer_has(report, f"{path}.do", do)
         op_type = None if do.get("operation") is None else OpType(do["operation"])
         if op_type is not None:
             _action(report, f"{path}.do", do, op_type)
@@ -90,8 +94,8 @@ def _action(report: Report, path: str, do: dict[str, Any], op_type: OpType) -> N
         report.problem(f"{path}.even_if_healthy", f"only RestartService takes it, not {op_type}")
 
 
-def _timers_lack(report: Report, path: str, do: dict[str, Any]) -> None:
-    """What a template names and no timer has would be found missing first when the timer fires."""
+def _names_no_timer_has(report: Report, path: str, do: dict[str, Any]) -> None:
+    """Report each name in a template that no timer has: it would be missing when the timer fires."""
     texts = [do.get("cluster")]
     for service, components in _section(do, "scope").items():
         texts.append(service)
@@ -114,7 +118,10 @@ def _names(text: str | None) -> tuple[str, ...]:
 def _allowed(
     report: Report, path: str, cluster: str | None, op_type: OpType | None, clusters: dict[str, Any] | None
 ) -> None:
-    """What no cluster that may be meant allows is never done. (Where none is listed, nothing is: that is a warning.)"""
+    """Report an operation that is in ``allow`` of no cluster that the rule may mean.
+
+    Without any cluster, nothing is reported here: that is a warning.
+    """
     if cluster is None or clusters is None:
         return
     named = template(cluster).constant
@@ -129,7 +136,7 @@ def _allowed(
 
 
 def _allows(cluster: dict[str, Any] | None, op_type: OpType) -> bool:
-    """Whether a cluster allows it. What could not be read may allow anything."""
+    """Whether a cluster allows an operation. One that could not be read may allow anything."""
     allow = None if cluster is None else cluster.get("allow")
     return allow is None or None in allow or op_type in allow
 
@@ -184,8 +191,8 @@ def _freeze(report: Report, path: str, freeze: dict[str, Any]) -> None:
         report.problem(path, "ends before it begins", "`to` is later than `from`")
 
 
-def _remembered(report: Report, file: dict[str, Any], safety: dict[str, Any]) -> None:
-    """What is forgotten protects nothing: the ledger must not forget what is counted."""
+def _records_are_kept(report: Report, file: dict[str, Any], safety: dict[str, Any]) -> None:
+    """Report a ``keep_records`` that is shorter than a span in which records are counted."""
     keep = _seconds(models.Safety, safety, "keep_records")
     counted = [(_seconds(models.Quarantine, _section(safety, "quarantine"), "within"), "safety.quarantine.within")]
     defaults = _section(file, "limits")
@@ -202,5 +209,5 @@ def _remembered(report: Report, file: dict[str, Any], safety: dict[str, Any]) ->
 
 
 def _seconds(model: type[models.Part], holder: dict[str, Any], key: str) -> float | None:
-    """Seconds of a key, by its default where it is left out; None where it cannot be read."""
+    """The seconds of a key, or of its default if it is left out; None if it cannot be read."""
     return duration(holder[key] if key in holder else model.model_fields[key].default)

@@ -1,6 +1,6 @@
-"""steward.yml → the normalised JSON that the function loads: everything checked, every default written out.
+"""steward.yml → the normalised JSON that the function loads.
 
-Durations are seconds, shares are fractions, times of day are minutes, dates are seconds since the epoch.
+Everything in it is checked, and every default is written out. Durations are seconds, shares are fractions, times of day are minutes, dates are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -25,22 +25,31 @@ if TYPE_CHECKING:
 
 
 def load_yaml(path: str) -> Config:
-    """The configuration in ``path``, as the function would have it. Raises ConfigurationError; InvalidConfiguration with every error in it."""
+    """The configuration in ``path``, as the function would load it.
+
+    Raises ConfigurationError; its subclass InvalidConfiguration has every error of the file.
+    """
     return config_from(compiled(path), path)
 
 
 def compiled(path: str) -> dict[str, Any]:
-    """The normalised JSON of ``path``: steward.yml, or a file that is compiled already. Raises as :func:`load_yaml`."""
+    """The normalised JSON of ``path``: a steward.yml, or a file that is already compiled.
+
+    Raises as :func:`load_yaml`.
+    """
     return compiled_document(yaml_file.parsed(path))
 
 
 def config_of(raw: object) -> Config:
-    """The configuration that the content of a steward.yml means. Raises InvalidConfiguration with every error."""
+    """The configuration that the content of a steward.yml means.
+
+    Raises InvalidConfiguration with every error.
+    """
     return config_from(compiled_content(raw))
 
 
 def compiled_document(document: Document) -> dict[str, Any]:
-    """The normalised JSON of a file that was read."""
+    """The normalised JSON of a file that was read. Raises as :func:`load_yaml`."""
     if isinstance(document.raw, dict) and "format" in document.raw:
         config_from(document.raw, document.path)
         return document.raw
@@ -52,10 +61,10 @@ def compiled_content(
     locate: Callable[[str], str] = lambda path: "",
     known: Iterable[ConfigurationError] = (),
 ) -> dict[str, Any]:
-    """The normalised JSON of a file's content. ``locate`` gives ``file:line`` for a key's path.
+    """The normalised JSON of a file's content.
 
-    ``known`` are errors that were found before. Raises InvalidConfiguration with every error, in the order of their
-    lines.
+    ``locate`` gives ``file:line`` for a key's path. ``known`` are errors that were found before. Raises
+    InvalidConfiguration with every error, in the order of their lines.
     """
     found = readable(StewardFile, raw)
     report = Report(locate, known, found.problems, found.moved)
@@ -120,7 +129,7 @@ def _rule(rule: Rule, defaults: Limits) -> dict[str, Any]:
 
 
 def _limits(base: dict[str, Any], *written: Limits) -> dict[str, Any]:
-    """``base``, and what is written over it: a default of the model says nothing."""
+    """``base``, with the limits that are written in the file over it; a default is not written."""
     for limits in written:
         base |= limits.model_dump(include=limits.model_fields_set)
     return base

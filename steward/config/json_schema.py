@@ -1,7 +1,7 @@
 """The JSON Schema of steward.yml, for editors.
 
-The models make it. What they cannot say is what a pattern is, which is added here. It takes whatever ``steward check``
-takes.
+pydantic derives it from the models. The definition of a pattern is added here, since no model has it. Whatever
+``steward check`` accepts, the schema accepts too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def json_schema() -> dict[str, Any]:
         one.pop("title", None)
         for value in one["properties"].values():
             value.pop("title", None)
-            if value.get("default", "") is None:  # left out means none, and null is refused
+            if value.get("default", "") is None:  # the key may be left out, and null is refused
                 del value["default"]
     when = schema["$defs"]["Rule"]["properties"]["when"]
     del when["type"]

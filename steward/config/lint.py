@@ -1,4 +1,4 @@
-"""What is valid in a steward.yml and probably not meant: the warnings of ``steward check``."""
+"""The warnings of ``steward check``: what is valid in a steward.yml and probably not meant."""
 
 from __future__ import annotations
 
@@ -14,41 +14,35 @@ if TYPE_CHECKING:
     from handler.config.config import Config
     from handler.errors import ConfigurationError
 
-#: A path, what is doubtful there, and what was probably meant.
-Doubt = tuple[str, str, str]
+#: A path, what is suspicious there, and what was probably meant.
+Suspicion = tuple[str, str, str]
 _ALL: Final = tuple(name for names in COMPONENTS.values() for name in names)
 #: Senders that the platform delivers itself.
 NOT_OVER_HTTP: Final = ("timer", "eventbridge", "request")
 
-#: The cloud's regions (CVM, "Regions and AZs"). There will be others, hence a warning.
+#: The cloud's regions (CVM, "Regions and AZs"). New ones will come, so an unknown one is only a warning.
+# fmt: off
 REGIONS: Final = (
-    *(
-        "ap-guangzhou",
-        "ap-shenzhen",
-        "ap-shenzhen-fsi",
-        "ap-shanghai",
-        "ap-shanghai-fsi",
-        "ap-nanjing",
-        "ap-hangzhou-ec",
-    ),
-    *("ap-beijing", "ap-beijing-fsi", "ap-tianjin", "ap-chengdu", "ap-chongqing", "ap-hongkong", "ap-taipei"),
-    *("ap-singapore", "ap-jakarta", "ap-bangkok", "ap-mumbai", "ap-seoul", "ap-tokyo", "ap-osaka"),
-    *("eu-frankfurt", "eu-moscow", "na-ashburn", "na-siliconvalley", "na-toronto", "sa-saopaulo", "me-saudi-arabia"),
+    "ap-guangzhou", "ap-shenzhen", "ap-shenzhen-fsi", "ap-shanghai", "ap-shanghai-fsi", "ap-nanjing",
+    "ap-hangzhou-ec", "ap-beijing", "ap-beijing-fsi", "ap-tianjin", "ap-chengdu", "ap-chongqing", "ap-hongkong",
+    "ap-taipei", "ap-singapore", "ap-jakarta", "ap-bangkok", "ap-mumbai", "ap-seoul", "ap-tokyo", "ap-osaka",
+    "eu-frankfurt", "eu-moscow", "na-ashburn", "na-siliconvalley", "na-toronto", "sa-saopaulo", "me-saudi-arabia",
 )
+# fmt: on
 
 
 def warnings(raw: Any, config: Config, locate: Callable[[str], str]) -> list[ConfigurationError]:
-    """Each doubt about a file that is valid, in the order of their lines.
+    """A warning for whatever is suspicious in a valid file, in the order of the lines.
 
-    ``raw`` is its content, ``config`` what it means, ``locate`` gives a path's place.
+    ``raw`` is its content, ``config`` is the configuration that it means, and ``locate`` gives ``file:line`` for a path.
     """
     report = Report(locate)
-    for path, problem, hint in _doubts(raw, config):
+    for path, problem, hint in _suspicions(raw, config):
         report.problem(path, problem, hint)
     return list(report.problems)
 
 
-def _doubts(raw: Any, config: Config) -> Iterator[Doubt]:
+def _suspicions(raw: Any, config: Config) -> Iterator[Suspicion]:
     regions = {f"clusters.{name}.region": cluster.region for name, cluster in config.clusters.items()}
     if config.alarms.event_bus is not None:
         regions["alarms.event_bus.region"] = config.alarms.event_bus.region
@@ -83,8 +77,8 @@ def _needs_http(when: Mapping[str, Any]) -> bool:
 # -- services and components
 
 
-def _of_scope(scope: Mapping[str, Any], path: str) -> Iterator[Doubt]:
-    """Names in a scope that EMR does not have. A template is not looked at."""
+def _of_scope(scope: Mapping[str, Any], path: str) -> Iterator[Suspicion]:
+    """Names in a scope that EMR does not have. Templates are skipped."""
     for service, components in scope.items():
         if "{" in service:
             continue
@@ -97,8 +91,8 @@ def _of_scope(scope: Mapping[str, Any], path: str) -> Iterator[Doubt]:
                 yield f"{path}.{service}.{component}", problem, _component_meant(component, name)
 
 
-def _of_pattern(when: Mapping[str, Any], path: str) -> Iterator[Doubt]:
-    """Names in a pattern that no event has: events bear EMR's own names, whatever their senders write."""
+def _of_pattern(when: Mapping[str, Any], path: str) -> Iterator[Suspicion]:
+    """Names in a pattern that no event has: events have EMR's own names, whatever the sender writes."""
     for index, choice in enumerate(when.get("$or", ())):
         yield from _of_pattern(choice, f"{path}.$or[{index}]")
     for index, service in enumerate(when.get("service", ())):
@@ -131,8 +125,8 @@ def _component_meant(name: str, service: str = "") -> str:
 # -- blocks of addresses
 
 
-def _blocks(when: Any, path: str) -> Iterator[Doubt]:
-    """Blocks of addresses that do not begin where they seem to."""
+def _blocks(when: Any, path: str) -> Iterator[Suspicion]:
+    """Blocks of addresses whose written address is not their first one."""
     if isinstance(when, Mapping):
         for key, value in when.items():
             if key == "cidr" and isinstance(value, str):

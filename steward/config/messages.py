@@ -1,6 +1,6 @@
-"""pydantic's errors in the words of the file: the key's path, what is wrong, and the nearest right word.
+"""pydantic's errors in the words of the file.
 
-This serves every file that a pydantic model defines: steward.yml, and serverless.yml.
+Each names the key's path, what is wrong, and the nearest right word. The module serves every file that a pydantic model defines: steward.yml, and serverless.yml.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from steward.config.values import Steps
 
 Model = type[BaseModel]
-#: What a YAML file calls it, and how to fix it, by pydantic's type of error.
+#: What is wrong in YAML's terms, and how to fix it, by pydantic's type of error.
 _YAML: Final = {
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), ("must be a mapping", "key: value")),
     "list_type": ("must be a list", "in brackets: [one, two]"),
 }
-#: What one item of each list of mappings is.
+#: What one item of a list of mappings is called.
 _ITEMS: Final = {
     "rules": "rule",
     "callers": "caller",
@@ -40,7 +40,7 @@ _TIMER: Final = (
     "a timer is a trigger in serverless.yml: its `cronExpression` says when, and its `argument` is the event's name, "
     "for which a rule has when: {source: [timer], name: [nightly-stop]}"
 )
-#: Keys that people look for here, and where they belong.
+#: Keys that people try in this file, and where they belong.
 ELSEWHERE: Final[Mapping[str, str]] = dict.fromkeys(
     ("cron", "cronExpression", "cron_expression", "crontab", "schedule"), _TIMER
 )
@@ -50,8 +50,8 @@ _MAX_IN_WORD: Final = 80
 class Problem(NamedTuple):
     """One error: the steps to it, its path as it is shown, what is wrong, and how to fix it.
 
-    ``meant`` is where a key that may not stand there was probably meant to be; None where that is not known.
-    ``is_read``: what stands there is wrong, and can be read all the same.
+    ``meant`` is the place where a misplaced key was probably meant to be; None if that is not known. ``is_read`` is
+    True if the value is wrong and can be read nevertheless.
     """
 
     steps: Steps
@@ -63,11 +63,11 @@ class Problem(NamedTuple):
 
 
 class Readable(NamedTuple):
-    """A copy of a file's content that can be read as the model, and what is wrong with the content.
+    """A copy of a file's content that the model can read, and what is wrong with the content.
 
-    None stands in the copy for every part that cannot be read. A misspelt key, or one in the wrong mapping, is where it
-    was probably meant to be, so that what it holds is read; ``moved`` has its path there and the one that is written.
-    Other unknown keys are left out. ``file`` is None where anything is wrong.
+    Parts that cannot be read are None in the copy. A misspelt or misplaced key is moved to where it was probably meant
+    to be, so that its value is checked too; ``moved`` has the path there and the path as written. Other unknown keys
+    are left out. ``file`` is None if anything is wrong.
     """
 
     file: Any
@@ -77,7 +77,10 @@ class Readable(NamedTuple):
 
 
 def readable(model: Model, raw: object) -> Readable:
-    """What can be read of a file's content as ``model``. No value is repeated that may be a secret."""
+    """Read a file's content as ``model``, as far as possible.
+
+    No value that may be a secret is repeated in an error.
+    """
     copy = _copied(raw)
     unknown: list[Problem] = []
     moved: list[tuple[str, str]] = []
@@ -124,7 +127,7 @@ def _copied(value: Any) -> Any:
 
 
 def _at(value: Any, steps: Steps) -> Any:
-    """What stands there; None where there is nothing."""
+    """The value at ``steps``; None if there is none."""
     for step in steps:
         try:
             value = value[step]
@@ -153,11 +156,11 @@ def _problem(model: Model, details: ErrorDetails, raw: Any) -> Problem:
 
 
 def _in_words(kind: str, context: Mapping[str, Any], value: Any, steps: Steps, model: Model) -> tuple[str, str]:
-    """What is wrong, and how to fix it; that is empty where it is not known."""
+    """What is wrong, and how to fix it (empty if that is not known)."""
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
-        asked = question(value[:_MAX_IN_WORD], words) if isinstance(value, str) else ""
-        return (f"must be {words[0]}", "") if len(words) == 1 else (f"must be one of {', '.join(words)}", asked)
+        suggestion = question(value[:_MAX_IN_WORD], words) if isinstance(value, str) else ""
+        return (f"must be {words[0]}", "") if len(words) == 1 else (f"must be one of {', '.join(words)}", suggestion)
     if kind == "list_type" and steps and steps[-1] in _ITEMS:
         first = next(iter(_keys(_model_at(model, (*steps, 0)))))
         return "must be a list", f"begin each {_ITEMS[str(steps[-1])]} with `- {first}:`"
@@ -175,17 +178,17 @@ def _in_words(kind: str, context: Mapping[str, Any], value: Any, steps: Steps, m
     return f"is not valid ({kind.replace('_', ' ')})", ""
 
 
-# -- what the models know of a key
+# -- what the models define of a key
 
 
 def _place(model: Model, steps: Steps) -> tuple[Model | None, FieldInfo | None]:
-    """The mapping that holds the last key of a path, and what is known of that key."""
+    """The model of the mapping that holds the last key of a path, and the field of that key."""
     above = _model_at(model, steps[:-1])
     return above, _fields(above).get(str(steps[-1])) if above and steps else None
 
 
 def _model_at(model: Model, steps: Steps) -> Model | None:
-    """The model of the mapping at ``steps``; None where it is a mapping of free keys, or no mapping."""
+    """The model of the mapping at ``steps``; None for a mapping of free keys, or another value."""
     here: Any = model
     for step in steps:
         if _is_model(here):
@@ -210,7 +213,7 @@ def _is_model(annotation: Any) -> bool:
 
 
 def _fields(model: Model) -> dict[str, FieldInfo]:
-    """By the names in the file."""
+    """The fields of a model, by their names in the file."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
@@ -219,13 +222,16 @@ def _keys(model: Model | None) -> list[str]:
 
 
 def _why(field: FieldInfo | None) -> str:
-    """Why a key has to be there, where its model says so."""
+    """Why a key is required, if its model gives a reason."""
     extra = field.json_schema_extra if field else None
     return str(extra.get("why", "")) if isinstance(extra, dict) else ""
 
 
 def _misspelt(model: Model | None, steps: Steps, raw: Any) -> str:
-    """A key that was probably meant to be the one that is missing: where other unknown keys are no error."""
+    """A hint for a missing key: an unknown key that is probably its misspelling.
+
+    Only for models that ignore unknown keys; elsewhere the unknown key is an error itself.
+    """
     holder = _at(raw, steps[:-1])
     if model is None or model.model_config.get("extra") == "forbid" or not isinstance(holder, dict):
         return ""

@@ -1,6 +1,6 @@
 """The definition of steward.yml: its keys, their values, their defaults and what they mean.
 
-The JSON Schema, docs/configuration.md and the words for errors are made from these models.
+The JSON Schema, docs/configuration.md and the error messages are derived from these models.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 if TYPE_CHECKING:
     Omittable = Annotated[T | None, ""]
 else:
-    #: A key that may be left out, and that cannot be null: its default None is not what the file may say.
+    #: A key that may be left out, and that cannot be null: the file may not contain its default None.
     Omittable = Annotated[T, Field(validate_default=False)]
 
 OpName = Literal["StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor"]
@@ -26,12 +26,12 @@ Day = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Region = Annotated[str, values.REGION]
 ClusterId = Annotated[str, values.CLUSTER_ID]
-#: A cluster that has to stand under ``clusters`` too, so that its spelling is not checked here.
+#: A cluster that must also be listed under ``clusters``, where its spelling is checked.
 ListedCluster = Annotated[str, Marks(pattern=f"^{values.names.CLUSTER_ID}$")]
 
 
 def _written(default: str) -> Any:
-    """A default as it would be written in the file; the value is what is read of it."""
+    """A default as it would be written in the file. It is validated like a value of the file."""
     return Field(default=default)
 
 
@@ -47,13 +47,13 @@ class Cluster(Part):
     """A cluster that may be touched."""
 
     name: Annotated[Omittable[str], Field(examples=["analytics"])] = None
-    """What people call it."""
+    """The name that people use for it."""
     region: Region = Field(examples=["ap-guangzhou"])
-    """Where it is."""
+    """Its region."""
     allow: list[OpName] = Field(min_length=1, examples=[["RestartService", "StartService"]])
     """The operations that may be done to it; anything else is refused."""
     operations_per_hour: int = Field(default=12, ge=1)
-    """Operations an hour, whatever they are; what is over waits for a later event."""
+    """Operations of any kind an hour. Further intents wait for a later event."""
     role_arn: Annotated[
         Omittable[Annotated[str, values.ROLE_ARN]],
         Field(examples=["qcs::cam::uin/200000000002:roleName/emr-steward"]),
@@ -65,7 +65,7 @@ class Strategy(Part):
     """How a restart goes through the processes."""
 
     rolling: bool = True
-    """Batch by batch. Without it the service may be unavailable meanwhile."""
+    """Restart batch by batch. If false, the service may be unavailable meanwhile."""
     batch_size: int = Field(default=1, ge=1, le=99_999)
     """Processes in a batch."""
     wait_seconds: Annotated[int, Seconds(0, 300, is_whole=True)] = _written("30s")
@@ -88,7 +88,7 @@ class Stop(Part):
 
 
 def _keys_of_operations() -> list[Any]:
-    """Which operation needs, and which takes, which of ``do``'s keys."""
+    """Which keys of ``do`` each operation requires, and which it refuses, as JSON Schema."""
     rules: list[Any] = []
     for operation in OpType:
         needed = [field for field, _ in Action(operation).problems()]
@@ -103,7 +103,7 @@ def _keys_of_operations() -> list[Any]:
 
 
 class Do(Part):
-    """What a rule asks for."""
+    """The operation that a rule asks for."""
 
     model_config = ConfigDict(json_schema_extra={"allOf": _keys_of_operations()})
 
@@ -118,9 +118,9 @@ class Do(Part):
     stop_params: Omittable[Stop] = None
     """How to stop; for StopService."""
     keep_monitor: Annotated[Omittable[bool], Field(examples=[True])] = None
-    """In maintenance, go on watching but pull nothing up; for StopMonitor."""
+    """In maintenance, EMR goes on monitoring but restarts nothing; for StopMonitor."""
     even_if_healthy: bool = False
-    """Restart for an alert even where the process answers, such as a full heap; for RestartService."""
+    """Restart even if the process answers, such as for a full heap; for RestartService."""
 
 
 class Limits(Part):
@@ -215,11 +215,11 @@ class Freeze(Part):
     to: Annotated[str, values.MOMENT] = Field(examples=["2027-02-12T09:00:00+08:00"])
     """When it ends, in ISO 8601."""
     time_zone: Annotated[Omittable[Annotated[str, values.ZONE]], Field(examples=["Asia/Shanghai"])] = None
-    """Of moments that name none, such as Asia/Shanghai."""
+    """The time zone of moments that name none, such as Asia/Shanghai."""
     reason: str = Field(examples=["Spring Festival"])
-    """Said in every outcome that it holds back."""
+    """Reported in every outcome that it holds back."""
     clusters: list[ListedCluster] = Field(default_factory=list, examples=[["emr-4zvc5mul"]])
-    """Which clusters (all)."""
+    """The clusters that it applies to; all if left out."""
 
 
 class MaintenanceWindow(Part):
@@ -232,11 +232,11 @@ class MaintenanceWindow(Part):
     end: Annotated[str, values.TIME_OF_DAY] = Field(examples=["02:00"])
     """The time of day at which it ends; past midnight it still belongs to the day on which it began."""
     time_zone: Annotated[str, values.ZONE] = Field(examples=["Asia/Shanghai"])
-    """By whose clock: an IANA name."""
+    """The time zone of start and end: an IANA name."""
     reason: str = Field(examples=["patch day"])
-    """Said in every outcome that it holds back."""
+    """Reported in every outcome that it holds back."""
     clusters: list[ListedCluster] = Field(default_factory=list, examples=[["emr-4zvc5mul"]])
-    """Which clusters (all)."""
+    """The clusters that it applies to; all if left out."""
 
 
 class Safety(Part):
@@ -269,7 +269,7 @@ class EventBus(Part):
     id: Annotated[str, values.EVENT_BUS] = Field(examples=["eb-xxxxxxxx"])
     """Its id."""
     region: Region = Field(examples=["ap-guangzhou"])
-    """Where it is."""
+    """Its region."""
 
 
 class Alarms(Part):
@@ -291,10 +291,10 @@ class StewardFile(Part):
     rules: list[Rule] = Field(default_factory=list)
     """What is done for which event. Every rule that matches acts, in the order of the file."""
     limits: Limits = Field(default_factory=Limits)
-    """What rules do not say themselves."""
+    """Limits for rules that do not set their own."""
     webhook: Webhook = Field(default_factory=Webhook)
     """HTTP calls: who may make them, and how long they wait."""
     safety: Safety = Field(default_factory=Safety)
-    """Quorum, storms, quarantine, freezes: what holds for all rules."""
+    """What holds for all rules: quorum, storms, quarantine, freezes."""
     alarms: Alarms = Field(default_factory=Alarms)
     """Chats, pagers and an event bus that get alarms; the log has them in any case."""

@@ -1,7 +1,7 @@
-"""Literals in a rule's pattern that no Event can match: a number where there are only texts, a source that nobody is.
+"""Literals in a rule's pattern that no Event can match.
 
-EventBridge takes such a pattern, and so does :mod:`handler.decide.patterns`; but a rule that never fires says nothing, and is
-missed at night.
+Examples are a number where there are only texts, and a source that does not exist. EventBridge accepts such a pattern,
+and so does :mod:`handler.decide.patterns`; but nobody notices a rule that never fires until it is needed.
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ from handler.decide.patterns import PatternError
 from handler.lib.wording import meant
 from handler.model.event import SourceKind, Status
 
-#: The fields that can be a few words only. What cannot be read has no rules.
+#: The fields that take only certain words. A source that is not recognised never reaches a rule.
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": tuple(word for word in get_args(SourceKind) if word != "unknown"),
     "status": get_args(Status),
 }
-#: The fields that no timer has. It says its message, which is its name too, its time, and as its one label the
+#: The fields that no timer has. A timer's event has its message, which is its name too, its time, and one label: the
 #: trigger's name.
 NOT_OF_TIMERS: Final = ("severity", "cluster", "service", "component", "ip")
 LABEL_OF_TIMERS: Final = "trigger"
-#: The one field that is a number; all others, and all labels, are texts.
+#: The only field that is a number. All others, and all labels, are texts.
 _NUMBER: Final = "occurred_at"
 
 
 def unmatchable(pattern: Mapping[str, Any], path: str) -> Iterator[PatternError]:
-    """An error for each such literal of a pattern that compiles; ``path`` is where the pattern stands."""
+    """An error for each literal that cannot match, in a pattern that compiles.
+
+    ``path`` is the pattern's place in the file.
+    """
     yield from _within(pattern, path, is_event=True)
     if only_timers(pattern):
         yield from _of_no_timer(pattern, path)
@@ -39,7 +42,7 @@ def only_timers(pattern: Mapping[str, Any]) -> bool:
 
 
 def _of_no_timer(pattern: Mapping[str, Any], path: str) -> Iterator[PatternError]:
-    """What a pattern for timers asks for that none of them has."""
+    """An error for each field or label that a pattern for timers asks for and no timer has."""
     for key, value in pattern.items():
         if key == "$or":
             for index, choice in enumerate(value):
@@ -58,7 +61,7 @@ def _of_no_timer(pattern: Mapping[str, Any], path: str) -> Iterator[PatternError
 
 
 def _wants_a_value(value: Any) -> bool:
-    """Whether what is not there does not match."""
+    """Whether an absent field does not match ``value``."""
     if isinstance(value, Mapping):
         return any(_wants_a_value(item) for key, item in value.items() if key != "$or")
     return not any(item is None or (isinstance(item, Mapping) and item.get("exists") is False) for item in value)
@@ -79,7 +82,7 @@ def _within(pattern: Mapping[str, Any], path: str, *, is_event: bool) -> Iterato
 
 
 def _literals(items: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The literals of a field's list, those within ``anything-but`` too, each with its place."""
+    """The literals of a field's list and of its ``anything-but``, each with its place."""
     for index, item in enumerate(items):
         at = f"{path}[{index}]"
         if not isinstance(item, Mapping):
@@ -90,7 +93,7 @@ def _literals(items: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _problem(field: str, literal: Any) -> tuple[str, str] | None:
-    """What is wrong with a literal for a field of an Event, or for a label where ``field`` is empty; and the fix."""
+    """What is wrong with a literal, and the fix. An empty ``field`` stands for a label."""
     if literal is None:
         return None
     if field == _NUMBER:

@@ -1,4 +1,7 @@
-"""The JSON Schema of an event pattern: as handler/decide/patterns.py reads it, and steward/config/pattern_lint.py doubts it."""
+"""The JSON Schema of an event pattern.
+
+It describes what ``handler/decide/patterns.py`` reads and ``steward/config/pattern_lint.py`` warns about.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ _BLOCK: Final = "^[0-9A-Fa-f.:]+/[0-9]{1,3}$"
 
 
 def pattern_definitions() -> dict[str, Any]:
-    """A pattern over the fields of an Event, and over its labels."""
+    """The definitions of a pattern over the fields of an Event, and over its labels."""
     text = {"type": "string"}
     fields: dict[str, Any] = {name: _values(text) for name in FIELDS if name not in ("labels", "occurred_at")}
     fields["source"] = _values({"enum": [word for word in get_args(SourceKind) if word != "unknown"]})
@@ -47,19 +50,22 @@ _FIELDS: Final = {
     "source": "Who sent it.",
     "name": "The alert's or the trigger's name.",
     "status": "Of an alert; none for what is not an alert.",
-    "severity": "As the sender says it.",
+    "severity": "As the sender writes it.",
     "cluster": "The cluster's id, emr-….",
     "service": "Such as HDFS.",
     "component": "Such as DataNode.",
     "ip": "The address of the process.",
-    "labels": "Whatever else the sender says, by its name; always texts.",
+    "labels": "Whatever else the sender sends, by its name; always texts.",
     "occurred_at": "Seconds since the epoch.",
     "message": "The alert's text, or a timer's message.",
 }
 
 
 def _values(literal: dict[str, Any], unwanted: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A field's list: literals, null for what is not there, and operators. ``unwanted``: what anything-but may name."""
+    """A field's list: literals, null for an absent field, and operators.
+
+    ``unwanted`` is the schema of what ``anything-but`` may name.
+    """
     operator = {
         "type": "object",
         "minProperties": 1,

@@ -1,4 +1,4 @@
-"""The reference of steward.yml, docs/configuration.md: written from the JSON Schema, so that it says what is so."""
+"""The reference of steward.yml, docs/configuration.md, generated from the JSON Schema."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def reference() -> str:
 
 
 def _section(path: str, schema: dict[str, Any], schemas: dict[str, Any], done: set[str]) -> Iterator[str]:
-    """A mapping's keys as a table, then the sections of the mappings in it; one that was described before is not described again."""
+    """A mapping's keys as a table, then the sections of the mappings in it.
+
+    A mapping in ``done`` is already described, and gets a link only.
+    """
     if path:
         yield f"## `{path}`\n"
         if schema.get("description"):
@@ -56,7 +59,7 @@ def _section(path: str, schema: dict[str, Any], schemas: dict[str, Any], done: s
 
 
 def _inside(path: str, key: str, value: dict[str, Any]) -> tuple[str, str]:
-    """The path of the mapping that a key holds, and its model's name; empty where it holds none."""
+    """The path of the mapping that a key holds, and its model's name; empty if it holds none."""
     at = f"{path}.{key}" if path else key
     for place, holder in (
         ("", value),
@@ -69,7 +72,7 @@ def _inside(path: str, key: str, value: dict[str, Any]) -> tuple[str, str]:
 
 
 def _anchor(heading: str) -> str:
-    """As GitHub names a heading."""
+    """The anchor that GitHub gives a heading."""
     named = {"Limits": "limits"}.get(heading, heading)  # described once, for all rules and for one
     return "".join(character for character in named.lower() if character.isalnum() or character in "_-")
 
@@ -91,14 +94,14 @@ def _kind(value: dict[str, Any]) -> str:
             return "list of " + ", ".join(map(_code, items["enum"]))
         return "list of mappings" if "$ref" in items else "list of texts"
     if kind == "integer":
-        least, limit = value.get("minimum"), value.get("maximum")
-        return "whole number" + (f" from {least}" if least is not None else "") + (f" to {limit:,}" if limit else "")
+        low, high = value.get("minimum"), value.get("maximum")
+        return "whole number" + (f" from {low}" if low is not None else "") + (f" to {high:,}" if high else "")
     return {"string": "text", "boolean": "true or false", "object": "mapping"}[kind]
 
 
 def _bounds_of_duration(bounds: dict[str, Any]) -> str:
-    least, limit = bounds["minimum"], bounds["maximum"]
-    return (f" from {span(least)}" if least else "") + (f" to {span(limit)}" if limit < 86400 else "")
+    low, high = bounds["minimum"], bounds["maximum"]
+    return (f" from {span(low)}" if low else "") + (f" to {span(high)}" if high < 86400 else "")
 
 
 def _pattern(path: str, schema: dict[str, Any]) -> Iterator[str]:

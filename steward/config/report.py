@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """What is found while one file is read.
+    """The errors that are found while one file is read.
 
-    ``locate`` gives ``file:line`` for a key's path. ``moved`` has paths at which something is read, and where it is
-    written instead.
+    ``locate`` gives ``file:line`` for a key's path. ``moved`` pairs the path at which something was read with the path
+    at which it is written in the file.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Report:
 
     @property
     def problems(self) -> tuple[ConfigurationError, ...]:
-        """In the order of their lines, each once."""
+        """The errors in the order of their lines, each once."""
         return tuple(sorted(self._problems.values(), key=_line))
 
     def problem(self, path: str, problem: str, hint: str = "") -> None:
-        """Something is wrong with what stands at ``path``; ``hint``: how to fix it."""
+        """Report that something is wrong at ``path``. ``hint`` is how to fix it."""
         path = self._written(path)
         error = ConfigurationError(problem, path=path, where=self._locate(path), hint=hint)
         self._problems.setdefault(str(error), error)
@@ -51,6 +51,6 @@ class Report:
 
 
 def _line(problem: ConfigurationError) -> int:
-    """Of its place in the file; 0 where that has no lines."""
+    """The line of an error in the file; 0 if the file has no lines."""
     line = problem.where.rpartition(":")[2]
     return int(line) if line.isdigit() else 0

@@ -19,7 +19,10 @@ Found = Iterator[tuple[Steps, PydanticCustomError]]
 
 
 class When(Parsed):
-    """An event pattern. Every field that does not compile, or that no event can match, is an error of its own."""
+    """An event pattern.
+
+    Every field that does not compile, or that no event can match, is an error of its own.
+    """
 
     def read(self, raw: Any) -> Any:
         if not isinstance(raw, dict):
@@ -33,7 +36,7 @@ class When(Parsed):
 
 
 def _of_when(pattern: Mapping[str, Any]) -> Iterator[PydanticCustomError]:
-    """The first error of each field, and what no event can match in the others."""
+    """The first error of each field, and the literals in the other fields that cannot match."""
     sound: dict[str, Any] = {}
     broken: list[PatternError] = []
     for key, value in pattern.items():
@@ -71,12 +74,15 @@ def _is_template(raw: str) -> str:
     return raw
 
 
-#: A cluster's id, or a template that gives one. Whether the cluster is listed is another question.
+#: A cluster's id, or a template that gives one. ``checks.py`` checks whether the cluster is listed.
 CLUSTER: Final = Checked(_is_template, pattern=rf"^{names.CLUSTER_ID}$|\{{")
 
 
 class Scope(Parsed):
-    """Service → ``all``, or component → ``all``, or a list of addresses; every name may be a template."""
+    """A scope: by service, either ``all``, or by component ``all`` or a list of addresses.
+
+    Every name may be a template.
+    """
 
     def read(self, raw: Any) -> Any:
         if not isinstance(raw, dict):
@@ -120,7 +126,7 @@ def _of_components(raw: dict[str, Any], service: str) -> Found:
 
 
 def _of_name(raw: str, steps: Steps, what: str) -> Found:
-    """A name that no event changes must be spelled as the API spells names."""
+    """The error of a name that is not spelled as the API spells names. Templates are skipped."""
     try:
         constant = template(raw).constant
     except PydanticCustomError as error:

@@ -1,6 +1,6 @@
-"""The kinds of values in steward.yml: how each is checked, and what an editor marks of it.
+"""The kinds of values in steward.yml: how each is validated, and its JSON Schema.
 
-Each class stands in ``Annotated``. pydantic takes from it the validation and the JSON Schema, so that both say the same.
+Each class is used in ``Annotated``. pydantic takes the validation and the JSON Schema from it, so that both agree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, Val
 from handler.model import names
 from steward.config.durations import duration, span
 
-#: The way from a file to one of its values: keys and indexes.
+#: The keys and indexes that lead from a file to one of its values.
 Steps = tuple[int | str, ...]
 
 FOREVER: Final = 3660 * 86400.0
@@ -27,7 +27,10 @@ _SHARE_HINT: Final = "a percentage such as 25%, or a number up to 1"
 
 
 def wrong(problem: str, hint: str = "", **more: Any) -> PydanticCustomError:
-    """What a validator raises: what is wrong, and how to fix it. ``more`` is for :mod:`steward.config.messages`."""
+    """What a validator raises: what is wrong, and how to fix it.
+
+    ``more`` is for :mod:`steward.config.messages`.
+    """
     return PydanticCustomError("steward", "{problem}", {"problem": problem, "hint": hint, **more})
 
 
@@ -41,7 +44,7 @@ class Parsed:
     """A value that one function reads."""
 
     def read(self, raw: Any) -> Any:
-        """The value that is meant. Raises PydanticCustomError."""
+        """The value that ``raw`` means. Raises PydanticCustomError."""
         raise NotImplementedError
 
     def marks(self) -> dict[str, Any]:
@@ -58,10 +61,10 @@ class Parsed:
 
 
 class Seconds(Parsed):
-    """A duration: a number of seconds, or a text such as ``15m``; from ``least`` to ``limit`` seconds."""
+    """A duration from ``minimum`` to ``maximum`` seconds: a number, or a text such as ``15m``."""
 
-    def __init__(self, least: float = 0, limit: float = FOREVER, *, is_whole: bool = False) -> None:
-        self._least, self._limit, self._is_whole = least, limit, is_whole
+    def __init__(self, minimum: float = 0, maximum: float = FOREVER, *, is_whole: bool = False) -> None:
+        self._minimum, self._maximum, self._is_whole = minimum, maximum, is_whole
 
     def read(self, raw: Any) -> float:
         if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
@@ -69,14 +72,14 @@ class Seconds(Parsed):
         seconds = duration(raw)
         if seconds is None:
             raise wrong(f"{raw!r} is not a duration", _DURATION_HINT)
-        if not self._least <= seconds <= self._limit:
-            raise wrong(f"{raw!r} is out of bounds", f"from {span(self._least)} to {span(self._limit)}")
+        if not self._minimum <= seconds <= self._maximum:
+            raise wrong(f"{raw!r} is out of bounds", f"from {span(self._minimum)} to {span(self._maximum)}")
         if self._is_whole and seconds != int(seconds):
             raise wrong(f"{raw!r} is not a whole number of seconds", f"such as {span(int(seconds) + 1)}")
         return int(seconds) if self._is_whole else seconds
 
     def marks(self) -> dict[str, Any]:
-        number = {"type": "number", "minimum": self._least, "maximum": self._limit}
+        number = {"type": "number", "minimum": self._minimum, "maximum": self._maximum}
         if self._is_whole:
             number["multipleOf"] = 1
         return {"anyOf": [{"type": "string", "pattern": _DURATION}, number]}
@@ -104,7 +107,7 @@ class Share(Parsed):
 
 
 class Checked:
-    """A text that ``check`` accepts; ``marks`` are words of JSON Schema besides."""
+    """A text that ``check`` accepts. ``marks`` are further keywords of its JSON Schema."""
 
     def __init__(self, check: Callable[[str], str], **marks: Any) -> None:
         self._check, self._marks = check, marks
@@ -120,7 +123,7 @@ class Checked:
 
 
 class Marks:
-    """Words of the JSON Schema that say what is checked elsewhere."""
+    """Keywords of the JSON Schema for what is checked elsewhere."""
 
     def __init__(self, **marks: Any) -> None:
         self._marks = marks
@@ -132,7 +135,10 @@ class Marks:
 
 
 def spelled(pattern: str, problem: str, hint: str, *, is_shown: bool = False) -> Checked:
-    """A text that is spelled so. It is repeated where it ``is_shown``; a secret may stand where a name belongs."""
+    """A text that matches ``pattern``.
+
+    Errors repeat the text only if it ``is_shown``: somebody may write a secret where a name belongs.
+    """
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text, re.ASCII):
@@ -157,7 +163,7 @@ def _is_cluster_id(text: str) -> str:
     return text
 
 
-#: Of a key: what an editor marks of it stands beside the mapping.
+#: For keys. Their JSON Schema is beside the mapping, as ``propertyNames``.
 CLUSTER_ID: Final = Checked(_is_cluster_id)
 _VARIABLE: Final = "[A-Z_][A-Z0-9_]{0,127}"
 _IS_NO_VARIABLE: Final = "is not the name of an environment variable"
@@ -203,9 +209,9 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
 
 
 def epoch(text: str, time_zone: str | None, which: Callable[[float, float], float]) -> float | None:
-    """Seconds since the epoch of a date and time; None where neither it nor ``time_zone`` names a time zone.
+    """Epoch seconds of a date and time; None if neither it nor ``time_zone`` names a zone.
 
-    Where clocks are changed an hour is twice or never: ``which`` (min, max) of the two that may be meant.
+    When clocks change, an hour exists twice or never: ``which`` (min or max) chooses between the two readings.
     """
     at = moment(text)
     if at.tzinfo is None:
@@ -216,7 +222,7 @@ def epoch(text: str, time_zone: str | None, which: Callable[[float, float], floa
 
 
 def minute_of_day(text: str) -> int:
-    """Minutes since midnight of ``HH:MM``."""
+    """The minutes from midnight to ``HH:MM``."""
     return int(text[:2]) * 60 + int(text[3:])
 
 

@@ -1,8 +1,7 @@
 """Why a text is not valid YAML, and how to fix it, in plain words.
 
-For a slip that is not known here, the parser's own words say what it expected.
-
-Nothing of a value is repeated but the sign that it begins with: it may be a secret.
+A mistake that is not listed here is explained in the parser's own words. Only the first character of a value is
+repeated, since the value may be a secret.
 """
 
 from __future__ import annotations
@@ -13,15 +12,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What a value cannot begin with unless it is quoted. An alias (``*name``) is one where there is an anchor of this
-#: name.
+#: The characters that a value cannot begin with unless it is quoted. (``*name`` is an alias if there is an anchor of
+#: that name.)
 _SIGNS: Final = "*&@`%|>"
 _CLOSED_BY: Final = {"[": "]", "{": "}"}
 _INDENT: Final = "the keys of a mapping, and the items of a list, are indented alike"
 
 
 class YamlError(NamedTuple):
-    """Its line (from 1; None where the parser names none), what is wrong, and how to fix it (may be empty)."""
+    """What is wrong in which line, and how to fix it (may be empty).
+
+    Lines count from 1; the line is None if the parser names none.
+    """
 
     line: int | None
     problem: str
@@ -40,7 +42,7 @@ def explained(text: str, error: Exception) -> YamlError:
 
 
 class _Found:
-    """What the parser found at ``mark`` within what began at ``begin``: lines and columns from 0."""
+    """An error of the parser at ``mark``, in what began at ``begin``; both count from 0."""
 
     def __init__(self, lines: list[str], problem: str, context: str, mark: Any, begin: Any) -> None:
         self.lines, self.problem, self.context, self.mark, self.begin = lines, problem, context, mark, begin
@@ -104,7 +106,7 @@ class _Found:
         return (before[: opened[-1].start()].count("\n"), opened[-1][0]) if opened else (0, "")
 
     def _sign(self) -> YamlError | None:
-        """A sign of YAML's own at the beginning of a value."""
+        """A character with a meaning in YAML at the beginning of a value."""
         sign = self.lines[self.begin.line][self.begin.column : self.begin.column + 1] if self.context else self.sign
         of_its_own = ("cannot start any token", "undefined alias", "expected alphabetic", "expected chomping")
         if sign and sign in _SIGNS and any(word in self.problem for word in of_its_own):
@@ -112,7 +114,7 @@ class _Found:
         return None
 
     def _after_a_value(self) -> YamlError | None:
-        """Something follows a quote or a bracket that was closed."""
+        """Something that follows a closing quote or bracket."""
         if self.problem != "expected <block end>, but found '<scalar>'":
             return None
         for quote in "\"'":
@@ -134,7 +136,7 @@ class _Found:
         return None
 
     def _no_key(self) -> YamlError | None:
-        """A line without ``key: value``, which is found in the next one that has it."""
+        """A line without ``key: value``. The parser reports it in the next line that has one."""
         if "mapping values are not allowed" in self.problem:
             line = next((at for at in range(self.mark.line - 1, -1, -1) if _is_content(self.lines[at])), -1)
         elif "could not find expected ':'" in self.problem:
@@ -155,12 +157,14 @@ class _Found:
         own = _indent_of(self.text)
         is_item = self.text.lstrip().startswith("- ")
         nearest: tuple[int, int, int] | None = None
-        least = len(self.text) + 1000
+        smallest = len(self.text) + 1000
         for line in range(self.mark.line - 1, -1, -1):
-            if not _is_content(self.lines[line]) or _indent_of(self.lines[line]) >= least:
+            if not _is_content(self.lines[line]) or _indent_of(self.lines[line]) >= smallest:
                 continue
-            least = _indent_of(self.lines[line])
-            begins = [least] if is_item or not self.lines[line].lstrip().startswith("- ") else [least + 2, least]
+            smallest = _indent_of(self.lines[line])
+            begins = (
+                [smallest] if is_item or not self.lines[line].lstrip().startswith("- ") else [smallest + 2, smallest]
+            )
             for column in begins:
                 if column != own and (nearest is None or abs(column - own) < nearest[0]):
                     nearest = (abs(column - own), line, column)
@@ -173,7 +177,7 @@ class _Found:
 
 
 def _lines(text: str) -> list[str]:
-    """As the parser counts them."""
+    """The lines of a text as the parser counts them."""
     return re.split(r"\r\n|[\r\n\x85\u2028\u2029]", text.removesuffix("\n"))
 
 

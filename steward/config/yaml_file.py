@@ -17,7 +17,10 @@ MAX_DEPTH: Final = 50
 
 
 class Document(NamedTuple):
-    """A file's content, and the line of each key by its path (none for JSON). ``errors``: keys that appear twice, and what else has no meaning."""
+    """A file's content, and the line of each key by its path (none for JSON).
+
+    ``errors`` are keys that appear twice, and other parts without a meaning.
+    """
 
     path: str
     raw: Any
@@ -25,12 +28,15 @@ class Document(NamedTuple):
     errors: tuple[ConfigurationError, ...] = ()
 
     def locate(self, key: str) -> str:
-        """``file:line`` of a key, or of the nearest one above it that is there."""
+        """``file:line`` of a key, or of the nearest key above it that exists."""
         return locate(self.path, key, self.lines)
 
 
 def read_raw(path: str) -> tuple[Any, dict[str, int]]:
-    """The file's content, and the line of each key by its path (none for JSON). Raises ConfigurationError."""
+    """A file's content, and the line of each key by its path (none for JSON).
+
+    Raises ConfigurationError.
+    """
     document = parsed(path)
     if document.errors:
         raise InvalidConfiguration(document.errors)
@@ -38,12 +44,15 @@ def read_raw(path: str) -> tuple[Any, dict[str, int]]:
 
 
 def parsed(path: str) -> Document:
-    """The file, whatever it means. Raises ConfigurationError where it cannot be read, or is neither YAML nor JSON."""
+    """Read a file, whatever it means.
+
+    Raises ConfigurationError if it cannot be read, or is neither YAML nor JSON.
+    """
     return parsed_text(path, _bytes(path))
 
 
 def parsed_text(path: str, data: bytes) -> Document:
-    """The content of a file that is called ``path``. Raises as :func:`parsed`."""
+    """Read the content of a file that is called ``path``. Raises as :func:`parsed`."""
     text = _text(path, data)
     if not text.strip():
         raise ConfigurationError(
@@ -95,7 +104,7 @@ def _from_yaml(path: str, text: str) -> Document:
 
 
 class _Values:
-    """Plain values of composed YAML nodes, noting the line of every key, and what has no meaning."""
+    """Turns YAML nodes into plain values, and records each key's line and what has no meaning."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -137,7 +146,7 @@ class _Values:
                 return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
         except ValueError:
             return text
-        if kind in ("str", "timestamp"):  # a date is written as a text, and read as one
+        if kind in ("str", "timestamp"):  # a date stays the text that was written
             return text
         self._error(node, f"the tag {node.tag} is not known here")
         return text
@@ -150,7 +159,7 @@ class _Values:
 
 
 def locate(path: str, key: str, lines: dict[str, int]) -> str:
-    """``file:line`` of a key, or of the nearest one above it that is there."""
+    """``file:line`` of a key, or of the nearest key above it that exists."""
     at = key
     while at:
         if at in lines:

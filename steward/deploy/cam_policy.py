@@ -1,4 +1,4 @@
-"""Least privilege, written down: the CAM policies that a configuration needs, and no more.
+"""The CAM policies that a configuration requires, with no privilege beyond that.
 
 The action on the named clusters only; the read actions on ``*``, since they are not resource-level; PutEvents and
 AssumeRole only where the configuration uses them. Sources: "Access management" of EMR and of the function platform.
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from handler.config.config import Config
 
 ACT: Final = "emr:StartStopServiceOrMonitor"
-#: They show every cluster of the account; the API knows no narrower right.
+#: They show every cluster of the account: CAM has no narrower permission for them.
 LOOK: Final = ("emr:DescribeInstances", "emr:DescribeServiceNodeInfos")
-TELL: Final = "eb:PutEvents"
+PUT_EVENTS: Final = "eb:PutEvents"
 ASSUME: Final = "sts:AssumeRole"
 
 
 def policy_for(config: Config, *, uin: str = "", role_arn: str = "") -> dict[str, Any]:
-    """The policy of the function's execution role, or of the role ``role_arn`` in the account of the clusters that are reached by it.
+    """The policy of the function's execution role, or of another role that it assumes.
 
-    ``uin`` is the account of the clusters; empty for the account in which the policy is made.
+    ``role_arn`` names that other role, which is in the account of the clusters that are reached by it. ``uin`` is the account of the clusters; empty for the account in which the policy is made.
     """
     clusters = sorted((one for one in config.clusters.values() if one.role_arn == role_arn), key=lambda one: one.id)
     statements: list[dict[str, Any]] = []
@@ -33,12 +33,15 @@ def policy_for(config: Config, *, uin: str = "", role_arn: str = "") -> dict[str
         if roles := sorted({one.role_arn for one in config.clusters.values() if one.role_arn}):
             statements.append(_allow([ASSUME], roles))
         if config.alarms.event_bus is not None:
-            statements.append(_allow([TELL], ["*"]))
+            statements.append(_allow([PUT_EVENTS], ["*"]))
     return {"version": "2.0", "statement": statements}
 
 
 def trust_policy(*, account: str = "") -> dict[str, Any]:
-    """Who may take the role: the function platform, or, for a role in another account, the ``account`` (uin) of the function."""
+    """Who may assume the role: the function platform, or the function's ``account`` (uin).
+
+    The account is given for a role in another account.
+    """
     who = {"qcs": [f"qcs::cam::uin/{account}:root"]} if account else {"service": "scf.qcloud.com"}
     return {"version": "2.0", "statement": [{"effect": "allow", "action": "name/sts:AssumeRole", "principal": who}]}
 

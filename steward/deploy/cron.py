@@ -1,4 +1,7 @@
-"""The platform's cron: seven fields, second minute hour day month week year (SCF, "Timer trigger")."""
+"""The platform's cron expressions (SCF, "Timer trigger").
+
+They have seven fields: second, minute, hour, day, month, week and year.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from typing import Final, NamedTuple
 
 
 class Field(NamedTuple):
-    """One field: what it is called, its bounds, and the words that stand for numbers, the first for ``least``."""
+    """One field: its name, its bounds, and words for its numbers from ``minimum`` on."""
 
     name: str
-    least: int
-    limit: int
+    minimum: int
+    maximum: int
     words: tuple[str, ...] = ()
     #: Whether ``? L W #`` may stand in it.
     is_day: bool = False
@@ -31,14 +34,14 @@ _DAY_ITEM: Final = re.compile(r"\?|LW?|[0-9]{1,2}[LW]|[0-6]#[1-5]")
 
 
 def problem_of(expression: str) -> str:
-    """What is wrong with a cron expression; nothing where the platform can be expected to take it."""
+    """What is wrong with a cron expression; empty if the platform is expected to accept it."""
     values = expression.split()
     if len(values) != len(FIELDS):
         names = " ".join(field.name for field in FIELDS)
         return f"has {len(values)} fields instead of {len(FIELDS)}: {names}"
     for field, value in zip(FIELDS, values, strict=True):
         if not all(_fits(field, item) for item in value.split(",")):
-            return f"its {field.name} {value!r} cannot be read; it is from {field.least} to {field.limit}, or *"
+            return f"its {field.name} {value!r} cannot be read; it is from {field.minimum} to {field.maximum}, or *"
     return ""
 
 
@@ -51,10 +54,10 @@ def _fits(field: Field, item: str) -> bool:
     if read[1] == "*":
         return True
     first, last = _number(field, read[2]), _number(field, read[3] or read[2])
-    return field.least <= first <= last <= field.limit
+    return field.minimum <= first <= last <= field.maximum
 
 
 def _number(field: Field, text: str) -> int:
     if text.upper() in field.words:
-        return field.least + field.words.index(text.upper())
+        return field.minimum + field.words.index(text.upper())
     return int(text) if text.isdecimal() else -1

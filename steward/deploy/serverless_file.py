@@ -1,4 +1,7 @@
-"""serverless.yml, checked before anything is deployed: every error in what concerns this function, at once."""
+"""Checks of serverless.yml before anything is deployed.
+
+Every error in the parts that concern this function is reported at once.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,11 @@ _VARIABLES_AT: Final = "inputs.environment.variables"
 
 
 def load(path: Path, config: Config | None = None, env: Mapping[str, str] = os.environ) -> ServerlessFile:
-    """The file, checked; against ``config`` (of the steward.yml that is packed), where one is given.
+    """Read and check the file, also against ``config`` if that is given.
 
-    ``env`` is where ``${env:NAME}`` is looked up; a name that it does not have is taken as it stands. Raises
-    ConfigurationError, and InvalidConfiguration with every error, each with its line.
+    ``config`` is that of the steward.yml that is packaged. ``${env:NAME}`` is looked up in ``env``; a name that is not
+    there is left as it is written. Raises ConfigurationError, and InvalidConfiguration with every error, each with its
+    line.
     """
     if not path.is_file():
         raise ConfigurationError("no such file", where=str(path))
@@ -57,12 +61,12 @@ def _resolved(value: Any, env: Mapping[str, str]) -> Any:
     return value
 
 
-# -- what the values mean; None stands for what could not be read, whose error is reported already
+# -- what the values mean; a part that could not be read is None, and its error is already reported
 
 
 def _time_limit(report: Report, timeout: int | None, config: Config | None) -> None:
     if timeout is not None and (problem := time_limit_problem(timeout, (config or Config()).webhook.patience)):
-        report.problem("inputs.timeout", problem, "60 is a good one")
+        report.problem("inputs.timeout", problem, "60 is a good value")
 
 
 def _variables(report: Report, inputs: Mapping[str, Any], config: Config | None) -> None:
@@ -80,7 +84,7 @@ def _variables(report: Report, inputs: Mapping[str, Any], config: Config | None)
 
 
 def _of_setting(name: str, value: str) -> Iterator[ConfigurationError]:
-    """What the function would say of one of its own variables."""
+    """The errors that the function would report about one of its own variables."""
     if name == "STEWARD_CONFIG" and value.endswith((".yml", ".yaml")):
         hint = "leave it out: `make package` packs the compiled configuration"
         yield ConfigurationError("is YAML, and the function reads compiled JSON only", hint=hint)
@@ -98,36 +102,36 @@ def _timers(report: Report, inputs: Mapping[str, Any], config: Config | None) ->
         return
     names: set[str] = set()
     has_follow_up = False
-    for place, event in enumerate(events):
+    for index, event in enumerate(events):
         timer = None if event is None else event.get("timer", {})
         timer = None if timer is None else timer.get("parameters", {})
         if timer is None:
             has_follow_up = True  # it may be this one
             continue
-        at = f"inputs.events[{place}].timer.parameters"
+        at = f"inputs.events[{index}].timer.parameters"
         name, argument, enable = timer.get("name"), timer.get("argument"), timer.get("enable")
         if name is not None and name in names:
             report.problem(f"{at}.name", "appears twice", "timers have names of their own")
         names.add(name)
-        is_unread = "argument" in timer and argument is None
-        has_follow_up = has_follow_up or is_unread or (argument == FOLLOW_UP and enable is not False)
-        if argument is not None and config is not None and (problem := _unserved(name or "", argument, config)):
+        is_unreadable = "argument" in timer and argument is None
+        has_follow_up = has_follow_up or is_unreadable or (argument == FOLLOW_UP and enable is not False)
+        if argument is not None and config is not None and (problem := _without_effect(name or "", argument, config)):
             report.problem(f"{at}.argument", *problem)
     if not has_follow_up:
         report.problem(
             "inputs.events",
             "has no timer for the follow-up",
-            f'what an invocation could not see to its end would stay open: argument: "{FOLLOW_UP}", enable: true',
+            f'operations that an invocation cannot finish would stay open: argument: "{FOLLOW_UP}", enable: true',
         )
 
 
-def _unserved(name: str, argument: str, config: Config) -> tuple[str, str] | None:
-    """Why the event of a timer would come to nothing, and how to fix it."""
+def _without_effect(name: str, argument: str, config: Config) -> tuple[str, str] | None:
+    """Why the event of a timer would have no effect, and how to fix it."""
     if argument == FOLLOW_UP or VARIABLE.search(argument):
         return None
     events = events_of(timer_event(name, argument, 0.0))
     if not events:
-        return "is a request that cannot be read", "`steward run` says why"
+        return "is a request that cannot be read", "`steward run` explains why"
     for event in events:
         view = event.view()
         if event.request is None and not any(rule.matches(view) for rule in config.rules):
@@ -139,7 +143,10 @@ def _unserved(name: str, argument: str, config: Config) -> tuple[str, str] | Non
 
 
 def _source(report: Report, src: Any, beside: Path) -> None:
-    """Code that lies here already must be the package: the function's own folder lacks the packages that it imports."""
+    """Report a source folder that exists and is not the package.
+
+    The repository itself lacks the packages that the function imports.
+    """
     named = src.get("src") if isinstance(src, dict) else src
     if named is None or VARIABLE.search(named):
         return

@@ -1,6 +1,6 @@
-"""What of serverless.yml concerns this function: its code, its time limit, its variables and its timers.
+"""The parts of serverless.yml that concern this function.
 
-All else in the file is between its author and the vendor's component ``scf``, and is not looked at.
+These are its code, its time limit, its variables and its timers. The vendor's component ``scf`` checks the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from steward.config.values import Checked, Parsed, wrong
 from steward.deploy import cron
 
-#: A value that the vendor's command puts in: ``${env:NAME}``, ``${stage}``.
+#: A value that the vendor's command fills in: ``${env:NAME}``, ``${stage}``.
 VARIABLE: Final = re.compile(r"\$\{[^}]+\}")
 
 
@@ -27,7 +27,10 @@ def _text(value: str) -> str:
 
 
 class VariableValue(Parsed):
-    """The value of an environment variable, as the vendor makes a text of it. It is never repeated."""
+    """The value of an environment variable, converted to a text as the vendor does it.
+
+    Errors never repeat it.
+    """
 
     def read(self, raw: Any) -> str:
         if raw is None or (isinstance(raw, str) and not raw.strip()):
@@ -35,7 +38,7 @@ class VariableValue(Parsed):
         if isinstance(raw, bool):
             return str(raw).lower()
         if not isinstance(raw, (str, int, float)):
-            raise wrong("must be one value", "a text, in quotes where it is none by itself")
+            raise wrong("must be one value", "a text; quote it if YAML would read something else")
         return _text(str(raw))
 
 
@@ -50,7 +53,7 @@ def _as_mapping(src: Any) -> Any:
 
 
 def _needed(why: str) -> Any:
-    """A key that has to be there, and why."""
+    """A required key, and why it is required."""
     return Field(json_schema_extra={"why": why})
 
 
@@ -58,13 +61,16 @@ Text = Annotated[str, Checked(_text)]
 
 
 class Part(BaseModel):
-    """A mapping of the file, of which only some keys concern us."""
+    """A mapping of the file. Only the keys that concern the function are read."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, alias_generator=to_camel)
 
 
 class TimerParameters(Part):
-    """A timer. ``argument`` becomes the event's ``Message``. The vendor drops a key that it does not know without a word."""
+    """The parameters of a timer. ``argument`` becomes the event's ``Message``.
+
+    Unknown keys are errors here, since the vendor drops them silently.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -76,25 +82,25 @@ class TimerParameters(Part):
 
 
 class Timer(Part):
-    """``timer:``."""
+    """The mapping ``timer:`` of a trigger."""
 
     parameters: TimerParameters
 
 
 class Trigger(Part):
-    """One of ``events``. Of the others than timers nothing is read."""
+    """One of ``events``. Only timers are read."""
 
     timer: Timer | None = None
 
 
 class Source(Part):
-    """Where the code is: a folder, or an object of a bucket, which is the vendor's matter."""
+    """Where the code is: a folder, or an object in a bucket, which the vendor checks."""
 
     src: Text | None = None
 
 
 class Environment(Part):
-    """The function's environment."""
+    """The function's environment variables."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -114,6 +120,6 @@ class Inputs(Part):
 
 
 class ServerlessFile(Part):
-    """serverless.yml."""
+    """The whole file serverless.yml."""
 
     inputs: Inputs

@@ -1,1 +1,1 @@
-"""The zip that the platform runs."""
+"""Builds the zip that the platform runs."""

@@ -1,7 +1,7 @@
-"""``make package``: build/function.zip, which the platform runs as it is, and its bill of materials beside it.
+"""``make package``: builds build/function.zip, and its bill of materials beside it.
 
-The zip holds ``index.py``, ``handler/``, the compiled configuration, what pydantic makes of every schema, and the
-dependencies that the function needs, with bytecode. The same input gives the same bytes.
+The platform runs the zip as it is. It holds ``index.py``, ``handler/``, the compiled configuration, the compiled
+schemas, and the dependencies of the function, all with bytecode. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -32,19 +32,22 @@ from steward.package.wheels import Wheel, download
 Store = Literal["sqlite", "redis"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-#: steward.yml as the function reads it.
+#: The name of the compiled configuration in the package.
 CONFIGURATION: Final = "steward.json"
-#: Required by requests, which uses it to guess encodings, where it is there. The API answers in UTF-8, and the SDK
-#: reads it so; it costs 9 ms of a start.
+#: requests lists it as a dependency, uses it only to guess encodings, and works without it. The API answers in UTF-8,
+#: and the SDK reads UTF-8. It would cost 9 ms of each cold start.
 UNUSED: Final = frozenset({"charset-normalizer"})
-#: What zip files can bear as the earliest time; every entry has it.
+#: The earliest time that a zip file can hold. Every entry has it, so that the bytes do not depend on the day.
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 FILE, SHARED_OBJECT = 0o100644 << 16, 0o100755 << 16
 
 
 @dataclass(frozen=True)
 class Package:
-    """What was built. Sizes in bytes; ``python`` made the bytecode, empty where there is none."""
+    """The package that was built, its sizes in bytes.
+
+    ``python`` is the Python that made the bytecode; empty if there is no bytecode.
+    """
 
     path: Path
     size: int
@@ -54,16 +57,16 @@ class Package:
 
     @property
     def folder(self) -> Path:
-        """The same as a folder, which serverless.yml names."""
+        """The folder with the same content, which serverless.yml names."""
         return self.path.with_suffix("")
 
     @property
     def sbom(self) -> Path:
-        """The bill of materials."""
+        """The file with the bill of materials."""
         return self.path.with_suffix(".cdx.json")
 
     def has(self, name: str) -> bool:
-        """Whether this dependency is in it."""
+        """Whether the package has this dependency."""
         return any(wheel.name == name for wheel in self.wheels)
 
 
@@ -75,10 +78,11 @@ def build(
     python: str = "",
     wheels: Path = ROOT / "build" / "wheels",
 ) -> Package:
-    """Build the package of ``config`` (steward.yml, or JSON) at ``target`` (a zip), the same as a folder, and its bill of materials beside it.
+    """Build the package of ``config`` as a zip, as a folder, and with a bill of materials.
 
-    ``python`` is a Python 3.10 for the bytecode, looked for where it is empty. ``wheels`` is the folder where downloads
-    are kept. Raises ConfigurationError, and then ``target`` is as it was.
+    ``config`` is a steward.yml or compiled JSON. ``target`` is the zip; the folder and the bill are made beside it.
+    ``python`` is a Python 3.10 for the bytecode; if it is empty, one is looked for. ``wheels`` is the folder where
+    downloads are kept. Raises ConfigurationError, and then ``target`` is unchanged.
     """
     _replaceable(target)
     files = requirement_files(config, ledger)  # every error in it is reported before anything is downloaded
@@ -113,22 +117,20 @@ def build(
 
 
 def _replaceable(target: Path) -> None:
-    """Only what was built before is built over. Raises ConfigurationError."""
+    """Check that only an earlier package is overwritten. Raises ConfigurationError."""
     if target.suffix != ".zip":
         raise ConfigurationError("is not the name of a zip", where=str(target), hint="such as build/function.zip")
     folder = target.with_suffix("")
-    # Only a package has these two: nobody's own folder is ever removed.
+    # Only a package has these two files. Without them the folder is somebody's own, and is not removed.
     if folder.exists() and not all((folder / name).is_file() for name in (CONFIGURATION, f"handler/lib/{COMPILED}")):
-        raise ConfigurationError(
-            "stands in the way, and is not a package", where=str(folder), hint="give another --output"
-        )
+        raise ConfigurationError("is in the way, and is not a package", where=str(folder), hint="give another --output")
 
 
 def requirement_files(config: Path, ledger: Store) -> list[Path]:
-    """The lock files of what is packed: the chat library, which is large, only where the configuration has chat alarms.
+    """The lock files of the dependencies that are packaged.
 
-    pydantic itself is in none of them: its core schemas are packed, and they need pydantic_core alone. Raises
-    ConfigurationError.
+    The chat library is large, so it is packaged only if the configuration has chat alarms. pydantic is in none of the
+    files: its compiled schemas are packaged, and they need only pydantic_core. Raises ConfigurationError.
     """
     names = ["function"]
     if not config.exists():
@@ -141,7 +143,10 @@ def requirement_files(config: Path, ledger: Store) -> list[Path]:
 
 
 def _same_core(wheels: Sequence[Wheel]) -> None:
-    """A core schema is good for the very version that it was derived for. Raises ConfigurationError."""
+    """Check that the schemas are compiled by the pydantic-core version that is packaged.
+
+    A core schema is valid for that one version only. Raises ConfigurationError.
+    """
     import pydantic_core
 
     packed = next((wheel.version for wheel in wheels if wheel.name == "pydantic-core"), "none")
@@ -163,14 +168,14 @@ def _json(value: Any) -> bytes:
 
 
 def _zip(stage: Path, target: Path) -> int:
-    """Zip ``stage`` so that only its content decides the bytes; the sum of its files' sizes."""
+    """Zip ``stage`` so that the bytes depend on its content only. Returns the sum of its files' sizes."""
     unpacked = 0
     partial = target.with_suffix(".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         files = {path.relative_to(stage).as_posix(): path for path in stage.rglob("*") if path.is_file()}
         for name, path in sorted(files.items()):
             entry = zipfile.ZipInfo(name, EPOCH)
-            entry.create_system = 3  # Unix, wherever it is built: the modes count
+            entry.create_system = 3  # Unix, whatever machine builds it: the file modes matter
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = SHARED_OBJECT if ".so" in path.suffixes else FILE
             data = path.read_bytes()
@@ -186,18 +191,18 @@ def _version() -> str:
 
 
 def summary(package: Package) -> str:
-    """What a person should know of it."""
+    """The lines that ``make package`` prints about a package."""
     lines = [
         f"{package.path}  {package.size / 1e6:.1f} MB, unpacked {package.unpacked / 1e6:.1f} MB",
         f"{package.folder}  the same as a folder",
         f"{package.sbom}  its bill of materials",
         "packed: " + ", ".join(f"{wheel.name} {wheel.version}" for wheel in package.wheels),
-        "left out: pydantic, since what it makes of the schemas is packed, and that needs pydantic-core alone",
+        "left out: pydantic, since the compiled schemas are packed, and they need only pydantic-core",
     ]
     if not package.has("apprise"):
-        lines.append("left out: apprise, since the configuration names no chat under `alarms`")
+        lines.append("left out: apprise, since the configuration has no chat under `alarms`")
     if not package.has("charset-normalizer"):
-        lines.append("left out: charset-normalizer, since nothing guesses the encoding of an answer")
+        lines.append("left out: charset-normalizer, since the API answers in UTF-8, and no encoding is guessed")
     if not package.has("redis"):
         lines.append("left out: redis, since the ledger is an SQLite file (LEDGER=redis packs it)")
     if package.python:
@@ -210,11 +215,15 @@ def summary(package: Package) -> str:
 
 
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
-    """The command; 0, or 2 where the input is wrong."""
+    """Run the command. Returns 0, or 2 if the input is wrong."""
     parser = argparse.ArgumentParser(prog="package", description="Build the zip that the platform runs, and its SBOM.")
-    parser.add_argument("--config", type=Path, default=Path("steward.yml"), metavar="FILE", help="what is packed")
     parser.add_argument(
-        "--ledger", choices=("sqlite", "redis"), help="redis packs its client (default: what STEWARD_LEDGER names)"
+        "--config", type=Path, default=Path("steward.yml"), metavar="FILE", help="the configuration to package"
+    )
+    parser.add_argument(
+        "--ledger",
+        choices=("sqlite", "redis"),
+        help="redis packs its client (default: the store that STEWARD_LEDGER names)",
     )
     parser.add_argument("--python", default="", metavar="PATH", help=f"a Python {VERSION} to make bytecode with")
     parser.add_argument("--output", type=Path, default=Path("build/function.zip"), metavar="ZIP")

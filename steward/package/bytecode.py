@@ -1,4 +1,7 @@
-"""Bytecode for the function's Python: on the platform the code is read-only, so what is not shipped is compiled at every cold start."""
+"""Bytecode for the function's Python.
+
+On the platform the code is read-only: a module without packaged bytecode is compiled anew at every cold start.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +14,30 @@ from typing import Final
 from handler.errors import ConfigurationError
 
 VERSION: Final = "3.10"
-#: Where the platform unpacks the code (USER_CODE_ROOT): what tracebacks name.
+#: Where the platform unpacks the code (USER_CODE_ROOT). Tracebacks name files there.
 CODE_ROOT: Final = "/var/user"
 
 
 def find_python(named: str = "") -> str:
-    """A Python 3.10: the one ``named``, else on PATH or among pyenv's versions; empty where there is none.
+    """The path of a Python 3.10: ``named``, or one on PATH or of pyenv; else empty.
 
-    Raises ConfigurationError where the one that is named is none.
+    Raises ConfigurationError if ``named`` is not a Python 3.10.
     """
     if named:
         if (found := _version(named)) != VERSION:
-            problem = f"is Python {found}" if found else "is no Python that runs"
+            problem = f"is Python {found}" if found else "is not a Python that runs"
             raise ConfigurationError(problem, where=named, hint=f"the platform's bytecode is made by Python {VERSION}")
         return named
     return next((path for path in _candidates() if _version(path) == VERSION), "")
 
 
 def compile_tree(folder: Path, python: str) -> None:
-    """Put bytecode beside every source in ``folder``, the same bytes for the same sources. Raises ConfigurationError."""
-    # Unchecked: the platform's unpacking changes times, and nothing there changes sources. One process, in order,
-    # without randomised hashes: sets of constants come out in one order.
+    """Put bytecode beside every source in ``folder``.
+
+    The same sources give the same bytes. Raises ConfigurationError.
+    """
+    # The hashes are unchecked: unpacking on the platform changes the times of files, and nothing there changes sources.
+    # One process with fixed hashes compiles in order, so that sets of constants always have the same order.
     command = [python, "-S", "-m", "compileall", "-q", "-j1", "-f", "--invalidation-mode=unchecked-hash"]
     command += ["-s", str(folder), "-p", CODE_ROOT, str(folder)]
     env = {"PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1", **_system_root()}
@@ -52,7 +58,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _version(python: str) -> str:
-    """``3.10`` for a CPython 3.10 that runs, else what it is; empty where it does not run."""
+    """The version of a Python, such as ``3.10``; empty if it does not run."""
     code = "import sys; print(*sys.version_info[:2], sep='.')"
     try:
         done = subprocess.run([python, "-I", "-S", "-c", code], capture_output=True, text=True, check=False, timeout=30)

@@ -1,4 +1,7 @@
-"""The package's bill of materials: CycloneDX 1.6, as JSON, for scanners of known vulnerabilities and licences."""
+"""The package's bill of materials: CycloneDX 1.6 as JSON.
+
+Scanners read it to find known vulnerabilities and licences.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,17 @@ from packageurl import PackageURL
 
 from steward.package.wheels import Wheel
 
-#: SPDX's names; a licence of any other name is given as the package writes it.
+#: Licences by their SPDX names. Any other licence is given as its package writes it.
 SPDX: Final = frozenset({"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "PSF-2.0"})
-#: The same in other words.
+#: Other spellings of SPDX names.
 ALIASES: Final = {"Apache License 2.0": "Apache-2.0"}
 
 
 def bill(version: str, zip_sha256: str, wheels: Sequence[Wheel], bytecode: str) -> str:
-    """The bill of a zip with that hash: the same text for the same package.
+    """The bill of the zip with that hash; the same package gives the same text.
 
-    It names the steward in that ``version`` and every wheel. ``bytecode`` names the Python that compiled the zip, empty
-    where it carries none.
+    It names EMR Steward in that ``version``, and every wheel. ``bytecode`` names the Python that compiled the zip; it is
+    empty if the zip has no bytecode.
     """
     root = _component(
         ComponentType.APPLICATION,
@@ -49,7 +52,7 @@ def bill(version: str, zip_sha256: str, wheels: Sequence[Wheel], bytecode: str) 
     bom.metadata.component = root
     bom.register_dependency(root, libraries)
     document = json.loads(JsonV1Dot6(bom).output_as_string())
-    del document["metadata"]["timestamp"]  # the same package has the same bill, whenever it was built
+    del document["metadata"]["timestamp"]  # the bill does not depend on when the package was built
     return json.dumps(document, indent=1) + "\n"
 
 

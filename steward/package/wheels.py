@@ -1,4 +1,7 @@
-"""The function's dependencies as wheels for its platform, whatever machine builds: downloaded by pip, held against their hashes."""
+"""Downloads the function's dependencies as wheels for the platform.
+
+pip downloads them, whatever machine builds the package, and checks their hashes.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,9 @@ PLATFORM: Final = (
     "--implementation=cp",
     "--python-version=3.10",
     "--platform=manylinux2014_x86_64",
-    "--platform=manylinux_2_17_x86_64",  # the same under its newer name
+    "--platform=manylinux_2_17_x86_64",  # the same platform under its newer name
 )
-#: The same, as markers in requirements files see it.
+#: The same platform for markers in requirements files.
 ENVIRONMENT: Final = {
     "implementation_name": "cpython",
     "os_name": "posix",
@@ -35,7 +38,7 @@ ENVIRONMENT: Final = {
     "python_version": "3.10",
     "sys_platform": "linux",
 }
-#: What pip says where the network, and not the package, is missing.
+#: What pip prints if it cannot reach the network, rather than not find the package.
 UNREACHABLE: Final = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|ConnectionError|Max retries"
 )
@@ -43,7 +46,10 @@ UNREACHABLE: Final = re.compile(
 
 @dataclass(frozen=True)
 class Wheel:
-    """One dependency: its file and what its metadata says. ``sha256`` in hexadecimal; ``licence`` may be empty."""
+    """The wheel of one dependency, with what its metadata has.
+
+    ``sha256`` is in hexadecimal; ``licence`` may be empty.
+    """
 
     path: Path
     name: str
@@ -52,7 +58,10 @@ class Wheel:
     sha256: str
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        """What of it is deployed, as path below the zip's root and content; type stubs, scripts and install records are not."""
+        """The files that are deployed: path below the zip's root, and content.
+
+        Type stubs, scripts and install records are left out.
+        """
         with zipfile.ZipFile(self.path) as archive:
             for info in archive.infolist():
                 where = _deployed(info.filename)
@@ -61,10 +70,10 @@ class Wheel:
 
 
 def download(requirements: Sequence[Path], folder: Path, *, only: Collection[str] = ()) -> list[Wheel]:
-    """The wheels of the pinned ``requirements``, for the function's platform, kept in ``folder``; sorted by name.
+    """The wheels of the pinned ``requirements`` for the function's platform, sorted by name.
 
-    ``only`` these names of them, where it is given. The network is asked only for what ``folder`` does not hold. Raises
-    ConfigurationError.
+    They are kept in ``folder``, and only what is missing there is downloaded. ``only`` restricts them to these names.
+    Raises ConfigurationError.
     """
     pins: dict[str, _Pin] = {}
     for path in requirements:
@@ -75,7 +84,7 @@ def download(requirements: Sequence[Path], folder: Path, *, only: Collection[str
     if _pip(lock, folder, "--no-index", f"--find-links={folder}").returncode != 0:
         _from_network(lock, folder, ", ".join(map(str, requirements)))
     wheels = (_read(path) for path in sorted(folder.glob("*.whl")))
-    # Earlier downloads may lie beside them.
+    # The folder may also have earlier downloads.
     chosen = {wheel.name: wheel for wheel in wheels if wheel.name in pins and wheel.sha256 in pins[wheel.name].text}
     return [chosen[name] for name in sorted(chosen)]
 
@@ -84,40 +93,40 @@ def _from_network(lock: Path, folder: Path, where: str) -> None:
     done = _pip(lock, folder)
     if done.returncode == 0:
         return
-    said = (done.stderr or done.stdout).strip()
-    if "No module named pip" in said:
+    output = (done.stderr or done.stdout).strip()
+    if "No module named pip" in output:
         raise ConfigurationError("this Python has no pip", where=sys.executable, hint="python -m ensurepip")
-    if UNREACHABLE.search(said):
+    if UNREACHABLE.search(output):
         raise ConfigurationError(
-            "the wheels cannot be downloaded: the package index is out of reach",
+            "the wheels cannot be downloaded: the package index cannot be reached",
             where=where,
             hint=f"check the network and pip's settings, or put the wheels into {folder}",
         )
-    last = next((line for line in reversed(said.splitlines()) if line.startswith("ERROR")), said[-300:])
+    last = next((line for line in reversed(output.splitlines()) if line.startswith("ERROR")), output[-300:])
     raise ConfigurationError(
-        f"not every dependency is to be had as a wheel for CPython 3.10 on manylinux2014: {last.removeprefix('ERROR: ')}",
+        f"not every dependency has a wheel for CPython 3.10 on manylinux2014: {last.removeprefix('ERROR: ')}",
         where=where,
         hint="pin versions that have such wheels (make lock)",
     )
 
 
 def _pip(lock: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    # No dependencies are resolved: the pins are complete, and what is missing from them is not to slip in.
+    # No dependencies are resolved: the pins are complete, and nothing else may come in.
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--require-hashes", "--only-binary=:all:", *PLATFORM, f"--dest={folder}", *options, "-r", str(lock)]
-    command.append("--retries=2")  # whatever is set: only when it tries again does pip say that the network is away
+    command.append("--retries=2")  # overrides any setting: pip reports an unreachable network only if it retries
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 class _Pin(NamedTuple):
-    """A pinned requirement: its line with hashes, without the marker."""
+    """A pinned requirement: its name, and its line with hashes and without the marker."""
 
     name: str
     text: str
 
 
 def _pins(path: Path) -> list[_Pin]:
-    """What a requirements file pins for the function's platform. Raises ConfigurationError."""
+    """The pins of a requirements file for the function's platform. Raises ConfigurationError."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -130,7 +139,7 @@ def _pins(path: Path) -> list[_Pin]:
         if not wanted:
             continue
         requirement = Requirement(wanted)
-        # pip would weigh markers for the Python that runs it, whatever platform it is asked for.
+        # pip evaluates markers for the Python that runs it, even if it downloads for another platform.
         if requirement.marker is None or requirement.marker.evaluate({**ENVIRONMENT}):
             text = " ".join([f"{requirement.name}{requirement.specifier}", *hashes])
             pins.append(_Pin(_normal(requirement.name), text))
@@ -140,13 +149,13 @@ def _pins(path: Path) -> list[_Pin]:
 def _read(path: Path) -> Wheel:
     with zipfile.ZipFile(path) as archive:
         metadata = next(name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
-        said = email.parser.BytesHeaderParser().parsebytes(archive.read(metadata))
-    licence = str(said["License-Expression"] or said["License"] or "")
+        fields = email.parser.BytesHeaderParser().parsebytes(archive.read(metadata))
+    licence = str(fields["License-Expression"] or fields["License"] or "")
     return Wheel(
         path,
-        _normal(str(said["Name"])),
-        str(said["Version"]),
-        licence if len(licence) < 100 else "",  # some put the whole text there
+        _normal(str(fields["Name"])),
+        str(fields["Version"]),
+        licence if len(licence) < 100 else "",  # some packages put the whole text there
         hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 

@@ -188,7 +188,10 @@ class _Lines:
 
 
 def in_process(cloud: Cloud) -> CloudAdapter:
-    """A transport of the function to ``cloud``: it notes when a request leaves, as the function's own does."""
+    """A transport from the function to ``cloud``.
+
+    It records when a request is sent, as the function's own transport does.
+    """
     from handler.lib.in_flight import note_sent
     from harness.fake_cloud.adapter import CloudAdapter  # imports requests
 

@@ -76,7 +76,7 @@ def test_a_client_made_before_the_test_is_answered_too(
 
 
 def test_other_hosts_are_not_touched(emr_cloud: Cloud) -> None:
-    """What the code under test says to anybody else goes where it went before."""
+    """Requests to other hosts still go to those hosts."""
     with requests.Session() as session:
         assert session.get_adapter("https://emr.ap-guangzhou.tencentcloudapi.com/").cloud is emr_cloud  # type: ignore[attr-defined]
         assert session.get_adapter("https://example.com/") is session.adapters["https://"]
@@ -98,7 +98,7 @@ def test_faults_can_be_injected(emr_cloud: Cloud, emr_faults: FaultQueue) -> Non
     assert len(emr_cloud.operations) == 1
 
 
-def test_a_server_is_for_whoever_needs_an_endpoint(emr_server: CloudServer, emr_clock: VirtualClock) -> None:
+def test_a_server_gives_other_clients_an_endpoint(emr_server: CloudServer, emr_clock: VirtualClock) -> None:
     """The same over a socket, for a client with an endpoint of its own."""
     emr = client(ClientProfile(httpProfile=HttpProfile(protocol="http", endpoint=emr_server.endpoint)))
     emr.StartStopServiceOrMonitor(restart_request())

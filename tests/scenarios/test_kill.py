@@ -201,7 +201,7 @@ def test_a_worker_that_was_stopped_sends_nothing_when_it_goes_on(
     assert [one.state for one in function.ledger.operations()] == [State.NOT_SENT]
     again(function, plan)
     assert len(server.cloud.operations) == 1
-    time.sleep(LATEST_SEND / processes.HASTE)
+    time.sleep(LATEST_SEND / processes.SPEED_UP)
     os.kill(worker.pid, signal.SIGCONT)
     worker.join(60)
     assert worker.exitcode == 0

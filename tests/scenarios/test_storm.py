@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from handler.model.operation import State
+from steward.chaos import storm as storm_command
 from steward.chaos.processes import Plan
 from steward.chaos.storm import Storm, run
 from steward.simulate.redis_server import MISSING
@@ -18,16 +19,16 @@ from tests.operations import an_operation
     "store", ["sqlite", pytest.param("redis", marks=pytest.mark.skipif(bool(MISSING), reason=MISSING))]
 )
 def test_a_storm_restarts_nothing_twice_and_loses_nothing_from_sight(store: str) -> None:
-    """Eight workers, some killed; requests reset, cut and hung: at most one request a need, and every promise kept."""
-    figures = run(store, needs=20, count=300, errors=20, kills=0.5)
+    """Eight workers, some killed; requests reset, cut and hung: at most one request a process, and every promise kept."""
+    figures = run(store, dead=20, count=300, faults=20, kill_every=0.5)
     assert figures["broken"] == []
-    assert figures["most requests a need"] == 1
+    assert figures["max requests a process"] == 1
     assert figures["killed"] >= 1
 
 
 def test_without_kills_each_event_has_its_outcome() -> None:
     """As many outcomes as deliveries that were served."""
-    figures = run("sqlite", needs=20, count=200, errors=0, kills=0)
+    figures = run("sqlite", dead=20, count=200, faults=0, kill_every=0)
     assert figures["broken"] == []
     assert figures["states"] == {"VERIFIED": 20}
 
@@ -45,7 +46,7 @@ def test_without_kills_each_event_has_its_outcome() -> None:
 def test_a_request_id_that_is_another_requests_is_found(
     tmp_path: Path, state: State, requests: dict[str, set[str]], is_found: bool
 ) -> None:
-    """What the ledger says of a request is held against what the cloud did by that RequestId."""
+    """The ledger's RequestId is compared with what the cloud carried out under it."""
     plan = Plan(f"sqlite:///{tmp_path}/ledger.db", "http://127.0.0.1:1", 1, 0.0)
     storm = Storm(plan, [], 0, lambda text: None)
     operation = an_operation("op-1", cluster="emr-00000000", targets=("HDFS/datanode/10.0.0.1",))
@@ -59,6 +60,26 @@ def test_a_request_id_that_is_another_requests_is_found(
     assert storm.broken == ["op-1 is " + state + ", and its RequestId is not that of its request"] * is_found
 
 
-def test_without_arming_the_storm_is_seen_to_break_promises() -> None:
-    """The negative control: the check finds what it is there for."""
-    assert run("sqlite", needs=10, count=200, errors=0, kills=0, is_armed=False)["broken"]
+def test_without_arming_the_storm_breaks_promises() -> None:
+    """The negative control: the check finds restarts that the ledger did not arm."""
+    assert run("sqlite", dead=10, count=200, faults=0, kill_every=0, is_armed=False)["broken"]
+
+
+@pytest.mark.parametrize(("broken", "code"), [([], 0), (["a promise"], 1)])
+def test_the_options_of_the_command_reach_the_storm(
+    monkeypatch: pytest.MonkeyPatch, broken: list[str], code: int
+) -> None:
+    """Each option of ``make storm`` sets what it names, and the exit code reports a broken promise."""
+    given: dict[str, object] = {}
+
+    def run_nothing(kind: str, **options: object) -> dict[str, object]:
+        given.update(options, kind=kind)
+        return {"broken": broken}
+
+    monkeypatch.setattr(storm_command, "run", run_nothing)
+    options = ["--ledger", "sqlite", "--processes", "5", "--deliveries", "20", "--faults", "3", "--kills", "0.25"]
+    with pytest.raises(SystemExit) as ended:
+        storm_command.main([*options, "--without-arm", "--json"])
+    assert ended.value.code == code
+    del given["write"]
+    assert given == {"kind": "sqlite", "dead": 5, "count": 20, "faults": 3, "kill_every": 0.25, "is_armed": False}

@@ -1,6 +1,6 @@
 """One cluster: its processes, its workflow, and which operations it accepts.
 
-Refusals follow StartStopServiceOrMonitor's list of error codes. Where no page says which code a mistake has, the
+Refusals follow StartStopServiceOrMonitor's list of error codes. Where no page documents the code of a mistake, the
 nearest one is assumed.
 """
 

@@ -1,7 +1,7 @@
 """The numbers by which the API shows the state of a process and of a cluster.
 
 Sources: DescribeServiceNodeInfos and DescribeInstances (EMR API 2019-01-03), and the console's pages on the health of
-roles. What no page says is marked as assumed.
+roles. What no page documents is marked as assumed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# ServiceStatus: what was last asked for, whatever became of it
+# ServiceStatus: what was last requested, even if it failed
 STARTED, STOPPED = 1, 2
 
 # MonitorStatus: whether EMR's own daemon watches the process
@@ -33,9 +33,9 @@ HEALTH_TEXT: Final[Mapping[int, tuple[str, str]]] = {
 RUNNING: Final = 2
 BEING_CREATED: Final = 3
 CREATION_FAILED: Final = 301
-#: Created or scaled in vain. That operations on it fail with FailedOperation is assumed.
+#: The creation or scaling failed. That operations on it fail with FailedOperation is assumed.
 FAILED: Final = frozenset({CREATION_FAILED, 302})
-#: Being taken away, or taken. That such a cluster is not found is assumed.
+#: Being destroyed, or destroyed. That such a cluster is not found is assumed.
 GOING: Final = frozenset({14, 19, 20, 21, 23, 33, 34})
 
 #: Status while an operation runs, by OpType. (StopMonitor *enters* maintenance, 进入维护; StartMonitor *leaves* it, 退出维护.)

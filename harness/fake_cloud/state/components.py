@@ -1,6 +1,6 @@
-"""What the documentation says of particular components.
+"""Components that the documentation treats in a special way.
 
-A component that is not named here is served like any other.
+All other components behave alike.
 """
 
 from __future__ import annotations

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from harness.fake_cloud.state.cluster import Cluster
     from harness.fake_cloud.state.process import Process
 
-#: The most that one page of a list holds.
-PAGE: Final = 100
+#: The maximum size of one page of a list.
+MAX_PAGE: Final = 100
 
 Answer = dict[str, Any]
 
 
-class Asked(NamedTuple):
+class ValidRequest(NamedTuple):
     """A request whose caller may make it and whose parameters are valid.
 
     ``params`` are as they were sent, ``values`` with the documented defaults filled in.
@@ -37,77 +37,79 @@ class Asked(NamedTuple):
     english: bool
 
 
-def start_stop(asked: Asked) -> Answer:
+def start_stop(request: ValidRequest) -> Answer:
     """StartStopServiceOrMonitor: the operation begins. Sent twice, it acts twice."""
-    values = asked.values
+    values = request.values
     if values["OpType"] == "RestartService" and "StrategyConfig" not in values:
         raise missing_parameter("StrategyConfig")
     # StopParams and KeepMonitorButNotRecoverProcess change nothing here: the one matters while processes stop, the other
     # to the daemon, which maintenance switches off in either case.
-    asked.cloud.start_stop(
+    request.cloud.start_stop(
         values["InstanceId"],
         values["OpType"],
         [part for service in values["OpScope"]["ServiceInfoList"] for part in _scope_parts(service)],
         _strategy(values["StrategyConfig"]) if "StrategyConfig" in values else None,
-        region=asked.region,
-        request_id=asked.request_id,
-        secret_id=asked.secret_id,
-        params=asked.params,
+        region=request.region,
+        request_id=request.request_id,
+        secret_id=request.secret_id,
+        params=request.params,
     )
     return {}  # no flow id: nothing but the RequestId
 
 
-def describe_instances(asked: Asked) -> Answer:
+def describe_instances(request: ValidRequest) -> Answer:
     """DescribeInstances."""
-    values = asked.values
-    found = [
-        cluster for cluster in _visible(asked, values["InstanceIds"]) if values["ProjectId"] in (-1, cluster.project_id)
-    ]
-    found = _ordered(found, values["OrderField"], descending=values["Asc"] == 0)
-    page = _page(asked, found, values["Limit"])
-    return responses.clusters(len(found), _described(asked, page, responses.cluster_info))
-
-
-def describe_instances_list(asked: Asked) -> Answer:
-    """DescribeInstancesList."""
-    values = asked.values
+    values = request.values
     found = [
         cluster
-        for cluster in _visible(asked)
+        for cluster in _visible(request, values["InstanceIds"])
+        if values["ProjectId"] in (-1, cluster.project_id)
+    ]
+    found = _ordered(found, values["OrderField"], descending=values["Asc"] == 0)
+    page = _page(request, found, values["Limit"])
+    return responses.clusters(len(found), _described(request, page, responses.cluster_info))
+
+
+def describe_instances_list(request: ValidRequest) -> Answer:
+    """DescribeInstancesList."""
+    values = request.values
+    found = [
+        cluster
+        for cluster in _visible(request)
         if values["ClusterType"] == 0 and all(_passes(cluster, each) for each in values["Filters"])
     ]
-    # 0 is ascending here and descending in DescribeInstances: so both pages say.
+    # Both pages document it so: 0 is ascending here, and descending in DescribeInstances.
     found = _ordered(found, values["OrderField"], descending=values["Asc"] == 1)
-    page = _page(asked, found, values["Limit"])
-    return responses.instances_list(len(found), _described(asked, page, responses.list_entry))
+    page = _page(request, found, values["Limit"])
+    return responses.instances_list(len(found), _described(request, page, responses.list_entry))
 
 
-def describe_service_node_infos(asked: Asked) -> Answer:
+def describe_service_node_infos(request: ValidRequest) -> Answer:
     """DescribeServiceNodeInfos."""
-    values, service = asked.values, asked.values["ServiceName"]
-    cluster = asked.cloud.find(values["InstanceId"], asked.region, asked.cloud.uin_of(asked.secret_id))
+    values, service = request.values, request.values["ServiceName"]
+    cluster = request.cloud.find(values["InstanceId"], request.region, request.cloud.uin_of(request.secret_id))
     if service != service.upper():
         raise ApiError("InvalidParameter.InvalidServiceName", f"{service!r} is not in upper case.")
     found = [process for process in cluster.processes(service) if _matches(process, values)]
-    page = _page(asked, found, min(values["Limit"], PAGE))
-    nodes = [responses.service_node(process, english=asked.english) for process in page]
+    page = _page(request, found, min(values["Limit"], MAX_PAGE))
+    nodes = [responses.service_node(process, english=request.english) for process in page]
     return responses.service_nodes(len(found), nodes)
 
 
-def put_events(asked: Asked) -> Answer:
+def put_events(request: ValidRequest) -> Answer:
     """EventBridge's PutEvents."""
-    asked.cloud.put(asked.values["EventBusId"], asked.values["EventList"])
+    request.cloud.put(request.values["EventBusId"], request.values["EventList"])
     return {}
 
 
-def assume_role(asked: Asked) -> Answer:
+def assume_role(request: ValidRequest) -> Answer:
     """STS's AssumeRole."""
-    values = asked.values
-    return responses.assumed(asked.cloud.assume(values["RoleArn"], asked.secret_id, values["DurationSeconds"]))
+    values = request.values
+    return responses.assumed(request.cloud.assume(values["RoleArn"], request.secret_id, values["DurationSeconds"]))
 
 
 #: By service and action.
-ACTIONS: Final[Mapping[tuple[str, str], Callable[[Asked], Answer]]] = {
+ACTIONS: Final[Mapping[tuple[str, str], Callable[[ValidRequest], Answer]]] = {
     ("emr", "StartStopServiceOrMonitor"): start_stop,
     ("emr", "DescribeInstances"): describe_instances,
     ("emr", "DescribeInstancesList"): describe_instances_list,
@@ -140,28 +142,28 @@ def _strategy(config: Mapping[str, Any]) -> Strategy:
 # -- lists
 
 
-def _visible(asked: Asked, ids: Collection[str] = ()) -> list[Cluster]:
+def _visible(request: ValidRequest, ids: Collection[str] = ()) -> list[Cluster]:
     """The caller's clusters that the region, ``ids`` and the display strategy let through."""
-    hidden = () if asked.values["DisplayStrategy"] == "clusterList" else (BEING_CREATED, CREATION_FAILED)
-    uin = asked.cloud.uin_of(asked.secret_id)
+    hidden = () if request.values["DisplayStrategy"] == "clusterList" else (BEING_CREATED, CREATION_FAILED)
+    uin = request.cloud.uin_of(request.secret_id)
     return [
         cluster
-        for cluster in asked.cloud.clusters(asked.region)
+        for cluster in request.cloud.clusters(request.region)
         if cluster.uin == uin and cluster.status not in hidden and (not ids or cluster.id in ids)
     ]
 
 
 def _described(
-    asked: Asked, page: Iterable[Cluster], describe: Callable[[Cluster, int, float], Answer]
+    request: ValidRequest, page: Iterable[Cluster], describe: Callable[[Cluster, int, float], Answer]
 ) -> list[Answer]:
-    everywhere = asked.cloud.clusters()
-    with asked.cloud.current() as now:
+    everywhere = request.cloud.clusters()
+    with request.cloud.current() as now:
         return [describe(cluster, 1000 + everywhere.index(cluster), now) for cluster in page]
 
 
-def _page(asked: Asked, found: Sequence[Any], limit: int) -> Sequence[Any]:
-    offset = asked.values["Offset"]
-    start = offset if asked.cloud.offset_is == "item" else offset * limit
+def _page(request: ValidRequest, found: Sequence[Any], limit: int) -> Sequence[Any]:
+    offset = request.values["Offset"]
+    start = offset if request.cloud.offset_is == "item" else offset * limit
     return found[start : start + limit]
 
 

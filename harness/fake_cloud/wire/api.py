@@ -13,7 +13,7 @@ from harness.clock import SystemClock
 from harness.fake_cloud.cloud import REGIONS, Request
 from harness.fake_cloud.errors import ApiError, missing_parameter
 from harness.fake_cloud.wire import parameters, signature
-from harness.fake_cloud.wire.actions import ACTIONS, Answer, Asked
+from harness.fake_cloud.wire.actions import ACTIONS, Answer, ValidRequest
 from harness.faults import distorted
 from harness.messages import Reply
 
@@ -109,7 +109,7 @@ class Api:
         return service
 
     def _carry_out(self, service: str, call: Call, params: dict[str, Any], request_id: str) -> Answer:
-        asked = Asked(
+        request = ValidRequest(
             cloud=self.cloud,
             params=params,
             values=parameters.check(service, call.action, params),
@@ -118,7 +118,7 @@ class Api:
             request_id=request_id,
             english=call.header("x-tc-language") == "en-US",
         )
-        return ACTIONS[service, call.action](asked)
+        return ACTIONS[service, call.action](request)
 
 
 def _enveloped(answer: Answer, request_id: str) -> Reply:
@@ -134,9 +134,9 @@ def _error_answer(error: ApiError) -> Answer:
 def _service(call: Call, signed: str) -> str:
     """The service that is called.
 
-    The cloud's own host names say it, and the signature must be for it. A local endpoint says nothing: there the
-    signature does, unless the client took its scope from the endpoint's first label (the Node SDK does); then the
-    version has to.
+    The cloud's own host names contain it, and the signature must be for it. With a local endpoint the signature's scope
+    names it, unless the client took that scope from the endpoint's first label, as the Node SDK does. Then the version
+    decides.
     """
     host = call.header("host").rpartition("//")[2].partition(":")[0]
     if host.endswith(".tencentcloudapi.com"):

@@ -1,7 +1,7 @@
 """Each action's parameters, checked strictly: an unknown one is refused, not dropped.
 
 The SDK's typed client drops unknown keys in silence, which can widen a scope; here such a request fails. Which keys
-there are, and their types, comes from the SDK's models (``request_models.py``); what the pages say beyond that is
+there are, and their types, comes from the SDK's models (``request_models.py``); what the pages document beyond that is
 :data:`RULES`. Sources: StartStopServiceOrMonitor, DescribeInstances, DescribeInstancesList, DescribeServiceNodeInfos
 (EMR API 2019-01-03), AssumeRole (STS API 2018-08-13) and PutEvents (EventBridge API 2021-04-16).
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Rule(NamedTuple):
-    """What the documentation says of a parameter beyond its type.
+    """What the documentation requires of a parameter beyond its type.
 
     ``minimum`` and ``maximum`` bound a number, or the length of a list or a text.
     """
@@ -41,7 +41,7 @@ _SWITCH: Final = Rule(default=0, one_of=(0, 1))
 _OFFSET: Final = Rule(default=0, minimum=0)
 _PAGE_SIZE: Final = Rule(default=100, minimum=1, maximum=100)
 
-#: By model, then parameter. A parameter that is not listed may be left out, and takes any value of its type.
+#: By model, then parameter. A parameter that is not listed may be left out, and any value of its type is valid.
 RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
     "StartStopServiceOrMonitorRequest": {
         "InstanceId": _REQUIRED,

@@ -1,7 +1,7 @@
-"""The shape of each action's request, read from the official SDK's own models.
+"""The model of each action's request, read from the official SDK's own models.
 
-The SDK's models name every parameter and its type, and are generated from the API's definition. They do not say which
-parameter is required, nor its range: that is in ``parameters.py``.
+The SDK's models name every parameter and its type, and are generated from the API's definition. They do not have
+which parameters are required, nor their ranges: those are in ``parameters.py``.
 """
 
 from __future__ import annotations

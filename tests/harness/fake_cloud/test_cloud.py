@@ -57,7 +57,7 @@ def test_one_of_many_threads_gets_the_cluster(cloud: Cloud) -> None:
 
 
 def test_a_process_that_is_not_there_is_named_with_those_that_are(cloud: Cloud) -> None:
-    """A mistyped process in a test says what it could have been."""
+    """The error of a mistyped process in a test lists the processes that exist."""
     with pytest.raises(KeyError, match=r"DataNode@10\.0\.0\.1.*HDFS/DataNode@172\.16\.0\.5"):
         cloud.process(CLUSTER, "DataNode", "10.0.0.1")
 

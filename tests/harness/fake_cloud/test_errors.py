@@ -1,4 +1,4 @@
-"""Every documented error code can be had, from the state of things or by an injected fault."""
+"""Every documented error code can be produced, by the cloud's state or by an injected fault."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ BY_STATE: list[tuple[str, Callable[[Cloud], None], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("code", "break_it", "params"), BY_STATE, ids=[row[0] for row in BY_STATE])
-def test_the_state_of_things_has_its_code(
+def test_each_state_has_its_error_code(
     cloud: Cloud, client: Any, code: str, break_it: Callable[[Cloud], None], params: dict[str, Any]
 ) -> None:
     """A wrong cluster, caller or request has its documented code, and nothing is done."""

@@ -58,7 +58,7 @@ def test_the_typed_client_is_served_over_sockets(server: CloudServer) -> None:
 
 
 def test_a_wrong_key_is_refused_over_sockets(server: CloudServer) -> None:
-    """The signature is checked: nothing is done for who has not the key."""
+    """The signature is checked, and nothing is done for a caller without the key."""
     with common_client(server, key=(SECRET_ID, "wrong", None)) as client:
         assert outcome(client) == "AuthFailure.SignatureFailure"
     assert not server.cloud.operations
@@ -125,7 +125,7 @@ def test_a_port_that_is_taken_is_refused(server: CloudServer) -> None:
 
 
 def test_a_closed_server_refuses_connections() -> None:
-    """After ``with`` nobody listens: a client's request was certainly not sent."""
+    """After ``with`` the port is closed, so a client's request was certainly not sent."""
     with CloudServer(demo_cloud(VirtualClock())) as server:
         port = server.port
     with pytest.raises(ConnectionRefusedError):

@@ -48,7 +48,7 @@ FAULTS = [
 @pytest.mark.parametrize("over_sockets", [True, False], ids=["sockets", "in process"])
 @pytest.mark.parametrize(("kind", "seen"), FAULTS, ids=[kind.name for kind, _ in FAULTS])
 def test_each_fault_is_seen_as_documented_and_carried_out_or_not(over_sockets: bool, kind: Kind, seen: str) -> None:
-    """The SDK shows what the table says; the cloud acted or not; the next request is served."""
+    """The SDK shows what the table lists, the cloud acted or not, and the next request works."""
     cloud = demo_cloud(VirtualClock())
     fault = Fault(kind, seconds=0.002 if kind is Kind.DRIPPED_BODY else None)
     with CloudServer(cloud) as server:
@@ -63,7 +63,7 @@ def test_each_fault_is_seen_as_documented_and_carried_out_or_not(over_sockets: b
 
 
 def test_no_kind_of_fault_is_left_out() -> None:
-    """Every kind stands in the table above, but for the redirect, which has its own test."""
+    """Every kind is in the table above, except the redirect, which has its own test."""
     assert {kind for kind, _ in FAULTS} == set(Kind) - {Kind.REDIRECT}
 
 

@@ -9,7 +9,7 @@ from tests.harness.calls import (
 
 
 def test_a_fault_can_wait_for_its_action() -> None:
-    """One for an action lets others pass; the queue says what waits and what was met."""
+    """A fault for an action lets other requests pass. The queue lists waiting and met faults."""
     queue = FaultQueue()
     queue.add(Fault(Kind.HTML, START_STOP), Kind.CUT_BODY, Fault.throttle(2, "DescribeInstances"))
     assert len(queue) == 4

@@ -72,7 +72,7 @@ def problems(raw: object) -> str:
 
 
 def test_the_example_is_valid() -> None:
-    """What is shipped is read as it is written."""
+    """The shipped steward.yml has the meaning that its text shows."""
     raw, lines = read_raw(str(ROOT / "steward.yml"))
     config = load_yaml(str(ROOT / "steward.yml"))
     assert [rule.name for rule in config.rules] == [rule["name"] for rule in raw["rules"]]
@@ -80,12 +80,12 @@ def test_the_example_is_valid() -> None:
 
 
 def test_no_role_needs_a_quorum_where_the_list_is_empty() -> None:
-    """What is written holds, an empty list too."""
+    """An empty list replaces the default list."""
     assert config_of(changed("safety/quorum_roles", [])).safety.quorum_roles == ()
 
 
 def test_every_section_becomes_values() -> None:
-    """Each key has its meaning."""
+    """Each key of the file has its effect on the configuration."""
     raw = copy.deepcopy(RAW)
     raw["limits"] = {"cooldown": "1h30m", "max_share": "50%"}
     raw["rules"].append(
@@ -157,7 +157,7 @@ def test_every_section_becomes_values() -> None:
 
 @pytest.mark.parametrize("role", ["roleName/emr-steward", "role/4611686018427397919"])
 def test_a_cluster_of_another_account_names_its_role(role: str) -> None:
-    """By its name or its number, as the console shows it; a cluster of ours names none."""
+    """The role is given by name or number, as the console shows it. Other clusters have none."""
     config = config_of(changed("clusters/emr-4zvc5mul/role_arn", f"qcs::cam::uin/200000000002:{role}"))
     assert config.clusters["emr-4zvc5mul"].role_arn == f"qcs::cam::uin/200000000002:{role}"
     assert {one.role_arn for one in config.clusters.values() if one.id != "emr-4zvc5mul"} <= {""}
@@ -179,7 +179,7 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "says"),
+    ("path", "value", "expected"),
     [
         ("clusters", None, "clusters"),
         ("cluster", {}, "did you mean clusters"),
@@ -310,15 +310,15 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("rules/0/when", {"source": ["timer"]}, "rules[0].do: {ip} is not something that a timer has"),
     ],
 )
-def test_refusals_name_the_key_and_the_fix(path: str, value: Any, says: str) -> None:
+def test_refusals_name_the_key_and_the_fix(path: str, value: Any, expected: str) -> None:
     """Each error of a file is reported with what to do about it; a secret written there is never repeated."""
-    said = problems(changed(path, value))
-    assert says in said
-    assert "hunter2" not in said
+    errors = problems(changed(path, value))
+    assert expected in errors
+    assert "hunter2" not in errors
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "expected"),
     [
         ("rules/0/do/strategy/rolling", "yes", "strategy.rolling: must be true or false"),
         ("rules/0/do/strategy/rolling", "true", "strategy.rolling: must be true or false (without quotes)"),
@@ -354,25 +354,25 @@ def test_refusals_name_the_key_and_the_fix(path: str, value: Any, says: str) -> 
         ),
     ],
 )
-def test_what_the_schema_refuses_the_check_refuses(path: str, value: Any, said: str) -> None:
-    """As strictly as the JSON Schema, which editors show; one message, and no library's words."""
+def test_what_the_schema_refuses_the_check_refuses(path: str, value: Any, expected: str) -> None:
+    """The check is as strict as the JSON Schema, with one message in its own words."""
     raw = changed(path, value, [*RAW["rules"], STOP])
     lines = problems(raw).splitlines()
     assert len(lines) == 1, lines
-    assert said in lines[0]
+    assert expected in lines[0]
     assert not re.search(r"Input|pydantic|literal|dict\[|hunter2", lines[0])
     assert not SCHEMA.is_valid(raw)
 
 
 @pytest.mark.parametrize("path", ["limits", "rules/0/limits"])
 def test_an_error_is_reported_once(path: str) -> None:
-    """Limits are meant for alerts and for commands, and read for both."""
-    said = problems(changed(path, {"cooldown": "soon", "max_share": 25}))
-    assert len(said.splitlines()) == 2, said
+    """Limits are read for alerts and for commands, and an error in them is reported once."""
+    errors = problems(changed(path, {"cooldown": "soon", "max_share": 25}))
+    assert len(errors.splitlines()) == 2, errors
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "says"),
+    ("path", "value", "expected"),
     [
         ("webook", {}, "webook: unknown key (did you mean webhook?)"),
         (
@@ -426,13 +426,13 @@ def test_an_error_is_reported_once(path: str) -> None:
         ),
     ],
 )
-def test_a_type_error_is_reported_once_and_in_the_words_of_the_file(path: str, value: Any, says: str) -> None:
-    """Not in those of the validator, nor once for each form that might have been meant."""
-    assert problems(changed(path, value)) == says
+def test_a_type_error_is_reported_once_and_in_the_words_of_the_file(path: str, value: Any, expected: str) -> None:
+    """It is not in the validator's words, and there is not one for each form that may be meant."""
+    assert problems(changed(path, value)) == expected
 
 
 def test_an_operation_that_its_cluster_does_not_allow_is_refused_when_the_file_is_read() -> None:
-    """Not first at 3 a.m."""
+    """The error does not wait until an alert comes in at 3 a.m."""
     raw = changed("rules/0/do/cluster", "emr-4zvc5mul")
     raw["clusters"]["emr-4zvc5mul"]["allow"] = ["StopService"]
     assert "not in `allow`" in problems(raw)
@@ -440,13 +440,13 @@ def test_an_operation_that_its_cluster_does_not_allow_is_refused_when_the_file_i
     raw["rules"].append(copy.deepcopy(raw["rules"][0]))
     raw["rules"][1]["do"]["even_if_healthy"] = True
     raw["rules"][1]["do"]["operation"] = "StopService"
-    said = problems(raw)
-    assert "appears twice" in said
-    assert "only RestartService" in said
+    errors = problems(raw)
+    assert "appears twice" in errors
+    assert "only RestartService" in errors
 
 
 def test_errors_of_every_kind_are_reported_at_once_by_line(tmp_path: Path) -> None:
-    """Those of keys and types, and those of what is written: one run of `steward check` is enough. A secret is not repeated."""
+    """One run of `steward check` reports errors of keys, types and content. A secret is not repeated."""
     path = tmp_path / "steward.yml"
     path.write_text(
         """
@@ -491,11 +491,11 @@ alarms: {chat: [{url_env: slack://hunter2}, hunter2], event_bus: {id: bus}}
     )
     with pytest.raises(InvalidConfiguration) as raised:
         load_yaml(str(path))
-    told = [
+    reported = [
         f"{problem.where.rpartition(':')[2]} {problem.path}: {problem.problem}" for problem in raised.value.problems
     ]
     operations = "StartService, StopService, RestartService, StartMonitor, StopMonitor"
-    assert told == [
+    assert reported == [
         "4 clusters.emr-4zvc5mul.region: is not a region",
         f"5 clusters.emr-4zvc5mul.allow[1]: must be one of {operations}",
         "6 clusters.emr-8kd2m1qp.alow: unknown key",
@@ -549,7 +549,7 @@ alarms: {chat: [{url_env: slack://hunter2}, hunter2], event_bus: {id: bus}}
 
 
 def test_what_a_misspelt_or_misplaced_key_holds_is_read(tmp_path: Path) -> None:
-    """Under the path that is written, as if it were where it was meant to be; and no rule is without what it lacks only so."""
+    """Its value is checked as if it were in the right place, and errors have the path as written."""
     path = tmp_path / "steward.yml"
     path.write_text(
         """
@@ -615,27 +615,27 @@ rule:
     ],
 )
 def test_nothing_is_reported_that_follows_from_another_error(path: str, value: Any, errors: list[str]) -> None:
-    """A cluster that cannot be read is listed all the same, and a misspelt strategy is no rule without one."""
+    """An unreadable cluster counts as listed, and a misspelt strategy does not count as missing."""
     rules = [{**RAW["rules"][0], "limits": {"cooldown": "40d"}}, STOP]
     freeze = {"from": "2027-01-01T00:00:00Z", "to": "2028-01-01T00:00:00Z", "reason": "r", "clusters": ["emr-4zvc5mul"]}
-    told = problems(changed(path, value, rules, {"keep_records": "50d", "freezes": [freeze]})).splitlines()
-    assert len(told) == len(errors), told
-    assert all(fault in line for fault, line in zip(errors, told, strict=True)), told
+    reported = problems(changed(path, value, rules, {"keep_records": "50d", "freezes": [freeze]})).splitlines()
+    assert len(reported) == len(errors), reported
+    assert all(error in line for error, line in zip(errors, reported, strict=True)), reported
 
 
 def test_all_errors_of_a_large_file_are_reported() -> None:
-    """Not the first ten, as for a payload."""
+    """A configuration has no limit of ten errors, as a payload has."""
     rules = [{**STOP, "name": f"stop {number}", "limts": {}} for number in range(300)]
     assert len(problems(changed("limits", {}, rules)).splitlines()) == 300
 
 
 def test_a_rule_for_any_cluster_is_refused_where_none_allows_its_operation() -> None:
-    """It could never act: a template names no cluster that is not listed."""
+    """Such a rule could never act, since a template gives only listed clusters."""
     raw = changed("clusters/emr-4zvc5mul/allow", ["StopService"])
-    fault = "rules[0].do.operation: RestartService is not in `allow` of"
-    assert problems(raw) == f"{fault} emr-4zvc5mul (add it to clusters.emr-4zvc5mul.allow)"
+    error = "rules[0].do.operation: RestartService is not in `allow` of"
+    assert problems(raw) == f"{error} emr-4zvc5mul (add it to clusters.emr-4zvc5mul.allow)"
     raw["clusters"]["emr-8kd2m1qp"] = {"region": "ap-guangzhou", "allow": ["StartService"]}
-    assert problems(raw) == f"{fault} any cluster (add it to the `allow` of those that are meant)"
+    assert problems(raw) == f"{error} any cluster (add it to the `allow` of those that are meant)"
     raw["clusters"]["emr-8kd2m1qp"]["allow"] = ["RestartService"]
     assert config_of(raw).rules
     assert config_of({**raw, "clusters": {}}).rules
@@ -650,7 +650,7 @@ json_values = st.recursive(
 
 @given(raw=json_values)
 def test_anything_is_a_configuration_or_refused(raw: Any) -> None:
-    """Nothing else is raised."""
+    """InvalidConfiguration is the only error that is raised."""
     try:
         assert isinstance(config_of(raw), Config)
     except InvalidConfiguration as error:
@@ -675,7 +675,7 @@ def test_anything_is_a_configuration_or_refused(raw: Any) -> None:
     value=json_values.filter(lambda value: value is not None),
 )
 def test_a_valid_file_spoiled_anywhere_is_refused_in_words(path: str, value: Any) -> None:
-    """A mutated file is a configuration or refused; never a crash."""
+    """A mutated file is accepted or refused, and never crashes the check."""
     try:
         config_of(changed(path, value))
     except InvalidConfiguration as error:
@@ -712,7 +712,7 @@ def test_durations(written: Any, seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "expected"),
     [
         (b"", "is empty"),
         (b"clusters: {a: 1, a: 2}", "steward.yml:1: clusters.a: appears twice (first in line 1)"),
@@ -727,18 +727,18 @@ def test_durations(written: Any, seconds: float | None) -> None:
         (b"#" * 1_000_002, "1 MB"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, content: bytes, says: str) -> None:
-    """With its name, and its line where there is one."""
+def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path, content: bytes, expected: str) -> None:
+    """The error has the file's name, and the line if there is one."""
     path = tmp_path / "steward.yml"
     path.write_bytes(content)
     with pytest.raises(ConfigurationError) as raised:
         load_yaml(str(path))
     assert str(path) in str(raised.value)
-    assert says in str(raised.value)
+    assert expected in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "expected"),
     [
         ("a:\n  b: 1\n c: 2", "3: is indented by 1 space, and line 2 by 2"),
         ("a:\n  b: 1\n    c: 2", "3: is indented by 4 spaces, and line 2 by 2"),
@@ -776,31 +776,31 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, content: bytes, says
         ("a: !x y", "1: the tag !x is not known here"),
     ],
 )
-def test_a_slip_in_the_yaml_is_said_in_plain_words(tmp_path: Path, content: str, says: str) -> None:
-    """Which line, what is wrong there, and how to fix it; what is rare in the parser's words. No value is repeated."""
+def test_a_mistake_in_the_yaml_is_explained_in_plain_words(tmp_path: Path, content: str, expected: str) -> None:
+    """The error has the line, the problem and the fix; rare mistakes are in the parser's words. No value is repeated."""
     path = tmp_path / "steward.yml"
     for ending in ("", "\n"):
         path.write_text(content + ending, encoding="utf-8", newline="")
         with pytest.raises(ConfigurationError) as raised:
             load_yaml(str(path))
-        said = str(raised.value).replace("is not valid YAML: ", "").removeprefix(f"{path}:").replace(": : ", ": ")
-        assert said.startswith(says)
-        assert "hunter2" not in said
+        errors = str(raised.value).replace("is not valid YAML: ", "").removeprefix(f"{path}:").replace(": : ", ": ")
+        assert errors.startswith(expected)
+        assert "hunter2" not in errors
 
 
 @given(st.text(st.sampled_from("ab:-'\"[]{}*&@%#|>? \n\t\\"), max_size=40))
 def test_any_text_is_yaml_or_explained(text: str) -> None:
-    """With a line of it."""
+    """Any text is valid YAML or has an error with one of its lines."""
     try:
         list(YAML(typ="safe", pure=True).compose_all(text))
     except YAMLError as error:
-        fault = explained(text, error)
-        assert fault.problem
-        assert fault.line is None or 1 <= fault.line <= text.count("\n") + 1
+        explanation = explained(text, error)
+        assert explanation.problem
+        assert explanation.line is None or 1 <= explanation.line <= text.count("\n") + 1
 
 
-def test_missing_files_and_broken_json_are_said(tmp_path: Path) -> None:
-    """And how to name another."""
+def test_missing_files_and_broken_json_are_reported(tmp_path: Path) -> None:
+    """The errors explain how to name another file."""
     with pytest.raises(ConfigurationError, match="STEWARD_CONFIG"):
         load_yaml(str(tmp_path / "none.yml"))
     with pytest.raises(ConfigurationError, match=rf"^{tmp_path}: is a folder \(name a file\)$"):
@@ -830,8 +830,8 @@ def test_scalars_are_read_as_yaml_1_2(tmp_path: Path) -> None:
     assert lines["d"] == 4
 
 
-def test_problems_bear_their_line(tmp_path: Path) -> None:
-    """file:line, as an editor opens it."""
+def test_problems_have_their_line(tmp_path: Path) -> None:
+    """The form is file:line, which editors can open."""
     path = tmp_path / "steward.yml"
     path.write_text("clusters:\n  emr-4zvc5mul:\n    region: ap-guangzhou\n    alow: [StopService]\n", encoding="utf-8")
     with pytest.raises(InvalidConfiguration) as raised:
@@ -850,7 +850,7 @@ def test_problems_bear_their_line(tmp_path: Path) -> None:
     ],
 )
 def test_a_freeze_over_a_change_of_clocks_is_as_long_as_it_may_be_meant(begin: str, end: str, hours: float) -> None:
-    """By the clock of its time zone; where an hour is twice or never, rather too long than too short."""
+    """When an hour exists twice or never, the freeze is rather too long than too short."""
     freezes = [{"from": begin, "to": end, "time_zone": "Europe/Berlin", "reason": "r"}]
     (freeze,) = config_of(changed("safety", {"freezes": freezes})).safety.freezes
     assert freeze.end - freeze.start == hours * 3600
@@ -884,7 +884,7 @@ def test_what_is_compiled_needs_no_further_reading() -> None:
 
 
 def test_what_the_function_defaults_to_is_what_the_file_defaults_to() -> None:
-    """A part that the file leaves out means the same as the function's own value of it."""
+    """A section that the file leaves out has the function's own default."""
     config = config_of({"clusters": {}})
     assert (config.webhook, config.safety, config.alarms) == (Webhook(), Safety(), AlarmSettings())
     (rule,) = config_of(RAW).rules
@@ -894,7 +894,7 @@ def test_what_the_function_defaults_to_is_what_the_file_defaults_to() -> None:
 
 @pytest.mark.parametrize("written", ["45s", 45, "45", "0.75m"])
 def test_every_duration_takes_a_unit(written: object) -> None:
-    """The wait between batches too, whatever its key is called."""
+    """wait_seconds takes units too."""
     (rule,) = config_of(changed("rules/0/do/strategy/wait_seconds", written)).rules
     assert rule.action.strategy is not None
     assert rule.action.strategy.to_wire()["TimeWait"] == 45
@@ -904,8 +904,8 @@ def test_every_duration_takes_a_unit(written: object) -> None:
 
 def test_a_wait_is_a_whole_number_of_seconds() -> None:
     """The API takes no fraction."""
-    said = problems(changed("rules/0/do/strategy/wait_seconds", "1.5s"))
-    assert said == "rules[0].do.strategy.wait_seconds: '1.5s' is not a whole number of seconds (such as 2s)"
+    errors = problems(changed("rules/0/do/strategy/wait_seconds", "1.5s"))
+    assert errors == "rules[0].do.strategy.wait_seconds: '1.5s' is not a whole number of seconds (such as 2s)"
 
 
 # -- what is looked for in the wrong place
@@ -914,14 +914,14 @@ def test_a_wait_is_a_whole_number_of_seconds() -> None:
 @pytest.mark.parametrize("key", ["cron", "schedule"])
 @pytest.mark.parametrize("place", ["rules/0", "rules/0/do", "rules/0/when"])
 def test_a_schedule_belongs_into_serverless_yml(key: str, place: str) -> None:
-    """A rule waits for the timer's event; when that comes is the trigger's matter."""
-    said = problems(changed(f"{place}/{key}", "0 0 2 * * * *"))
-    assert f"{key}: " in said
-    assert "serverless.yml" in said
-    assert "when: {source: [timer], name: [nightly-stop]}" in said
+    """A rule matches the timer's event; the trigger in serverless.yml has the schedule."""
+    errors = problems(changed(f"{place}/{key}", "0 0 2 * * * *"))
+    assert f"{key}: " in errors
+    assert "serverless.yml" in errors
+    assert "when: {source: [timer], name: [nightly-stop]}" in errors
 
 
 def test_a_label_at_the_top_of_a_pattern_is_shown_its_place() -> None:
-    """As its sender calls it, below `labels`."""
-    said = problems(changed("rules/0/when/team", ["x"]))
-    assert said == "rules[0].when.team: is not a field of an Event (write labels: {team: …})"
+    """The hint shows the label below `labels`."""
+    errors = problems(changed("rules/0/when/team", ["x"]))
+    assert errors == "rules[0].when.team: is not a field of an Event (write labels: {team: …})"

@@ -1,4 +1,4 @@
-"""The JSON Schema of steward.yml takes what is taken when the file is read, and refuses what an editor should mark."""
+"""The JSON Schema of steward.yml accepts what the check accepts, and marks errors in an editor."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def is_read(raw: object) -> bool:
 
 
 def test_it_is_a_schema_and_takes_what_is_shipped() -> None:
-    """The example, the README's, and the whole that these tests are about."""
+    """It accepts the example, the README's rule, and the full file of these tests."""
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     raw, _ = read_raw(str(ROOT / "steward.yml"))
     VALIDATOR.validate(raw)
@@ -85,7 +85,7 @@ def test_it_is_a_schema_and_takes_what_is_shipped() -> None:
 
 
 def test_it_takes_the_rule_that_the_readme_shows(tmp_path: Path) -> None:
-    """What people copy."""
+    """Readers copy that rule."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"```yaml[^\n]*\n(.*?)```", readme, re.DOTALL)
     (tmp_path / "steward.yml").write_text(shown, encoding="utf-8")
@@ -148,7 +148,7 @@ def test_it_takes_the_rule_that_the_readme_shows(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_refused_is_marked_in_an_editor(path: str, value: Any) -> None:
-    """Where a schema can say it."""
+    """As far as a JSON Schema can express the check."""
     assert not is_read(changed(path, value))
     assert not VALIDATOR.is_valid(changed(path, value))
 
@@ -256,24 +256,24 @@ def places(value: Any, path: str = "") -> list[str]:
 )
 @settings(max_examples=400, deadline=None)
 def test_a_file_that_is_spoiled_in_several_places_is_refused_for_each(where: list[str], values: list[Any]) -> None:
-    """Whatever stands there instead: nothing crashes, and no error hides another."""
+    """Whatever is written instead, nothing crashes, and no error hides another."""
     raw: dict[str, Any] = WHOLE
     alone: list[str] = []
     for path, value in zip(where, values, strict=False):
         if any(path.startswith(f"{other}/") or other.startswith(f"{path}/") for other in where):
             return
         raw = changed(path, value, raw)
-        alone += [fault.path for fault in readable(StewardFile, changed(path, value)).problems]
-    told = set()
+        alone += [problem.path for problem in readable(StewardFile, changed(path, value)).problems]
+    reported = set()
     try:
         config_of(raw)
     except InvalidConfiguration as error:
-        told = {problem.path for problem in error.problems}
-    assert set(alone) <= told
+        reported = {problem.path for problem in error.problems}
+    assert set(alone) <= reported
 
 
 def test_every_key_has_a_meaning_and_a_default_or_an_example() -> None:
-    """For whoever looks it up; those that hold further keys are described there."""
+    """The reference explains every key. Keys that hold other keys are explained there."""
     for name, schema in {**SCHEMA["$defs"], "StewardFile": SCHEMA}.items():
         if name.startswith("Pattern"):
             continue

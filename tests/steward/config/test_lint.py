@@ -18,7 +18,7 @@ def a_rule(when: dict[str, Any], scope: Any) -> dict[str, Any]:
     return {"name": "a", "when": when, "do": do}
 
 
-def said(raw: dict[str, Any]) -> list[str]:
+def warned(raw: dict[str, Any]) -> list[str]:
     """The warnings, without their lines."""
     return [str(one) for one in warnings(raw, config_of(raw), lambda path: "")]
 
@@ -36,8 +36,8 @@ def said(raw: dict[str, Any]) -> list[str]:
     ],
 )  # fmt: skip
 def test_a_scope_with_a_name_that_emr_does_not_have(scope: Any, warning: str) -> None:
-    """With the nearest right one; no more than a warning, since EMR may have what is not known here."""
-    assert said({"clusters": CLUSTERS, "rules": [a_rule({"source": ["timer"]}, scope)]}) == [
+    """The nearest right name is suggested. It is only a warning, since EMR may have new names."""
+    assert warned({"clusters": CLUSTERS, "rules": [a_rule({"source": ["timer"]}, scope)]}) == [
         f"rules[0].do.scope.{warning}"
     ]
 
@@ -52,9 +52,9 @@ def test_a_scope_with_a_name_that_emr_does_not_have(scope: Any, warning: str) ->
     ],
 )  # fmt: skip
 def test_a_pattern_for_a_name_that_no_event_has(when: dict[str, Any], warning: str) -> None:
-    """Events bear EMR's own names, whatever their senders write."""
+    """Events have EMR's own names, whatever their senders write."""
     raw = {"clusters": CLUSTERS, "rules": [a_rule(when, {"HDFS": "all"})], "webhook": CALLERS}
-    assert said(raw) == [f"rules[0].when.{warning}"]
+    assert warned(raw) == [f"rules[0].when.{warning}"]
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_a_pattern_for_a_name_that_no_event_has(when: dict[str, Any], warning: s
         {"HUE": {"Hue": "all"}, "hive": {"hiveserver2": "all"}},
     ],
 )
-def test_names_that_are_known_or_filled_in_later_are_no_doubt(scope: Any) -> None:
+def test_names_that_are_known_or_filled_in_later_give_no_warning(scope: Any) -> None:
     """Templates, other spellings, and the components of a service of which none are known."""
     when = {"component": [{"prefix": "Data"}, None], "status": ["firing"]}
-    assert said({"clusters": CLUSTERS, "rules": [a_rule(when, scope)], "webhook": CALLERS}) == []
+    assert warned({"clusters": CLUSTERS, "rules": [a_rule(when, scope)], "webhook": CALLERS}) == []
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_names_that_are_known_or_filled_in_later_are_no_doubt(scope: Any) -> Non
         ({"source": ["eventbridge"]}, False),
     ],
 )
-def test_rules_for_alerts_without_anybody_who_may_call(when: dict[str, Any], *, is_warned: bool) -> None:
-    """Their alerts would all be refused; what the platform delivers itself needs no caller."""
+def test_rules_for_alerts_without_a_caller(when: dict[str, Any], *, is_warned: bool) -> None:
+    """All their alerts would be refused. Events that the platform delivers itself need no caller."""
     raw = {"clusters": CLUSTERS, "rules": [a_rule(when, {"HDFS": "all"})]}
-    found = [one for one in said(raw) if one.startswith("webhook.callers: is empty")]
+    found = [one for one in warned(raw) if one.startswith("webhook.callers: is empty")]
     assert bool(found) is is_warned
-    assert said({**raw, "webhook": CALLERS}) == []
+    assert warned({**raw, "webhook": CALLERS}) == []

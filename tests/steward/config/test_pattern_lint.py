@@ -1,4 +1,4 @@
-"""Literals that no Event can match: a rule with one would never fire, and say nothing."""
+"""Literals that no Event can match. A rule with one would silently never fire."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from steward.config.pattern_lint import unmatchable
     ],
 )
 def test_what_never_matches_is_named(pattern: dict[str, Any], path: str, problem: str, hint: str) -> None:
-    """The place, what is wrong with it, and the mend."""
+    """The error has the place, the problem and the fix."""
     compile_pattern(pattern)  # EventBridge would take it
     (error,) = unmatchable(pattern, "when")
     assert error.path == path

@@ -52,7 +52,7 @@ def called() -> set[str]:
 
 
 def test_the_policy_names_what_the_code_calls_and_nothing_else() -> None:
-    """With everything configured: no right is missing, none is superfluous."""
+    """With everything configured, no permission is missing and none is superfluous."""
     assert {action.partition(":")[2] for action in actions(policy_for(config_of(FULL)))} == called()
 
 
@@ -74,7 +74,7 @@ def test_acting_is_allowed_on_the_named_clusters_only() -> None:
 
 
 def test_what_is_not_used_is_not_allowed() -> None:
-    """No bus, no role: neither right."""
+    """Without an event bus and a role, neither permission is granted."""
     plain = config_of({"clusters": {"emr-4zvc5mul": FULL["clusters"]["emr-4zvc5mul"]}, "rules": []})
     assert actions(policy_for(plain)).isdisjoint({"eb:PutEvents", "sts:AssumeRole"})
 
@@ -89,8 +89,8 @@ def test_the_command_prints_both() -> None:
 
 
 @pytest.mark.parametrize("action", ["DescribeInstances", "StartStopServiceOrMonitor"])
-def test_without_the_right_the_error_names_the_statement(action: str) -> None:
-    """Which action is to be allowed, and what writes the statement."""
+def test_without_the_permission_the_error_names_the_statement(action: str) -> None:
+    """The error has the action to allow, and the command that prints the statement."""
     cloud = demo_cloud(SystemClock(), transition_seconds=0.0)
     cloud.denied.add((SECRET_ID, action))
     api = CloudApi(lambda: in_process(cloud))

@@ -28,7 +28,7 @@ def test_what_the_platform_documents_is_taken(expression: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "says"),
+    ("expression", "expected"),
     [
         ("*/5 * * * *", "has 5 fields instead of 7: second minute hour day month week year"),
         ("0 0 22 * * *", "has 6 fields"),
@@ -45,21 +45,21 @@ def test_what_the_platform_documents_is_taken(expression: str) -> None:
         ("0 0 1 * * * 26", "its year '26'"),
     ],
 )
-def test_what_it_would_refuse_is_told_by_its_field(expression: str, says: str) -> None:
+def test_what_it_would_refuse_is_reported_with_its_field(expression: str, expected: str) -> None:
     """Unix's five fields, six of other schedulers, and values out of bounds."""
-    assert says in cron.problem_of(expression)
+    assert expected in cron.problem_of(expression)
 
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_it(text: str) -> None:
-    """Every text is taken or told."""
+    """Every text is accepted or has a problem."""
     assert isinstance(cron.problem_of(text), str)
 
 
-@given(st.tuples(*(st.integers(field.least, field.limit) for field in cron.FIELDS)))
+@given(st.tuples(*(st.integers(field.minimum, field.maximum) for field in cron.FIELDS)))
 def test_every_number_within_its_bounds_is_taken(numbers: tuple[int, ...]) -> None:
-    """And the first one beyond them is not."""
+    """The first number beyond a bound is refused."""
     assert not cron.problem_of(" ".join(map(str, numbers)))
     for place, field in enumerate(cron.FIELDS):
-        beyond = [*numbers[:place], field.limit + 1, *numbers[place + 1 :]]
+        beyond = [*numbers[:place], field.maximum + 1, *numbers[place + 1 :]]
         assert f"its {field.name} " in cron.problem_of(" ".join(map(str, beyond)))

@@ -1,4 +1,4 @@
-"""The strict reading of serverless.yml: what the vendor would drop, replace or refuse late."""
+"""Checks of serverless.yml: what the vendor would drop, replace or refuse late."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLLOW_UP = 'argument: "steward:follow-up"'
 
 
 def errors(folder: Path, text: str, env: Mapping[str, str]) -> Iterator[str]:
-    """What is said of the file, without its name."""
+    """The errors of the file, without its name."""
     path = folder / "serverless.yml"
     path.write_text(text, encoding="utf-8")
     try:
@@ -29,12 +29,12 @@ def errors(folder: Path, text: str, env: Mapping[str, str]) -> Iterator[str]:
 
 
 def test_the_one_that_is_shipped_is_fine() -> None:
-    """With steward.yml beside it, and no variable set."""
+    """It has no errors beside steward.yml, with no variable set."""
     assert load(ROOT / "serverless.yml", CONFIG, {}).inputs.timeout == 60
 
 
 @pytest.mark.parametrize(
-    ("wanted", "written", "says"),
+    ("wanted", "written", "expected"),
     [
         # keys
         ("  timeout: 60", "  timeOut: 60", "inputs.timeout: is missing (did you mean timeout by timeOut?)"),
@@ -47,7 +47,7 @@ def test_the_one_that_is_shipped_is_fine() -> None:
         ("  role: emr-steward #", "  #", "inputs.role: is missing (without it the function has no credentials)"),
         ("enable: true, argument: nightly", 'enable: "false", argument: nightly', "parameters.enable: must be true or false (without quotes)"),
         ("argument: nightly-stop", "argument: 7", "parameters.argument: must be a text (quote it)"),
-        ("    - timer: # the zone", "      timer: # the zone", "LINE: inputs.events[1].timer: appears twice (first in line"),
+        ("    - timer: # cron runs", "      timer: # cron runs", "LINE: inputs.events[1].timer: appears twice (first in line"),
         # values that cannot be
         ("index.main_handler", "index.handler", "inputs.handler: must be index.main_handler (what the package"),
         ("Python3.10 #", "Python3.7 #", "inputs.runtime: must be Python3.10 (for which the package is built"),
@@ -72,20 +72,22 @@ def test_the_one_that_is_shipped_is_fine() -> None:
         ("src: build/function #", "src: ./ #", "inputs.src: lacks index.py, handler, pydantic_core (`make package` fills"),
     ],
 )  # fmt: skip
-def test_each_fault_is_told_with_its_line_and_a_mend(tmp_path: Path, wanted: str, written: str, says: str) -> None:
-    """One thing wrong in the file that is shipped: its path is told, and its line (LINE stands for it)."""
+def test_each_error_is_reported_with_its_line_and_a_fix(
+    tmp_path: Path, wanted: str, written: str, expected: str
+) -> None:
+    """One error in the shipped file is reported with its path and its line (LINE stands for it)."""
     before, found, _ = OURS.partition(wanted)
     assert found
-    says = says.replace("LINE", str(before.count("\n") + 1))
+    expected = expected.replace("LINE", str(before.count("\n") + 1))
     try:
-        told = list(errors(tmp_path, OURS.replace(wanted, written, 1), {}))
+        reported = list(errors(tmp_path, OURS.replace(wanted, written, 1), {}))
     except ConfigurationError as error:  # of the YAML itself
-        told = [str(error)]
-    assert any(says in one for one in told), told
+        reported = [str(error)]
+    assert any(expected in one for one in reported), reported
 
 
 def test_all_errors_are_reported_at_once_by_line(tmp_path: Path) -> None:
-    """Of the keys, of their values, and of what these mean beside steward.yml: one run of `steward check` is enough."""
+    """One run of `steward check` reports errors of keys, of values, and of what they mean beside steward.yml."""
     text = OURS
     for wanted, written in (
         ("timeout: 60", "timeout: 3"),
@@ -119,38 +121,38 @@ def test_all_errors_are_reported_at_once_by_line(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_the_vendors_matter_is_not_looked_at(tmp_path: Path) -> None:
+def test_keys_that_the_vendor_checks_are_ignored(tmp_path: Path) -> None:
     """The vendor's component knows its own keys, and may learn new ones."""
     text = OURS.replace("memorySize: 128", "memory: 100").replace("netConfig:", "netConf:").replace("- http:", "- cos:")
     assert not list(errors(tmp_path, text + "stag: dev\n", {}))
 
 
-@pytest.mark.parametrize(("value", "says"), [("", "is empty"), ("  ", "is empty"), ("<a secret>", "placeholder")])
-def test_a_variable_of_who_deploys_is_looked_at(tmp_path: Path, value: str, says: str) -> None:
-    """``${env:NAME}`` that is set there, but to nothing, would be refused by the platform."""
-    (told,) = errors(tmp_path, OURS, {"STEWARD_SECRET_TCOP": value})
-    assert "variables.STEWARD_SECRET_TCOP" in told
-    assert says in told
+@pytest.mark.parametrize(("value", "expected"), [("", "is empty"), ("  ", "is empty"), ("<a secret>", "placeholder")])
+def test_a_variable_from_the_environment_is_checked(tmp_path: Path, value: str, expected: str) -> None:
+    """The platform would refuse an ``${env:NAME}`` that is set to an empty text."""
+    (reported,) = errors(tmp_path, OURS, {"STEWARD_SECRET_TCOP": value})
+    assert "variables.STEWARD_SECRET_TCOP" in reported
+    assert expected in reported
 
 
 def test_no_secret_is_repeated(tmp_path: Path) -> None:
-    """Whatever is wrong around it."""
+    """Errors of the keys around a secret do not show it."""
     text = OURS.replace("${env:STEWARD_SECRET_TCOP}", "[planted-secret]").replace("SECRET_GRAFANA:", "SECRT_GRAFANA:")
-    told = list(
+    reported = list(
         errors(tmp_path, text, {"STEWARD_SECRET_GRAFANA": "planted-secret", "STEWARD_SECRET_TCOP": "planted-secret"})
     )
-    assert told
-    assert "planted" not in "".join(told)
+    assert reported
+    assert "planted" not in "".join(reported)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("", "is empty"), ("inputs: [", "is not valid YAML"), ("- a\n", "must be a mapping")]
+    ("text", "expected"), [("", "is empty"), ("inputs: [", "is not valid YAML"), ("- a\n", "must be a mapping")]
 )
-def test_what_is_no_serverless_yml_is_said(tmp_path: Path, text: str, says: str) -> None:
-    """Empty, broken, or something else; and none at all."""
+def test_a_file_that_is_not_a_serverless_yml_is_reported(tmp_path: Path, text: str, expected: str) -> None:
+    """The file is empty, broken, of another form, or missing."""
     path = tmp_path / "serverless.yml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=says):
+    with pytest.raises(ConfigurationError, match=expected):
         load(path)
     with pytest.raises(ConfigurationError, match=r"none\.yml: no such file"):
         load(tmp_path / "none.yml")
@@ -161,7 +163,7 @@ def test_a_folder_of_code_must_be_the_package(tmp_path: Path) -> None:
     folder = tmp_path / "build" / "function"
     (folder / "handler").mkdir(parents=True)
     (folder / "index.py").touch()
-    (told,) = errors(tmp_path, OURS, {})
-    assert "inputs.src: lacks pydantic_core" in told
+    (reported,) = errors(tmp_path, OURS, {})
+    assert "inputs.src: lacks pydantic_core" in reported
     (folder / "pydantic_core").mkdir()
     assert not list(errors(tmp_path, OURS, {}))

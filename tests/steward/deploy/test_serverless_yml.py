@@ -1,7 +1,7 @@
 """serverless.yml against the vendor's own deployment code: what it would send, call by call.
 
 ``deploy/toolkit/deployment.js`` has ``tencent-component-toolkit`` deploy the file to a region that is played in memory.
-This proves what the file means to the vendor's code; whether the platform takes it, only the platform can say.
+This proves what the file means to the vendor's code. Only the platform itself can show whether it accepts that.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TOOLKIT = ROOT / "deploy" / "toolkit"
 FILE = ROOT / "serverless.yml"
 RAW = read_raw(str(FILE))[0]
 CONFIG = load_yaml(str(ROOT / "steward.yml"))
-#: What npm says where the lock file does not fit; anything else that fails is the way to the registry.
+#: npm's message if the lock file does not fit. Any other failure is that of the connection to the registry.
 OUR_FAULT = re.compile(r"code (EUSAGE|EINTEGRITY|ERESOLVE|EJSONPARSE|EBADENGINE|ETARGET)")
 CODE = {"CosBucketName": "code-bucket", "CosObjectName": "/function.zip"}
 Calls = list[dict[str, Any]]
@@ -56,7 +56,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def toolkit() -> Path:
-    """The vendor's code, installed as the lock file says; skipped where that is impossible."""
+    """The vendor's code, installed from the lock file; skipped if that is impossible."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         pytest.skip("node and npm are needed to run the vendor's deployment code")
@@ -136,7 +136,7 @@ def deployments(toolkit: Path, factory: pytest.TempPathFactory) -> dict[str, Dep
 # -- the function
 
 
-def test_the_function_is_created_as_the_file_says(ours: Deployed) -> None:
+def test_the_function_is_created_as_the_file_defines(ours: Deployed) -> None:
     """Handler, runtime, memory, time limit and role; the network open, since the API must be called; nothing installed over there."""
     (sent,) = ours.inputs_of("CreateFunction")
     created = {key: value for key, value in sent.items() if key != "Environment"}
@@ -186,7 +186,7 @@ def test_the_role_has_our_policies() -> None:
 
 
 def test_the_url_is_open_to_both_networks_without_the_platforms_authentication(ours: Deployed) -> None:
-    """Senders cannot sign for the platform: the function's own door asks who calls."""
+    """Senders cannot sign for the platform: the function authenticates them itself."""
     (url,) = [one for one in ours.inputs_of("CreateTrigger") if one["Type"] == "http"]
     assert url["Qualifier"] == "$DEFAULT"
     assert url["Enable"] == "OPEN"
@@ -280,29 +280,29 @@ def deployable() -> Iterator[dict[str, Any]]:
     yield from (variant({}, among, gone) for among, gone, _, _ in DEMANDED)
 
 
-@pytest.mark.parametrize(("among", "change", "says"), DROPPED)
-def test_what_the_vendor_drops_in_silence_we_refuse(
-    ours: Deployed, deploy: Deploy, tmp_path: Path, among: str, change: dict[str, Any], says: str
+@pytest.mark.parametrize(("among", "change", "expected"), DROPPED)
+def test_what_the_vendor_drops_silently_is_refused(
+    ours: Deployed, deploy: Deploy, tmp_path: Path, among: str, change: dict[str, Any], expected: str
 ) -> None:
-    """The same calls with it as without it: nobody would hear of the slip."""
+    """The vendor makes the same calls with the mistake as without it, and reports nothing."""
     raw = variant(change, among)
     assert not deploy(raw).error
     assert deploy(raw).calls == ours.calls
-    _refused(tmp_path, raw, says)
+    _refused(tmp_path, raw, expected)
 
 
-@pytest.mark.parametrize(("among", "gone", "sent", "says"), DEMANDED)
-def test_what_the_vendor_replaces_by_a_default_that_harms_we_demand(
-    ours: Deployed, deploy: Deploy, tmp_path: Path, among: str, gone: str, sent: str, says: str
+@pytest.mark.parametrize(("among", "gone", "sent", "expected"), DEMANDED)
+def test_what_the_vendor_replaces_by_a_harmful_default_is_required(
+    ours: Deployed, deploy: Deploy, tmp_path: Path, among: str, gone: str, sent: str, expected: str
 ) -> None:
     """Three seconds, and a timer that is switched off."""
     raw = variant({}, among, gone)
     assert not deploy(raw).error
     assert json.dumps(deploy(raw).calls).count(sent) > json.dumps(ours.calls).count(sent)
-    _refused(tmp_path, raw, says)
+    _refused(tmp_path, raw, expected)
 
 
-def test_an_empty_value_would_be_sent_as_it_is_and_we_refuse_it(deploy: Deploy, tmp_path: Path) -> None:
+def test_an_empty_value_would_be_sent_as_it_is_and_is_refused(deploy: Deploy, tmp_path: Path) -> None:
     """An empty text as an empty text, nothing at all as the word null."""
     (created,) = deploy(EMPTY).inputs_of("CreateFunction")
     assert created["Environment"]["Variables"] == [{"Key": "STEWARD_MODE", "Value": ""}, {"Key": "TZ", "Value": "null"}]
@@ -310,8 +310,8 @@ def test_an_empty_value_would_be_sent_as_it_is_and_we_refuse_it(deploy: Deploy, 
     _refused(tmp_path, EMPTY, "variables.TZ: is empty")
 
 
-def _refused(folder: Path, raw: dict[str, Any], says: str) -> None:
+def _refused(folder: Path, raw: dict[str, Any], expected: str) -> None:
     path = written(folder / "serverless.yml", raw)
     with pytest.raises(InvalidConfiguration) as raised:
         serverless_file.load(path, CONFIG, {})
-    assert any(says in str(problem) for problem in raised.value.problems), str(raised.value)
+    assert any(expected in str(problem) for problem in raised.value.problems), str(raised.value)

@@ -73,9 +73,9 @@ sys.path.insert(0, folder)
 import index, json
 answer = index.main_handler(json.loads(event), json.loads(context))
 tops = {name.partition(".")[0] for name in sys.modules} - {"__main__"}
-told = {"standard": sorted(tops & sys.stdlib_module_names), "others": sorted(tops - sys.stdlib_module_names)}
-told |= {"answer": answer, "opened": opened, "modules": sorted(sys.modules), "stdlib": json.__file__}
-print(json.dumps(told))
+found = {"standard": sorted(tops & sys.stdlib_module_names), "others": sorted(tops - sys.stdlib_module_names)}
+found |= {"answer": answer, "opened": opened, "modules": sorted(sys.modules), "stdlib": json.__file__}
+print(json.dumps(found))
 """
 
 
@@ -106,14 +106,14 @@ def deliver(code: Path, event: Any, tmp_path: Path, **env: str) -> Delivered:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     *lines, last = done.stdout.splitlines()
-    told = json.loads(last)
+    found = json.loads(last)
     return Delivered(
-        told["answer"],
-        set(told["modules"]),
-        set(told["standard"]),
-        set(told["others"]),
-        [Path(name) for name in told["opened"] if name.startswith("/")],
-        Path(told["stdlib"]).parents[1],
+        found["answer"],
+        set(found["modules"]),
+        set(found["standard"]),
+        set(found["others"]),
+        [Path(name) for name in found["opened"] if name.startswith("/")],
+        Path(found["stdlib"]).parents[1],
         [json.loads(line) for line in lines],
     )
 
@@ -159,14 +159,14 @@ NO_CALL = [
     pytest.param(sample("alertmanager-resolved"), {"alertmanager"}, set(), id="resolved alert"),
     pytest.param(sample("timer-nightly-stop") | {"Message": "steward:follow-up"}, {"timer"}, set(), id="follow-up"),
     pytest.param(
-        sample("function-url-request") | {"headers": {}}, set(), {"hmac", "hashlib"}, id="stranger at the door"
+        sample("function-url-request") | {"headers": {}}, set(), {"hmac", "hashlib"}, id="call without credentials"
     ),
 ]
 
 
 @needs_python
 @pytest.mark.parametrize(("event", "sources", "besides"), NO_CALL)
-def test_an_event_that_needs_no_call_pays_for_no_sdk(
+def test_an_event_that_needs_no_call_loads_no_sdk(
     event: Any, sources: set[str], besides: set[str], code: Path, tmp_path: Path
 ) -> None:
     """The modules of each path are pinned: none of the SDK, of pydantic its core without the types, one sender's file."""
@@ -213,7 +213,7 @@ def test_the_same_input_gives_the_same_bytes(package: Package, tmp_path: Path) -
 
 
 def test_the_zip_holds_what_the_function_needs_and_no_more(package: Package) -> None:
-    """Sorted, with fixed times and modes; the configuration and the shapes as data; no pydantic, no chat library, nothing of the harness."""
+    """Sorted, with fixed times and modes; the configuration and the schemas as data; no pydantic, no chat library, nothing of the harness."""
     with zipfile.ZipFile(package.path) as archive:
         entries = archive.infolist()
         assert json.loads(archive.read("steward.json"))["clusters"]["emr-4zvc5mul"]["name"] == "analytics"
@@ -233,7 +233,7 @@ def test_the_zip_holds_what_the_function_needs_and_no_more(package: Package) -> 
     assert {"certifi", "requests", "pydantic_core"} <= licensed
 
 
-def test_it_lies_there_as_a_folder_too(package: Package) -> None:
+def test_it_is_there_as_a_folder_too(package: Package) -> None:
     """The same files: serverless.yml names a folder."""
     with zipfile.ZipFile(package.path) as archive:
         zipped = {name: archive.read(name) for name in archive.namelist()}
@@ -291,7 +291,7 @@ def test_the_bill_of_materials_names_every_dependency(package: Package) -> None:
     about = bom["metadata"]["component"]
     assert about["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(package.path.read_bytes()).hexdigest()}]
     pinned = dict(re.findall(r"^(\S+)==(\S+)", (ROOT / "requirements/function.txt").read_text(), re.MULTILINE))
-    del pinned["charset-normalizer"]  # left out: nothing guesses encodings
+    del pinned["charset-normalizer"]  # left out: no encoding is guessed
     assert {part["name"]: part["version"] for part in bom["components"]} == pinned
     for part in bom["components"]:
         assert part["purl"] == f"pkg:pypi/{part['name']}@{part['version']}"
@@ -319,10 +319,10 @@ def test_the_bill_of_materials_is_sound(package: Package) -> None:
     assert done.stdout.split() == ["True", "False"]
 
 
-def test_without_a_python_310_it_is_built_all_the_same_and_says_so(
+def test_without_a_python_310_it_is_built_and_the_summary_warns(
     package: Package, mocker: MockerFixture, tmp_path: Path
 ) -> None:
-    """Slower starts are better than no package, but nobody should have to guess why."""
+    """Slower starts are better than no package, and the summary explains them."""
     mocker.patch("steward.package.build.find_python", return_value="")
     mocker.patch("steward.package.build.download", return_value=list(package.wheels))
     package = built(tmp_path, ROOT / "steward.yml")
@@ -335,102 +335,102 @@ def test_without_a_python_310_it_is_built_all_the_same_and_says_so(
 
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str, **env: str) -> str:
-    """What the command says of it; it must end with 2."""
+    """The error that the command prints; it must end with 2."""
     assert packaging.main(arguments, env) == 2
     return capsys.readouterr().err
 
 
 def test_a_package_needs_its_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """No steward.yml, no package."""
+    """Without a steward.yml nothing is built."""
     missing = tmp_path / "steward.yml"
-    said = fails(capsys, "--config", str(missing), "--output", str(tmp_path / "function.zip"))
-    assert f"{missing}: no such file" in said
+    output = fails(capsys, "--config", str(missing), "--output", str(tmp_path / "function.zip"))
+    assert f"{missing}: no such file" in output
     assert not (tmp_path / "function.zip").exists()
 
 
 def test_a_configuration_is_checked_before_it_is_packed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """With the line that is wrong."""
+    """The error has the line that is wrong."""
     config = tmp_path / "steward.yml"
     config.write_text("clusters: {emr-4zvc5mul: {region: ap-guangzhou}}\nruels: []\n", encoding="utf-8")
-    said = fails(capsys, "--config", str(config), "--output", str(tmp_path / "function.zip"))
-    assert "steward.yml:2" in said
-    assert "rules" in said
+    output = fails(capsys, "--config", str(config), "--output", str(tmp_path / "function.zip"))
+    assert "steward.yml:2" in output
+    assert "rules" in output
     assert not (tmp_path / "function.zip").exists()
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
-    [("#!/bin/sh\necho 3.11\n", "is Python 3.11"), ("#!/bin/sh\nexit 1\n", "is no Python that runs")],
+    ("script", "expected"),
+    [("#!/bin/sh\necho 3.11\n", "is Python 3.11"), ("#!/bin/sh\nexit 1\n", "is not a Python that runs")],
 )
 def test_another_python_makes_no_bytecode(
-    script: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    script: str, expected: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """The platform would not load it, and every start would be slow without a word."""
     python = tmp_path / "python"
     python.write_text(script, encoding="utf-8")
     python.chmod(0o755)
-    assert said in fails(capsys, "--python", str(python), "--output", str(tmp_path / "function.zip"))
+    assert expected in fails(capsys, "--python", str(python), "--output", str(tmp_path / "function.zip"))
 
 
-def test_only_a_package_is_built_over(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_only_a_package_is_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The folder beside the zip may be somebody's work."""
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("years", encoding="utf-8")
-    assert "stands in the way" in fails(capsys, "--output", str(tmp_path / "work.zip"))
+    assert "is in the way" in fails(capsys, "--output", str(tmp_path / "work.zip"))
     assert (tmp_path / "work" / "thesis.txt").exists()
     # `--output handler.zip` in a project's root, where a configuration happens to lie as well.
     (tmp_path / "handler" / "lib").mkdir(parents=True)
     (tmp_path / "handler" / "steward.json").write_text("{}", encoding="utf-8")
-    assert "stands in the way" in fails(capsys, "--output", str(tmp_path / "handler.zip"))
+    assert "is in the way" in fails(capsys, "--output", str(tmp_path / "handler.zip"))
     assert (tmp_path / "handler" / "steward.json").exists()
     assert "is not the name of a zip" in fails(capsys, "--output", str(tmp_path / "work"))
 
 
-def test_an_empty_setting_is_told_when_building(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Before the function fails on it."""
-    said = fails(capsys, "--output", str(tmp_path / "function.zip"), STEWARD_LEDGER="")
-    assert "STEWARD_LEDGER: is set but empty" in said
+def test_an_empty_setting_is_reported_when_building(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The build reports it before the function fails on it."""
+    output = fails(capsys, "--output", str(tmp_path / "function.zip"), STEWARD_LEDGER="")
+    assert "STEWARD_LEDGER: is set but empty" in output
 
 
 PIN = "tencentcloud-sdk-python-common==3.1.195 --hash=sha256:" + "0" * 64
 
 
 @pytest.mark.parametrize(
-    ("env", "said"),
+    ("env", "expected"),
     [
         (
             {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_TIMEOUT": "1"},
-            "the package index is out of reach",
+            "the package index cannot be reached",
         ),
-        ({"PIP_NO_INDEX": "1"}, "not every dependency is to be had as a wheel for CPython 3.10 on manylinux2014"),
+        ({"PIP_NO_INDEX": "1"}, "not every dependency has a wheel for CPython 3.10 on manylinux2014"),
     ],
 )
-def test_wheels_that_cannot_be_had_are_told_apart_from_a_network_that_is_away(
-    env: dict[str, str], said: str, mocker: MockerFixture, tmp_path: Path
+def test_missing_wheels_and_an_unreachable_network_are_different_errors(
+    env: dict[str, str], expected: str, mocker: MockerFixture, tmp_path: Path
 ) -> None:
     """Each with the file that asks for them and what to do."""
     mocker.patch.dict("os.environ", {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, **env}, clear=True)
     requirements = tmp_path / "function.txt"
     requirements.write_text(PIN + "\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=said) as raised:
+    with pytest.raises(ConfigurationError, match=expected) as raised:
         download([requirements], tmp_path / "wheels")
     assert raised.value.where == str(requirements)
     assert raised.value.hint
 
 
-def test_a_configuration_that_is_away(tmp_path: Path) -> None:
-    """It was named: that STEWARD_CONFIG can name another is not said."""
+def test_a_missing_configuration_is_reported(tmp_path: Path) -> None:
+    """It was named as an option, so the error does not suggest STEWARD_CONFIG."""
     with pytest.raises(ConfigurationError, match=r"none\.yml: no such file$"):
         requirement_files(tmp_path / "none.yml", "sqlite")
 
 
-def test_a_requirements_file_that_is_away(tmp_path: Path) -> None:
-    """It is named."""
+def test_a_missing_requirements_file_is_reported(tmp_path: Path) -> None:
+    """The error names the file."""
     with pytest.raises(ConfigurationError, match=r"redis\.txt: cannot be read"):
         download([tmp_path / "redis.txt"], tmp_path / "wheels")
 
 
-def test_shapes_are_derived_with_the_pydantic_that_is_packed(
+def test_schemas_are_compiled_with_the_pydantic_that_is_packed(
     package: Package, mocker: MockerFixture, tmp_path: Path
 ) -> None:
     """Another version's core schema may mean something else."""
@@ -440,8 +440,8 @@ def test_shapes_are_derived_with_the_pydantic_that_is_packed(
         built(tmp_path, ROOT / "steward.yml")
 
 
-def test_markers_are_weighed_for_the_platform_and_not_for_the_builder(mocker: MockerFixture, tmp_path: Path) -> None:
-    """Whatever Python builds, what is pinned for 3.10 on Linux is asked for."""
+def test_markers_are_evaluated_for_the_platform_and_not_for_the_builder(mocker: MockerFixture, tmp_path: Path) -> None:
+    """Whatever Python builds, the pins for 3.10 on Linux are downloaded."""
     requirements = tmp_path / "chat.txt"
     requirements.write_text(
         "markdown==3.10.3 ; python_full_version < '3.11' \\\n    --hash=sha256:aa\n"

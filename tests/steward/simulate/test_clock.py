@@ -8,7 +8,7 @@ from steward.simulate.clock import SimulatedClock
 
 
 def test_waiting_moves_both_times_on_at_once() -> None:
-    """An hour passes for whoever asks the clock, and none for whoever waits."""
+    """The clock shows that an hour has passed, and the wait takes no time."""
     clock, began = SimulatedClock(), time.monotonic()
     now, monotonic = clock.now(), clock.monotonic()
     clock.sleep(3600)

@@ -23,11 +23,11 @@ class Function:
     def __init__(self) -> None:
         self.events: list[Any] = []
         self.refused: list[tuple[str, str, int]] = []
-        self.busy = self.most = 0
+        self.busy = self.max_busy = 0
 
     def handle(self, event: Any) -> Any:
         self.busy += 1
-        self.most = max(self.most, self.busy)
+        self.max_busy = max(self.max_busy, self.busy)
         self.events.append(event)
         time.sleep(0.02)
         self.busy -= 1
@@ -110,9 +110,9 @@ def test_a_body_over_6_mb_gets_413(is_chunked: bool) -> None:
         else:
             head, body = b"Content-Length: %d" % size, b" " * size
         answer = exchange(port, b"POST /x HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n%s" % (head, body))
-    status, said = problem(answer)
+    status, body_of_problem = problem(answer)
     assert status.startswith(b"HTTP/1.1 413")
-    assert said["detail"] == "the body is larger than 6,291,456 bytes"
+    assert body_of_problem["detail"] == "the body is larger than 6,291,456 bytes"
     assert function.refused == [("POST", "/x", 413)]
     assert not function.events
 
@@ -122,9 +122,9 @@ def test_a_slow_body_gets_408() -> None:
     function = Function()
     with serving(function, body_seconds=0.2) as port:
         answer = exchange(port, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123")
-    status, said = problem(answer)
+    status, body_of_problem = problem(answer)
     assert status.startswith(b"HTTP/1.1 408")
-    assert said["detail"] == "the body did not arrive within 0.2 s"
+    assert body_of_problem["detail"] == "the body did not arrive within 0.2 s"
     assert not function.events
 
 
@@ -155,5 +155,5 @@ def test_one_event_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
         assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
         assert problem(exchange(port, request % (4, b"boom")))[0].startswith(b"HTTP/1.1 500")
         assert exchange(port, request % (1, b"1")).startswith(b"HTTP/1.1 200")
-    assert function.most == 1
+    assert function.max_busy == 1
     assert "an error of ours" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The platform on a laptop: a sample's times are made fresh, and nothing else of it is made better."""
+"""The platform on a laptop: the times of a sample are renewed, and nothing else is changed."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_a_time_becomes_now_however_it_is_written(name: str, way: tuple[Any, ...
 
 @pytest.mark.parametrize("time", NO_TIMES, ids=str)
 @pytest.mark.parametrize(("name", "way", "others"), STAMPED)
-def test_what_is_no_time_is_not_mended(name: str, way: tuple[Any, ...], others: list[Any], time: object) -> None:
-    """What production refuses is refused here, in the same words."""
+def test_a_malformed_time_is_not_fixed(name: str, way: tuple[Any, ...], others: list[Any], time: object) -> None:
+    """What production refuses is refused here, with the same message."""
     assert time not in others
     for event in wrapped(with_time(name, way, time)):
         stamped = restamp(event, NOW)
@@ -92,7 +92,7 @@ def test_what_is_no_time_is_not_mended(name: str, way: tuple[Any, ...], others: 
 
 
 def test_the_time_that_means_none_stays_none() -> None:
-    """Go's zero time is taken by production, and says that the start is not known."""
+    """Production accepts Go's zero time, which means that the start is not known."""
     payload = with_time("alertmanager-datanode-down", ("alerts", 0, "startsAt"), "0001-01-01T00:00:00Z")
     (received, *_) = received_of(restamp(payload, NOW))
     assert isinstance(received, Event)
@@ -111,5 +111,5 @@ def test_the_time_that_means_none_stays_none() -> None:
     ],
 )  # fmt: skip
 def test_a_body_that_holds_no_time_is_delivered_as_it_came(event: dict[str, Any]) -> None:
-    """Byte for byte: what cannot be read is not written anew."""
+    """It is the same byte for byte, since what cannot be read is not written again."""
     assert restamp(event, NOW) == event

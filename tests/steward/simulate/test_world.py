@@ -1,4 +1,4 @@
-"""What the function is wired to: a cloud of its own, or the one that was named."""
+"""The function connected to a cloud: a fake one of its own, or a named endpoint."""
 
 from __future__ import annotations
 

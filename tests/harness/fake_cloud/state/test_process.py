@@ -35,7 +35,7 @@ def test_a_process_that_is_never_probed_stays_so(cloud: Cloud, clock: VirtualClo
 
 
 def test_a_process_may_come_back_by_itself(cloud: Cloud) -> None:
-    """It recovers with nobody's help: healthy, LastRestartTime unchanged."""
+    """It recovers without a restart: it is healthy, and LastRestartTime is unchanged."""
     process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
     before = process.last_restart
     process.kill()
@@ -43,7 +43,7 @@ def test_a_process_may_come_back_by_itself(cloud: Cloud) -> None:
     assert (process.is_running, process.last_restart) == (True, before)
 
 
-def test_a_process_says_how_it_is(cloud: Cloud) -> None:
+def test_a_process_describes_its_state(cloud: Cloud) -> None:
     """A failed assertion shows which process it is and in what state."""
     process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
     process.kill()
@@ -143,7 +143,7 @@ def test_the_daemon_leaves_alone_what_came_back_before_it(cloud: Cloud, clock: V
 
 
 def test_the_daemon_looks_again_when_maintenance_ends(cloud: Cloud, clock: VirtualClock) -> None:
-    """What died in maintenance is pulled up some time after it has ended."""
+    """A process that died in maintenance is restarted some time after it has ended."""
     cloud.cluster(CLUSTER).daemon_seconds = 20
     process = cloud.process(CLUSTER, "DataNode", "172.16.0.5")
     process.put_in_maintenance()

@@ -1,4 +1,4 @@
-"""What each action does and answers, asked by the official SDK in process."""
+"""What each action does and answers when the official SDK calls it in process."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_accepted_request_answers_its_id_and_nothing_else(cloud: Cloud, clien
     ],
 )
 def test_an_empty_list_is_an_absent_one(cloud: Cloud, client: Any, op_scope: dict[str, Any], count: int) -> None:
-    """What names nothing means everything: the trap that a client must not fall into is there."""
+    """An empty list means everything, which is a trap for clients."""
     client.call_json(START_STOP, request(OpScope=op_scope))
     assert len(cloud.operations[0].targets) == count
 
@@ -152,7 +152,7 @@ def test_node_infos_can_be_filtered(cloud: Cloud, client: Any, filters: dict[str
 
 @pytest.mark.parametrize(("offset_is", "offsets"), [("page", (0, 1, 2)), ("item", (0, 100, 200))])
 def test_an_offset_counts_pages_or_items(clock: VirtualClock, offset_is: Any, offsets: tuple[int, ...]) -> None:
-    """No page holds more than 100, whatever Limit says, and the pages together hold all."""
+    """No page has more than 100 items, whatever Limit is, and the pages together have all."""
     cloud = Cloud(clock, offset_is=offset_is)
     ips = [f"10.0.{host // 250}.{host % 250 + 1}" for host in range(230)]
     cloud.add_cluster("emr-largeone", {"HDFS": {"DataNode": ips}})

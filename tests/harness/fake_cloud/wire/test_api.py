@@ -1,4 +1,4 @@
-"""Who may call which action where, and what becomes of any body."""
+"""Which callers may call which action in which region, and how any body is answered."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_temporary_key_needs_its_token(cloud: Cloud) -> None:
 
 
 def test_the_default_key_is_the_only_one() -> None:
-    """A new cloud lets in the exported key pair and nobody else."""
+    """A new cloud accepts the exported key pair and no other."""
     assert Cloud(VirtualClock()).credentials == {KEY[0]: (KEY[1], None)}
 
 
@@ -62,13 +62,13 @@ def test_a_signature_expires(cloud: Cloud) -> None:
 
 
 def test_an_unknown_product_is_refused(adapter: CloudAdapter) -> None:
-    """A service that is not there is no other one's request."""
+    """A request for an unknown service is not taken for one of another service."""
     with common_client(adapter, service="cvm") as client:
         assert refusal(client, "DescribeInstances", {})[0] == "NoSuchProduct"
 
 
 def test_a_signature_is_for_one_service(cloud: Cloud) -> None:
-    """What was signed for eb does not open emr."""
+    """A signature for eb is refused by emr."""
     with common_client(cloud, service="eb") as client:
         client.profile.httpProfile.endpoint = "emr.tencentcloudapi.com"
         assert (
@@ -91,7 +91,7 @@ def test_a_signature_is_for_one_service(cloud: Cloud) -> None:
     ],
     ids=["cut", "list", "null", "NaN", "key twice", "not UTF-8", "deep", "huge number"],
 )
-def test_a_body_that_is_no_json_object_is_refused(cloud: Cloud, client: Any, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(cloud: Cloud, client: Any, body: bytes) -> None:
     """Whatever the body is, the answer is an error in the envelope and nothing is done."""
     with pytest.raises(TencentCloudSDKException) as caught:
         send_raw(client, body)
@@ -149,7 +149,7 @@ def send_raw(client: Any, body: bytes) -> None:
 
 
 def test_a_lone_surrogate_comes_back_as_it_was_sent(client: Any) -> None:
-    """A name that is no Unicode text does not break the answer that repeats it."""
+    """A name that is not valid Unicode does not break the answer that repeats it."""
     code, message = refusal(client, START_STOP, {"\ud800": None})
     assert (code, "\ud800" in message) == ("InvalidParameter", True)
 

@@ -96,7 +96,7 @@ def test_the_error_names_the_parameter_and_what_is_wrong(params: dict[str, Any],
     ],
 )
 def test_bounds_and_patterns_are_kept(changes: dict[str, Any], problem: str) -> None:
-    """Each says what it wants."""
+    """Each error names the bound or the pattern."""
     params = {"RoleArn": "qcs::cam::uin/1:roleName/a", "RoleSessionName": "session", **changes}
     with pytest.raises(ApiError, match=problem):
         check("sts", "AssumeRole", params)
