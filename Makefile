@@ -31,7 +31,7 @@ demo: $(STAMP) ## Handle an alert, a timer and a webhook call, end to end on a f
 test: $(STAMP) ## Run the whole test suite
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-lint: $(STAMP) ## ruff: style and faults
+lint: $(STAMP) ## Run ruff: format, style and likely mistakes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
