@@ -16,7 +16,13 @@ from handler.cloud.client import CloudApi
 from handler.cloud.credentials import AssumedRoles, Keys
 from handler.cloud.emr import EmrGateway
 from handler.config.loader import load
-from handler.config.settings import RESERVE, Settings, time_limit_problem, unknown_variables
+from handler.config.settings import (
+    RESERVE,
+    Settings,
+    require_lasting_ledger,
+    time_limit_problem,
+    unknown_variables,
+)
 from handler.errors import (
     ConfigurationError,
     InvalidInput,
@@ -120,7 +126,9 @@ class Function:
         if cls._instance is None:
             try:
                 settings = Settings.from_env(os.environ)
-                cls._instance = cls(settings, load(settings.config))
+                config = load(settings.config)
+                require_lasting_ledger(settings, os.environ, is_single_instance=config.is_single_instance)
+                cls._instance = cls(settings, config)
             except ConfigurationError as error:
                 log = Log(to_stdout, SystemClock())
                 log.error("steward.configuration", problem=str(error))

@@ -391,3 +391,13 @@ def test_the_glossary_can_be_looked_up() -> None:
     assert terms == sorted(set(terms), key=str.lower)
     words = (*EVERYTHING, *get_args(OutcomeStatus), *(state.value for state in State))
     assert [word for word in words if f"`{word}`" not in text] == []
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    """A path from the root; or the end of one, such as `alarms.py` or `decide/`."""
+    packages = [path for package in ("handler", "harness", "steward", "tests") for path in (ROOT / package).rglob("*")]
+    ends = [f"/{path.relative_to(ROOT)}{'/' if path.is_dir() else ''}" for path in (*packages, *ROOT.iterdir())]
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = [name for name in re.findall(r"`([\w./-]+(?:\.py|/))`", text) if "NAME" not in name]
+    assert len(named) > 50
+    assert [name for name in named if not any(end.endswith(f"/{name}") for end in ends)] == []

@@ -23,6 +23,8 @@ class Config:
     webhook: Webhook = field(default_factory=Webhook)
     safety: Safety = field(default_factory=Safety)
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
+    #: Whether the function is limited to one instance.
+    is_single_instance: bool = False
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -97,6 +97,7 @@ def _config(document: Mapping[str, Any]) -> Config:
             None if bus is None else EventBus(**bus),
             alarms["group_within"],
         ),
+        is_single_instance=document["ledger"]["single_instance"],
     )
 
 

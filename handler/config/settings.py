@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from handler.cloud.account import Endpoint
+from handler.errors import ConfigurationError
 from handler.lib.temporary_folder import temporary_folder
 from handler.model.policy import LEVELS, Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
-from handler.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True)
@@ -110,6 +104,23 @@ def unknown_variables(env: Mapping[str, str], named: Iterable[str] = ()) -> dict
     # What is set already was not meant; and what all have in common makes none of them near.
     unset = {name.removeprefix(PREFIX): name for name in sorted(known) if name not in env}
     return {name: unset.get(nearest(name[len(PREFIX) :], unset), "") for name in strangers}
+
+
+def require_lasting_ledger(settings: Settings, env: Mapping[str, str], *, is_single_instance: bool) -> None:
+    """Refuse to act on the platform with a ledger that the next instance does not have.
+
+    Each instance has a temporary folder of its own, and so would have a memory of its own: the same alert could
+    restart a process once an instance. Raises ConfigurationError.
+    """
+    is_on_the_platform = env.get("TENCENTCLOUD_RUNENV") == "SCF"
+    is_temporary = settings.ledger.startswith(("sqlite:////tmp/", f"sqlite:///{temporary_folder()}/"))
+    if settings.mode == "act" and is_on_the_platform and is_temporary and not is_single_instance:
+        raise ConfigurationError(
+            "is an SQLite file in the temporary folder of one instance, and another instance would act again",
+            where="STEWARD_LEDGER",
+            hint="name a Redis (rediss://…); or limit the function to one instance and write "
+            "`ledger: {single_instance: true}` in steward.yml",
+        )
 
 
 def time_limit_problem(seconds: float, patience: float) -> str:

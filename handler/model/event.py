@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from handler.model.request import Request
 
 Status = Literal["firing", "resolved", "none"]
-SourceKind = Literal["timer", "tcop", "alertmanager", "grafana", "eventbridge", "request", "unknown"]
 
 #: Typed as read-only. It is a dict because patterns and JSON accept no other mapping.
 _NO_LABELS: Final[Mapping[str, str]] = {}
@@ -26,14 +25,14 @@ class Event(NamedTuple):
 
     ``id`` identifies the occurrence and stays the same when the sender repeats it. ``occurred_at`` is in seconds since
     the epoch, or None where the sender does not give a time. ``status`` is ``none`` where the event is not an alert.
-    ``cluster`` is an ``emr-…`` id. ``cluster``, ``service``, ``component`` and ``ip`` are empty where the sender does
+    ``source`` is the sender's name in ``SENDERS``, or ``unknown``. ``cluster`` is an ``emr-…`` id. ``cluster``, ``service``, ``component`` and ``ip`` are empty where the sender does
     not name them. ``labels`` holds everything else that a rule may match, as strings.
     """
 
     # A NamedTuple: one payload may hold a thousand alerts, and a frozen dataclass takes three times as long to create.
 
     id: str
-    source: SourceKind
+    source: str
     name: str
     status: Status = "none"
     severity: str = ""
@@ -69,7 +68,7 @@ class Unreadable:
     """
 
     id: str
-    source: SourceKind
+    source: str
     error: InvalidInput
     #: Empty, because nothing else is known about the event.
     name: ClassVar[str] = ""

@@ -73,7 +73,7 @@ class Quarantine:
     """
 
     restarts: int = 3
-    within: float = 3600.0
+    within: float = 86400.0
     release_after: float = 86400.0
 
 

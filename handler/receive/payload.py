@@ -19,7 +19,6 @@ from handler.receive import envelopes, sanitize
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from handler.model.event import SourceKind
 
 # Enough for an array of queue deliveries whose JSON texts hold arrays.
 _MAX_LAYERS = 6
@@ -32,7 +31,7 @@ class Sender(NamedTuple):
     its first payload arrives.
     """
 
-    source: SourceKind
+    source: str
     recognised_by: str
     matches: Callable[[dict[str, Any]], bool]
 
@@ -143,7 +142,7 @@ def _module_of(sender: Sender) -> Any:
     return import_module(f"handler.receive.senders.{sender.source}")
 
 
-def _unreadable(payload: object, source: SourceKind, *errors: FieldError) -> Unreadable:
+def _unreadable(payload: object, source: str, *errors: FieldError) -> Unreadable:
     return Unreadable(f"unread:{sanitize.digest(payload)}", source, _sanitized(errors))
 
 

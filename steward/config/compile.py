@@ -110,6 +110,7 @@ def normalised(file: StewardFile) -> dict[str, Any]:
             "maintenance_windows": [_window(window) for window in safety.maintenance_windows],
             "keep_records": safety.keep_records,
         },
+        "ledger": file.ledger.model_dump(),
         "alarms": {
             "chat": [chat.model_dump() for chat in alarms.chat],
             "event_bus": alarms.event_bus.model_dump() if alarms.event_bus else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler.lib.wording import question
 from handler.model.components import COMPONENTS, process_named, same_spelling, service_named
+from steward.config.durations import span
 from steward.config.report import Report
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _suspicions(raw: Any, config: Config) -> Iterator[Suspicion]:
         yield from _blocks(rule["when"], f"rules[{index}].when")
         yield from _of_pattern(rule["when"], f"rules[{index}].when")
         yield from _of_scope(rule["do"]["scope"], f"rules[{index}].do.scope")
+    yield from _of_quarantine(config)
     if not config.clusters:
         yield "clusters", "is empty: nothing will ever be done", "a cluster that is not listed is never touched"
     elif config.webhook.callers:
@@ -66,6 +68,18 @@ def _suspicions(raw: Any, config: Config) -> Iterator[Suspicion]:
             f"is empty, so no alert can come in over HTTP for the rule {of_alerts[0]}{more}",
             "webhook: {callers: [{name: alertmanager, bearer_env: STEWARD_SECRET_ALERTMANAGER}]}",
         )
+
+
+def _of_quarantine(config: Config) -> Iterator[Suspicion]:
+    """Rules that restart too seldom for their restarts ever to be counted together."""
+    quarantine = config.safety.quarantine
+    for index, rule in enumerate(config.rules):
+        if rule.limits.cooldown * quarantine.restarts >= quarantine.within:
+            yield (
+                f"rules[{index}].limits.cooldown",
+                f"is too long for {quarantine.restarts} restarts within {span(quarantine.within)}: no quarantine, ever",
+                "shorten the cooldown, or lengthen safety.quarantine.within",
+            )
 
 
 def _needs_http(when: Mapping[str, Any]) -> bool:

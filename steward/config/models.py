@@ -200,8 +200,8 @@ class Quarantine(Part):
     """When restarts do not help."""
 
     restarts: int = Field(default=3, ge=1)
-    """After this many restarts that did not help, a process is put into quarantine."""
-    within: Annotated[float, Seconds(1)] = _written("1h")
+    """After this many restarts that did not last, a process is put into quarantine."""
+    within: Annotated[float, Seconds(1)] = _written("24h")
     """The time in which these restarts are counted."""
     release_after: Annotated[float, Seconds(1)] = _written("24h")
     """How long a process stays in quarantine, unless `steward release` lets it out before."""
@@ -283,6 +283,13 @@ class Alarms(Part):
     """The same alarm is sent once in this time."""
 
 
+class Ledger(Part):
+    """What the ledger may rely on."""
+
+    single_instance: bool = False
+    """The function is limited to one instance, so that an SQLite ledger in its temporary folder is all there is."""
+
+
 class StewardFile(Part):
     """The configuration of EMR Steward."""
 
@@ -296,5 +303,7 @@ class StewardFile(Part):
     """HTTP calls: who may make them, and how long they wait."""
     safety: Safety = Field(default_factory=Safety)
     """What holds for all rules: quorum, storms, quarantine, freezes."""
+    ledger: Ledger = Field(default_factory=Ledger)
+    """What the ledger may rely on; STEWARD_LEDGER says where it is."""
     alarms: Alarms = Field(default_factory=Alarms)
     """Chats, pagers and an event bus that get alarms; the log has them in any case."""

@@ -11,11 +11,12 @@ from typing import Any, Final, get_args
 
 from handler.decide.patterns import PatternError
 from handler.lib.wording import meant
-from handler.model.event import SourceKind, Status
+from handler.model.event import Status
+from handler.receive.payload import SENDERS
 
 #: The fields that take only certain words. A source that is not recognised never reaches a rule.
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "source": tuple(word for word in get_args(SourceKind) if word != "unknown"),
+    "source": tuple(sender.source for sender in SENDERS),
     "status": get_args(Status),
 }
 #: The fields that no timer has. A timer's event has its message, which is its name too, its time, and one label: the

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
-from handler.model.event import FIELDS, SourceKind, Status
+from handler.model.event import FIELDS, Status
+from handler.receive.payload import SENDERS
 
 _BLOCK: Final = "^[0-9A-Fa-f.:]+/[0-9]{1,3}$"
 
@@ -16,7 +17,7 @@ def pattern_definitions() -> dict[str, Any]:
     """The definitions of a pattern over the fields of an Event, and over its labels."""
     text = {"type": "string"}
     fields: dict[str, Any] = {name: _values(text) for name in FIELDS if name not in ("labels", "occurred_at")}
-    fields["source"] = _values({"enum": [word for word in get_args(SourceKind) if word != "unknown"]})
+    fields["source"] = _values({"enum": [sender.source for sender in SENDERS]})
     fields["status"] = _values({"enum": list(get_args(Status))})
     fields["occurred_at"] = _values({"type": ["number", "boolean"]}, {"type": "number"})
     described = {name: {**value, "description": _FIELDS[name]} for name, value in fields.items()}

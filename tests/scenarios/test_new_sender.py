@@ -42,28 +42,27 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
 #: Deliver one good payload and one bad one to the function, wired to a fake cloud, where pydantic compiles nothing.
 SCRIPT = """
 import json
-from handler.config.config import Config
-from handler.decide.patterns import compile_pattern
-from handler.decide.rules import Rule
-from handler.decide.templates import compile_template
 from handler.lib.validation import Schema
-from handler.model.intent import COMMAND_LIMITS, Limits
-from handler.model.policy import Cluster
-from handler.model.request import Action, OpType, StrategyConfig
+from steward.config.compile import config_of
 from steward.simulate.world import private_world
 
 def not_compiled(schema):
     raise AssertionError(f"{schema.name} is not among the compiled schemas")
 
 Schema.core_schema = not_compiled
-name = lambda text: compile_template(text, "do")
-scope = ((name("HDFS"), ((name("DataNode"), (name("{ip}"),)),)),)
-action = Action(OpType.RESTART_SERVICE, StrategyConfig())
-pattern = compile_pattern({"name": ["datanode"]})
-rule = Rule("r", pattern, action, name("emr-4zvc5mul"), scope, Limits(), COMMAND_LIMITS)
-cluster = Cluster("emr-4zvc5mul", "", "ap-guangzhou", frozenset({OpType.RESTART_SERVICE}))
-world = private_world(Config({cluster.id: cluster}, (rule,)))
-world.cloud.process(cluster.id, "DataNode", "172.16.0.5").kill()
+config = config_of({
+    "clusters": {"emr-4zvc5mul": {"region": "ap-guangzhou", "allow": ["RestartService"]}},
+    "rules": [{
+        "name": "restart",
+        "when": {"source": ["uptime"]},
+        "do": {
+            "operation": "RestartService", "cluster": "emr-4zvc5mul", "scope": {"HDFS": {"DataNode": ["{ip}"]}},
+            "strategy": {"rolling": True},
+        },
+    }],
+})
+world = private_world(config)
+world.cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
 for payload in ({"monitor": "datanode", "node": "172.16.0.5"}, {"monitor": "datanode", "node": 5}):
     world.deliver(payload)
 print(json.dumps([[line["source"], line["outcome"], line["reason"]] for line in world.outcomes()] + [world.requests()]))
@@ -71,7 +70,7 @@ print(json.dumps([[line["source"], line["outcome"], line["reason"]] for line in 
 
 
 def test_a_new_sender_is_a_file_and_a_row(tmp_path: Path) -> None:
-    """Added to a copy of the tree: its payload is recognised, validated by the packaged schemas, and served."""
+    """Added to a copy of the tree: a rule may name it, and its payload is recognised, validated and served."""
     for package in ("handler", "harness", "steward"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "handler" / "receive" / "senders" / "uptime.py").write_text(MODULE, encoding="utf-8")

@@ -23,7 +23,7 @@ from handler.receive.timestamps import parse_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from handler.model.event import SourceKind, Status
+    from handler.model.event import Status
 
 #: The labels that may hold the cluster, the address and the component. The first one with a valid value counts.
 CLUSTER_LABELS = ("cluster_id", "emr_cluster", "cluster", "instance_id")
@@ -77,7 +77,7 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
 
 
 def read_group(
-    source: SourceKind,
+    source: str,
     payload: dict[str, Any],
     at: str,
     schemas: tuple[Schema[Any], Schema[Any]],
@@ -129,7 +129,7 @@ def _one(schema: Schema[Any], raw: object, at: str) -> object:
 
 
 def _event(
-    source: SourceKind, alert: Alert, group_status: Status | None, extra_labels: Mapping[str, str]
+    source: str, alert: Alert, group_status: Status | None, extra_labels: Mapping[str, str]
 ) -> Event | FieldError:
     """The alert as an Event, or the error that its schema does not find."""
     labels, starts_at = alert["labels"], alert["startsAt"]
@@ -215,7 +215,7 @@ def _unreadable_id(raw: object) -> str:
     return f"unread:{sanitize.digest(raw)}"
 
 
-def _left_out(source: SourceKind, group: Group, field: str, problem: str) -> Unreadable:
+def _left_out(source: str, group: Group, field: str, problem: str) -> Unreadable:
     key = group.get("groupKey") or [
         alert.get("fingerprint") for alert in islice(group["alerts"], 10) if isinstance(alert, dict)
     ]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.cloud.account import ENDPOINTS, Credentials, Endpoint
-from handler.config.settings import VARIABLES, Settings, time_limit_problem, unknown_variables
+from handler.config.settings import VARIABLES, Settings, require_lasting_ledger, time_limit_problem, unknown_variables
 from handler.errors import ConfigurationError
 from handler.lib.temporary_folder import temporary_folder
 from handler.model.policy import LEVELS
@@ -275,3 +275,31 @@ def test_the_temporary_folder_is_the_one_that_python_finds(monkeypatch: pytest.M
         monkeypatch.setenv("TMPDIR", named)
         monkeypatch.setattr(tempfile, "tempdir", None)
         assert temporary_folder() == tempfile.gettempdir()
+
+
+@pytest.mark.parametrize(
+    ("ledger", "mode", "platform", "single", "is_refused"),
+    [
+        ("", "act", "SCF", False, True),  # the default is a file in the temporary folder
+        ("sqlite:////tmp/steward-ledger.db", "act", "SCF", False, True),
+        ("sqlite:////tmp/steward-ledger.db", "act", "SCF", True, False),
+        ("sqlite:////tmp/steward-ledger.db", "observe", "SCF", False, False),
+        ("sqlite:////tmp/steward-ledger.db", "act", "", False, False),  # a laptop's temporary folder is its own
+        ("sqlite:////mnt/shared/steward-ledger.db", "act", "SCF", False, False),
+        ("rediss://:password@10.0.0.1:6379/0", "act", "SCF", False, False),
+    ],
+)
+def test_the_function_acts_only_with_a_ledger_that_its_next_instance_has(
+    ledger: str, mode: str, platform: str, single: bool, is_refused: bool
+) -> None:
+    """Each instance has a temporary folder of its own, so the same alert would restart a process in each."""
+    env = {"STEWARD_MODE": mode, **({"STEWARD_LEDGER": ledger} if ledger else {})}
+    settings = Settings.from_env(env)
+    platform_env = {"TENCENTCLOUD_RUNENV": platform}
+    if not is_refused:
+        require_lasting_ledger(settings, platform_env, is_single_instance=single)
+        return
+    with pytest.raises(ConfigurationError, match="another instance would act again") as raised:
+        require_lasting_ledger(settings, platform_env, is_single_instance=single)
+    assert raised.value.where == "STEWARD_LEDGER"
+    assert "single_instance: true" in raised.value.hint

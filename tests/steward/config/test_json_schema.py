@@ -305,6 +305,7 @@ def test_a_default_is_what_holds_where_the_key_is_left_out(key: str) -> None:
         "MaintenanceWindow": "safety/maintenance_windows/0",
         "Safety": "safety",
         "Alarms": "alarms",
+        "Ledger": "ledger",
     }
     schema, _, name = key.partition(".")
     raw = changed(f"{places[schema]}/{name}", DEFAULTS[key])
