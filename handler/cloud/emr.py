@@ -30,7 +30,7 @@ PAGE: Final = 100  # the largest that the pages document
 
 
 class Gateway(Protocol):
-    """What the pipeline needs of the EMR API."""
+    """The part of the EMR API that the pipeline uses."""
 
     @property
     def clock_skew(self) -> float | None:
@@ -100,7 +100,7 @@ class EmrGateway:
     """The EMR API at one endpoint.
 
     ``credentials`` gives the key for a cluster, which may belong to another account, and raises NotCarriedOut where
-    there is none; ``on_refused`` is told of a cluster whose key the API did not accept.
+    there is none; ``on_refused`` is called with a cluster whose key the API did not accept.
     """
 
     def __init__(
