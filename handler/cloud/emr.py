@@ -34,7 +34,10 @@ class Gateway(Protocol):
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which our clock is ahead of the API's, by its newest answer; None before there is one."""
+        """Seconds by which our clock is ahead of the API's, by its newest answer.
+
+        It is None before there is an answer.
+        """
 
     def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
         """The cluster's status code. Raises ApiError (NotFound where there is no such cluster)."""

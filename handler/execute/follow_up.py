@@ -122,7 +122,7 @@ class FollowUp:
             for service, why in seen.unseen.items() if seen else ():
                 self.log.warning("steward.follow_up.look_failed", cluster=cluster_id, service=service, problem=str(why))
         if seen is not None and (wrong_clock := clock_agrees(self.gateway.clock_skew)):
-            self.say(Alarm(wrong_clock.code, cluster_id, "clock", wrong_clock.reason, fix=wrong_clock.fix))
+            self.notify(Alarm(wrong_clock.code, cluster_id, "clock", wrong_clock.reason, fix=wrong_clock.fix))
             return [operation.state for operation in operations]
         states = []
         for operation in operations:
