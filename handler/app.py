@@ -70,7 +70,7 @@ def main_handler(event: Any, context: Any) -> Any:
         function = Function.of_this_instance()
     except ConfigurationError:
         if isinstance(open_envelope(event), HttpCall):
-            # The caller cannot be known without the configuration, so it is told nothing of it.
+            # The caller cannot be authenticated without the configuration, so the answer says nothing about it.
             return responses.problem(500, "the function cannot start; its log says why")
         if not is_doctor_request(event):
             raise
@@ -171,8 +171,8 @@ class Function:
             owner=owner,
         )
 
-    def follow_up(self, log: Log, say: Callable[[Alarm], None]) -> FollowUp:
-        return FollowUp(self.config, self.gateway(log), self.ledger, self._clock, log, say)
+    def follow_up(self, log: Log, notify: Callable[[Alarm], None]) -> FollowUp:
+        return FollowUp(self.config, self.gateway(log), self.ledger, self._clock, log, notify)
 
     def gateway(self, log: Log) -> Gateway:
         """The EMR API, with the credentials of this moment; ``log`` hides what is made of them."""
@@ -245,7 +245,7 @@ class Function:
         return [*secrets, known.secret_key, known.token]
 
     def _check_once(self, log: Log, time_limit: float | None) -> None:
-        """At an instance's start: what a person should know, once. ``time_limit`` in seconds; None where it is not known."""
+        """At an instance's start, log once what a person should know. ``time_limit`` in seconds; None where it is not known."""
         if self._is_checked:
             return
         self._is_checked = True
@@ -255,7 +255,9 @@ class Function:
         if time_limit and (problem := time_limit_problem(time_limit, self.config.webhook.patience)):
             log.warning("steward.settings.time_limit", reason=problem, fix="raise `timeout` in serverless.yml")
         for caller in auth.callers_without_secret(self.config.webhook.callers, self._env):
-            log.warning("steward.auth.no_secret", caller=caller, reason="its secret is not set: it can never come in")
+            log.warning(
+                "steward.auth.no_secret", caller=caller, reason="its secret is not set, so it is always refused"
+            )
         try:
             for warning in self.ledger.check():
                 log.warning("steward.ledger.check", reason=warning)
@@ -292,21 +294,21 @@ class Invocation:
             )
         self._log = self._log.with_fields(caller=caller)
         if call.method != "POST":
-            return responses.problem(405, "only POST is served here", headers={"Allow": "POST"})
+            return responses.problem(405, "only POST is supported", headers={"Allow": "POST"})
         try:
             payload = call.payload()
         except InvalidInput as error:
             self._log.warning("steward.input.refused", problem=str(error), bytes=call.size)
             return responses.problem(413 if call.is_too_large else 400, "the body cannot be read", errors=error.errors)
         if is_doctor_request(payload):
-            # Whoever may ring here need not learn what the role may do.
+            # Whoever may call over HTTP need not learn what the role may do.
             return responses.problem(403, "the doctor answers to an invocation of the function only, not over HTTP")
         events = read(payload, idempotency_key=call.idempotency_key)
         served = self._serve(events)
         unreadable = [event.error for event in events if isinstance(event, Unreadable)]
         if unreadable and len(unreadable) == len(events):
-            found = [fault for error in unreadable for fault in error.errors][:20]
-            return responses.problem(400, "nothing in the body can be served", errors=found)
+            found = [problem for error in unreadable for problem in error.errors][:20]
+            return responses.problem(400, "the body contains no event that can be read", errors=found)
         return responses.answer(served.records, is_direct=events[0].source == "request", extra=response_fields(payload))
 
     # -- the doctor
@@ -336,14 +338,14 @@ class Invocation:
     def _follow_up(self) -> dict[str, Any]:
         function, alarms = self._function, self._function.alarms()
         try:
-            counts = function.follow_up(self._log, lambda alarm: alarms.say_soon([alarm], self._log)).run(
+            counts = function.follow_up(self._log, lambda alarm: alarms.notify_later([alarm], self._log)).run(
                 self._deadline
             )
         except LedgerUnavailable as error:
             self._log.error("steward.ledger.unavailable", problem=str(error))
-            alarms.say([ledger_unavailable(str(error))], self._log, self._deadline)
+            alarms.notify([ledger_unavailable(str(error))], self._log, self._deadline)
             return {"follow_up": "the ledger cannot be used"}
-        alarms.say_unsent(self._log, self._deadline)
+        alarms.send_unsent(self._log, self._deadline)
         return {"follow_up": counts}
 
     # -- both
@@ -360,7 +362,7 @@ class Invocation:
         lines = self._log.outcomes(served.records, mode=function.settings.mode)
         alarms = [*served.alarms, *alarms_of(served.decided)]
         if alarms:
-            function.alarms().say(alarms, self._log, self._deadline)
+            function.alarms().notify(alarms, self._log, self._deadline)
         try:
             function.ledger.record(served.records, lines)
         except LedgerUnavailable as error:

@@ -133,7 +133,7 @@ LISTED = (
     Mutation(
         "SQLite counts no restart for quarantine",
         SQLITE,
-        "if operation.is_restart_for_a_need:",
+        "if operation.is_remediation_restart:",
         "if False:",
         LEDGER[:1],
     ),

@@ -213,7 +213,7 @@ CODES: Final[dict[str, type[ApiError]]] = {
     "ResourceUnavailable": OutOfResources,
     "ResourceInsufficient": OutOfResources,
     "ResourcesSoldOut": OutOfResources,
-    # Said by a server that may have begun.
+    # Returned by a server that may have begun.
     "InternalError": ServerFailed,
     "FailedOperation": ServerFailed,
     "ServiceUnavailable": ServerFailed,

@@ -128,7 +128,7 @@ class Keys:
         endpoint: Endpoint,
         hide: Callable[[Iterable[str]], None] | None = None,
     ) -> None:
-        """``own`` gives our own key and may raise NotCarriedOut; ``hide`` is told the secrets of each new key."""
+        """``own`` gives our own key and may raise NotCarriedOut; ``hide`` is called with the secrets of each new key."""
         self._own = own
         self._roles = roles
         self._api = api

@@ -30,11 +30,14 @@ PAGE: Final = 100  # the largest that the pages document
 
 
 class Gateway(Protocol):
-    """What the pipeline needs of the EMR API."""
+    """The part of the EMR API that the pipeline uses."""
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which our clock is ahead of the API's, by its newest answer; None before there is one."""
+        """Seconds by which our clock is ahead of the API's, by its newest answer.
+
+        It is None before there is an answer.
+        """
 
     def cluster_status(self, cluster: Cluster, deadline: Deadline) -> int:
         """The cluster's status code. Raises ApiError (NotFound where there is no such cluster)."""
@@ -100,7 +103,7 @@ class EmrGateway:
     """The EMR API at one endpoint.
 
     ``credentials`` gives the key for a cluster, which may belong to another account, and raises NotCarriedOut where
-    there is none; ``on_refused`` is told of a cluster whose key the API did not accept.
+    there is none; ``on_refused`` is called with a cluster whose key the API did not accept.
     """
 
     def __init__(

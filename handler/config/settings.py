@@ -1,4 +1,4 @@
-"""Settings: what the environment says, read once and passed down."""
+"""Settings: the environment variables, read once and passed down."""
 
 from __future__ import annotations
 

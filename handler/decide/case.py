@@ -1,4 +1,4 @@
-"""A Case: one intent on its way to its outcome."""
+"""A Case: one intent and, once it is decided, its outcome."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNNAMED_SECONDS: Final = 600.0
 
 @dataclass(slots=True, eq=False)
 class Case:
-    """One intent on its way through the pipeline, equal to itself alone."""
+    """One intent that passes through the pipeline, equal to itself alone."""
 
     event: Event
     intent: Intent

@@ -47,8 +47,8 @@ def plan(cases: Iterable[Case]) -> list[Plan]:
 
     Commands come first.
 
-    Orders and needs are never one: limits and quarantine, which do not hold an order back, would not hold the needs
-    that went with it.
+    Commands and remediations are never one plan: limits and quarantine do not hold a command back, so they would not
+    hold the remediations that went with it.
     """
     groups: dict[tuple[str, str, bool], list[Case]] = {}
     for case in cases:

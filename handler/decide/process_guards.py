@@ -199,7 +199,7 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
     )
 
 
-#: What these say does not depend on what the process is seen to be.
+#: What these decide does not depend on what the process is seen to be.
 PAST_GUARDS: Final = (not_under_operation, not_served, not_stale)
 
 ProcessGuard = Callable[["Asked", View], "Outcome | None"]
@@ -214,7 +214,7 @@ PROCESS_GUARDS: Final[tuple[ProcessGuard, ...]] = (
     not_quarantined,
     cooled_down,
 )
-#: What these say is said of a process's past. One that has none (:attr:`History.touched`) is not asked for it.
+#: These guards judge a process's past. They are not asked about a process that has none (:attr:`History.touched`).
 _OF_THE_PAST: Final = frozenset({*PAST_GUARDS, not_quarantined, cooled_down})
 GUARDS_WITHOUT_A_PAST: Final = tuple(guard for guard in PROCESS_GUARDS if guard not in _OF_THE_PAST)
 

@@ -30,7 +30,7 @@ ServiceScope = tuple["Template", Union[Literal[All.ALL], "tuple[ComponentScope, 
 class Rule:
     """One rule of steward.yml.
 
-    ``order_limits`` hold for commands, ``limits`` for alerts.
+    ``command_limits`` hold for commands, ``limits`` for alerts.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Rule:
     cluster: Template
     scope: tuple[ServiceScope, ...]
     limits: Limits
-    order_limits: Limits
+    command_limits: Limits
     even_if_healthy: bool = False
 
     def matches(self, view: Mapping[str, Any]) -> bool:
@@ -64,7 +64,7 @@ class Rule:
             self.name,
             is_command,
             self.even_if_healthy,
-            self.order_limits if is_command else self.limits,
+            self.command_limits if is_command else self.limits,
             event.occurred_at,
         )
 

@@ -181,7 +181,7 @@ def compile_template(raw: str, path: str) -> Template:
 
 
 def _to_close(begun: str) -> str:
-    """How to mend braces that were opened, and not closed after a name: ``begun`` is what follows."""
+    """The fix for braces that were opened, and not closed after a name: ``begun`` is what follows."""
     named = re.match(r"([a-z_]+)(\.[\w./-]+)?( *\| *[a-z]+)*", begun)
     return f"close it: {{{named[0]}}}" if named and named[1] in FIELDS else "write {{ for a brace"
 

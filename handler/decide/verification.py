@@ -107,8 +107,7 @@ class Verdict:
     carried_out: tuple[str, ...]
     #: Nothing seen of the operation; a process that is no longer listed is here too.
     untouched: tuple[str, ...]
-    #: Of the untouched, those that may have been reached all the same: they are not listed, or what would tell is not
-    #: shown.
+    #: Of the untouched, those that may have been reached all the same: they are not listed, or the proof is not shown.
     unclear: tuple[str, ...] = ()
     #: Of those that are not kept, the ones that are as promised as far as is shown (:func:`is_unproven`).
     unproven: tuple[str, ...] = ()

@@ -219,7 +219,7 @@ class Examination:
             "test alarm, requested with `doctor`: nothing is wrong",
             fix="Nothing to do.",
         )
-        alarms.say([test_alarm], self._log, self._deadline)
+        alarms.notify([test_alarm], self._log, self._deadline)
         lines = [json.loads(line) for line in self._lines]
         unsent = {line["channel"]: line["problem"] for line in lines if line["event"] == "steward.alarm.unsent"}
         return AlarmEvidence(chats, was_sent=True, unsent=unsent)

@@ -1,4 +1,4 @@
-"""Past the ledger's door: which of a cluster's cases nobody has served yet."""
+"""Admission: which of a cluster's cases nobody has acted on yet, by the ledger."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _without_the_lost(run: Run, pasts: Mapping[str, Past]) -> Mapping[str, Past]
     in_doubt: dict[str, Operation] = {}
     for name in silent:
         operation = None
-        # Of one that cannot be read the follow-up tells; that the ledger is away the next step finds out.
+        # The follow-up reports a record that cannot be read; the next step finds out that the ledger is unavailable.
         with suppress(LedgerUnavailable):
             operation = run.ledger.get(name)
         lost = operation and of_lost_worker(operation, run.ledger, now)

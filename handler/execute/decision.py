@@ -66,7 +66,9 @@ def decide(run: Run, the_plan: Plan) -> Decided | None:
 
 
 def _without_the_decided(run: Run, the_plan: Plan, history: History) -> Plan:
-    """What is left of a plan when the past has spoken: what is under operation, or was done since it was asked for, needs no look.
+    """The part of a plan that the past does not decide.
+
+    A process that is under operation, or was operated on since the event happened, needs no look.
 
     An alert that comes through a second sender, under another id, is such a one; and looks are requests too.
     """
@@ -82,7 +84,7 @@ def _without_the_decided(run: Run, the_plan: Plan, history: History) -> Plan:
             case.outcome = of_processes(outcomes)
     left = tuple(case for case in the_plan.cases if case not in decided)
     if not left:
-        _tell(run, the_plan, [], held)
+        _log_guards(run, the_plan, [], held)
     return replace(the_plan, cases=left)
 
 
@@ -130,7 +132,7 @@ def _choose(run: Run, the_plan: Plan, view: process_guards.View) -> tuple[list[A
     passed, held = _weigh(asked, view)
     chosen, over_budget = budgets.within_budgets(passed, view)
     held += over_budget
-    _tell(run, the_plan, chosen, held)
+    _log_guards(run, the_plan, chosen, held)
     for one, outcome in held:
         _escalate(run, one, outcome)
     served = {case for one in chosen for case in one.cases} if held else ()
@@ -144,14 +146,14 @@ def _choose(run: Run, the_plan: Plan, view: process_guards.View) -> tuple[list[A
 
 
 def _escalate(run: Run, one: Asked, outcome: Outcome) -> None:
-    """What a person should decide is said, once for each process in quarantine and each component."""
+    """Raise the alarm where a person should decide: once for each process in quarantine and each component."""
     now = run.clock.now()
     if outcome.code == "guard.quarantine":
         until = run.ledger.quarantine(run.cluster.id, one.key, now, now + run.config.safety.quarantine.release_after)
         target = one.reading.target
         run.alarm(outcome, str(target), where=" ".join(target), occasion=repr(until))
     elif outcome.code == "guard.max_share" and not one.is_command:
-        # More need help than may be helped at once: one escalation for the component.
+        # More processes are down than may be restarted at once: one alarm for the component.
         service, component, _ = one.reading.target
         run.alarm(outcome, f"{service}/{component}", where=f"{service} {component}")
 
@@ -199,7 +201,7 @@ def _weigh(
     view: process_guards.View,
     table: Sequence[process_guards.ProcessGuard] = process_guards.PROCESS_GUARDS,
 ) -> tuple[list[Asked], Held]:
-    """The processes that no guard of the table holds back, and the others, each with what the first guard said."""
+    """The processes that no guard of the table holds back, and the others, each with the first guard's outcome."""
     passed: list[Asked] = []
     held: Held = []
     touched = view.history.touched
@@ -214,7 +216,7 @@ def _weigh(
 
 
 def _by_case(held: Held) -> dict[Case, list[Outcome]]:
-    """What the guards said of each case's processes."""
+    """The guards' outcomes for each case's processes."""
     outcomes: dict[Case, list[Outcome]] = {}
     for one, outcome in held:
         for case in one.cases:
@@ -222,7 +224,7 @@ def _by_case(held: Held) -> dict[Case, list[Outcome]]:
     return outcomes
 
 
-def _tell(run: Run, the_plan: Plan, chosen: list[Asked], held: Held) -> None:
+def _log_guards(run: Run, the_plan: Plan, chosen: list[Asked], held: Held) -> None:
     run.log.info(
         "steward.guards",
         cluster=run.cluster.id,

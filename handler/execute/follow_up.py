@@ -40,7 +40,7 @@ MESSAGE: Final = "steward:follow-up"
 #: Seconds past its deadline for which an operation that could not be looked at is tried again: a failed look says
 #: nothing of it.
 LOOK_AGAIN_SECONDS: Final = 900.0
-#: Seconds after which it is said again that an operation cannot be read.
+#: Seconds after which the alarm about an operation that cannot be read is raised again.
 UNREADABLE_SECONDS: Final = 86_400.0
 #: Seconds between two rounds that forget what is old.
 TIDY_SECONDS: Final = 3600.0
@@ -52,7 +52,7 @@ SECONDS_TO_LOOK: Final = 1.0
 class FollowUp:
     """All that one round works with.
 
-    ``say`` says an alarm, the same one once. It is called before what the alarm is about is settled: who dies in
+    ``notify`` raises an alarm, identical ones once. It is called before what the alarm is about is settled: who dies in
     between leaves an operation that the next round ends.
     """
 
@@ -61,7 +61,7 @@ class FollowUp:
     ledger: Ledger
     clock: Clock
     log: Log
-    say: Callable[[Alarm], None]
+    notify: Callable[[Alarm], None]
 
     def run(self, deadline: Deadline) -> dict[str, int]:
         """One round, the oldest first, by the deadline: how many operations are now in which state.
@@ -75,7 +75,7 @@ class FollowUp:
             by_cluster.setdefault(operation.cluster, []).append(operation)
         for name in unreadable:
             if self._is_new(name):
-                self.say(self._cannot_be_read(name))
+                self.notify(self._cannot_be_read(name))
 
         def follow(item: tuple[str, list[Operation]]) -> list[State]:
             return self._follow_cluster(item[0], item[1], deadline)
@@ -122,7 +122,7 @@ class FollowUp:
             for service, why in seen.unseen.items() if seen else ():
                 self.log.warning("steward.follow_up.look_failed", cluster=cluster_id, service=service, problem=str(why))
         if seen is not None and (wrong_clock := clock_agrees(self.gateway.clock_skew)):
-            self.say(Alarm(wrong_clock.code, cluster_id, "clock", wrong_clock.reason, fix=wrong_clock.fix))
+            self.notify(Alarm(wrong_clock.code, cluster_id, "clock", wrong_clock.reason, fix=wrong_clock.fix))
             return [operation.state for operation in operations]
         states = []
         for operation in operations:
@@ -134,7 +134,7 @@ class FollowUp:
                 states.append(operation.state)
             except Exception as error:  # this one's, be it ours or its record's; the others are finished all the same
                 failure = log.outcome_of(error, self.log)
-                self.say(
+                self.notify(
                     Alarm(
                         failure.code,
                         cluster_id,
@@ -158,9 +158,11 @@ class FollowUp:
                 return State.SENDING
             operation = lost
         state = self._follow_sent(operation, seen, may_be_seen=may_be_seen)
-        if operation.state is state is State.IN_DOUBT:  # whoever put it in doubt may have died before it was said
+        if (
+            operation.state is state is State.IN_DOUBT
+        ):  # the worker that put it in doubt may have died before it raised the alarm
             why = operation.reason or f"its answer is not known ({operation.code})"
-            self.say(alarm_of(operation, why, f"Now: {_readings(operation, seen)}" if seen else ""))
+            self.notify(alarm_of(operation, why, f"Now: {_readings(operation, seen)}" if seen else ""))
         return state
 
     def _follow_sent(self, operation: Operation, seen: Observation | None, *, may_be_seen: bool) -> State:
@@ -169,7 +171,7 @@ class FollowUp:
             return operation.state  # the next round looks
         verdict = verdict_of(operation, seen.services) if seen is not None else None
         if verdict is not None:
-            self._tell_progress(operation, verdict)
+            self._log_progress(operation, verdict)
         state, why = conclude(operation, verdict, seen, now)
         if state is operation.state:
             if verdict is not None and verdict.describe(operation.name_of) != operation.observed:
@@ -180,7 +182,7 @@ class FollowUp:
             known = self.ledger.get(operation.id)
             if known is None or known.state is not operation.state:
                 return known.state if known else operation.state  # while we looked, another round was faster
-            self.say(
+            self.notify(
                 Alarm(
                     f"operation.{state.lower()}",
                     operation.cluster,
@@ -196,10 +198,10 @@ class FollowUp:
             )
         if not self.ledger.settle(operation.moved(state, now, reason=why, observed=observed), operation.state):
             return operation.state  # another round was faster
-        self._tell_end(operation, state, why, observed)
+        self._log_end(operation, state, why, observed)
         return state
 
-    def _tell_progress(self, operation: Operation, verdict: Verdict) -> None:
+    def _log_progress(self, operation: Operation, verdict: Verdict) -> None:
         self.log.info(
             "steward.progress",
             operation=operation.id,
@@ -211,7 +213,7 @@ class FollowUp:
             seen=verdict.describe(operation.name_of),
         )
 
-    def _tell_end(self, operation: Operation, state: State, why: str, observed: str) -> None:
+    def _log_end(self, operation: Operation, state: State, why: str, observed: str) -> None:
         self.log.info(
             "steward.operation",
             operation=operation.id,

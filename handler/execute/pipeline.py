@@ -57,7 +57,7 @@ class Served:
 
     #: One for each event.
     records: list[Record]
-    #: One for each decision: where several rules matched an event there are several, and a person hears of each.
+    #: One for each decision: where several rules matched an event there are several, and each may raise an alarm.
     decided: list[Record]
     alarms: list[Alarm] = field(default_factory=list)
 
@@ -163,7 +163,7 @@ class Pipeline(Collaborators):
             )
             if event.id != fallback_id(request):
                 return [Case(event, intent)], None
-            # Soon after the first such call it is the sender's retry (``entry.py``); later, a new wish.
+            # Soon after the first such call it is the sender's retry (``entry.py``); later, a new request.
             turn = int(self.clock.now() // UNNAMED_SECONDS)
             return [Case(event, intent, period=f"#{turn}", earlier_period=f"#{turn - 1}")], None
         cases: list[Case] = []
@@ -184,7 +184,7 @@ class Pipeline(Collaborators):
         return cases, Outcome.refused("rules.template", reason, fix=TEMPLATE_FIX, rule=",".join(refused))
 
     def _end(self, cluster: str, events: list[Event]) -> Outcome | None:
-        """Write down that these alerts are over; what their outcome is where that fails: the sender is to say it again."""
+        """Record that these alerts are over; where that fails, their outcome asks the sender to repeat them."""
         try:
             self.ledger.end(cluster, [f"{event.source}:{event.id}" for event in events], self.clock.now())
         except LedgerUnavailable as error:
@@ -216,7 +216,7 @@ def _decided(now: float, event: Event | Unreadable, cases: list[Case], outcome: 
 
 
 def _given_up(event: Event, decided: list[Record], now: float) -> list[Alarm]:
-    """A timer's orders that were put off and that no sender repeats: nobody else would say that they are not carried out."""
+    """Alarms for a timer's deferred commands that nobody repeats: nothing else reports that they are not carried out."""
     is_last = event.occurred_at is not None and now - event.occurred_at >= LAST_TRY_SECONDS
     return [
         Alarm(
@@ -271,7 +271,7 @@ def serve(run: Run, cases: list[Case]) -> list[Alarm]:
     except LedgerUnavailable as error:
         _ledger_unavailable(run, cases, error)
     except Exception as error:
-        # What was sent, here or elsewhere, is what it is: only what has no outcome yet is the fault's.
+        # What was sent stays as it is: only cases without an outcome get that of the error.
         hold(cases, outcome_of(error, run.log))
     return run.alarms
 

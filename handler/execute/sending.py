@@ -133,7 +133,7 @@ def _may_retry(run: Run, attempts: int, send_by: Deadline) -> bool:
 
 
 def _settle(run: Run, operation: Operation) -> None:
-    """Write down what became of it. Where that fails the request is as it is: the record says SENDING, and is observed."""
+    """Record what became of the request. Where that fails, the record stays SENDING, and the follow-up observes it."""
     try:
         kept = run.ledger.settle(operation, State.SENDING)
     except LedgerUnavailable as error:
@@ -152,20 +152,22 @@ def _settle(run: Run, operation: Operation) -> None:
         )
 
 
-def _verified(run: Run, operation: Operation, doubt: ApiError | None, facts: dict[str, Any]) -> Outcome:
+def _verified(run: Run, operation: Operation, unknown: ApiError | None, facts: dict[str, Any]) -> Outcome:
     verdict = verify(run, operation)
     seen = verdict.describe(operation.name_of) if verdict else "not looked at yet"
     if verdict is not None and verdict.all_kept:
         return Outcome.done(f"{operation.op_type} verified on {_processes(verdict.total)}", verified=seen, **facts)
-    if doubt is not None:
+    if unknown is not None:
         run.alarms.append(
             alarm_of(
-                operation, f"its answer is not known ({doubt})", verdict.describe(operation.name_of) if verdict else ""
+                operation,
+                f"its answer is not known ({unknown})",
+                verdict.describe(operation.name_of) if verdict else "",
             )
         )
         return Outcome.in_doubt(
             "operation.in_doubt",
-            f"{operation.op_type} was sent at {utc_text(operation.armed_at)}, its answer is not known ({doubt}); "
+            f"{operation.op_type} was sent at {utc_text(operation.armed_at)}, its answer is not known ({unknown}); "
             f"{seen}; it is being observed and not sent again",
             fix=FIX,
             has_own_alarm=True,

@@ -26,7 +26,7 @@ class Ledger(Protocol):
 
     Every method may raise LedgerUnavailable; then nothing may be sent.
 
-    That is found out within a few seconds by one of those who ask, and told to the others at once
+    That is found out within a few seconds by one of those who ask, and the others fail at once
     (``handler/ledger/fail_fast.py``).
 
     Times are seconds since the epoch and passed in: a store has no clock. All methods are safe to call from several
@@ -49,7 +49,7 @@ class Ledger(Protocol):
     def history(self, cluster: str, now: float, *, quarantine_within: float) -> History:
         """The cluster's past: the newest operation on every target, and what the budgets count.
 
-        ``restarts`` counts, for each target, RestartService operations that were no orders and were settled as VERIFIED
+        ``restarts`` counts, for each target, RestartService operations that were no commands and were settled as VERIFIED
         or FAILED in the last ``quarantine_within`` seconds and after the target's last quarantine, released or over.
         ``operations_last_hour`` counts all but NOT_SENT and REJECTED ones.
         """
@@ -80,12 +80,12 @@ class Ledger(Protocol):
     def open_operations(self, unreadable: list[str] | None = None) -> list[Operation]:
         """Every operation that is SENDING, ACCEPTED or IN_DOUBT, the oldest first.
 
-        One that cannot be read is left out, and its id noted in ``unreadable``, so that it does not stand in the way of
-        the others; where nobody wants to know, LedgerUnavailable is raised.
+        One that cannot be read is left out, and its id noted in ``unreadable``, so that it does not block the others;
+        without ``unreadable``, LedgerUnavailable is raised.
         """
 
     def end(self, cluster: str, origins: Iterable[str], now: float) -> None:
-        """The sender says that these occurrences are over."""
+        """Record that the sender has reported these occurrences as resolved."""
 
     def quarantine(self, cluster: str, target: str, now: float, until: float) -> float:
         """Quarantine a target until ``until``, unless it is in quarantine already.

@@ -2,7 +2,7 @@
 
 Each step that must not be parted is one script (``handler/ledger/redis_scripts.py``). The client's own retries are off: a
 reply that is lost looks like a request that is lost, and what that means for an operation is decided above, not by a
-client library. Redis must keep what it was told: with an append-only file, and without evicting keys;
+client library. Redis must keep what was written: with an append-only file, and without evicting keys;
 :meth:`RedisLedger.check` says where it does not.
 """
 
@@ -47,7 +47,7 @@ TIMEOUT: Final = 0.5
 #: How many records are read, and operations forgotten, at a time.
 PAGE: Final = 500
 _KEY: Final = "{steward}:"
-#: What a person may say in the URL's query, besides all about TLS. What is said there overrides what is said here, so
+#: Options that a person may set in the URL's query, besides all about TLS. They override what is set here, so
 #: that anything else could make the client wait for longer, send again, or answer in another form; and a password there
 #: would not be known for one.
 _OPTIONS: Final = frozenset({"client_name", "db", "health_check_interval", "socket_keepalive", "username"})
@@ -70,7 +70,7 @@ class RedisLedger:
             raise ConfigurationError("has a port that is none", where="STEWARD_LEDGER") from None
         if not parts.hostname:
             raise ConfigurationError("names no host", where="STEWARD_LEDGER", hint="redis://HOST:PORT/0")
-        if "@" in parts.query + parts.fragment:  # and what is said of these below would be half a password
+        if "@" in parts.query + parts.fragment:  # and the message below would show half a password
             raise ConfigurationError(
                 "has an @ after a ? or a #",
                 where="STEWARD_LEDGER",
@@ -165,7 +165,7 @@ class RedisLedger:
         )
 
     def settle(self, operation: Operation, expected: State) -> bool:
-        is_counted = operation.state is not expected and operation.is_restart_for_a_need
+        is_counted = operation.state is not expected and operation.is_remediation_restart
         return bool(
             self._run(
                 redis_scripts.SETTLE,
@@ -254,14 +254,14 @@ class RedisLedger:
 
     def _all_rows(self, since: float) -> Iterator[tuple[str, str, str]]:
         """The records' rows, the newest first. A page begins with the time at which the last one ended: others write meanwhile, and rows move."""
-        newest, told = "+inf", frozenset[str]()
+        newest, seen = "+inf", frozenset[str]()
         while True:
-            rows = self._rows(redis_scripts.RECORDS, newest, since, PAGE + len(told))
-            yield from (row for row in rows if row[0] not in told)
-            if len(rows) < PAGE + len(told):
+            rows = self._rows(redis_scripts.RECORDS, newest, since, PAGE + len(seen))
+            yield from (row for row in rows if row[0] not in seen)
+            if len(rows) < PAGE + len(seen):
                 return
             newest = rows[-1][1]
-            told = frozenset(name for name, at, _ in rows if at == newest)
+            seen = frozenset(name for name, at, _ in rows if at == newest)
 
     def _rows(self, script: str, *arguments: Any) -> list[tuple[str, str, str]]:
         """Rows of records: name, when that was, line."""
@@ -332,7 +332,7 @@ class RedisLedger:
             warnings = []
             if append is None or policy is None:
                 warnings.append(
-                    f"redis {self._where} does not tell its configuration: make sure that it keeps an append-only file "
+                    f"redis {self._where} does not show its configuration: make sure that it keeps an append-only file "
                     "(appendonly yes) and evicts nothing (maxmemory-policy noeviction)"
                 )
             if append == "no":
@@ -395,18 +395,18 @@ class RedisLedger:
         except (redis.exceptions.RedisError, OSError, UnicodeError) as error:
             if client is not None and isinstance(error, redis.exceptions.ResponseError):
                 self._leave(client)
-            said = f"{type(error).__name__}: {error}"
+            text = f"{type(error).__name__}: {error}"
             if self._secret:
-                said = said.replace(self._secret, "[redacted]")
-            said = said[:300]
+                text = text.replace(self._secret, "[redacted]")
+            text = text[:300]
         except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
             # What is no Redis may answer anything, and the client's reader breaks on it in its own ways.
-            said = f"answers what is no answer ({type(error).__name__})"
+            text = f"answers what is no answer ({type(error).__name__})"
         else:
             self._outage.over()
             self._of_settling.over()
             return answer
-        why = f"redis ledger {self._where}: {said}"
+        why = f"redis ledger {self._where}: {text}"
         outage.failed(began, why)
         raise LedgerUnavailable(why)
 

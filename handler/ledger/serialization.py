@@ -27,7 +27,7 @@ CLOCK_SKEW_TOLERANCE: Final = 60.0
 _TUPLES = ("events", "rules")
 _NAMES = tuple(field.name for field in fields(Operation))
 #: What a canonical line says of an event; what else it holds are facts.
-_SAID = ("event_id", "source", "name", "cluster", "outcome", "code", "reason", "rules", "operations")
+_FIELDS = ("event_id", "source", "name", "cluster", "outcome", "code", "reason", "rules", "operations")
 #: What of an operation changes once it is armed. The rest, which may be long, is written once.
 CHANGING = ("state", "owner", "settled_at", "code", "request_id", "observed", "attempts", "reason")
 
@@ -81,17 +81,17 @@ def record_from(at: float, line: str) -> Record:
         row = json.loads(line)
         for key in ("time", "level", "event"):
             del row[key]
-        said = {key: row.pop(key, "") for key in _SAID}
-        retryable = row.pop("retryable", False)
+        fields = {key: row.pop(key, "") for key in _FIELDS}
+        retryable, fix = row.pop("retryable", False), row.pop("fix", "")
         return Record(
             at=at,
-            event=said["event_id"],
-            source=said["source"],
-            name=said["name"],
-            cluster=said["cluster"],
-            outcome=Outcome(said["outcome"], said["code"], said["reason"], row, retryable=retryable),
-            rules=tuple(filter(None, said["rules"].split(","))),
-            operations=tuple(filter(None, said["operations"].split(","))),
+            event=fields["event_id"],
+            source=fields["source"],
+            name=fields["name"],
+            cluster=fields["cluster"],
+            outcome=Outcome(fields["outcome"], fields["code"], fields["reason"], row, retryable=retryable, fix=fix),
+            rules=tuple(filter(None, fields["rules"].split(","))),
+            operations=tuple(filter(None, fields["operations"].split(","))),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise LedgerUnavailable("the ledger holds a record that cannot be read") from None

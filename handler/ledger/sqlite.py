@@ -237,7 +237,7 @@ class SqliteLedger:
             if not db.execute(_SETTLE, (*changing(operation), operation.id, operation.owner, expected.value)).rowcount:
                 return False
             if operation.state is not expected:
-                if operation.is_restart_for_a_need:
+                if operation.is_remediation_restart:
                     db.executemany(
                         "INSERT OR IGNORE INTO restarts VALUES (?, ?, ?)",
                         [(operation.cluster, key, operation.settled_at) for key in operation.before],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
-APPLICATION_ID: Final = 0x454D5253  # "EMRS": tells our file from another's
+APPLICATION_ID: Final = 0x454D5253  # "EMRS": identifies our files
 #: Seconds to wait for who has the lock; and for those who come while the file is known to be held: so little that even
 #: a hundred clusters, one after the other, are through before it has to be found out again.
 BUSY_SECONDS: Final = 2.0
@@ -265,7 +265,7 @@ os.register_at_fork(
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """What tells a file from another of its name; None where there is none."""
+    """The identity of a file, whatever its name; None where there is none."""
     try:
         found = os.stat(path)
     except OSError:

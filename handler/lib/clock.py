@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the shell needs of time. Seconds throughout, as floats."""
+    """The time, for everything that is not pure. Seconds throughout, as floats."""
 
     def now(self) -> float:
         """Seconds since the Unix epoch, UTC. For records, ages and schedules."""

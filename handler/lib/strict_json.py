@@ -24,7 +24,7 @@ MAX_DIGITS = 40
 def parse(text: str | bytes, at: str) -> object:
     """The value that ``text`` (UTF-8, with or without a byte order mark) stands for.
 
-    ``at`` is the field that holds the text, for the error's fault. Raises InvalidInput for what is no strict JSON (RFC
+    ``at`` is the field that holds the text, for the error. Raises InvalidInput for what is not strict JSON (RFC
     8259, with unique keys and finite numbers), is longer than MAX_BYTES or deeper than MAX_LEVELS.
     """
     if len(text) > MAX_BYTES:
@@ -41,7 +41,7 @@ def parse(text: str | bytes, at: str) -> object:
         value = _decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidInput(FieldError(at, f"is not JSON: {error.msg} ({place})")) from None
+        raise InvalidInput(FieldError(at, f"is not valid JSON: {error.msg} ({place})")) from None
     except _NotStrict as error:
         raise InvalidInput(FieldError(at, str(error))) from None
     except RecursionError:
@@ -97,7 +97,7 @@ def _fraction(digits: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
-    raise _NotStrict(f"holds {name}, which is no JSON")
+    raise _NotStrict(f"holds {name}, which is not valid JSON")
 
 
 _decode = json.JSONDecoder(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator
 
 T = TypeVar("T")
-#: The way from a payload to one of its values: keys and indexes.
+#: The steps from a payload to one of its values: keys and indexes.
 Steps = tuple[int | str, ...]
 
 #: The problem of a key that is not allowed there. Whoever asked knows which ones are.
@@ -160,7 +160,7 @@ def _errors(error: Exception) -> list[tuple[Steps, str]]:
 
 
 def _in_words(detail: ErrorDetails) -> str:
-    """pydantic's finding in plain words, and after a semicolon how to fix it where that can be told. No value is repeated."""
+    """pydantic's finding in plain words, and after a semicolon the fix where it is known. No value is repeated."""
     kind, bounds, value = detail["type"], detail.get("ctx", {}), detail["input"]
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", bounds["expected"])

@@ -40,7 +40,7 @@ def utc_text(at: float) -> str:
 
     Where no calendar has the year, the seconds themselves.
     """
-    from datetime import datetime, timezone  # only what is told to people pays for it
+    from datetime import datetime, timezone  # only messages for people pay for it
 
     try:
         return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -64,7 +64,7 @@ COMPONENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "SUPERSET": {},
 }
 
-# Too common as words to tell a service by themselves; beside their service they do.
+# Too common as words to identify a service alone; beside their service they do.
 _COMMON: Final = frozenset({"Router", "Ranger", "Solr", "Gateway", "Supervisor"})
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one rule may do. The defaults are careful ones.
+    """How much one rule may do. Omitted limits default to conservative values.
 
     ``cooldown`` and ``max_event_age`` in seconds; ``max_nodes`` processes of a component under operation at a time;
     ``max_share`` of a component's processes, from 0 to 1, that may be away at a time, never rounded below one.
@@ -33,7 +33,7 @@ class Limits:
         )
 
 
-#: A timer or a person says what they want: nothing but the age of the event is bounded, unless the rule says so.
+#: Limits of commands (a timer's, a person's): only the age of the event is bounded, unless the rule bounds more.
 COMMAND_LIMITS = Limits(cooldown=0.0, max_nodes=99_999, max_share=1.0, max_event_age=600.0)
 
 

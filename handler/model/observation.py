@@ -1,7 +1,7 @@
 """What a cluster is seen to be, and which of its processes a scope means.
 
 The numbers are those of DescribeInstances and DescribeServiceNodeInfos (EMR API 2019-01-03). Where a page leaves one
-open, the comment says so, and what is assumed is the careful reading.
+open, the comment says so, and the conservative reading is assumed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: DescribeInstances ``Status``: the one value at which the cluster takes an operation (assumed: nothing else is
 #: documented to).
 RUNNING: Final = 2
-#: A workflow is on its way and will end.
+#: A workflow is running and will end.
 BUSY: Final[Mapping[int, str]] = {
     3: "being created",
     4: "scaling out",
@@ -210,7 +210,7 @@ class Observation:
     def resolve(self, scope: OpScope) -> dict[str, Reading]:
         """The processes that ``scope`` means, by :attr:`Target.key`.
 
-        Raises UnknownPart where any of its parts does not exist: a scope that is partly wrong is a mistake, not a wish.
+        Raises UnknownPart where any of its parts does not exist: a scope that is partly wrong is a mistake.
         """
         if targets := scope.targets:  # each by its name, mostly spelled as the cluster spells it
             with suppress(KeyError):

@@ -94,7 +94,7 @@ class Operation:
         return self.state in OPEN
 
     @property
-    def is_restart_for_a_need(self) -> bool:
+    def is_remediation_restart(self) -> bool:
         """Whether it counts for quarantine: a restart that an alert asked for, seen to its end."""
         ended = self.state in (State.VERIFIED, State.UNVERIFIED, State.FAILED)
         return ended and self.op_type is OpType.RESTART_SERVICE and not self.is_command

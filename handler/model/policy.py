@@ -42,7 +42,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Webhook:
-    """The door. ``patience``: seconds within which a sender is answered."""
+    """Who may call over HTTP. ``patience``: seconds within which a sender is answered."""
 
     callers: tuple[Caller, ...] = ()
     patience: float = 4.0

@@ -1,7 +1,7 @@
 """What can be asked of a cluster: the request of ``StartStopServiceOrMonitor``.
 
 The words are the API's own (EMR API 2019-01-03, StartStopServiceOrMonitor). Values are immutable and compare by
-meaning; :meth:`Request.to_wire` is the only way from here to the API's JSON.
+meaning; :meth:`Request.to_wire` is the only conversion to the API's JSON.
 """
 
 from __future__ import annotations

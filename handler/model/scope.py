@@ -64,18 +64,21 @@ class OpScope:
 
     Service names are upper case, as the API wants them; component names keep their spelling and compare without case,
     since Tencent's own pages differ in it. A scope is never wider than what was put in: an empty list stays empty,
-    "all" has to be said.
+    "all" has to be explicit.
     """
 
     __slots__ = ("_targets", "_tree")
 
     def __init__(self, services: dict[str, Components] | None = None) -> None:
-        """Of what the ways in make of their parts: in order, and without a part that has no nodes. Whatever names nothing is one value."""
+        """Of parts that the constructors below made: in order, without a part that has no nodes.
+
+        Every scope that names nothing is the same value.
+        """
         self._tree: dict[str, Components] | None = services or {}
         #: Kept once they were asked for.
         self._targets: tuple[Target, ...] | None = None
 
-    # -- ways in
+    # -- constructors
 
     @classmethod
     def of_service(cls, service: str) -> OpScope:
@@ -160,7 +163,7 @@ class OpScope:
     def __hash__(self) -> int:
         return hash(self.stable())
 
-    # -- ways out
+    # -- conversions
 
     @property
     def services(self) -> list[str]:

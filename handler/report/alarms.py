@@ -45,10 +45,10 @@ UNSENT_SECONDS: Final = 24 * 3600.0
 #: Entries that the outbox holds in all, and that one follow-up takes; an alarm has one for each channel.
 MAX_UNSENT: Final = 1000
 MAX_TAKEN: Final = 40
-#: Seconds for which what has an occasion is not said again; the ledger forgets it after ``keep_records``.
+#: Seconds for which an alarm with an occasion is not raised again; the ledger forgets it after ``keep_records``.
 ONCE_SECONDS: Final = 10 * 366 * 86_400.0
-#: How many alarms one instance remembers to have been said.
-MAX_SAID: Final = 10_000
+#: How many raised alarms one instance remembers.
+MAX_REMEMBERED: Final = 10_000
 #: Characters of a chat's message.
 MAX_TEXT: Final = 4000
 #: The channel of an event bus; that of a chat is ``chat:VARIABLE``.
@@ -78,7 +78,7 @@ class Sending(NamedTuple):
 
 
 class Alarms:
-    """Says alarms: the log line always, the rest as configured. Made for one invocation."""
+    """Raises alarms: the log line always, the rest as configured. Made for one invocation."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Alarms:
         if settings.event_bus:
             self._channels[EVENT_BUS] = self._to_event_bus
 
-    def say(self, alarms: Iterable[Alarm], log: Log, deadline: Deadline) -> None:
+    def notify(self, alarms: Iterable[Alarm], log: Log, deadline: Deadline) -> None:
         """Raise alarms, identical ones once, in at most SEND_SECONDS.
 
         Those that cannot be sent by then are kept for the follow-up.
@@ -125,8 +125,8 @@ class Alarms:
         if entries:
             self._send(entries, log, deadline, is_kept=self._keep(entries, TAKEN_SECONDS))
 
-    def say_soon(self, alarms: Iterable[Alarm], log: Log) -> None:
-        """Log alarms, identical ones once, and keep them for :meth:`say_unsent`.
+    def notify_later(self, alarms: Iterable[Alarm], log: Log) -> None:
+        """Log alarms, identical ones once, and keep them for :meth:`send_unsent`.
 
         That sends them, in this invocation or in another one.
 
@@ -137,13 +137,13 @@ class Alarms:
             self._unkept += entries
 
     def _written(self, alarms: Iterable[Alarm], log: Log) -> list[OutboxEntry]:
-        """Those that nobody has said, as ERROR lines; what is to be sent of them."""
+        """Log the alarms that nobody has raised yet, as ERROR lines; returns the entries to send."""
         self._hide_urls(log)
         fresh = []
         for alarm in grouped(alarms):
             if not self._is_first(alarm):
-                say = log.debug if alarm.occasion else log.info
-                say("steward.alarm.repeated", code=alarm.code, cluster=alarm.cluster, about=alarm.about)
+                write = log.debug if alarm.occasion else log.info
+                write("steward.alarm.repeated", code=alarm.code, cluster=alarm.cluster, about=alarm.about)
                 continue
             log.error(
                 "steward.alarm",
@@ -165,11 +165,14 @@ class Alarms:
         ]
 
     def _keep(self, entries: Sequence[OutboxEntry], seconds: float) -> bool:
-        """Before the first one is sent: who dies at it, or has no time for it, leaves it behind. For ``seconds`` they are ours to send."""
+        """Keep entries before the first one is sent, so that a worker that dies or has no time leaves them behind.
+
+        For ``seconds`` they are ours to send.
+        """
         is_kept, _ = self._ask(self._ledger.keep_unsent, entries, self._clock.now() + seconds, MAX_UNSENT)
         return is_kept
 
-    def say_unsent(self, log: Log, deadline: Deadline) -> None:
+    def send_unsent(self, log: Log, deadline: Deadline) -> None:
         """Send alarms that could not be sent before, in at most SEND_SECONDS.
 
         It takes MAX_TAKEN of the last UNSENT_SECONDS, in turn.
@@ -184,7 +187,7 @@ class Alarms:
         _, kept = self._ask(take, now, now + TAKEN_SECONDS)
         entries = [entry for entry in kept or () if self._has_channel(entry)]
         if dropped := {entry.id for entry in kept or ()} - {entry.id for entry in entries}:
-            log.warning("steward.alarm.dropped", count=len(dropped), problem="their channel is not configured any more")
+            log.warning("steward.alarm.dropped", count=len(dropped), problem="their channel is no longer configured")
             self._ask(self._ledger.forget_unsent, sorted(dropped))
         if entries:
             self._send(entries, log, deadline, is_kept=True)
@@ -212,7 +215,7 @@ class Alarms:
 
         def send(channel: str) -> str:
             if seconds < MIN_SECONDS and channel != EVENT_BUS:
-                return f"too little time is left to begin with it: {seconds:.1f} s"
+                return f"too little time is left to send it: {seconds:.1f} s"
             _, problem, error = in_flight.run(
                 lambda: self._channels[channel](by_channel[channel], log, its_deadline), seconds
             )
@@ -224,9 +227,9 @@ class Alarms:
             if not problem:
                 sent += by_channel[channel]
                 continue
-            say = log.warning if is_kept else log.error
+            write = log.warning if is_kept else log.error
             hidden = log.hide(problem)[:300]  # in this order: a cut could leave half a secret
-            say(
+            write(
                 "steward.alarm.unsent",
                 channel=channel,
                 problem=hidden,
@@ -253,14 +256,14 @@ class Alarms:
         if not has_answered:
             # Rather twice than never, but not with each of a storm's deliveries.
             is_first = not 0 <= now - self._raised.get(alarm.key, float("-inf")) < within
-        if len(self._raised) >= MAX_SAID:
+        if len(self._raised) >= MAX_REMEMBERED:
             self._raised.clear()
         if is_first or alarm.occasion:
             self._raised[alarm.key] = now
         return bool(is_first)
 
     def _ask(self, question: Callable[..., T], *arguments: Any) -> tuple[bool, T | None]:
-        """Whether the ledger answered, and what. That it did not is said, and alarmed, by those who act upon it."""
+        """Whether the ledger answered, and what. Where it did not, those who act on the cluster log and alarm it."""
         if self._has_ledger:
             try:
                 return True, question(*arguments)
@@ -273,9 +276,9 @@ class Alarms:
 
         chat, url = apprise.Apprise(), self._env.get(variable, "")
         if not url or not chat.add(url):
-            return f"{variable} is no URL that apprise knows"
+            return f"{variable} is not a URL that apprise supports"
         if deadline.remaining() <= 0:  # loading took all of it, and whoever waited has given up: the follow-up sends it
-            return "the time was over before it could begin"
+            return "no time was left before it could begin"
         first = sendings[0].alarm
         title = first.subject(self._name(first)) if len(sendings) == 1 else f"{len(sendings)} alarms"
         title = title if title == "EMR Steward" else f"EMR Steward: {title}"
@@ -283,7 +286,7 @@ class Alarms:
         if len(body) > MAX_TEXT:
             body = body[:MAX_TEXT] + "…\nThe rest is in the log."
         is_taken = chat.notify(title=log.hide(title), body=body, notify_type="failure")
-        return "" if is_taken else "the chat did not take it"
+        return "" if is_taken else "the chat did not accept it"
 
     def _to_event_bus(self, sendings: Sequence[Sending], log: Log, deadline: Deadline) -> str:
         bus = self._settings.event_bus

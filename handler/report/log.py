@@ -7,7 +7,7 @@ written as JSON text, long ones are shortened, and the names are ours. Every eve
 ``steward.outcome``.
 
 A line is first written as if nothing were wrong with it, which is nearly always so. One that is too long, holds what
-JSON does not know, or may hold a secret, is written again with care: values are cleaned before they are written, since
+JSON does not know, or may hold a secret, is written again: values are cleaned before they are written, since
 JSON writes a secret's quotes and backslashes otherwise than they are, and a cut could leave half of one.
 """
 
@@ -119,7 +119,7 @@ class Log:
         Returns the lines as they were written, for the ledger.
         """
         begin = self._begin("INFO", "steward.outcome")
-        # Events that were served together share all that is said of them but who they are: it is written once.
+        # Events with a common outcome share all fields but their identity: these are written once.
         shared: dict[tuple[object, ...], tuple[str, str]] = {}
         lines = []
         for record in records:
@@ -133,10 +133,10 @@ class Log:
                 )
             name = f'"name":{_JSON.encode(record.name)},' if record.name else ""
             text = f'{around[0][:-1]},"event_id":{_JSON.encode(record.event)},{name}{around[1][1:]}'
-            if self._needs_care(text):
+            if self._needs_cleaning(text):
                 before, after = _parts(record)
                 who = {"event_id": record.event, "name": record.name}
-                text = self._careful({**begin, **before, **who, **after, **record.outcome.facts, **fields})
+                text = self._cleaned({**begin, **before, **who, **after, **record.outcome.facts, **fields})
             lines.append(_writable(text))
         self._write("".join([f"{line}\n" for line in lines]))
         return lines
@@ -166,7 +166,7 @@ class Log:
     def _line(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
         row = {**self._begin(level, event), **fields}
         text = _written(self._flat(row))
-        self._write(_writable(self._careful(row) if self._needs_care(text) else text) + "\n")
+        self._write(_writable(self._cleaned(row) if self._needs_cleaning(text) else text) + "\n")
 
     def _begin(self, level: str, event: str) -> dict[str, Any]:
         return {"time": _iso(self._clock.now()), "level": level, "event": event, **self._base}
@@ -182,14 +182,14 @@ class Log:
         except Exception:  # or one that cannot even be shown
             return {key: self._scalar(value) for key, value in fields.items() if value is not None}
 
-    def _needs_care(self, text: str) -> bool:
+    def _needs_cleaning(self, text: str) -> bool:
         """Whether a line is too long, or may hold a secret."""
         is_long = len(text) > MAX_BYTES // 4 and _size(text) > MAX_BYTES
         if is_long or any(map(text.__contains__, self._written_forms)):
             return True
         return CUT in text and bool(self._forms)
 
-    def _careful(self, row: Mapping[str, Any]) -> str:
+    def _cleaned(self, row: Mapping[str, Any]) -> str:
         """The line, of whatever values: cleaned first, then written, then shortened until it fits."""
         clean = {key: self._scalar(value) for key, value in row.items() if value is not None}
         text = _written(clean)
@@ -252,7 +252,7 @@ def _written(row: Mapping[str, Any]) -> str:
 
 
 def _parts(record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is said of an event, before and after who it is."""
+    """The fields of an event's line, before and after its identity."""
     outcome = record.outcome
     before = {
         "level": "WARNING" if outcome.is_alarming else "INFO",

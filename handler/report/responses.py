@@ -2,7 +2,7 @@
 
 Senders repeat what is answered with 5xx (Alertmanager that alone), so a sender is answered with 503 where a repeat can
 help (``Outcome.retryable``), and with 2xx for all that is decided, refusals included. A direct caller asked for one
-thing, and is told by the status what became of it.
+thing, and the status says what became of it.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **extra: Any,
 ) -> dict[str, Any]:
-    """A problem+json response. ``faults`` become ``errors``, each with its field and detail."""
+    """A problem+json response. Each of the ``errors`` has its field and its detail."""
     body: dict[str, Any] = {"type": "about:blank", "title": TITLES[status], "status": status, "detail": detail, **extra}
     if errors:
-        body["errors"] = [{"field": fault.field, "detail": fault.problem} for fault in errors]
+        body["errors"] = [{"field": error.field, "detail": error.problem} for error in errors]
     return _response(status, body, "application/problem+json", headers)
 
 

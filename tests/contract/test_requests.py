@@ -180,7 +180,7 @@ def put_alarm(cloud: Cloud, alarm: Alarm) -> None:
         credentials=KEY,
         clock=SystemClock(),
     )
-    alarms.say([alarm], Log(lambda _: None, SystemClock()), within())
+    alarms.notify([alarm], Log(lambda _: None, SystemClock()), within())
     ledger.close()
 
 

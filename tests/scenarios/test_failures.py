@@ -497,6 +497,6 @@ def test_alarms_reach_chats_and_the_bus_and_their_failure_changes_nothing(world:
     assert len(world.cloud.put_events) == 1
     unsent = [line["problem"] for line in world.lines if line["event"] == "steward.alarm.unsent"]
     assert any("CHAT_B" in problem for problem in unsent)
-    assert any("did not take" in problem for problem in unsent)
+    assert any("did not accept" in problem for problem in unsent)
     assert {line["outcome"] for line in world.outcomes()} == {"refused"}
     assert "token-that-nobody-may-see" not in json.dumps(world.lines)

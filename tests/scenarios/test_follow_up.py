@@ -227,7 +227,7 @@ def test_the_follow_up_begins_with_the_oldest_and_nothing_for_which_no_time_is_l
         ledger,
         clock,
         Log(lambda text: None, clock),
-        say=lambda alarm: None,
+        notify=lambda alarm: None,
     )
     counts = follow_up.run(Deadline(clock, 10 + SECONDS_TO_LOOK / 2))
     assert sorted(gateway.looked) == names[:SIDE_BY_SIDE]

@@ -100,7 +100,7 @@ def test_a_worker_that_dies_once_it_was_refused(world: World, mocker: MockerFixt
     assert alarms(world) == ["api.UnauthorizedOperation.CheckCamAuth"]
 
 
-@pytest.mark.parametrize("step", [(FollowUp, "_tell_end"), (Alarms, "say_unsent")])
+@pytest.mark.parametrize("step", [(FollowUp, "_log_end"), (Alarms, "send_unsent")])
 def test_a_follow_up_that_dies_at_the_end_of_an_operation(
     world: World, mocker: MockerFixture, step: tuple[object, str]
 ) -> None:

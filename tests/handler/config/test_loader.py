@@ -38,7 +38,7 @@ def test_a_compiled_file_means_what_its_yaml_means(tmp_path: Path) -> None:
     )
 
     def comparable(rule: Rule) -> tuple[Any, ...]:
-        return (rule.name, rule.action, rule.cluster.text, rule.limits, rule.order_limits, rule.even_if_healthy)
+        return (rule.name, rule.action, rule.cluster.text, rule.limits, rule.command_limits, rule.even_if_healthy)
 
     assert list(map(comparable, from_json.rules)) == list(map(comparable, from_yaml.rules))
 

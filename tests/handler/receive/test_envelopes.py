@@ -158,7 +158,7 @@ def test_the_idempotency_key_is_the_id_of_a_direct_call() -> None:
         ({"body": "é", "isBase64Encoded": "true"}, "body: is not valid base64, but isBase64Encoded is true"),
         ({"body": "\ud800", "isBase64Encoded": True}, "body: is not valid base64, but isBase64Encoded is true"),
         ({"body": base64.b64encode(b'{"a": "\xff"}').decode(), "isBase64Encoded": True}, "body: is not UTF-8 (byte 7)"),
-        ({"body": "a=1&b=2"}, "body: is not JSON"),
+        ({"body": "a=1&b=2"}, "body: is not valid JSON"),
         ({"body": '{"a": 1, "a": 2}'}, "body: has a key twice"),
         ({"body": "[" * 100_000}, "body: is nested more than 64 deep"),
         ({"body": " " * (MAX_BYTES + 1)}, "body: is longer than"),

@@ -63,7 +63,7 @@ class Scene:
         )
 
     def say(self, *alarms: Alarm, seconds: float = 5.0) -> None:
-        self.alarms.say(alarms or [an_alarm()], self.log, Deadline(SystemClock(), seconds))
+        self.alarms.notify(alarms or [an_alarm()], self.log, Deadline(SystemClock(), seconds))
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -187,7 +187,7 @@ def test_a_chat_whose_url_is_not_set_is_said(ledger: Ledger, mocker: MockerFixtu
     notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
     scene = Scene(AlarmSettings((Chat("UNSET"), Chat("CHAT_URL"))), ledger, mocker)
     scene.say()
-    assert scene.problems() == ["UNSET is no URL that apprise knows"]
+    assert scene.problems() == ["UNSET is not a URL that apprise supports"]
     assert notify.call_args.kwargs["title"] == "EMR Steward: analytics"
 
 
@@ -379,7 +379,7 @@ from handler.report.log import Log
 clock, ledger, written = SystemClock(), open_ledger("sqlite:///:memory:"), []
 for chat in ((), (Chat("U"),)):
     alarms = Alarms(AlarmSettings(chat), {}, ledger=ledger, api=CloudApi(), credentials=None, clock=clock)
-    alarms.say([Alarm("a", "b", "c", "d", fix="e")] if not chat else [], Log(written.append, clock), Deadline(clock, 5))
+    alarms.notify([Alarm("a", "b", "c", "d", fix="e")] if not chat else [], Log(written.append, clock), Deadline(clock, 5))
 assert len(written) == 1, written
 print(sorted({"apprise", "requests", "tencentcloud"} & set(sys.modules)))
 """

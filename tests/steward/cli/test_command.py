@@ -252,7 +252,7 @@ NO_TIME = "outcome refused: alerts[0].startsAt: is not an RFC 3339 time"
         (("run", "-"), MALFORMED, 1, (NO_TIME,)),
         (("run", "-", "--as-it-is"), MALFORMED, 1, (NO_TIME,)),
         (("run", sample("bad-function-url-duplicate-key")), "", 1, ("has a key twice in one object: 'OpType'",)),
-        (("run", sample("bad-function-url-nan")), "", 1, ("holds NaN, which is no JSON",)),
+        (("run", sample("bad-function-url-nan")), "", 1, ("holds NaN, which is not valid JSON",)),
         (("run", DOWN, "--mode", "dry"), "", 2, ("act nor observe",)),
         (("run", DOWN, "--config", "none.yml"), "", 2, ("none.yml: no such file",)),
         (("run",), "", 2, ("EVENT",)),
@@ -261,7 +261,7 @@ NO_TIME = "outcome refused: alerts[0].startsAt: is not an RFC 3339 time"
         (("check", "serverless.yml"), "", 2, ("serverless.yml: no such file",)),
         (("explain", DOWN), "", 0, ("yes  restart-dead-process", "nightly-stop: source is")),
         (("explain", RESTART_HIVE), "", 0, ("direct request",)),
-        (("explain", sample("bad-function-url-nan")), "", 1, ("unreadable: body: holds NaN, which is no JSON",)),
+        (("explain", sample("bad-function-url-nan")), "", 1, ("unreadable: body: holds NaN, which is not valid JSON",)),
         (("explain", sample("bad-tcop-status")), "", 1, ("unreadable: alarmStatus: ",)),
         (("explain", sample("alertmanager-one-bad")), "", 0, ("unreadable: alerts[", "yes  restart-dead-process")),
         (("release", "DataNode@172.16.0.5"), "", 2, ("is not SERVICE/COMPONENT/ADDRESS",)),
@@ -426,7 +426,7 @@ def test_what_is_wrong_is_told_once_and_a_long_answer_is_cut(tmp_path: Path) -> 
     """Not by the event, the outcome and the HTTP answer again; where an answer is not whole, an ellipsis says so."""
     alert = {"status": "firing", "labels": {"alertname": "a"}, "startsAt": "2026-11-23T21:34:02Z"}
     for alerts, says in (
-        ([{**alert, "startsAt": "soon"}], r"400 Bad Request: nothing in the body can be served"),
+        ([{**alert, "startsAt": "soon"}], r"400 Bad Request: the body contains no event that can be read"),
         ([{**alert, "fingerprint": str(number)} for number in range(9)], r'200 \{"outcomes":.{180,}…'),
     ):
         body = json.dumps({"version": "4", "alerts": alerts})

@@ -134,7 +134,7 @@ def test_every_section_becomes_values() -> None:
     config = config_of(raw)
     restart, stop = config.rules
     assert (restart.limits.cooldown, restart.limits.max_share, restart.limits.max_nodes) == (5400.0, 0.5, 1)
-    assert (stop.order_limits.max_nodes, stop.order_limits.max_event_age, stop.order_limits.cooldown) == (
+    assert (stop.command_limits.max_nodes, stop.command_limits.max_event_age, stop.command_limits.cooldown) == (
         3,
         60.0,
         5400.0,
@@ -888,7 +888,7 @@ def test_what_the_function_defaults_to_is_what_the_file_defaults_to() -> None:
     config = config_of({"clusters": {}})
     assert (config.webhook, config.safety, config.alarms) == (Webhook(), Safety(), AlarmSettings())
     (rule,) = config_of(RAW).rules
-    assert (rule.limits, rule.order_limits) == (Limits(), COMMAND_LIMITS)
+    assert (rule.limits, rule.command_limits) == (Limits(), COMMAND_LIMITS)
     assert rule.action.strategy == StrategyConfig()
 
 

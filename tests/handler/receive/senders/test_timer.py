@@ -121,7 +121,7 @@ def test_a_message_can_be_several_requests() -> None:
         ({"Time": "now"}, "Time", "RFC 3339"),
         ({"Time": None}, "Time", "must be a text"),
         ({"Message": {"InstanceId": "emr-8kd2m1qp"}}, "Message", "must be a text"),
-        ({"Message": '{"InstanceId": "emr-8kd2m1qp"'}, "Message", "is not JSON"),
+        ({"Message": '{"InstanceId": "emr-8kd2m1qp"'}, "Message", "is not valid JSON"),
         ({"Message": '{"OpType": NaN}'}, "Message", "holds NaN"),
         ({"Message": json.dumps({**REQUEST, "OpScope": {}})}, "Message.OpScope.ServiceInfoList", "is missing"),
         ({"Message": json.dumps({"OpType": "StartService"})}, "Message.InstanceId", "is missing"),
