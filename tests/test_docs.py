@@ -395,7 +395,9 @@ def test_the_glossary_can_be_looked_up() -> None:
 
 def test_every_file_that_the_architecture_names_exists() -> None:
     """A path from the root; or the end of one, such as `alarms.py` or `decide/`."""
-    packages = [path for package in ("handler", "harness", "steward", "tests", "deploy") for path in (ROOT / package).rglob("*")]
+    packages = [
+        path for package in ("handler", "harness", "steward", "tests", "deploy") for path in (ROOT / package).rglob("*")
+    ]
     ends = [f"/{path.relative_to(ROOT)}{'/' if path.is_dir() else ''}" for path in (*packages, *ROOT.iterdir())]
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = [name for name in re.findall(r"`([\w./-]+(?:\.py|/))`", text) if "NAME" not in name]

@@ -28,18 +28,6 @@ if TYPE_CHECKING:
 TOUCHES_PROCESSES: Final = frozenset({OpType.START_SERVICE, OpType.STOP_SERVICE, OpType.RESTART_SERVICE})
 
 
-# -- an intent alone
-
-
-# -- the history of an incident
-
-
-# -- the cluster
-
-
-# -- one process
-
-
 @dataclass(frozen=True)
 class View:
     """What the process guards may look at, besides the process itself."""
@@ -217,6 +205,3 @@ PROCESS_GUARDS: Final[tuple[ProcessGuard, ...]] = (
 #: These guards judge a process's past. They are not asked about a process that has none (:attr:`History.touched`).
 _OF_THE_PAST: Final = frozenset({*PAST_GUARDS, not_quarantined, cooled_down})
 GUARDS_WITHOUT_A_PAST: Final = tuple(guard for guard in PROCESS_GUARDS if guard not in _OF_THE_PAST)
-
-
-# -- budgets of a cluster and of a component

@@ -9,25 +9,18 @@ once. Every event leaves with exactly one Outcome.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from handler.decide.case import hold
-from handler.decide.planning import plan
-from handler.execute.admission import enter
-from handler.execute.decision import decide
-from handler.execute.sending import send
-
-if TYPE_CHECKING:
-    from handler.decide.planning import Plan
-
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from handler.decide import intent_guards
-from handler.decide.case import UNNAMED_SECONDS, Case
+from handler.decide.case import UNNAMED_SECONDS, Case, hold
+from handler.decide.planning import plan
 from handler.decide.templates import TemplateError
 from handler.errors import InvalidInput, LedgerUnavailable
+from handler.execute.admission import enter
 from handler.execute.context import Collaborators, Run
+from handler.execute.decision import decide
+from handler.execute.sending import send
 from handler.lib.threads import side_by_side
 from handler.model.alarm import Alarm
 from handler.model.event import Unreadable
@@ -39,6 +32,7 @@ from handler.report.outcome_alarms import LEDGER_FIX, ledger_unavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from handler.decide.planning import Plan
     from handler.lib.clock import Deadline
     from handler.model.event import Event
 
@@ -163,7 +157,7 @@ class Pipeline(Collaborators):
             )
             if event.id != fallback_id(request):
                 return [Case(event, intent)], None
-            # Soon after the first such call it is the sender's retry (``entry.py``); later, a new request.
+            # Soon after the first such call it is the sender's retry (``admission.py``); later, a new request.
             turn = int(self.clock.now() // UNNAMED_SECONDS)
             return [Case(event, intent, period=f"#{turn}", earlier_period=f"#{turn - 1}")], None
         cases: list[Case] = []

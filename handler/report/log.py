@@ -13,27 +13,23 @@ JSON writes a secret's quotes and backslashes otherwise than they are, and a cut
 
 from __future__ import annotations
 
+import json
 import os
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from handler.lib.wording import CUT
 from handler.model.event import Unreadable
 from handler.model.outcome import Outcome
-
-if TYPE_CHECKING:
-    from handler.model.event import Event
-
-import json
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
-
 from handler.model.policy import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from handler.lib.clock import Clock
+    from handler.model.event import Event
     from handler.model.outcome import Record
+
 
 #: Bytes of a line, its end included. The platform cuts at 8 KB; this leaves room for what it adds.
 MAX_BYTES: Final = 8000

@@ -7,19 +7,15 @@ thing, and the status says what became of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 import json
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from handler.errors import FieldError
     from handler.model.outcome import Record
+
 
 TITLES: Final = {
     400: "Bad Request",
