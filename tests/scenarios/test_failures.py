@@ -299,7 +299,7 @@ def test_quarantine_after_restarts_that_do_not_last(world: World) -> None:
     assert world.outcomes()[-1]["code"] == "guard.quarantine"
     (alarm,) = [line for line in world.lines if line["event"] == "steward.alarm"]
     assert alarm["where"] == "HDFS DataNode 172.16.0.5 on analytics"
-    assert alarm["reason"].startswith("in quarantine: 3 restarts within 60 min did not keep it healthy")
+    assert alarm["reason"].startswith("in quarantine: 3 restarts within 24.0 h did not keep it healthy")
     assert "`steward release HDFS/DataNode/172.16.0.5`" in alarm["fix"]
     world.function.ledger.release("HDFS/datanode/172.16.0.5", world.clock.now())
     world.deliver(sample(DOWN))
