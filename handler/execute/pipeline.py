@@ -71,7 +71,7 @@ class Pipeline(Collaborators):
         for event in received:
             if isinstance(event, Unreadable):
                 fates.append(
-                    (event, [], Outcome.refused("input.invalid", str(event.error), fix=INPUT_FIX, http_status=400))
+                    (event, [], Outcome.refused("input.invalid", _of_input(event), fix=INPUT_FIX, http_status=400))
                 )
                 continue
             if event.status == "resolved":
@@ -185,6 +185,11 @@ class Pipeline(Collaborators):
             why = f"the end of the alert could not be recorded, since the ledger cannot be used: {error}"
             return Outcome.failed("ledger.unavailable", why, fix=LEDGER_FIX, retryable=True, has_own_alarm=True)
         return None
+
+
+def _of_input(event: Unreadable) -> str:
+    """The errors of an event, each with its subject: the field, or the event itself."""
+    return "; ".join(str(error) if error.field else f"the event {error.problem}" for error in event.error.errors)
 
 
 def _decided(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> list[Record]:

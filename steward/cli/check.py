@@ -12,7 +12,7 @@ import typer
 from handler.config.loader import config_from
 from handler.doctor.checks import many
 from handler.errors import ConfigurationError, InvalidConfiguration
-from steward.cli.context import JsonOption, example_or
+from steward.cli.context import JsonOption, configuration_of
 from steward.config.compile import compiled_document
 from steward.config.lint import warnings
 from steward.config.yaml_file import parsed, parsed_text
@@ -81,7 +81,7 @@ def _files(named: Path | None) -> tuple[Path | None, Path | None]:
     if named is not None and named.name == SERVERLESS:
         beside = named.parent / "steward.yml"
         return (beside if beside.exists() else None), named
-    path = example_or(named)
+    path = configuration_of(named)
     return path, path.parent / SERVERLESS
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from handler.errors import ConfigurationError
-from steward.cli.context import ConfigArgument, example_or
+from steward.cli.context import ConfigArgument, configuration_of
 from steward.config.compile import compiled
 
 
@@ -32,7 +32,7 @@ def compile_(
 
     Example: steward compile steward.yml -o steward.json
     """
-    text = json.dumps(compiled(str(example_or(file))), ensure_ascii=False, indent=1)
+    text = json.dumps(compiled(str(configuration_of(file))), ensure_ascii=False, indent=1)
     if output is None:
         typer.echo(text)
         return

@@ -40,7 +40,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 def example_or(config: Path | None) -> Path:
     """The path of the configuration to use. Raises ConfigurationError.
 
-    It is the named one, else STEWARD_CONFIG, else ./steward.yml, else the example.
+    It is the named one, else STEWARD_CONFIG, else ./steward.yml, else the example. The last is announced on standard
+    error by :func:`configuration_of`, for commands whose output does not name it.
     """
     if config is not None and not config.exists():
         # The loader's own message points to STEWARD_CONFIG, which does not help a user who named a file.
@@ -48,6 +49,14 @@ def example_or(config: Path | None) -> Path:
     named = config or (Path(os.environ["STEWARD_CONFIG"]) if os.environ.get("STEWARD_CONFIG") else None)
     here = Path("steward.yml")
     return named or (here if here.exists() else examples.CONFIG)
+
+
+def configuration_of(config: Path | None) -> Path:
+    """The path of the configuration to use, as :func:`example_or`; the example is announced on standard error."""
+    path = example_or(config)
+    if path == examples.CONFIG and config is None:
+        typer.echo("There is no steward.yml here, so this is about the example.", err=True)
+    return path
 
 
 def load_config(named: Path | None) -> Config:
@@ -111,11 +120,23 @@ def known_ledger() -> tuple[Ledger, str]:
     """Open an existing ledger, to read it: the ledger and its name. Raises ConfigurationError."""
     url = user_ledger_url(fake=is_private())
     name = ledger_name(url)
-    if url.startswith("sqlite:///") and name != ":memory:" and not Path(name).exists():
+    if url.startswith("sqlite:///") and name != ":memory:" and not _is_there(Path(name)):
         is_named = "STEWARD_LEDGER" in os.environ
         hint = "STEWARD_LEDGER" if is_named else "`steward run` creates it; STEWARD_LEDGER names another"
         raise ConfigurationError("there is no ledger yet", where=name, hint=hint)
     return open_named_ledger(url), name
+
+
+def _is_there(path: Path) -> bool:
+    """Whether the file is there. Raises ConfigurationError where its folder is none, or may not be read."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        hint = "remove it, or name another ledger by STEWARD_LEDGER"
+        raise ConfigurationError(f"cannot be used: {_reason(error)}", where=str(path.parent), hint=hint) from None
+    return True
 
 
 def open_named_ledger(url: str) -> Ledger:

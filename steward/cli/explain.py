@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 from rich.console import Console
 
+from handler.decide.intent_guards import allowed, listed
 from handler.decide.templates import TemplateError
 from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable
 from handler.lib.wording import utc_text
@@ -32,7 +33,7 @@ from steward.simulate.world import received_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from handler.decide.rules import Rule
+    from handler.config.config import Config
     from handler.ledger.protocol import Ledger
     from handler.model.event import Event
     from handler.model.operation import Operation
@@ -70,14 +71,14 @@ def explain(
     loaded = load_config(config)
     received = received_of(read_event(path))
     if as_json:
-        rows = [{**_event_row(one), "rules": _evaluated(one, loaded.rules)} for one in received]
+        rows = [{**_event_row(one), "rules": _evaluated(one, loaded)} for one in received]
         json.dump({"config": str(example_or(config)), "events": rows}, sys.stdout, indent=1, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
         console = screen()
         show_config(console, config)
         for one in received:
-            _show_event(console, one, loaded.rules)
+            _show_event(console, one, loaded)
     if all(isinstance(one, Unreadable) for one in received):
         if not as_json:
             say(console, "It contains no readable event.", "red")
@@ -87,7 +88,7 @@ def explain(
 # -- an event that has not happened
 
 
-def _show_event(console: Console, event: Event | Unreadable, rules: Iterable[Rule]) -> None:
+def _show_event(console: Console, event: Event | Unreadable, config: Config) -> None:
     if isinstance(event, Unreadable):
         say(console, f"\n{event.source}: {event.id}", "bold")
         say(console, f"  unreadable: {event.error}", "red")
@@ -98,7 +99,7 @@ def _show_event(console: Console, event: Event | Unreadable, rules: Iterable[Rul
     if event.request is not None:
         request = f"{event.request.op_type} {event.request.scope}"
         say(console, f"  a direct request, to which rules do not apply: {request}")
-    for row in _evaluated(event, rules):
+    for row in _evaluated(event, config):
         if mismatches := row["mismatches"]:
             why = "; ".join(f"{m['path']} is {m['found']}, expected {m['wanted']}" for m in mismatches)
             say(console, f"  no   {row['rule']}: {why}")
@@ -117,8 +118,8 @@ def _event_row(event: Event | Unreadable) -> dict[str, Any]:
     return {**event.view(), **request}
 
 
-def _evaluated(event: Event | Unreadable, rules: Iterable[Rule]) -> list[dict[str, Any]]:
-    """For each rule: its mismatches, its operation, or why that cannot be derived.
+def _evaluated(event: Event | Unreadable, config: Config) -> list[dict[str, Any]]:
+    """For each rule: its mismatches, its operation, and why that cannot be derived or would be refused.
 
     Rules do not apply to a request.
     """
@@ -126,7 +127,7 @@ def _evaluated(event: Event | Unreadable, rules: Iterable[Rule]) -> list[dict[st
         return []
     view = event.view()
     rows = []
-    for rule in rules:
+    for rule in config.rules:
         row: dict[str, Any] = {"rule": rule.name, "mismatches": [m._asdict() for m in rule.explain(view)]}
         row |= {"matches": not row["mismatches"], "problem": "", "asks": ""}
         rows.append(row)
@@ -137,6 +138,8 @@ def _evaluated(event: Event | Unreadable, rules: Iterable[Rule]) -> list[dict[st
                 row["problem"] = str(error)
             else:
                 row["asks"] = f"{intent.action.op_type} {intent.scope} on {intent.cluster}"
+                guards = (guard(intent, config.clusters, config.safety, 0.0) for guard in (listed, allowed))
+                row["problem"] = next((refused.reason for refused in guards if refused), "")
     return rows
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from steward.cli.context import ConfigArgument, load_config
+from steward.cli.context import ConfigArgument, configuration_of
+from steward.config.compile import load_yaml
 from steward.deploy.cam_policy import policy_for, trust_policy
 
 
@@ -34,7 +35,7 @@ def policy(
     """
     if uin and not (uin.isascii() and uin.isdigit()):
         raise typer.BadParameter(f"{uin!r} is not an account id: digits such as 100000000001", param_hint="--uin")
-    config = load_config(file)
+    config = load_yaml(str(configuration_of(file)))
     if role and role not in {one.role_arn for one in config.clusters.values()}:
         raise typer.BadParameter("no cluster of the configuration has this role_arn", param_hint="--role")
     document = trust_policy(account=uin if role else "") if trust else policy_for(config, uin=uin, role_arn=role)

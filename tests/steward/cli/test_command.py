@@ -248,7 +248,7 @@ NO_TIME = "outcome refused: alerts[0].startsAt: is not an RFC 3339 time"
     [
         (("run", "missing.json"), "", 2, ("missing.json: cannot be read",)),
         (("run", "-"), "{", 2, ("stdin: is not valid JSON",)),
-        (("run", "-"), '{"a": 1}', 1, ("outcome refused: is not recognised as any supported sender",)),
+        (("run", "-"), '{"a": 1}', 1, ("outcome refused: the event is not recognised as any supported sender",)),
         (("run", "-"), MALFORMED, 1, (NO_TIME,)),
         (("run", "-", "--as-it-is"), MALFORMED, 1, (NO_TIME,)),
         (("run", sample("bad-function-url-duplicate-key")), "", 1, ("has a key twice in one object: 'OpType'",)),
