@@ -1,8 +1,8 @@
 """Does the suite notice? Each safeguard is taken out of a copy of the code, and some test must fail.
 
 ``python -m tests.mutations`` (``make mutations``). A mutation is one edit that must fit exactly once, so that none goes
-stale unnoticed. Exit code 1 where one survives. The guards are not listed here: whatever ``handler/decide/process_guards.py`` has is
-taken out, one at a time.
+stale unnoticed. Exit code 1 where one survives. The guards are not listed here: whatever ``intent_guards.py``,
+``process_guards.py`` and ``budgets.py`` of ``handler/decide/`` have is taken out, one at a time.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ FAILURES = (
 #: The tests that speak of safeguards, the quick ones first.
 GUARDED_BY = (
     "tests/handler/decide/test_guards.py",
+    "tests/scenarios/test_clock.py",
     *FAILURES,
     "tests/scenarios/test_events.py",
     "tests/scenarios/test_parts.py",
@@ -62,7 +63,11 @@ class Mutation:
 
 def guards() -> list[Mutation]:
     """Each guard that is asked by way of a tuple, not asked; each other one letting everything through."""
-    file = "handler/decide/process_guards.py"
+    files = [f"handler/decide/{name}.py" for name in ("intent_guards", "process_guards", "budgets")]
+    return [mutation for file in files for mutation in _guards_of(file)]
+
+
+def _guards_of(file: str) -> list[Mutation]:
     text = (ROOT / file).read_text(encoding="utf-8")
     tree = ast.parse(text)
     found: list[Mutation] = []
@@ -84,9 +89,11 @@ def guards() -> list[Mutation]:
         if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "Outcome | None":
             if node.name in in_tuples:
                 continue
+            # The whole function, since two may begin alike.
+            whole = ast.get_source_segment(text, node) or ""
             first = ast.get_source_segment(text, node.body[0]) or ""
-            through = f"{first}\n    return None"
-            found.append(Mutation(f"{node.name} lets all through", file, first, through, GUARDED_BY))
+            through = whole.replace(first, f"{first}\n    return None", 1)
+            found.append(Mutation(f"{node.name} lets all through", file, whole, through, GUARDED_BY))
     return found
 
 
