@@ -38,7 +38,10 @@ def test_the_package_names_the_runtime_to_choose(version: tuple[int, int], tmp_p
     )
 
 
-def test_a_checkout_runs_on_newer_versions_only() -> None:
+def test_a_checkout_runs_on_newer_versions_only(tmp_path: Path) -> None:
     """Its libraries are those that are installed."""
-    assert loaded(ROOT, (3, 12)).returncode == 0
-    assert "needs Python 3.10" in loaded(ROOT, (3, 9)).stderr
+    shutil.copy(ROOT / "index.py", tmp_path)
+    (tmp_path / "handler").mkdir()
+    (tmp_path / "handler" / "app.py").write_text("main_handler = print", encoding="utf-8")
+    assert loaded(tmp_path, (3, 12)).returncode == 0
+    assert "needs Python 3.10" in loaded(tmp_path, (3, 9)).stderr
