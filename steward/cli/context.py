@@ -52,7 +52,10 @@ def example_or(config: Path | None) -> Path:
 
 
 def configuration_of(config: Path | None) -> Path:
-    """The path of the configuration to use, as :func:`example_or`; the example is announced on standard error."""
+    """The path of the configuration to use, as :func:`example_or` finds it.
+
+    The example is announced on standard error.
+    """
     path = example_or(config)
     if path == examples.CONFIG and config is None:
         typer.echo("There is no steward.yml here, so this is about the example.", err=True)
