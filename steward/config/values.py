@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 import zoneinfo
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -40,16 +41,16 @@ def all_wrong(errors: list[tuple[Steps, PydanticCustomError]]) -> ValidationErro
     return ValidationError.from_exception_data("value", details)
 
 
-class Parsed:
+class Parsed(ABC):
     """A value that one function reads."""
 
+    @abstractmethod
     def read(self, raw: Any) -> Any:
         """The value that ``raw`` means. Raises PydanticCustomError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def marks(self) -> dict[str, Any]:
         """Its JSON Schema."""
-        raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, kind: Any, derive: Any) -> CoreSchema:
         """pydantic's protocol for annotations."""
