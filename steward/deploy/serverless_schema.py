@@ -41,6 +41,9 @@ class VariableValue(Parsed):
             raise wrong("must be one value", "a text; quote it if YAML would read something else")
         return _text(str(raw))
 
+    def marks(self) -> dict[str, Any]:
+        return {"type": ["string", "number", "boolean"]}
+
 
 def _cron(expression: str) -> str:
     if problem := cron.problem_of(expression):
