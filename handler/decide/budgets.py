@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from handler.decide.process_guards import TOUCHES_PROCESSES, View
-from handler.lib.wording import duration_text, utc_text
+from handler.decide.process_guards import TOUCHES_PROCESSES, Asked, View
 from handler.model.components import component_key
 from handler.model.outcome import Outcome
 from handler.model.request import OpType
 
 if TYPE_CHECKING:
-    from handler.decide.planning import Asked
-    from handler.model.history import Entry, History
+    from handler.model.history import History
     from handler.model.observation import Reading
-    from handler.model.policy import Breaker
 
 
 #: Operations that take a process away for a while, or for good.
 TAKES_AWAY: Final = frozenset({OpType.RESTART_SERVICE, OpType.STOP_SERVICE})
 
 
-def breaker_closed(entry: Entry, breaker: Breaker) -> Outcome | None:
-    """More intents than the breaker allows within its window are a storm.
-
-    A person has to look at it.
-    """
-    if entry.breaker_opened_at is None:
+def within_hourly(history: History, limit: int, *, is_command: bool) -> Outcome | None:
+    """At most ``operations_per_hour`` remediations on a cluster, and as many commands."""
+    count = history.commands_last_hour if is_command else history.remediations_last_hour
+    if count < limit:
         return None
-    return Outcome.deferred(
-        "guard.breaker",
-        f"the storm breaker is open since {utc_text(entry.breaker_opened_at)}: more than {breaker.intents} intents "
-        f"within {duration_text(breaker.window)}; it closes after {duration_text(breaker.close_after)} at the earliest, "
-        f"once no more than {breaker.quiet_intents:g} are left in that window",
-        fix="Find out what causes so many alerts. Until the breaker closes, do what is urgent by hand.",
-        guard="breaker",
-        intents_in_window=entry.intents_in_window,
-    )
-
-
-def within_hourly(history: History, limit: int) -> Outcome | None:
-    """At most ``operations_per_hour`` on a cluster, whatever they are."""
-    if history.operations_last_hour < limit:
-        return None
-    return Outcome.deferred(
+    return Outcome.pending(
         "guard.operations_per_hour",
-        f"{history.operations_last_hour} operations in the last hour; operations_per_hour is {limit}",
+        f"{count} {'commands' if is_command else 'remediations'} in the last hour; operations_per_hour is {limit}",
         fix="Find out why so many are needed. If they are meant, raise `operations_per_hour` in steward.yml.",
         guard="operations_per_hour",
-        operations_last_hour=history.operations_last_hour,
+        operations_last_hour=count,
     )
 
 
@@ -79,7 +59,7 @@ class Room:
         self.taken_serving += one.reading.surely_serves
 
     @classmethod
-    def of(cls, component: str, peers: Iterable[Reading], under_operation: frozenset[str]) -> Room:
+    def of(cls, component: str, peers: Iterable[Reading], under_operation: Collection[str]) -> Room:
         """The room before anything is chosen."""
         total = ours = down = serving = 0
         for peer in peers:
@@ -103,32 +83,40 @@ def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], lis
     """
     chosen: list[Asked] = []
     held: list[tuple[Asked, Outcome]] = []
-    by_component: dict[tuple[str, str], list[Asked]] = {}
+    # Several intents may ask for one process: together, within the limits of all.
+    by_component: dict[tuple[str, str], dict[str, list[Asked]]] = {}
     for one in asked:
         target = one.reading.target
-        by_component.setdefault((target.service, target.component), []).append(one)
+        by_component.setdefault((target.service, target.component), {}).setdefault(one.key, []).append(one)
     for (service, component), group in by_component.items():
         peers = view.seen.component(service, component).values()
-        room = Room.of(component, peers, view.history.under_operation)
-        for one in sorted(group, key=lambda one: (one.reading.may_serve, one.key)):
-            for guard in BUDGET_GUARDS:
-                if outcome := guard(one, room, view):
-                    held.append((one, outcome))
-                    break
+        room = Room.of(component, peers, view.history.open)
+        for _, alike in sorted(group.items(), key=lambda item: (item[1][0].reading.may_serve, item[0])):
+            first = alike[0] if len(alike) == 1 else _together(alike)
+            outcome = next((found for guard in BUDGET_GUARDS if (found := guard(first, room, view))), None)
+            if outcome is not None:
+                held += [(one, outcome) for one in alike]
             else:
-                room.take(one)
-                chosen.append(one)
+                room.take(first)
+                chosen += alike
     return chosen, held
+
+
+def _together(alike: Sequence[Asked]) -> Asked:
+    limits = alike[0].limits
+    for one in alike[1:]:
+        limits = limits.strictest(one.limits)
+    return alike[0]._replace(limits=limits)
 
 
 def within_max_nodes(one: Asked, room: Room, view: View) -> Outcome | None:
     """At most ``max_nodes`` processes of a component under operation at a time."""
-    if one.action.op_type not in TOUCHES_PROCESSES:
+    if one.op_type not in TOUCHES_PROCESSES:
         return None
     open_now = room.under_operation + room.taken
     if open_now < one.limits.max_nodes:
         return None
-    return Outcome.deferred(
+    return Outcome.pending(
         "guard.max_nodes",
         f"{open_now} {room.component} already under operation; max_nodes is {one.limits.max_nodes}",
         guard="max_nodes",
@@ -143,7 +131,7 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
     Restarting a process that is down takes nothing away, so it counts only with those under operation; one that still
     serves counts with all that do not.
     """
-    if one.action.op_type not in TAKES_AWAY:
+    if one.op_type not in TAKES_AWAY:
         return None
     limit = max(1, int(one.limits.max_share * room.total + 1e-9))
     away = room.under_operation + room.taken
@@ -151,7 +139,7 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
         away += room.down - (room.taken - room.taken_up)
     if away < limit:
         return None
-    return Outcome.deferred(
+    return Outcome.pending(
         "guard.max_share",
         f"{away} of {room.total} {room.component} are down or under operation; max_share of "
         f"{one.limits.max_share:.0%} allows {limit} at a time",
@@ -168,20 +156,22 @@ def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
 
     A majority, or one of a pair, must be seen to serve.
     """
-    if one.action.op_type not in TAKES_AWAY or not one.reading.may_serve:
+    if one.op_type not in TAKES_AWAY or not one.reading.may_serve:
+        return None
+    if room.total == 1:  # there is nothing that it could leave the work to
         return None
     if component_key(room.component) not in {component_key(role) for role in view.safety.quorum_roles}:
         return None
-    strategy = one.action.strategy
+    strategy = one.intent.action.strategy
     at_once = room.taken_serving + one.reading.surely_serves
-    is_restart = one.action.op_type is OpType.RESTART_SERVICE
+    is_restart = one.op_type is OpType.RESTART_SERVICE
     # Where a failed batch is skipped, those that stay down and the next batch are away together.
     if is_restart and strategy is not None and strategy.rolling and not strategy.skip_failed:
         at_once = min(strategy.batch_size, at_once)
     quorum = 1 if room.total == 2 else room.total // 2 + 1
     if room.serving - at_once >= quorum:
         return None
-    return Outcome.deferred(
+    return Outcome.pending(
         "guard.quorum",
         f"{room.component} is a quorum role: {room.serving} of {room.total} serve, {quorum} must remain, "
         f"{at_once} would be away at once",

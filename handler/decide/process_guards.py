@@ -1,36 +1,54 @@
-"""The guards: pure decisions, each with its reason. What no guard holds back proceeds.
+"""The guards over one process, as it is seen and by its past: pure decisions, each with its reason.
 
-They come in four tables, in the order in which they are asked: over an intent alone, over the history of what it names,
-over one process as it is seen, and over a budget that the processes of a component share. A guard answers with the
-Outcome that it holds the event back with, or None to let it pass.
+A guard answers with None to let a process pass, or with an Outcome: ``pending`` holds it, anything else ends what was
+asked of it. docs/engine.md has them in their order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.decide.verification import is_satisfied
 from handler.lib.wording import duration_text, utc_text
 from handler.model.observation import AT_RISK, NOT_PROBED, STARTED
-from handler.model.operation import UNTOUCHED, State
 from handler.model.outcome import Outcome
 from handler.model.request import OpType
 
 if TYPE_CHECKING:
-    from handler.decide.planning import Asked
     from handler.model.history import History
-    from handler.model.observation import Observation
+    from handler.model.intent import Intent, Limits
+    from handler.model.observation import Observation, Reading
     from handler.model.policy import Safety
 
 #: Operations on processes; the other two only tell EMR's daemon whether to watch them.
 TOUCHES_PROCESSES: Final = frozenset({OpType.START_SERVICE, OpType.STOP_SERVICE, OpType.RESTART_SERVICE})
+#: With fewer processes, a component that is down for the most part is no storm.
+MIN_STORM: Final = 4
+
+
+class Asked(NamedTuple):
+    """One process that an intent asks for."""
+
+    #: :attr:`Target.key`.
+    key: str
+    reading: Reading
+    intent: Intent
+    limits: Limits
+
+    @property
+    def op_type(self) -> OpType:
+        return self.intent.action.op_type
+
+    @property
+    def is_restart_by_alert(self) -> bool:
+        return self.op_type is OpType.RESTART_SERVICE and not self.intent.is_command
 
 
 @dataclass(frozen=True)
 class View:
-    """What the process guards may look at, besides the process itself."""
+    """What the guards may look at, besides the process itself."""
 
     seen: Observation
     history: History
@@ -38,9 +56,20 @@ class View:
     now: float
 
 
+def not_under_operation(asked: Asked, view: View) -> Outcome | None:
+    """One open operation a process at a time, whoever asked.
+
+    It is asked first: what the process is seen to be is about to change.
+    """
+    if (operation := view.history.open.get(asked.key)) is None:
+        return None
+    reason = f"operation {operation.id} ({operation.op_type}, {operation.state}) on {asked.reading.target} is not finished"
+    return Outcome.pending("guard.under_operation", reason, guard="under_operation", operation=operation.id)
+
+
 def not_in_maintenance(asked: Asked, view: View) -> Outcome | None:
     """A process that people put into maintenance is left to them."""
-    if asked.action.op_type not in TOUCHES_PROCESSES or asked.reading.is_watched:
+    if asked.op_type not in TOUCHES_PROCESSES or asked.reading.is_watched:
         return None
     if asked.reading.in_maintenance:
         why = "is in maintenance (StartMonitor takes it out)"
@@ -51,22 +80,12 @@ def not_in_maintenance(asked: Asked, view: View) -> Outcome | None:
 
 def not_stopped(asked: Asked, view: View) -> Outcome | None:
     """A restart does not start what somebody stopped."""
-    if asked.action.op_type is not OpType.RESTART_SERVICE or not asked.reading.is_stopped:
+    if asked.op_type is not OpType.RESTART_SERVICE or not asked.reading.is_stopped:
         return None
+    last = view.history.last.get(asked.key)
+    by = f"operation {last.id}" if last and last.op_type is OpType.STOP_SERVICE else "an operator"
     return Outcome.skipped(
-        "guard.stopped", f"{asked.reading.target} was stopped by an operator (StartService starts it)", guard="stopped"
-    )
-
-
-def not_satisfied(asked: Asked, view: View) -> Outcome | None:
-    """A goal that is reached needs no request."""
-    if not is_satisfied(asked.action.op_type, asked.reading):
-        return None
-    return Outcome.skipped(
-        "guard.satisfied",
-        f"{asked.reading.target} is already as asked ({asked.reading.describe()})",
-        is_quiet=True,
-        guard="satisfied",
+        "guard.stopped", f"{asked.reading.target} was stopped by {by} (StartService starts it)", guard="stopped"
     )
 
 
@@ -74,111 +93,63 @@ def needed(asked: Asked, view: View) -> Outcome | None:
     """An alert's restart needs evidence: a process that should run and does not answer.
 
     ``even_if_healthy`` of the rule waives that. A slow process is serving. A process that is not checked shows nothing.
-    An unknown health may be a broken checker or a machine that is down, so the sender is asked to repeat the event.
+    An unknown health may be a broken checker or a machine that is down: it is waited for.
     """
     reading = asked.reading
-    if asked.action.op_type is not OpType.RESTART_SERVICE or asked.is_command or reading.is_unavailable:
+    if not asked.is_restart_by_alert or reading.is_unavailable:
         return None
     if reading.is_up:
-        if asked.even_if_healthy:
+        if asked.intent.even_if_healthy:
             return None
         how = "serving, though slowly" if reading.health == AT_RISK else "healthy"
         why = f"{reading.target} is {how}: {reading.describe()}"
-        return Outcome.skipped("guard.healthy", why, is_quiet=True, guard="healthy")
+        return Outcome.skipped("guard.healthy", why, guard="healthy")
     if reading.service_status == STARTED and reading.health == NOT_PROBED:
         why = f"{reading.target} is not checked by EMR, so nothing shows that it is down: {reading.describe()}"
         return Outcome.skipped("guard.not_checked", why, guard="not_checked")
     why = f"whether {reading.target} is down is not known: {reading.describe()}"
-    return Outcome.deferred("guard.health_unknown", why, guard="health_unknown", retryable=True)
+    fix = "Look whether the machine is down; where several processes of one address are unknown, it probably is."
+    return Outcome.pending("guard.health_unknown", why, fix=fix, guard="health_unknown")
 
 
-def not_under_operation(asked: Asked, view: View) -> Outcome | None:
-    """One open operation a process at a time, whoever asked.
-
-    The open one already does what an alert of its kind asks for. A command, and a remediation of another kind, are
-    deferred until it is over.
-    """
-    past = view.history.targets.get(asked.key)
-    if past is None or not past.is_open:
+def not_satisfied(asked: Asked, view: View) -> Outcome | None:
+    """A goal that is reached needs no request."""
+    if not is_satisfied(asked.op_type, asked.reading):
         return None
-    reason = f"operation {past.operation} ({past.op_type}, {past.state}) on {asked.reading.target} is not finished"
-    facts: dict[str, Any] = {"guard": "under_operation", "operation": past.operation}
-    if asked.is_command or past.op_type is not asked.action.op_type:
-        return Outcome.deferred("once.under_operation", reason, retryable=True, **facts)
-    return Outcome.skipped("once.under_operation", reason, is_quiet=True, **facts)
+    return Outcome.skipped(
+        "guard.satisfied",
+        f"{asked.reading.target} is already as asked ({asked.reading.describe()})",
+        guard="satisfied",
+    )
 
 
 def not_served(asked: Asked, view: View) -> Outcome | None:
-    """An occurrence that is served in parts acts on each process once; so does a command."""
-    past = view.history.targets.get(asked.key)
-    if past is None or past.state in UNTOUCHED or past.op_type is not asked.action.op_type:
+    """Where a look cannot tell, since the process answers, the same occurrence of an alert is served once."""
+    last = view.history.last.get(asked.key)
+    if not asked.is_restart_by_alert or not asked.reading.is_up or last is None:
         return None
-    if any(case.intent.parts_since is None or case.intent.parts_since > past.at for case in asked.cases):
+    if not asked.intent.occurrences <= last.occurrences:
         return None
     return Outcome.skipped(
         "once.served",
-        f"this occurrence is served in parts, and {asked.reading.target} had its part: operation {past.operation}, {past.state}",
-        is_quiet=True,
+        f"operation {last.id} ({last.state}) restarted {asked.reading.target} for this occurrence",
         guard="served",
-        operation=past.operation,
-        state=past.state.value,
-    )
-
-
-def not_stale(asked: Asked, view: View) -> Outcome | None:
-    """An alert from before a fix that was seen to work asks for what is already done."""
-    past = view.history.targets.get(asked.key)
-    if asked.is_command or past is None or past.state is not State.VERIFIED:
-        return None
-    times = [case.intent.occurred_at for case in asked.cases]
-    if any(at is None or at > past.settled_at for at in times):
-        return None
-    return Outcome.skipped(
-        "guard.stale",
-        f"the alert is older than operation {past.operation}, which was verified on {asked.reading.target}",
-        is_quiet=True,
-        guard="stale",
-        operation=past.operation,
-    )
-
-
-def cooled_down(asked: Asked, view: View) -> Outcome | None:
-    """Between two operations on a process lies its cooldown.
-
-    It counts from the last operation, whoever asked for it.
-    """
-    past = view.history.targets.get(asked.key)
-    if past is None or past.state in UNTOUCHED:
-        return None
-    left = past.at + asked.limits.cooldown - view.now
-    if left <= 0:
-        return None
-    return Outcome.deferred(
-        "guard.cooldown",
-        f"{asked.reading.target} had operation {past.operation} at {utc_text(past.at)}; "
-        f"its cooldown of {duration_text(asked.limits.cooldown)} ends at {utc_text(view.now + left)}",
-        guard="cooldown",
-        operation=past.operation,
-        cooldown_s=asked.limits.cooldown,
-        cooldown_left_s=round(left),
+        operation=last.id,
     )
 
 
 def not_quarantined(asked: Asked, view: View) -> Outcome | None:
-    """Restarts that do not help lead to a person, not to more restarts."""
-    if asked.is_command or asked.action.op_type is not OpType.RESTART_SERVICE:
+    """What restarts do not help is left to a person.
+
+    Counted are the restarts that alerts asked for and that may have touched the process.
+    """
+    count, quarantine = view.history.restarts.get(asked.key, 0), view.safety.quarantine
+    if not asked.is_restart_by_alert or count < quarantine.restarts:
         return None
-    until = view.history.quarantined.get(asked.key)
-    count = view.history.restarts.get(asked.key, 0)
-    if (until is None or until <= view.now) and count < view.safety.quarantine.restarts:
-        return None
-    if count < view.safety.quarantine.restarts:
-        why = f"restarts did not keep it healthy, and it is left alone until {utc_text(until or view.now)}"
-    else:
-        why = f"{count} restarts within {duration_text(view.safety.quarantine.within)} did not keep it healthy"
     return Outcome.refused(
         "guard.quarantine",
-        f"{asked.reading.target} is in quarantine: {why}",
+        f"{asked.reading.target} is in quarantine: {count} restarts within {duration_text(quarantine.within)} did not "
+        "keep it healthy",
         fix=f"Find out why it dies, then let it out: `steward release {asked.reading.target}`.",
         has_own_alarm=True,
         guard="quarantine",
@@ -187,21 +158,111 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
     )
 
 
-#: What these decide does not depend on what the process is seen to be.
-PAST_GUARDS: Final = (not_under_operation, not_served, not_stale)
+def cooled_down(asked: Asked, view: View) -> Outcome | None:
+    """Between two operations on a process lies its cooldown.
+
+    It counts from the end of the last operation, whoever asked for it.
+    """
+    last = view.history.last.get(asked.key)
+    if last is None:
+        return None
+    left = last.touched_at + asked.limits.cooldown - view.now
+    if left <= 0:
+        return None
+    return Outcome.pending(
+        "guard.cooldown",
+        f"{asked.reading.target} had operation {last.id} until {utc_text(last.touched_at)}; its cooldown of "
+        f"{duration_text(asked.limits.cooldown)} is over in {duration_text(left)}",
+        guard="cooldown",
+        operation=last.id,
+    )
+
+
+def still_stated(asked: Asked, view: View) -> Outcome | None:
+    """What nobody asks for any more is not acted on. A process that is down nevertheless is told of."""
+    if asked.intent.is_stated:
+        return None
+    if not asked.reading.is_unavailable:
+        return Outcome.withdrawn("intent.resolved", f"the alert about {asked.reading.target} is resolved")
+    return Outcome.withdrawn(
+        "intent.still_down",
+        f"the alert about {asked.reading.target} is resolved, but EMR shows it down: {asked.reading.describe()}",
+        fix="Look at the process in the EMR console. Steward acts on it when it is reported again.",
+    )
+
+
+def is_storm(service: str, component: str, view: View) -> tuple[int, int] | None:
+    """How many of how many processes of a component do not serve, where that is a storm: more than half of at least four.
+
+    Counted is what should run: started, not in maintenance, checked, and not under an operation of ours.
+    """
+    running = [
+        one
+        for one in view.seen.component(service, component).values()
+        if one.service_status == STARTED
+        and not one.in_maintenance
+        and one.health != NOT_PROBED
+        and one.target.key not in view.history.open
+    ]
+    down = sum(not one.is_up for one in running)
+    return (down, len(running)) if len(running) >= MIN_STORM and down * 2 > len(running) else None
+
+
+def no_storm(asked: Asked, view: View) -> Outcome | None:
+    """Where most of a component does not serve, restarting its processes is no remedy. A command passes."""
+    if asked.intent.is_command:
+        return None
+    service, component, _ = asked.reading.target
+    if (found := is_storm(service, component, view)) is None:
+        return None
+    down, total = found
+    return Outcome.pending(
+        "guard.storm",
+        f"{down} of {total} {component} do not serve: restarts are no remedy for what took most of them",
+        fix="Find out what they have in common (a machine, a network, what they depend on), and bring them back by hand.",
+        guard="storm",
+        component=f"{service}/{component}",
+    )
+
+
+def no_restarted_one_is_down(asked: Asked, view: View) -> Outcome | None:
+    """No further process that answers is restarted while one of its component that we restarted is down."""
+    if not asked.is_restart_by_alert or not asked.reading.is_up:
+        return None
+    service, component, _ = asked.reading.target
+    for one in view.seen.component(service, component).values():
+        last = view.history.last.get(one.target.key)
+        if last is not None and last.op_type is OpType.RESTART_SERVICE and one.service_status == STARTED and not one.is_up:
+            return Outcome.pending(
+                "guard.peer_down", f"{one.target} was restarted ({last.id}) and is down", guard="peer_down", operation=last.id
+            )
+    return None
+
 
 ProcessGuard = Callable[["Asked", View], "Outcome | None"]
 PROCESS_GUARDS: Final[tuple[ProcessGuard, ...]] = (
+    not_under_operation,
     not_in_maintenance,
     not_stopped,
-    not_satisfied,
-    not_under_operation,
-    not_served,
     needed,
-    not_stale,
+    not_satisfied,
+    not_served,
     not_quarantined,
     cooled_down,
+    still_stated,
+    no_storm,
+    no_restarted_one_is_down,
 )
-#: These guards judge a process's past. They are not asked about a process that has none (:attr:`History.touched`).
-_OF_THE_PAST: Final = frozenset({*PAST_GUARDS, not_quarantined, cooled_down})
-GUARDS_WITHOUT_A_PAST: Final = tuple(guard for guard in PROCESS_GUARDS if guard not in _OF_THE_PAST)
+#: These judge a process's past. They are not asked about a process that has none.
+_OF_THE_PAST: Final = frozenset({not_under_operation, not_served, not_quarantined, cooled_down})
+_WITHOUT_A_PAST: Final = tuple(guard for guard in PROCESS_GUARDS if guard not in _OF_THE_PAST)
+
+
+def weigh(asked: Asked, view: View) -> Outcome | None:
+    """What holds a process back or ends what was asked of it; None where it may go on."""
+    history = view.history
+    has_past = asked.key in history.last or asked.key in history.open or asked.key in history.restarts
+    for guard in PROCESS_GUARDS if has_past else _WITHOUT_A_PAST:
+        if outcome := guard(asked, view):
+            return outcome
+    return None

@@ -18,9 +18,7 @@ class Alarm:
     ``text`` what happened to it and why, ``fix`` what a person should do, in whole sentences. The cluster's name is
     added where the alarm is sent. ``code`` and ``about`` are for machines.
 
-    Alarms with the same ``code``, ``cluster``, ``about`` and ``occasion`` are the same alarm. One with an occasion (an
-    operation, the opening of a breaker) is sent once, however often it is raised: so everybody who sees it may raise
-    it, and it is sent even if the first who saw it died. One without is sent again after ``group_within``.
+    Alarms with the same ``code``, ``cluster``, ``about`` and ``occasion`` are the same alarm.
     """
 
     code: str
@@ -32,6 +30,15 @@ class Alarm:
     count: int = 1
     facts: Mapping[str, Any] = field(default_factory=dict)
     occasion: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as JSON values."""
+        return {**vars(self), "facts": dict(self.facts)}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Alarm:
+        """What :meth:`to_json` gave. Raises TypeError for anything else."""
+        return cls(**row)
 
     @property
     def key(self) -> str:

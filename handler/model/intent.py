@@ -1,11 +1,13 @@
-"""The Intent: what an event asks for. It states; it never acts."""
+"""The Intent: what was asked of one cluster, as the ledger keeps it until it ends; and its source, what one event states."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from handler.model.request import Action
     from handler.model.scope import OpScope
 
@@ -14,14 +16,14 @@ if TYPE_CHECKING:
 class Limits:
     """How much one rule may do. Omitted limits default to conservative values.
 
-    ``cooldown`` and ``max_event_age`` in seconds; ``max_nodes`` processes of a component under operation at a time;
+    ``cooldown`` and ``max_wait`` in seconds; ``max_nodes`` processes of a component under operation at a time;
     ``max_share`` of a component's processes, from 0 to 1, that may be away at a time, never rounded below one.
     """
 
     cooldown: float = 900.0
     max_nodes: int = 1
     max_share: float = 0.25
-    max_event_age: float = 600.0
+    max_wait: float = 3600.0
 
     def strictest(self, other: Limits) -> Limits:
         """The limits that satisfy both."""
@@ -29,29 +31,115 @@ class Limits:
             cooldown=max(self.cooldown, other.cooldown),
             max_nodes=min(self.max_nodes, other.max_nodes),
             max_share=min(self.max_share, other.max_share),
-            max_event_age=min(self.max_event_age, other.max_event_age),
+            max_wait=min(self.max_wait, other.max_wait),
         )
 
 
-#: Limits of commands (a timer's, a person's): only the age of the event is bounded, unless the rule bounds more.
-COMMAND_LIMITS = Limits(cooldown=0.0, max_nodes=99_999, max_share=1.0, max_event_age=600.0)
+#: Limits of commands (a timer's, a person's): only their wait is bounded, unless the rule bounds more.
+COMMAND_LIMITS = Limits(cooldown=0.0, max_nodes=99_999, max_share=1.0)
+
+
+class Stated(NamedTuple):
+    """What one event asks of one cluster, by one rule.
+
+    ``sender`` is who says so: for an alert its identity without its start, for a command the id that its caller gave
+    it, each within its source and caller. ``start`` is the event's own time, in seconds since the epoch, None where
+    the sender gives none; ``told_at`` is when the sender last said it.
+    """
+
+    event: str
+    sender: str
+    rule: str
+    action: Action
+    scope: OpScope
+    is_command: bool
+    told_at: float
+    start: float | None = None
+    even_if_healthy: bool = False
+    max_wait: float = Limits.max_wait
+    #: Whether the sender gave a command an id of its own. Without one, equal commands may be a retry.
+    is_named: bool = True
+
+
+class Statement(NamedTuple):
+    """That one sender asks for it. Seconds since the epoch; ``start`` is by the sender's clock, 0 where unknown."""
+
+    start: float
+    last: float
+
+
+#: pending: nothing is under way for it. serving: an operation is. proving: an operation helped; whether that lasts is
+#: seen after its cooldown.
+Stage = Literal["pending", "serving", "proving"]
 
 
 class Intent(NamedTuple):
-    """What one event asks of one cluster, by which rule.
+    """Something that was asked for, until it ends.
 
-    ``is_command`` tells what a timer or a person asks for (it is carried out) from what an alert asks for (a need:
-    skipped where the process is healthy, unless ``even_if_healthy``).
+    A remediation asks that a process be healthy: it holds as long as it is stated. A command asks for something once.
     """
 
-    cluster: str
+    key: str
+    #: Its place among all that was admitted.
+    seq: int
+    is_command: bool
+    rule: str
     action: Action
     scope: OpScope
-    rule: str
-    is_command: bool
-    even_if_healthy: bool = False
-    limits: Limits = Limits()
-    #: When the event happened, seconds since the epoch; None where the sender does not say.
-    occurred_at: float | None = None
-    #: When the first part of it was armed, seconds since the epoch, where it is served in parts.
-    parts_since: float | None = None
+    even_if_healthy: bool
+    digest: str
+    #: When it was asked for: the event's own time, else its arrival.
+    asked_at: float
+    is_dated: bool
+    #: Since when ``max_wait`` runs.
+    waits_since: float
+    statements: Mapping[str, Statement]
+    #: Events that are to hear of its end, and how many more there were.
+    events: tuple[str, ...] = ()
+    more_events: int = 0
+    stage: Stage = "pending"
+    operation: str = ""
+    #: Nothing is sent for it earlier than that.
+    not_before: float = 0.0
+    #: How often in a row it was certainly not carried out.
+    tries: int = 0
+    #: Whether no other intent may be joined with it.
+    alone: bool = False
+    #: Processes of a command that had their share of it already.
+    served: tuple[str, ...] = ()
+    #: The code of what held it back when it was last looked at.
+    held_by: str = ""
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether somebody still asks for it."""
+        return self.is_command or bool(self.statements)
+
+    @property
+    def last_statement(self) -> float:
+        """When it was last stated."""
+        return max((one.last for one in self.statements.values()), default=self.asked_at)
+
+    @property
+    def occurrences(self) -> frozenset[str]:
+        """The occurrences that state it: each sender with the start that it gives."""
+        return frozenset(f"{sender}@{one.start:.0f}" for sender, one in self.statements.items())
+
+
+class Ended(NamedTuple):
+    """A command that has ended, so that its repeat gets the same answer."""
+
+    digest: str
+    op_type: str
+    scope: OpScope
+    seq: int
+    status: str
+    code: str
+    reason: str
+    http_status: int
+    at: float
+
+
+#: How many events an intent names, and how many senders.
+MAX_EVENTS: Final = 8
+MAX_STATEMENTS: Final = 16

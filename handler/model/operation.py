@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from dataclasses import dataclass, replace
 from enum import Enum
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.lib.wording import listed, utc_text
-from handler.model.request import OpType
-from handler.model.scope import ALL, OpScope
+from handler.model.request import Action, OpType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +39,25 @@ OPEN: Final = frozenset({State.SENDING, State.ACCEPTED, State.IN_DOUBT})
 UNTOUCHED: Final = frozenset({State.NOT_SENT, State.REJECTED})
 
 
-#: States in which what was sent is over.
-ENDED: Final = frozenset(State) - OPEN - UNTOUCHED
+class Verdict(str, Enum):
+    """What is seen of an operation on one process."""
+
+    NONE = ""  # not yet to be told
+    VERIFIED = "VERIFIED"
+    UNVERIFIED = "UNVERIFIED"  # as promised as far as is shown
+    FAILED = "FAILED"
+    NOT_REACHED = "NOT_REACHED"  # the operation has not touched it, and will not
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Part(NamedTuple):
+    """One process of an operation: its LastRestartTime from before, and what was seen since, and when."""
+
+    before: str
+    verdict: Verdict = Verdict.NONE
+    at: float = 0.0
 
 
 #: How many of an operation's processes are named to a person.
@@ -50,75 +66,83 @@ MAX_PROCESSES_LISTED: Final = 5
 
 @dataclass(frozen=True)
 class Operation:
-    """One request and its life: what the ledger keeps of it."""
+    """One request and its life, as the ledger keeps it. Times are seconds since the epoch."""
 
     id: str
+    seq: int
     cluster: str
-    op_type: OpType
+    action: Action
     state: State
-    #: Who armed it. Whoever moves it on must know the owner, and the state that it leaves.
+    #: Who armed it: only the owner settles what it sent.
     owner: str
     armed_at: float
-    settled_at: float
-    #: When verification gives up, seconds since the epoch.
+    #: When verification gives up.
     deadline: float
-    #: The request as it is sent (JSON object).
-    request: Mapping[str, Any]
-    #: SHA-256 of the request's meaning.
-    digest: str
-    #: By Target.key: the LastRestartTime read before.
-    before: Mapping[str, str]
-    #: Incident keys, each with the digest of what it asked for.
-    incidents: Mapping[str, str]
-    #: The ids of the events that it serves, and the rules that asked.
-    events: tuple[str, ...]
-    rules: tuple[str, ...]
-    #: Whether a timer or a person asked.
     is_command: bool
-    #: Those of the incidents that are served in parts, each with the time at which the first part was armed.
-    parts: Mapping[str, float] = field(default_factory=dict)
-    #: Batches that a rolling restart takes; 1 otherwise.
-    batches: int = 1
-    attempts: int = 1
+    rules: tuple[str, ...]
+    #: The keys of the intents that it serves.
+    intents: tuple[str, ...]
+    #: By Target.key.
+    parts: Mapping[str, Part]
+    #: ``SERVICE/Component`` of its processes, as the cluster spells them.
+    components: tuple[str, ...] = ()
+    #: Of an operation on processes that answer: the occurrences that it serves.
+    occurrences: frozenset[str] = frozenset()
+    #: When it ended; 0 while it is open.
+    ended_at: float = 0.0
+    attempts: int = 0
     #: The API's code or ours, where it did not go well.
     code: str = ""
     #: The API's RequestId.
     request_id: str = ""
-    #: What the newest look at it showed.
-    observed: str = ""
-    #: Why it is in its state, in words, where the follow-up concluded it.
-    reason: str = ""
+    #: What the API or we said of it, for people.
+    problem: str = ""
+
+    @property
+    def op_type(self) -> OpType:
+        return self.action.op_type
 
     @property
     def is_open(self) -> bool:
         return self.state in OPEN
 
     @property
-    def is_remediation_restart(self) -> bool:
-        """Whether it counts for quarantine: a restart that an alert asked for, seen to its end."""
-        ended = self.state in (State.VERIFIED, State.UNVERIFIED, State.FAILED)
-        return ended and self.op_type is OpType.RESTART_SERVICE and not self.is_command
+    def touched_at(self) -> float:
+        """Since when its cooldown runs: its end, or its beginning while it is open."""
+        return self.ended_at or self.armed_at
+
+    def may_have_touched(self, key: str) -> bool:
+        """Whether a process may be, or have been, changed by it."""
+        part = self.parts.get(key)
+        return part is not None and self.state not in UNTOUCHED and part.verdict is not Verdict.NOT_REACHED
 
     @property
-    def scope(self) -> OpScope:
-        """What the request names."""
-        parts = []
-        for service in self.request.get("OpScope", {}).get("ServiceInfoList", ()):
-            name, components = service["ServiceName"], service.get("ComponentInfoList")
-            parts += [OpScope.of_service(name)] if components is None else []
-            parts += [
-                OpScope.of_component(name, one["ComponentName"], one.get("IpList", ALL)) for one in components or ()
-            ]
-        return OpScope.union_of(parts)
+    def batches(self) -> int:
+        """Batches that a rolling restart takes; 1 otherwise."""
+        return self.action.strategy.batches(len(self.parts)) if self.action.strategy else 1
+
+    def seen(self) -> str:
+        """``2 of 3 verified; not yet: HDFS/DataNode/172.16.0.5``, for people."""
+        counts = Counter(part.verdict for part in self.parts.values())
+        good = counts[Verdict.VERIFIED] + counts[Verdict.UNVERIFIED]
+        text = f"{good} of {len(self.parts)} {'verified' if not counts[Verdict.UNVERIFIED] else 'as asked'}"
+        for verdict, word in ((Verdict.NONE, "not yet"), (Verdict.FAILED, "failed"), (Verdict.NOT_REACHED, "not reached")):
+            if names := [self.name_of(key) for key, part in self.parts.items() if part.verdict is verdict]:
+                text += f"; {word}: {listed(names, 3)}"
+        return text
 
     def in_words(self) -> str:
         """``RestartService of HDFS/DataNode/10.0.0.1, begun at 2026-01-31T12:00:00Z, RequestId …``."""
         known = f", RequestId {self.request_id}" if self.request_id else ""
-        return f"{self.op_type} of {self.scope}, begun at {utc_text(self.armed_at)}{known}"
+        return f"{self.op_type} of {self.targets()}, begun at {utc_text(self.armed_at)}{known}"
+
+    def targets(self) -> str:
+        """Its processes by their names, the first ones."""
+        return listed([self.name_of(key) for key in self.parts], MAX_PROCESSES_LISTED)
 
     def where(self) -> str:
         """Its processes in words: ``HDFS DataNode 10.0.0.1``, ``HDFS DataNode (3 processes)``."""
-        names = [self.name_of(key).split("/") for key in self.before]
+        names = [self.name_of(key).split("/") for key in self.parts]
         if len(names) == 1:
             return " ".join(names[0])
         components = list(dict.fromkeys(f"{service} {component}" for service, component, _ in names))
@@ -128,46 +152,20 @@ class Operation:
     def before_in_words(self) -> str:
         """The readings from before."""
         return listed(
-            [f"{self.name_of(key)} last restarted {last or 'never seen'}" for key, last in self.before.items()],
+            [f"{self.name_of(key)} last restarted {part.before or 'never seen'}" for key, part in self.parts.items()],
             MAX_PROCESSES_LISTED,
         )
-
-    @cached_property
-    def _names(self) -> dict[str, str]:
-        """By the beginning of a Target.key: that of its name, for each component that the request names."""
-        return {f"{service}/{name.lower()}/": f"{service}/{name}/" for service, name, _ in self.scope if name}
 
     def name_of(self, key: str) -> str:
         """One of its processes (Target.key) as the cluster spells it, where that is known."""
         begin, slash, ip = key.rpartition("/")
-        if known := self._names.get(begin + slash):
-            return known + ip
+        for name in self.components:
+            if name.lower() == begin.lower():
+                return name + slash + ip
         from handler.model.components import spelled  # with names of which hardly any event needs one
 
         return spelled(key)
 
-    def moved(
-        self,
-        state: State,
-        now: float,
-        *,
-        code: str = "",
-        request_id: str = "",
-        observed: str = "",
-        reason: str = "",
-        attempts: int | None = None,
-    ) -> Operation:
-        """The operation moved to ``state``.
-
-        Empty texts keep the present ones. ``settled_at`` changes only with the state.
-        """
-        return replace(
-            self,
-            state=state,
-            settled_at=now if state is not self.state else self.settled_at,
-            code=code or self.code,
-            request_id=request_id or self.request_id,
-            observed=observed or self.observed,
-            reason=reason or self.reason,
-            attempts=self.attempts if attempts is None else attempts,
-        )
+    def moved(self, state: State, **changes: Any) -> Operation:
+        """The operation in ``state``, with these fields changed."""
+        return replace(self, state=state, **changes)

@@ -8,20 +8,27 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OutcomeStatus = Literal["done", "unverified", "skipped", "deferred", "refused", "failed", "in_doubt"]
+OutcomeStatus = Literal[
+    "done", "unverified", "accepted", "pending", "skipped", "withdrawn", "refused", "expired", "failed", "in_doubt"
+]
 
 #: Least to most urgent: of several decisions about one event, the most urgent is its outcome.
 URGENCY: Final[Mapping[OutcomeStatus, int]] = {
     "skipped": 0,
-    "done": 1,
-    "deferred": 2,
+    "withdrawn": 1,
+    "done": 2,
     "unverified": 3,
-    "refused": 4,
-    "failed": 5,
-    "in_doubt": 6,
+    "pending": 4,
+    "accepted": 5,
+    "refused": 6,
+    "expired": 7,
+    "failed": 8,
+    "in_doubt": 9,
 }
 #: The outcomes that a person must be notified of.
-ALARMING: Final[frozenset[OutcomeStatus]] = frozenset({"refused", "failed", "in_doubt"})
+ALARMING: Final[frozenset[OutcomeStatus]] = frozenset({"refused", "expired", "failed", "in_doubt"})
+#: The outcomes that are not the last word: exactly one ``steward.settled`` follows.
+OPEN_OUTCOMES: Final[frozenset[OutcomeStatus]] = frozenset({"pending", "accepted", "in_doubt"})
 
 
 class ApiRefusal(NamedTuple):
@@ -63,13 +70,12 @@ class Outcome:
     code: str
     reason: str
     facts: Mapping[str, Any] = field(default_factory=dict)
-    #: Whether the same event, delivered again, may do better: nothing was sent, and what kept it back passes by itself.
-    #: The platform is then asked to deliver it again by an exception, an HTTP sender by 503.
+    #: Whether nothing could be written down, so that the sender has to deliver it again: the platform is asked to by an
+    #: exception, an HTTP sender by 503.
     retryable: bool = False
     #: The HTTP status of a direct call with this outcome.
     http_status: int = 200
-    #: Of a process that is left out of an operation: whether the outcome of its event does not mention it, since it is
-    #: as was asked for, or was served already.
+    #: Whether nobody is to be notified of it: it was held on purpose, or its caller has the answer.
     is_quiet: bool = False
     #: Whether its alarm is raised where it is decided (once a process, an operation, the ledger), not for each event.
     has_own_alarm: bool = False
@@ -83,27 +89,57 @@ class Outcome:
 
     @classmethod
     def unverified(cls, reason: str, **facts: Any) -> Outcome:
+        """Carried out as far as is shown; no health check proves that it worked."""
+        return cls("unverified", "unverified", reason, facts)
+
+    @classmethod
+    def accepted(cls, reason: str, **facts: Any) -> Outcome:
         """The API took it; that it worked has not been seen yet."""
-        return cls("unverified", "accepted", reason, facts, http_status=202)
+        return cls("accepted", "accepted", reason, facts, http_status=202)
 
     @classmethod
-    def skipped(
-        cls, code: str, reason: str, *, http_status: int = 200, is_quiet: bool = False, **facts: Any
-    ) -> Outcome:
+    def pending(cls, code: str, reason: str, *, fix: str = "", **facts: Any) -> Outcome:
+        """Written down, and not served yet: it will be as soon as it can."""
+        return cls("pending", code, reason, facts, http_status=202, fix=fix)
+
+    @classmethod
+    def skipped(cls, code: str, reason: str, *, http_status: int = 200, **facts: Any) -> Outcome:
         """Nothing to do, for a good reason."""
-        return cls("skipped", code, reason, facts, http_status=http_status, is_quiet=is_quiet)
+        return cls("skipped", code, reason, facts, http_status=http_status)
 
     @classmethod
-    def deferred(cls, code: str, reason: str, *, retryable: bool = False, fix: str = "", **facts: Any) -> Outcome:
-        """Not now: a later event, or the sender's repeat, may do it."""
-        return cls("deferred", code, reason, facts, retryable=retryable, http_status=409, fix=fix)
+    def withdrawn(cls, code: str, reason: str, *, fix: str = "", **facts: Any) -> Outcome:
+        """Nobody asks for it any more."""
+        return cls("withdrawn", code, reason, facts, fix=fix)
+
+    @classmethod
+    def expired(cls, code: str, reason: str, *, fix: str, is_quiet: bool = False, **facts: Any) -> Outcome:
+        """It waited longer than it may, and was not carried out."""
+        return cls("expired", code, reason, facts, http_status=409, is_quiet=is_quiet, fix=fix)
 
     @classmethod
     def refused(
-        cls, code: str, reason: str, *, fix: str, http_status: int = 422, has_own_alarm: bool = False, **facts: Any
+        cls,
+        code: str,
+        reason: str,
+        *,
+        fix: str,
+        http_status: int = 422,
+        is_quiet: bool = False,
+        has_own_alarm: bool = False,
+        **facts: Any,
     ) -> Outcome:
         """Not at all: the event, the rules or the API do not allow it."""
-        return cls("refused", code, reason, facts, http_status=http_status, has_own_alarm=has_own_alarm, fix=fix)
+        return cls(
+            "refused",
+            code,
+            reason,
+            facts,
+            http_status=http_status,
+            is_quiet=is_quiet,
+            has_own_alarm=has_own_alarm,
+            fix=fix,
+        )
 
     @classmethod
     def refused_by_api(cls, code: str, reason: str, **facts: Any) -> Outcome:
@@ -128,7 +164,12 @@ class Outcome:
     @property
     def is_alarming(self) -> bool:
         """Whether a person must be notified of it."""
-        return self.status in ALARMING
+        return self.status in ALARMING and not self.is_quiet
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not the last word about its event."""
+        return self.status in OPEN_OUTCOMES
 
 
 class Record(NamedTuple):

@@ -206,6 +206,28 @@ class OpScope:
                     for ip in sorted(ips):
                         yield service, name, ip
 
+    def covers(self, key: str) -> bool:
+        """Whether the process with this :attr:`Target.key` is in it."""
+        service, _, rest = key.partition("/")
+        component, _, ip = rest.partition("/")
+        components = self._services.get(service)
+        if components is None or components is ALL:
+            return components is ALL
+        known = components.get(component)
+        return known is not None and (known[1] is ALL or ip in known[1])
+
+    def overlaps(self, other: OpScope) -> bool:
+        """Whether any process may be in both."""
+        for service, component, ip in self:
+            for its_service, its_component, its_ip in other:
+                if service != its_service:
+                    continue
+                if component is None or its_component is None:
+                    return True
+                if component.lower() == its_component.lower() and (ip is None or its_ip is None or ip == its_ip):
+                    return True
+        return False
+
     def to_wire(self) -> dict[str, Any]:
         """The API's ``OpScope``.
 
