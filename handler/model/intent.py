@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 class Limits:
     """How much one rule may do. Omitted limits default to conservative values.
 
-    ``cooldown`` and ``max_event_age`` in seconds; ``max_nodes`` processes of a component under operation at a time;
+    ``cooldown`` and ``max_wait`` in seconds; ``max_nodes`` processes of a component under operation at a time;
     ``max_share`` of a component's processes, from 0 to 1, that may be away at a time, never rounded below one.
     """
 
     cooldown: float = 900.0
     max_nodes: int = 1
     max_share: float = 0.25
-    max_event_age: float = 600.0
+    max_wait: float = 3600.0
 
     def strictest(self, other: Limits) -> Limits:
         """The limits that satisfy both."""
@@ -29,12 +29,12 @@ class Limits:
             cooldown=max(self.cooldown, other.cooldown),
             max_nodes=min(self.max_nodes, other.max_nodes),
             max_share=min(self.max_share, other.max_share),
-            max_event_age=min(self.max_event_age, other.max_event_age),
+            max_wait=min(self.max_wait, other.max_wait),
         )
 
 
-#: Limits of commands (a timer's, a person's): only the age of the event is bounded, unless the rule bounds more.
-COMMAND_LIMITS = Limits(cooldown=0.0, max_nodes=99_999, max_share=1.0, max_event_age=600.0)
+#: Limits of commands (a timer's, a person's): only the wait is bounded, unless the rule bounds more.
+COMMAND_LIMITS = Limits(cooldown=0.0, max_nodes=99_999, max_share=1.0, max_wait=3600.0)
 
 
 class Intent(NamedTuple):
