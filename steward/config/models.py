@@ -53,7 +53,7 @@ class Cluster(Part):
     allow: list[OpName] = Field(min_length=1, examples=[["RestartService", "StartService"]])
     """The operations that may be done to it; anything else is refused."""
     operations_per_hour: int = Field(default=12, ge=1)
-    """Operations of any kind an hour: this many for remediations, and as many again for commands. What exceeds it waits."""
+    """Operations of any kind an hour: this many for remediations, and as many again for commands. What exceeds it stays pending."""
     role_arn: Annotated[
         Omittable[Annotated[str, values.ROLE_ARN]],
         Field(examples=["qcs::cam::uin/200000000002:roleName/emr-steward"]),
@@ -133,7 +133,7 @@ class Limits(Part):
     max_share: Annotated[float, Share()] = _written("25%")
     """Share of a component that may be away at a time, such as 25% or 0.25. For commands all unless it is written."""
     max_wait: Annotated[float, Seconds(1)] = _written("1h")
-    """How long something that was asked may wait. After that a person is notified, and a command is no longer carried out."""
+    """How long an intent may stay pending. After that it is reported, and a command is no longer carried out."""
 
 
 class Rule(Part):
@@ -230,9 +230,9 @@ class Safety(Part):
     """What holds for all rules."""
 
     quorum_roles: list[str] = Field(default=list(QUORUM_ROLES))
-    """Components that never lose their quorum to us."""
+    """Components that never lose their quorum to us: a majority, or one of a pair, remains."""
     quarantine: Quarantine = Field(default_factory=Quarantine)
-    """When a process is left to people, since restarts do not help."""
+    """When a process is left to people, since restarts do not last."""
     freezes: list[Freeze] = Field(default_factory=list)
     """Times in which nothing is done at all."""
     maintenance_windows: list[MaintenanceWindow] = Field(default_factory=list)
