@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.model.components import COMPONENTS, Process, process_named, process_of_policy, service_named, spelled
+from handler.model.components import (
+    COMPONENTS,
+    Process,
+    component_key,
+    process_named,
+    process_of_policy,
+    service_named,
+    spelled,
+)
+from handler.model.policy import QUORUM_ROLES
 
 
 @pytest.mark.parametrize(
@@ -100,6 +109,12 @@ def test_every_process_is_found_by_its_own_name(service: str) -> None:
     for component in COMPONENTS[service]:
         assert process_named(component, service) == Process(service, component)
         assert process_of_policy(f"{service}_{component}", "") == Process(service, component)
+
+
+def test_every_quorum_role_is_a_component() -> None:
+    """The defaults name components by EMR's names, or by a known alias."""
+    known = {component_key(component) for components in COMPONENTS.values() for component in components}
+    assert {component_key(role) for role in QUORUM_ROLES} <= known
 
 
 @given(st.text(), st.text())
