@@ -65,7 +65,7 @@ def config(clusters: Sequence[str]) -> Config:
                     "limits": {"max_nodes": 99_999, "max_share": 1, "cooldown": 0},
                 }
             ],
-            "safety": {"breaker": {"intents": 1_000_000_000}, "quarantine": {"restarts": 1_000_000}},
+            "safety": {"quarantine": {"restarts": 1_000_000}},
         }
     )
 

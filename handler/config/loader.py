@@ -20,7 +20,6 @@ from handler.errors import ConfigurationError, StewardError
 from handler.model.intent import Limits
 from handler.model.policy import (
     AlarmSettings,
-    Breaker,
     Caller,
     Chat,
     Cluster,
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from handler.decide.rules import ComponentScope, ServiceScope
 
 #: The version of the format that this function reads.
-FORMAT: Final = 1
+FORMAT: Final = 2
 _COMPILE: Final = "steward compile steward.yml -o steward.json"
 
 
@@ -86,7 +85,6 @@ def _config(document: Mapping[str, Any]) -> Config:
         webhook=Webhook(tuple([Caller(**caller) for caller in webhook["callers"]]), webhook["patience"]),
         safety=Safety(
             quorum_roles=tuple(safety["quorum_roles"]),
-            breaker=Breaker(**safety["breaker"]),
             quarantine=Quarantine(**safety["quarantine"]),
             freezes=tuple([Freeze(**_for_clusters(freeze)) for freeze in safety["freezes"]]),
             maintenance_windows=tuple([_window(window) for window in safety["maintenance_windows"]]),

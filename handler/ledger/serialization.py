@@ -1,101 +1,191 @@
-"""What both stores have in common: operations as JSON text, and records from lines.
+"""The cluster record as bytes: JSON rows, compressed where they are many.
 
-It also decides how far a time is believed.
+Rows instead of objects, and each action once: a cluster of a thousand processes in trouble takes some 60 KB.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final
 
 from handler.errors import LedgerUnavailable
-from handler.model.operation import Operation, State
-from handler.model.outcome import Outcome, Record
-from handler.model.request import OpType
+from handler.ledger.cluster_record import ClusterRecord, Pause, Saying
+from handler.model.intent import Ended, Intent, Statement
+from handler.model.operation import Operation, Part, State, Verdict
+from handler.model.request import Action, OpType, StopParams, StrategyConfig
+from handler.model.scope import ALL, OpScope, Target
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-T = TypeVar("T")
-
-#: How both stores lay out what they keep. A ledger of another version is refused: what it says was sent must not be
-#: overlooked.
-SCHEMA_VERSION: Final = 4
-#: Clocks differ by less; a time so far ahead was written by one that was wrong.
-CLOCK_SKEW_TOLERANCE: Final = 60.0
-_TUPLES = ("events", "rules")
-_NAMES = tuple(field.name for field in fields(Operation))
-#: What a canonical line says of an event; what else it holds are facts.
-_FIELDS = ("event_id", "source", "name", "cluster", "outcome", "code", "reason", "rules", "operations")
-#: What of an operation changes once it is armed. The rest, which may be long, is written once.
-CHANGING = ("state", "owner", "settled_at", "code", "request_id", "observed", "attempts", "reason")
-
-
-def changing(operation: Operation) -> list[Any]:
-    """The values of CHANGING."""
-    return [operation.state.value, *(getattr(operation, name) for name in CHANGING[1:])]
-
-
-def operation_to_text(operation: Operation) -> str:
-    """One operation as a JSON object."""
-    return to_json({name: getattr(operation, name) for name in _NAMES})
-
-
-def operation_from(text: str, changed: Sequence[Any]) -> Operation:
-    """The operation that ``operation_to_text`` wrote, with what ``changing`` gave since.
-
-    Raises KeyError, TypeError, ValueError for anything else.
-    """
-    row = {**json.loads(text), **dict(zip(CHANGING, changed, strict=True))}
-    values = {name: row[name] for name in _NAMES if name in row}
-    for name in _TUPLES:
-        values[name] = tuple(values[name])
-    values["op_type"] = OpType(values["op_type"])
-    values["state"] = State(values["state"])
-    return Operation(**values)
-
-
-def all_readable(named: Iterable[tuple[str, Callable[[], T]]], unreadable: list[str] | None) -> list[T]:
-    """The operations or records with these ids.
-
-    Ids whose reading raises LedgerUnavailable are noted in ``unreadable``; without it, the first one raises.
-    """
-    found = []
-    for name, read in named:
-        try:
-            found.append(read())
-        except LedgerUnavailable:
-            if unreadable is None:
-                raise
-            unreadable.append(name)
-    return found
-
-
-def record_from(at: float, line: str) -> Record:
-    """The record of ``at`` whose canonical line this is.
-
-    Raises LedgerUnavailable for anything else.
-    """
-    try:
-        row = json.loads(line)
-        for key in ("time", "level", "event"):
-            del row[key]
-        fields = {key: row.pop(key, "") for key in _FIELDS}
-        retryable, fix = row.pop("retryable", False), row.pop("fix", "")
-        return Record(
-            at=at,
-            event=fields["event_id"],
-            source=fields["source"],
-            name=fields["name"],
-            cluster=fields["cluster"],
-            outcome=Outcome(fields["outcome"], fields["code"], fields["reason"], row, retryable=retryable, fix=fix),
-            rules=tuple(filter(None, fields["rules"].split(","))),
-            operations=tuple(filter(None, fields["operations"].split(","))),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise LedgerUnavailable("the ledger holds a record that cannot be read") from None
-
+#: How records are written. One of another format is refused: what it says was sent must not be overlooked.
+FORMAT: Final = 1
+#: Bytes above which a record is compressed.
+COMPRESS_ABOVE: Final = 8192
+_COMPRESSED: Final = b"\x78"  # zlib's first byte; JSON begins with a brace
 
 #: Writes an object without spaces, and a value that JSON does not know as its ``str``.
 to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
+def to_bytes(record: ClusterRecord) -> bytes:
+    """The record, to be stored."""
+    actions: dict[Action, int] = {}
+
+    def place(action: Action) -> int:
+        return actions.setdefault(action, len(actions))
+
+    intents = [_from_intent(one, place(one.action)) for one in record.intents.values()]
+    operations = [_from_operation(one, place(one.action)) for one in record.operations.values()]
+    row = {
+        "format": FORMAT,
+        "cluster": record.cluster,
+        "began": record.began,
+        "seq": record.seq,
+        "actions": [_from_action(one) for one in actions],
+        "intents": intents,
+        "operations": operations,
+        "commands": {key: [*one._replace(scope=_from_scope(one.scope))] for key, one in record.commands.items()},  # type: ignore[arg-type]
+        "released": record.released,
+        "pause": record.pause,
+        "hint": record.hint,
+        "outbox": [*record.outbox.values()],
+        "told": record.told,
+    }
+    data = to_json(row).encode("utf-8", "backslashreplace")
+    if len(data) <= COMPRESS_ABOVE:
+        return data
+    import zlib
+
+    return zlib.compress(data, 1)
+
+
+def from_bytes(data: bytes, cluster: str) -> ClusterRecord:
+    """What :func:`to_bytes` wrote.
+
+    Raises LedgerUnavailable for anything else: nothing is decided upon a record that is not understood.
+    """
+    try:
+        if data[:1] == _COMPRESSED:
+            import zlib
+
+            data = zlib.decompress(data)
+        row = json.loads(data)
+        if row["format"] != FORMAT:
+            raise LedgerUnavailable(
+                f"the record of {cluster} has format {row['format']}, this program reads {FORMAT}; use another ledger"
+            )
+        if row["cluster"] != cluster:
+            raise LedgerUnavailable(f"the record of {cluster} is that of another cluster")
+        actions = [_to_action(one) for one in row["actions"]]
+        intents = [_to_intent(one, actions) for one in row["intents"]]
+        operations = [_to_operation(one, actions, cluster) for one in row["operations"]]
+        return ClusterRecord(
+            cluster,
+            float(row["began"]),
+            int(row["seq"]),
+            {one.key: one for one in intents},
+            {one.id: one for one in operations},
+            {key: _to_ended(one) for key, one in row["commands"].items()},
+            {key: float(at) for key, at in row["released"].items()},
+            Pause(*row["pause"]) if row["pause"] else None,
+            (str(row["hint"][0]), float(row["hint"][1])) if row["hint"] else None,
+            {one[0]: Saying(*one) for one in row["outbox"]},
+            {key: float(at) for key, at in row["told"].items()},
+        )
+    except LedgerUnavailable:
+        raise
+    except Exception as error:
+        raise LedgerUnavailable(f"the record of {cluster} cannot be read ({type(error).__name__})") from None
+
+
+def _from_action(action: Action) -> list[Any]:
+    strategy, stop = action.strategy, action.stop_params
+    return [
+        action.op_type.value,
+        strategy and [strategy.rolling, strategy.batch_size, strategy.time_wait, strategy.skip_failed, strategy.args],
+        stop and [stop.policy, stop.thread_count, stop.grace_down_time],
+        action.keep_monitor,
+    ]
+
+
+def _to_action(row: list[Any]) -> Action:
+    op_type, strategy, stop, keep_monitor = row
+    if strategy is not None:
+        *known, args = strategy
+        strategy = StrategyConfig(*known, args=tuple((key, tuple(values)) for key, values in args))
+    return Action(OpType(op_type), strategy, StopParams(*stop) if stop else None, keep_monitor)
+
+
+def _from_scope(scope: OpScope) -> list[Any]:
+    return [*map(list, scope)]
+
+
+def _to_scope(row: list[Any]) -> OpScope:
+    if len(row) == 1 and row[0][2] is not None:
+        return OpScope.of_target(Target(*row[0]))
+    parts = []
+    for service, component, ip in row:
+        if component is None:
+            parts.append(OpScope.of_service(service))
+        else:
+            parts.append(OpScope.of_component(service, component, ALL if ip is None else [ip]))
+    return OpScope.union_of(parts)
+
+
+def _from_intent(one: Intent, action: int) -> list[Any]:
+    row = list(one)
+    row[4], row[5] = action, _from_scope(one.scope)
+    return row
+
+
+def _to_intent(row: list[Any], actions: list[Action]) -> Intent:
+    row[4], row[5] = actions[row[4]], _to_scope(row[5])
+    row[11] = {sender: Statement(*one) for sender, one in row[11].items()}
+    row[12], row[19] = tuple(row[12]), tuple(row[19])
+    return Intent(*row)
+
+
+_OPERATION: Final = (
+    "id",
+    "seq",
+    "owner",
+    "armed_at",
+    "deadline",
+    "is_command",
+    "rules",
+    "intents",
+    "components",
+    "ended_at",
+    "attempts",
+    "code",
+    "request_id",
+    "problem",
+)
+
+
+def _from_operation(one: Operation, action: int) -> list[Any]:
+    return [
+        action,
+        one.state.value,
+        {key: [*part] for key, part in one.parts.items()},
+        sorted(one.occurrences),
+        *(getattr(one, name) for name in _OPERATION),
+    ]
+
+
+def _to_operation(row: list[Any], actions: list[Action], cluster: str) -> Operation:
+    action, state, parts, occurrences, *values = row
+    known = dict(zip(_OPERATION, values, strict=True))
+    for name in ("rules", "intents", "components"):
+        known[name] = tuple(known[name])
+    return Operation(
+        cluster=cluster,
+        action=actions[action],
+        state=State(state),
+        parts={key: Part(before, Verdict(found), at) for key, (before, found, at) in parts.items()},
+        occurrences=frozenset(occurrences),
+        **known,
+    )
+
+
+def _to_ended(row: list[Any]) -> Ended:
+    row[2] = _to_scope(row[2])
+    return Ended(*row)

@@ -73,7 +73,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
     Case is ignored.
 
-    Parts of a name (``max_age`` for ``max_event_age``) and a short form (``Saturday`` for ``Sat``) are nearer than any
+    Parts of a name (``per_hour`` for ``operations_per_hour``) and a short form (``Saturday`` for ``Sat``) are nearer than any
     likeness of letters.
     """
     by_case = {one.lower(): one for one in words}

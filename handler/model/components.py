@@ -5,6 +5,7 @@ This is knowledge to help a rule, never a whitelist: a name that is not here sta
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final, NamedTuple
 
 
@@ -44,6 +45,9 @@ COMPONENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "SPARK": {"SparkJobHistoryServer": ()},
     "PRESTO": {"PrestoCoordinator": (), "PrestoWorker": ()},
     "PRESTOSQL": {"PrestoSqlCoordinator": (), "PrestoSqlWorker": ()},
+    "TRINO": {"TrinoCoordinator": (), "TrinoWorker": ()},  # PrestoSQL's name since EMR 3.4.0
+    "STARROCKS": {"FE": (), "BE": (), "Broker": ()},
+    "DORIS": {"FE": (), "BE": (), "Broker": ()},
     "KUDU": {"KuduMaster": (), "KuduServer": ("kudutserver",)},
     "IMPALA": {
         "Impala-Daemon": ("impalad",),
@@ -51,21 +55,32 @@ COMPONENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "Impala-Catalog": ("catalogd",),
     },
     "RANGER": {"Ranger": ("rangeradmin",), "RangerUsersync": (), "Solr": ()},
+    "COSRANGER": {"COSRangerServer": ()},
     "ALLUXIO": {"AlluxioMaster": (), "AlluxioWorker": ()},
     "KYUUBI": {"KyuubiServer": ()},
     "LIVY": {"LivyServer": ()},
     "KNOX": {"Gateway": ()},
-    "STORM": {"Nimbus": (), "Supervisor": ()},
+    "KAFKA": {"Kafka": ()},
+    "STORM": {"Nimbus": (), "Supervisor": (), "Ui": (), "Logviewer": ()},
     "KRB5": {"Krb5Kdc": ()},
     "OPENLDAP": {"Slapd": ()},
-    "HUE": {},
-    "OOZIE": {},
+    "GANGLIA": {"Httpd": (), "Gmetad": (), "Gmond": ()},
+    "HUE": {"Hue": ()},
+    "OOZIE": {"Oozie": ()},
     "ZEPPELIN": {},
     "SUPERSET": {},
 }
 
-# Too common as words to identify a service alone; beside their service they do.
-_COMMON: Final = frozenset({"Router", "Ranger", "Solr", "Gateway", "Supervisor"})
+# Too common as words to identify a process alone, or the name of the whole service; beside their service they do.
+_COMMON: Final = frozenset(
+    {"Router", "Ranger", "Solr", "Gateway", "Supervisor", "Ui", "Logviewer", "Httpd", "Kafka", "Hue", "Oozie"}
+)
+# Of several services, so that only the service beside it tells which process is meant.
+_SHARED: Final = frozenset(
+    name
+    for name, services in Counter(name for components in COMPONENTS.values() for name in components).items()
+    if services > 1
+)
 
 
 def _key(name: str) -> str:
@@ -80,7 +95,7 @@ def _named() -> dict[str, Process]:
     table: dict[str, Process] = {}
     for service, components in COMPONENTS.items():
         for name, aliases in components.items():
-            known = (_key(service + name), *aliases, *([] if name in _COMMON else [_key(name)]))
+            known = (_key(service + name), *aliases, *([] if name in _COMMON | _SHARED else [_key(name)]))
             table |= dict.fromkeys(known, Process(service, name))
     return table
 
@@ -103,7 +118,8 @@ def service_named(name: str) -> str:
 def process_named(name: str, service: str = "") -> Process | None:
     """The process that ``name`` means, whatever its case and separators.
 
-    Where ``service`` is given, it is a process of that service.
+    Where ``service`` is given, it is a process of that service. Without it, a name of several services (``FE``) is not
+    guessed at.
 
     ``datanode``, ``HDFS-DataNode``, ``hdfs_datanode`` and ``zkfc`` are known; None for what is not.
     """

@@ -9,8 +9,22 @@ if TYPE_CHECKING:
     from handler.model.request import OpType
 
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-#: Every name under which the roles are known that need a majority, or one of a pair.
-QUORUM_ROLES: Final = ("NameNode", "JournalNode", "QuorumPeerMain", "Zookeeper")
+#: The consensus groups and the pairs of active and standby that EMR has, under every name of theirs.
+QUORUM_ROLES: Final = (
+    "NameNode",
+    "JournalNode",
+    "QuorumPeerMain",
+    "Zookeeper",
+    "ResourceManager",
+    "HMaster",
+    "KuduMaster",
+    "FE",
+    "AlluxioMaster",
+    "PrestoCoordinator",
+    "PrestoSqlCoordinator",
+    "TrinoCoordinator",
+    "Kafka",
+)
 
 
 @dataclass(frozen=True)
@@ -49,32 +63,14 @@ class Webhook:
 
 
 @dataclass(frozen=True)
-class Breaker:
-    """The storm breaker: more than ``intents`` within ``window`` seconds open it.
-
-    It closes ``close_after`` seconds later at the earliest.
-    """
-
-    intents: int = 100
-    window: float = 300.0
-    close_after: float = 600.0
-
-    @property
-    def quiet_intents(self) -> float:
-        """With no more than this in the window it may close."""
-        return max(1, self.intents / 2)
-
-
-@dataclass(frozen=True)
 class Quarantine:
-    """The quarantine: ``restarts`` within ``within`` seconds that did not help lead to it.
+    """The quarantine: ``restarts`` within ``within`` seconds that did not last lead to it.
 
-    The process is left alone for ``release_after`` seconds.
+    The process is left alone until its restarts are older than ``within``, or a person releases it.
     """
 
     restarts: int = 3
     within: float = 86400.0
-    release_after: float = 86400.0
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,6 @@ class Safety:
     """What holds for all rules."""
 
     quorum_roles: tuple[str, ...] = QUORUM_ROLES
-    breaker: Breaker = field(default_factory=Breaker)
     quarantine: Quarantine = field(default_factory=Quarantine)
     freezes: tuple[Freeze, ...] = ()
     maintenance_windows: tuple[MaintenanceWindow, ...] = ()

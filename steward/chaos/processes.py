@@ -120,8 +120,7 @@ class Plan:
             Settings(endpoint=Endpoint.parse(self.endpoint), log_level="ERROR"),
             restarting(
                 clusters(self.dead),
-                limits={"max_nodes": 99_999, "max_share": 1, "max_event_age": "24h", "cooldown": "24h"},
-                safety={"breaker": {"intents": 1_000_000_000}},
+                limits={"max_nodes": 99_999, "max_share": 1, "max_wait": "24h", "cooldown": "24h"},
                 operations_per_hour=1_000_000,
             ),
             env={"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY},

@@ -199,9 +199,7 @@ def _records_are_kept(report: Report, file: dict[str, Any], safety: dict[str, An
     for path, rule in _each("rules", file.get("rules")):
         whose = path if rule.get("name") is None else f"rule {rule['name']}"
         limits = {**defaults, **_section(rule, "limits")}
-        counted += [
-            (_seconds(models.Limits, limits, key), f"the {key} of {whose}") for key in ("cooldown", "max_event_age")
-        ]
+        counted += [(_seconds(models.Limits, limits, key), f"the {key} of {whose}") for key in ("cooldown", "max_wait")]
     longest, what = max((seconds or 0.0, what) for seconds, what in counted)
     if keep is not None and longest > keep:
         hint = f"at least {span(longest)}, or a shorter span there"

@@ -104,7 +104,6 @@ def normalised(file: StewardFile) -> dict[str, Any]:
         },
         "safety": {
             "quorum_roles": list(safety.quorum_roles),
-            "breaker": safety.breaker.model_dump(),
             "quarantine": safety.quarantine.model_dump(),
             "freezes": [_freeze(freeze) for freeze in safety.freezes],
             "maintenance_windows": [_window(window) for window in safety.maintenance_windows],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler.lib.wording import question
 from handler.model.components import COMPONENTS, process_named, same_spelling, service_named
+from handler.model.request import OpType
 from steward.config.durations import span
 from steward.config.report import Report
 
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
 #: A path, what is suspicious there, and what was probably meant.
 Suspicion = tuple[str, str, str]
-_ALL: Final = tuple(name for names in COMPONENTS.values() for name in names)
+_ALL: Final = tuple(dict.fromkeys(name for names in COMPONENTS.values() for name in names))
 #: Senders that the platform delivers itself.
 NOT_OVER_HTTP: Final = ("timer", "eventbridge", "request")
+#: Senders of commands; all others send alerts.
+COMMANDERS: Final = ("timer", "request")
 
 #: The cloud's regions (CVM, "Regions and AZs"). New ones will come, so an unknown one is only a warning.
 # fmt: off
@@ -54,14 +57,14 @@ def _suspicions(raw: Any, config: Config) -> Iterator[Suspicion]:
         yield from _blocks(rule["when"], f"rules[{index}].when")
         yield from _of_pattern(rule["when"], f"rules[{index}].when")
         yield from _of_scope(rule["do"]["scope"], f"rules[{index}].do.scope")
-    yield from _of_quarantine(config)
+    yield from _of_quarantine(raw, config)
     if not config.clusters:
         yield "clusters", "is empty: nothing will ever be done", "a cluster that is not listed is never touched"
     elif config.webhook.callers:
         return
     elif not config.rules:
         yield "", "has neither rules nor webhook.callers: only a timer whose message is a request does anything", ""
-    elif of_alerts := [rule["name"] for rule in raw["rules"] if _needs_http(rule["when"])]:
+    elif of_alerts := [rule["name"] for rule in raw["rules"] if not _is_only_from(NOT_OVER_HTTP, rule["when"])]:
         more = f" and {len(of_alerts) - 1} more" if len(of_alerts) > 1 else ""
         yield (
             "webhook.callers",
@@ -70,22 +73,27 @@ def _suspicions(raw: Any, config: Config) -> Iterator[Suspicion]:
         )
 
 
-def _of_quarantine(config: Config) -> Iterator[Suspicion]:
-    """Rules that restart too seldom for their restarts ever to be counted together."""
-    quarantine = config.safety.quarantine
+def _of_quarantine(raw: Any, config: Config) -> Iterator[Suspicion]:
+    """Rules that restart too seldom for their restarts ever to be counted together.
+
+    Only remediations lead to quarantine, so that rules for commands alone are skipped.
+    """
+    restarts, within = config.safety.quarantine.restarts, config.safety.quarantine.within
     for index, rule in enumerate(config.rules):
-        if rule.limits.cooldown * quarantine.restarts >= quarantine.within:
-            yield (
-                f"rules[{index}].limits.cooldown",
-                f"is too long for {quarantine.restarts} restarts within {span(quarantine.within)}: no quarantine, ever",
-                "shorten the cooldown, or lengthen safety.quarantine.within",
+        cooldown = rule.limits.cooldown
+        is_remediation = not _is_only_from(COMMANDERS, raw["rules"][index]["when"])
+        if rule.action.op_type is OpType.RESTART_SERVICE and is_remediation and cooldown * restarts >= within:
+            problem = (
+                f"{span(cooldown)} is too long for rule {rule.name}: {restarts} of its restarts are never counted "
+                f"together within {span(within)}, so that no process gets into quarantine"
             )
+            fix = f"shorten it, or set safety.quarantine.within above {span(cooldown * restarts)}"
+            yield f"rules[{index}].limits.cooldown", problem, fix
 
 
-def _needs_http(when: Mapping[str, Any]) -> bool:
-    """Whether a pattern is for senders that call over HTTP."""
-    sources = when.get("source", ["alertmanager"])
-    return not all(isinstance(source, str) and source in NOT_OVER_HTTP for source in sources)
+def _is_only_from(senders: tuple[str, ...], when: Mapping[str, Any]) -> bool:
+    """Whether no other senders can match a pattern."""
+    return "source" in when and all(isinstance(source, str) and source in senders for source in when["source"])
 
 
 # -- services and components

@@ -44,6 +44,19 @@ _TIMER: Final = (
 ELSEWHERE: Final[Mapping[str, str]] = dict.fromkeys(
     ("cron", "cronExpression", "cron_expression", "crontab", "schedule"), _TIMER
 )
+#: Keys of earlier versions, and what holds instead.
+REPLACED: Final[Mapping[str, str]] = {
+    "max_event_age": "max_wait replaces it: how long an intent may stay pending, 1h unless it is written",
+    "breaker": (
+        "take it out: alerts are no longer counted; a remediation is held while more than half of a component's "
+        "processes are not serving"
+    ),
+    "release_after": (
+        "take it out: a process is left alone until its restarts are older than `within`, or until `steward release`"
+    ),
+}
+#: Where the value of such a key is checked, if it still has a meaning.
+_NEW_NAMES: Final = {"max_event_age": "max_wait"}
 _MAX_IN_WORD: Final = 80
 
 
@@ -242,6 +255,8 @@ def _misspelt(model: Model | None, steps: Steps, raw: Any) -> str:
 def _nearest_key(model: Model, steps: Steps) -> tuple[str, Steps | None]:
     """The hint for an unknown key, and where it was probably meant to be."""
     *above, key = steps
+    if key in REPLACED:
+        return REPLACED[str(key)], (*above, _NEW_NAMES[key]) if key in _NEW_NAMES else None
     here = _model_at(model, tuple(above))
     words = _keys(here)
     if above and key in _keys(_model_at(model, tuple(above[:-1]))):

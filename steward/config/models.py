@@ -53,7 +53,7 @@ class Cluster(Part):
     allow: list[OpName] = Field(min_length=1, examples=[["RestartService", "StartService"]])
     """The operations that may be done to it; anything else is refused."""
     operations_per_hour: int = Field(default=12, ge=1)
-    """Operations of any kind an hour. Further intents wait for a later event."""
+    """Operations of any kind an hour: this many for remediations, and as many again for commands. What exceeds it stays pending."""
     role_arn: Annotated[
         Omittable[Annotated[str, values.ROLE_ARN]],
         Field(examples=["qcs::cam::uin/200000000002:roleName/emr-steward"]),
@@ -132,8 +132,8 @@ class Limits(Part):
     """Processes of a component under operation at a time. For commands any number unless it is written."""
     max_share: Annotated[float, Share()] = _written("25%")
     """Share of a component that may be away at a time, such as 25% or 0.25. For commands all unless it is written."""
-    max_event_age: Annotated[float, Seconds(1)] = _written("10m")
-    """How old an event may be to be acted upon."""
+    max_wait: Annotated[float, Seconds(1)] = _written("1h")
+    """How long an intent may stay pending. After that it is reported, and a command is no longer carried out."""
 
 
 class Rule(Part):
@@ -185,26 +185,13 @@ class Webhook(Part):
     """The time within which a sender is answered; Cloud Monitor waits 5 s."""
 
 
-class Breaker(Part):
-    """The storm breaker, for each cluster."""
-
-    intents: int = Field(default=100, ge=1)
-    """More intents than this within the window open the breaker."""
-    window: Annotated[float, Seconds(1)] = _written("5m")
-    """The time in which intents are counted."""
-    close_after: Annotated[float, Seconds()] = _written("10m")
-    """How long the breaker stays open at least; after that it closes once at most half as many intents are in the window."""
-
-
 class Quarantine(Part):
-    """When restarts do not help."""
+    """When a process is left alone, since restarts do not last."""
 
     restarts: int = Field(default=3, ge=1)
-    """After this many restarts that did not last, a process is put into quarantine."""
+    """After this many restarts that did not last, a process is in quarantine."""
     within: Annotated[float, Seconds(1)] = _written("24h")
-    """The time in which these restarts are counted."""
-    release_after: Annotated[float, Seconds(1)] = _written("24h")
-    """How long a process stays in quarantine, unless `steward release` lets it out before."""
+    """The time in which these restarts are counted. The quarantine ends when they are older, or by `steward release`."""
 
 
 class Freeze(Part):
@@ -243,11 +230,9 @@ class Safety(Part):
     """What holds for all rules."""
 
     quorum_roles: list[str] = Field(default=list(QUORUM_ROLES))
-    """Components that never lose their quorum to us."""
-    breaker: Breaker = Field(default_factory=Breaker)
-    """When a storm of alerts is left to people."""
+    """Components that never lose their quorum to us: a majority, or one of a pair, remains."""
     quarantine: Quarantine = Field(default_factory=Quarantine)
-    """When a process is left to people, since restarts do not help."""
+    """When a process is left to people, since restarts do not last."""
     freezes: list[Freeze] = Field(default_factory=list)
     """Times in which nothing is done at all."""
     maintenance_windows: list[MaintenanceWindow] = Field(default_factory=list)
@@ -302,7 +287,7 @@ class StewardFile(Part):
     webhook: Webhook = Field(default_factory=Webhook)
     """HTTP calls: who may make them, and how long they wait."""
     safety: Safety = Field(default_factory=Safety)
-    """What holds for all rules: quorum, storms, quarantine, freezes."""
+    """What holds for all rules: quorum, quarantine, freezes."""
     ledger: Ledger = Field(default_factory=Ledger)
     """What the ledger may rely on; STEWARD_LEDGER says where it is."""
     alarms: Alarms = Field(default_factory=Alarms)

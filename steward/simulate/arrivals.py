@@ -10,7 +10,7 @@ from handler.receive.envelopes import HttpCall, open_envelope
 from steward.simulate.platform import restamp
 from steward.simulate.world import World, events_of
 
-#: Seconds after which an event is a sample rather than news: the default max_event_age.
+#: Seconds after which an event is a sample rather than news.
 OLD: Final = 600.0
 
 

@@ -6,14 +6,14 @@ import pytest
 
 from handler.lib.wording import MAX_LISTED, meant, nearest, question
 
-LIMITS = ("cooldown", "max_nodes", "max_share", "max_event_age")
+LIMITS = ("cooldown", "max_nodes", "max_share", "operations_per_hour")
 
 
 @pytest.mark.parametrize(
     ("word", "words", "meant"),
     [
         ("max_node", LIMITS, "max_nodes"),
-        ("max_age", LIMITS, "max_event_age"),
+        ("per_hour", LIMITS, "operations_per_hour"),
         ("cool", LIMITS, "cooldown"),
         ("COOLDOWN", LIMITS, "cooldown"),
         ("Saturday", ("Mon", "Sat"), "Sat"),
@@ -33,7 +33,7 @@ def test_what_is_said_of_it() -> None:
     """A question where a word is near, else what there is, the first of it where that is much."""
     assert question("max_node", LIMITS) == meant("max_node", LIMITS) == "did you mean max_nodes?"
     assert question("zebra", LIMITS) == ""
-    assert meant("zebra", LIMITS) == "one of cooldown, max_nodes, max_share, max_event_age"
+    assert meant("zebra", LIMITS) == "one of cooldown, max_nodes, max_share, operations_per_hour"
     assert meant("zebra", ["lion"]) == "there is lion"
     assert meant("zebra", []) == ""
     many = [f"word{number}" for number in range(MAX_LISTED + 1)]

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.model.components import COMPONENTS, Process, process_named, process_of_policy, service_named, spelled
+from handler.model.components import (
+    COMPONENTS,
+    Process,
+    component_key,
+    process_named,
+    process_of_policy,
+    service_named,
+    spelled,
+)
+from handler.model.policy import QUORUM_ROLES
 
 
 @pytest.mark.parametrize(
@@ -30,6 +39,11 @@ from handler.model.components import COMPONENTS, Process, process_named, process
         ("impala_daemon", "", ("IMPALA", "Impala-Daemon")),
         ("kyuubi_kyuubiserver", "", ("KYUUBI", "KyuubiServer")),
         ("ranger_admin", "", ("RANGER", "Ranger")),
+        ("trino_trinoworker", "", ("TRINO", "TrinoWorker")),
+        ("starrocks_fe", "", ("STARROCKS", "FE")),
+        ("new_doris_fe_dim", "", ("DORIS", "FE")),
+        ("kafka_kafka", "", ("KAFKA", "Kafka")),
+        ("kafka", "", ("KAFKA", "")),
         ("new_hdfs_datanode", "", ("HDFS", "DataNode")),
         ("hdfs_datanode_dim", "", ("HDFS", "DataNode")),
         ("new_hdfs_datanode_dim", "QCE/TXMR_HDFS", ("HDFS", "DataNode")),
@@ -64,7 +78,21 @@ def test_policy_types_name_processes(policy_type: str, namespace: str, process: 
         ("Gateway", "", None),
         ("Router", "HDFS", ("HDFS", "Router")),
         ("DataNode", "YARN", None),
+        ("FE", "", None),
+        ("be", "", None),
         ("Broker", "", None),
+        ("FE", "STARROCKS", ("STARROCKS", "FE")),
+        ("fe", "doris", ("DORIS", "FE")),
+        ("doris-be", "", ("DORIS", "BE")),
+        ("FE", "HDFS", None),
+        ("trinocoordinator", "", ("TRINO", "TrinoCoordinator")),
+        ("Kafka", "", None),
+        ("kafka", "KAFKA", ("KAFKA", "Kafka")),
+        ("Ui", "", None),
+        ("ui", "STORM", ("STORM", "Ui")),
+        ("Httpd", "", None),
+        ("Gmond", "", ("GANGLIA", "Gmond")),
+        ("COSRangerServer", "", ("COSRANGER", "COSRangerServer")),
         ("Broker", "KAFKA", None),
         ("", "HDFS", None),
     ],
@@ -81,6 +109,12 @@ def test_every_process_is_found_by_its_own_name(service: str) -> None:
     for component in COMPONENTS[service]:
         assert process_named(component, service) == Process(service, component)
         assert process_of_policy(f"{service}_{component}", "") == Process(service, component)
+
+
+def test_every_quorum_role_is_a_component() -> None:
+    """The defaults name components by EMR's names, or by a known alias."""
+    known = {component_key(component) for components in COMPONENTS.values() for component in components}
+    assert {component_key(role) for role in QUORUM_ROLES} <= known
 
 
 @given(st.text(), st.text())

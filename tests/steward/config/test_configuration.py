@@ -16,9 +16,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from handler.config.config import Config
+from handler.config.loader import FORMAT
 from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.model.intent import COMMAND_LIMITS, Limits
-from handler.model.policy import AlarmSettings, Safety, Webhook
+from handler.model.policy import AlarmSettings, Quarantine, Safety, Webhook
 from handler.model.request import StopParams, StrategyConfig
 from steward.config.compile import compiled_content, config_of, load_yaml
 from steward.config.durations import duration
@@ -98,7 +99,7 @@ def test_every_section_becomes_values() -> None:
                 "scope": {"HBASE": "all", "HIVE": {"HiveServer2": "all"}},
                 "stop_params": {"policy": "safe", "thread_count": 2, "grace_seconds": 60},
             },
-            "limits": {"max_nodes": 3, "max_event_age": 60},
+            "limits": {"max_nodes": 3, "max_wait": 60},
         }
     )
     raw["webhook"] = {
@@ -110,8 +111,7 @@ def test_every_section_becomes_values() -> None:
     }
     raw["safety"] = {
         "quorum_roles": ["NameNode"],
-        "breaker": {"intents": 5, "window": "1m", "close_after": "2m"},
-        "quarantine": {"restarts": 2, "within": "30m", "release_after": "1d"},
+        "quarantine": {"restarts": 2, "within": "30m"},
         "freezes": [
             {
                 "from": "2027-02-05T18:00:00",
@@ -134,7 +134,8 @@ def test_every_section_becomes_values() -> None:
     config = config_of(raw)
     restart, stop = config.rules
     assert (restart.limits.cooldown, restart.limits.max_share, restart.limits.max_nodes) == (5400.0, 0.5, 1)
-    assert (stop.command_limits.max_nodes, stop.command_limits.max_event_age, stop.command_limits.cooldown) == (
+    assert (restart.limits.max_wait, restart.command_limits.max_wait) == (3600.0, 3600.0)
+    assert (stop.command_limits.max_nodes, stop.command_limits.max_wait, stop.command_limits.cooldown) == (
         3,
         60.0,
         5400.0,
@@ -150,9 +151,57 @@ def test_every_section_becomes_values() -> None:
     assert freeze.end - freeze.start == 15 * 3600
     assert freeze.covers(freeze.start, "emr-4zvc5mul")
     assert not freeze.covers(freeze.start, "emr-other000")
-    assert config.safety.breaker.close_after == 120.0
+    assert config.safety.quarantine == Quarantine(restarts=2, within=1800.0)
     assert config.safety.keep_records == 7 * 86400
     assert config.alarms.event_bus is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (
+            "limits",
+            {"max_event_age": "10m"},
+            ["limits.max_event_age: unknown key (max_wait replaces it: how long an intent may stay pending, 1h unless it is written)"],
+        ),
+        (
+            "rules/0/limits",
+            {"max_event_age": "soon"},
+            [
+                "rules[0].limits.max_event_age: unknown key (max_wait replaces it: how long an intent may stay pending, 1h unless it is written)",
+                "rules[0].limits.max_event_age: 'soon' is not a duration (90s, 15m, 2h, 7d, or a number of seconds)",
+            ],
+        ),
+        (
+            "limits",
+            {"max_event_age": "10m", "max_wait": "1h"},
+            ["limits.max_event_age: unknown key (max_wait replaces it: how long an intent may stay pending, 1h unless it is written)"],
+        ),
+        (
+            "safety",
+            {"breaker": {"intents": "many"}},
+            [
+                ("safety.breaker: unknown key (take it out: alerts are no longer counted; a remediation is held while more than half of a "
+                "component's processes are not serving)")
+            ],
+        ),
+        (
+            "safety",
+            {"quarantine": {"release_after": "24h"}},
+            [
+                ("safety.quarantine.release_after: unknown key (take it out: a process is left alone until its restarts are older than "
+                "`within`, or until `steward release`)")
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_a_key_of_an_earlier_version_is_refused_with_what_holds_instead(
+    path: str, value: Any, expected: list[str]
+) -> None:
+    """Whoever has an older file learns the new name, or why there is none."""
+    with pytest.raises(InvalidConfiguration) as raised:
+        config_of(changed(path, value))
+    assert [str(problem) for problem in raised.value.problems] == expected
 
 
 @pytest.mark.parametrize("role", ["roleName/emr-steward", "role/4611686018427397919"])
@@ -284,12 +333,12 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("safety", {"keep_records": "1h"}, "out of bounds"),
         ("safety", {"keep_records": "1d", "quarantine": {"within": "7d"}}, "shorter than safety.quarantine.within"),
         ("limits", {"cooldown": "40d"}, "shorter than the cooldown of rule restart"),
-        ("limits", {"max_event_age": "40d"}, "shorter than the max_event_age of rule restart"),
+        ("limits", {"max_wait": "40d"}, "shorter than the max_wait of rule restart"),
         ("alarms", {"event_bus": {"id": "bus", "region": "ap-guangzhou"}}, "is not an event bus"),
         ("alarms", {"chat": [{"url_env": "slack://hunter2"}]}, "name the variable here: STEWARD_CHAT_URL"),
         ("rules/0/limits", {"cooldown": -5}, "-5 is out of bounds (from 0s to 3660d)"),
-        ("rules/0/limits", {"max_age": "5m"}, "did you mean max_event_age?"),
-        ("rules/0/limits", {"maxevent_age": "5m"}, "did you mean max_event_age?"),
+        ("rules/0/limits", {"wait": "5m"}, "did you mean max_wait?"),
+        ("rules/0/limits", {"maxwait": "5m"}, "did you mean max_wait?"),
         ("webhook", {"patience": 0}, "0 is out of bounds (from 2s to 25s)"),
         (
             "safety",
@@ -868,10 +917,10 @@ def test_what_is_compiled_needs_no_further_reading() -> None:
     }  # fmt: skip
     document = compiled_content(raw)
     (rule,) = document["rules"]
-    assert document["format"] == 1
+    assert document["format"] == FORMAT
     assert document["clusters"]["emr-4zvc5mul"]["name"] == "emr-4zvc5mul"
-    assert rule["limits"] == {"cooldown": 3600.0, "max_nodes": 1, "max_share": 0.5, "max_event_age": 600.0}
-    assert rule["command_limits"] == {"cooldown": 3600.0, "max_nodes": 99_999, "max_share": 0.5, "max_event_age": 600.0}
+    assert rule["limits"] == {"cooldown": 3600.0, "max_nodes": 1, "max_share": 0.5, "max_wait": 3600.0}
+    assert rule["command_limits"] == {"cooldown": 3600.0, "max_nodes": 99_999, "max_share": 0.5, "max_wait": 3600.0}
     assert rule["do"]["strategy"] == {
         "rolling": True, "batch_size": 1, "wait_seconds": 30, "skip_failed": False, "args": {},
     }  # fmt: skip

@@ -62,7 +62,7 @@ def test_a_pattern_for_a_name_that_no_event_has(when: dict[str, Any], warning: s
     [
         {"HDFS": {"DataNode": "all", "zkfc": "all"}, "ZOOKEEPER": {"Zookeeper": "all"}},
         {"{service}": {"{component}": ["{ip}"]}},
-        {"HUE": {"Hue": "all"}, "hive": {"hiveserver2": "all"}},
+        {"SUPERSET": {"Superset": "all"}, "hive": {"hiveserver2": "all"}},
     ],
 )
 def test_names_that_are_known_or_filled_in_later_give_no_warning(scope: Any) -> None:
@@ -87,3 +87,42 @@ def test_rules_for_alerts_without_a_caller(when: dict[str, Any], *, is_warned: b
     found = [one for one in warned(raw) if one.startswith("webhook.callers: is empty")]
     assert bool(found) is is_warned
     assert warned({**raw, "webhook": CALLERS}) == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "quarantine", "warning"),
+    [
+        ({"cooldown": "8h"}, {}, ("8h is too long for rule a: 3 of its restarts are never counted together within 1d, so that no process "
+         "gets into quarantine (shorten it, or set safety.quarantine.within above 1d)")),
+        ({}, {"within": "45m"}, ("15m is too long for rule a: 3 of its restarts are never counted together within 45m, so that no process "
+         "gets into quarantine (shorten it, or set safety.quarantine.within above 45m)")),
+        ({"cooldown": "7h59m"}, {}, None),
+        ({"cooldown": "12h"}, {"restarts": 1}, None),
+    ],
+)  # fmt: skip
+def test_a_cooldown_with_which_no_process_gets_into_quarantine(
+    limits: dict[str, Any], quarantine: dict[str, Any], warning: str | None
+) -> None:
+    """The first restart would be forgotten before the one that is too many."""
+    raw: dict[str, Any] = {
+        "clusters": {"emr-4zvc5mul": {"region": "ap-guangzhou", "allow": ["RestartService"]}},
+        "rules": [{**a_rule({"status": ["firing"]}, {"HDFS": "all"}), "limits": limits}],
+        "safety": {"quarantine": quarantine},
+        "webhook": CALLERS,
+    }
+    raw["rules"][0]["do"] |= {"operation": "RestartService", "strategy": {"rolling": True}}
+    assert warned(raw) == ([] if warning is None else [f"rules[0].limits.cooldown: {warning}"])
+
+
+@pytest.mark.parametrize("source", [["timer"], ["timer", "request"]])
+def test_no_quarantine_is_expected_of_commands(source: list[str]) -> None:
+    """What a timer or a person asks for is not held back by a quarantine; nor does a stop lead to one."""
+    raw: dict[str, Any] = {
+        "clusters": {"emr-4zvc5mul": {"region": "ap-guangzhou", "allow": ["RestartService", "StopService"]}},
+        "rules": [a_rule({"source": source}, {"HDFS": "all"}), a_rule({"status": ["firing"]}, {"HDFS": "all"})],
+        "limits": {"cooldown": "1d"},
+        "webhook": CALLERS,
+    }
+    raw["rules"][0] |= {"name": "b"}
+    raw["rules"][0]["do"] |= {"operation": "RestartService", "strategy": {"rolling": True}}
+    assert warned(raw) == []
