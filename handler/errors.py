@@ -21,6 +21,7 @@
     │       └── ServerFailed            InternalError.*, FailedOperation.*
     ├── ObservationIncomplete           the API shows only a part of the cluster: nothing is sent
     └── LedgerUnavailable               the ledger cannot be read or written: nothing is sent
+        └── ReplyLost                   a value may or may not have been written: it must be read back
 
 Errors carry their evidence as attributes. Their text may be logged: it never holds a secret.
 """
@@ -169,4 +170,12 @@ class LedgerUnavailable(StewardError):
     """The ledger cannot be read or written, or holds data that is not this project's.
 
     The text says which, without secrets.
+    """
+
+
+class ReplyLost(LedgerUnavailable):
+    """The value may or may not have been written.
+
+    Whoever gets this error reads back what is stored. A lost write may still arrive after that; a swap of one's own on
+    the version that was read rules it out.
     """

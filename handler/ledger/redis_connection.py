@@ -8,12 +8,26 @@ from __future__ import annotations
 from typing import Any, Final
 
 from redis.connection import Connection, SSLConnection
+from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
 from handler.lib import in_flight
 from handler.lib.idle_connection import TrustedUntil
 
 #: Seconds to connect in: to look up the name, to be let in at one of its addresses, to greet by TLS.
 CONNECT_SECONDS: Final = 1.5
+
+
+class NotConnected(RedisError):
+    """There is no connection: nothing was sent. The client does not try twice, as it does after its own errors."""
+
+
+def was_not_run(error: BaseException) -> bool:
+    """Whether Redis has certainly not run the command that ended in ``error``."""
+    if type(error) is ResponseError:
+        # The client names the codes that it knows by a class, and leaves others in the text. An ``ERR``, which it takes
+        # away, may also come from a proxy that lost its server.
+        return str(error).split(" ")[0].isupper()
+    return isinstance(error, (NotConnected, ResponseError, AuthenticationError, BusyLoadingError))
 
 
 class _Kept:
@@ -26,7 +40,11 @@ class _Kept:
         if self._trusted is not None and self._trusted.is_over:
             self._trusted = None
             self.disconnect()  # type: ignore[attr-defined]
-        super().connect()  # type: ignore[misc]
+        try:
+            super().connect()  # type: ignore[misc]
+        except Exception as error:  # what is no Redis breaks the client's reader in its own ways
+            self.disconnect()  # type: ignore[attr-defined]
+            raise NotConnected(f"{type(error).__name__}: {error}") from error
 
     def _connect(self) -> Any:
         """The client's own, in a thread of its own: its time-outs bound each address, and nothing bounds a name look-up."""
