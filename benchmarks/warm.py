@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from handler.app import Function
 from handler.config.settings import Settings
-from handler.ledger.protocol import Ledger, open_ledger
+from handler.ledger.ledger import Ledger, open_ledger
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.observation import Reading
 from handler.model.operation import State

@@ -2,7 +2,7 @@
 
 ``Function`` wires settings, configuration, clock, gateway and ledger, here and nowhere else. ``Invocation`` serves one
 event of the platform. HTTP calls are always answered. Timers and asynchronous events return their result, and raise
-only where the platform's retry (two more, a minute apart) can help.
+only where nothing could be written down: the platform then delivers them again (two more times, a minute apart).
 """
 
 from __future__ import annotations
@@ -28,21 +28,20 @@ from handler.errors import (
     InvalidInput,
     LedgerUnavailable,
     NotAuthenticated,
-    StewardError,
     Unauthenticated,
 )
 from handler.execute.follow_up import MESSAGE as FOLLOW_UP
 from handler.execute.follow_up import FollowUp
 from handler.execute.pipeline import Pipeline, Served
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.event import Unreadable
 from handler.model.outcome import Record
 from handler.receive import auth
 from handler.receive.envelopes import Context, HttpCall, is_doctor_request, open_envelope
 from handler.receive.payload import read, response_fields
-from handler.report import responses
-from handler.report.alarms import Alarms
+from handler.report import history, responses
+from handler.report.alarms import Alarms, Raised
 from handler.report.log import Log, event_fields, outcome_of
 from handler.report.outcome_alarms import alarms_of, ledger_unavailable
 
@@ -52,7 +51,9 @@ if TYPE_CHECKING:
     from handler.cloud.emr import Gateway
     from handler.config.config import Config
     from handler.doctor.probes import Examination
-    from handler.ledger.protocol import Ledger
+    from handler.execute.context import Run
+    from handler.ledger.ledger import Ledger
+    from handler.ledger.store import Line
     from handler.lib.clock import Clock
     from handler.model.alarm import Alarm
     from handler.model.event import Event
@@ -63,8 +64,8 @@ def main_handler(event: Any, context: Any) -> Any:
 
     ``event`` and ``context`` are dicts there; here they may be anything.
 
-    Raises ConfigurationError where the function cannot start, and RetryLater where a repeat can help, for events that
-    are not HTTP.
+    Raises ConfigurationError where the function cannot start, and LedgerUnavailable where nothing could be written
+    down, for events that are not HTTP: the platform delivers them again.
     """
     try:
         function = Function.of_this_instance()
@@ -78,10 +79,6 @@ def main_handler(event: Any, context: Any) -> Any:
 
         return examine_broken_function(event, Context.of(context).seconds, os.environ, to_stdout)
     return function.handle(event, context)
-
-
-class RetryLater(StewardError):
-    """Nothing is lost and nothing could be done now: the platform should deliver it again."""
 
 
 class Function:
@@ -161,18 +158,13 @@ class Function:
     # -- wiring for one invocation
 
     def pipeline(self, log: Log, owner: str) -> Pipeline:
-        return Pipeline(
-            config=self.config,
-            gateway=self.gateway(log),
-            ledger=self.ledger,
-            clock=self._clock,
-            log=log,
-            mode=self.settings.mode,
-            owner=owner,
-        )
+        return Pipeline(*self._collaborators(log, owner))
 
-    def follow_up(self, log: Log, notify: Callable[[Alarm], None]) -> FollowUp:
-        return FollowUp(self.config, self.gateway(log), self.ledger, self._clock, log, notify)
+    def follow_up(self, log: Log, owner: str) -> FollowUp:
+        return FollowUp(*self._collaborators(log, owner))
+
+    def _collaborators(self, log: Log, owner: str) -> tuple[Any, ...]:
+        return (self.config, self.gateway(log), self.ledger, self._clock, log, self.settings.mode, owner)
 
     def gateway(self, log: Log) -> Gateway:
         """The EMR API, with the credentials of this moment; ``log`` hides what is made of them."""
@@ -304,7 +296,7 @@ class Invocation:
             # Whoever may call over HTTP need not learn what the role may do.
             return responses.problem(403, "the doctor answers to an invocation of the function only, not over HTTP")
         events = read(payload, idempotency_key=call.idempotency_key)
-        served = self._serve(events)
+        served = self._serve(events, caller)
         unreadable = [event.error for event in events if isinstance(event, Unreadable)]
         if unreadable and len(unreadable) == len(events):
             found = [problem for error in unreadable for problem in error.errors][:20]
@@ -325,49 +317,63 @@ class Invocation:
     def serve_events(self, events: Sequence[Event | Unreadable]) -> dict[str, Any]:
         """Act on events that did not come over HTTP, and return what became of them.
 
-        Raises RetryLater where a repeat can help.
+        Raises LedgerUnavailable where nothing could be written down.
         """
         if all(_is_follow_up(event) for event in events):
             return self._follow_up()
         served = self._serve(events)
         if again := [record.outcome for record in served.records if record.outcome.retryable]:
             reason = self._log.hide(again[0].reason)
-            raise RetryLater(f"{len(again)} of {len(served.records)} events: {reason}")
+            raise LedgerUnavailable(f"{len(again)} of {len(served.records)} events: {reason}")
         return responses.summary(served.records, self._log.hide)
 
     def _follow_up(self) -> dict[str, Any]:
         function, alarms = self._function, self._function.alarms()
         try:
-            counts = function.follow_up(self._log, lambda alarm: alarms.notify_later([alarm], self._log)).run(
-                self._deadline
-            )
+            done = function.follow_up(self._log, self._owner()).run(self._deadline)
         except LedgerUnavailable as error:
             self._log.error("steward.ledger.unavailable", problem=str(error))
-            alarms.notify([ledger_unavailable(str(error))], self._log, self._deadline)
+            alarms.notify(alarms.of([ledger_unavailable(str(error))]), self._log, self._deadline)
             return {"follow_up": "the ledger cannot be used"}
+        self._say(done.runs, done.alarms, [])
         alarms.send_unsent(self._log, self._deadline)
-        return {"follow_up": counts}
+        return {"follow_up": done.counts}
 
     # -- both
 
-    def _serve(self, events: Sequence[Event | Unreadable]) -> Served:
+    def _serve(self, events: Sequence[Event | Unreadable], caller: str = "") -> Served:
         """Outcomes, their log lines, their alarms and their place in the ledger."""
         function = self._function
         for event in events if self._log.is_debug else ():
             self._log.debug("steward.event", **event_fields(event))
         try:
-            served = function.pipeline(self._log, self._owner()).serve(events, self._deadline)
+            served = function.pipeline(self._log, self._owner()).serve(events, self._deadline, caller)
         except Exception as error:
             served = self._failed(events, error)
-        lines = self._log.outcomes(served.records, mode=function.settings.mode)
-        alarms = [*served.alarms, *alarms_of(served.decided)]
-        if alarms:
-            function.alarms().notify(alarms, self._log, self._deadline)
+        texts = self._log.outcomes(served.records, mode=function.settings.mode)
+        self._say(served.runs, [*served.alarms, *alarms_of(served.decided)], history.lines_of(served.records, texts))
+        return served
+
+    def _say(self, runs: Sequence[Run], alarms: Sequence[Alarm], lines: list[Line]) -> None:
+        """Say what the records decided, tell the alarms, and keep the history."""
+        function, raised = self._function, []
+        for run in runs:
+            lines += run.lines
+            for saying in run.sayings.values():
+                if saying.kind == "settled":
+                    lines += history.log_settled(self._log, run.cluster_id, saying)
+                else:
+                    raised.append(Raised.of_saying(saying))
+        if raised or alarms:
+            to_tell = function.alarms()
+            to_tell.notify([*raised, *to_tell.of(alarms)], self._log, self._deadline)
         try:
-            function.ledger.record(served.records, lines)
+            function.ledger.append(lines)
+            for run in runs:
+                if run.sayings:
+                    function.ledger.change(run.cluster_id, lambda record, run=run: record.said(run.sayings))  # type: ignore[misc]
         except LedgerUnavailable as error:
             self._log.error("steward.ledger.record_failed", problem=str(error))
-        return served
 
     def _failed(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
         outcome = outcome_of(error, self._log)

@@ -63,6 +63,10 @@ class Pattern:
         """
         return self._root.explain(event, "")
 
+    def literals(self, key: str) -> frozenset[str]:
+        """The texts that a field may have, as far as the pattern spells them out."""
+        return self._root.literals(key)
+
 
 def compile_pattern(raw: object, path: str = "when") -> Pattern:
     """Parse a pattern that comes as JSON or YAML values; ``path`` is where it stands.
@@ -110,6 +114,10 @@ class _Object:
             if not check(value):
                 return False
         return not self._choices or any(choice._matches(event) for choice in self._choices)
+
+    def literals(self, key: str) -> frozenset[str]:
+        found = [field.strings for field in self._fields if field.key == key]
+        return frozenset().union(*found, *(choice.literals(key) for choice in self._choices))
 
     def explain(self, value: Any, prefix: str) -> list[Mismatch]:
         if self.check(value):

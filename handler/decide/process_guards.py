@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handler.decide.verification import is_satisfied
 from handler.lib.wording import duration_text, utc_text
@@ -63,7 +63,9 @@ def not_under_operation(asked: Asked, view: View) -> Outcome | None:
     """
     if (operation := view.history.open.get(asked.key)) is None:
         return None
-    reason = f"operation {operation.id} ({operation.op_type}, {operation.state}) on {asked.reading.target} is not finished"
+    reason = (
+        f"operation {operation.id} ({operation.op_type}, {operation.state}) on {asked.reading.target} is not finished"
+    )
     return Outcome.pending("guard.under_operation", reason, guard="under_operation", operation=operation.id)
 
 
@@ -232,9 +234,17 @@ def no_restarted_one_is_down(asked: Asked, view: View) -> Outcome | None:
     service, component, _ = asked.reading.target
     for one in view.seen.component(service, component).values():
         last = view.history.last.get(one.target.key)
-        if last is not None and last.op_type is OpType.RESTART_SERVICE and one.service_status == STARTED and not one.is_up:
+        if (
+            last is not None
+            and last.op_type is OpType.RESTART_SERVICE
+            and one.service_status == STARTED
+            and not one.is_up
+        ):
             return Outcome.pending(
-                "guard.peer_down", f"{one.target} was restarted ({last.id}) and is down", guard="peer_down", operation=last.id
+                "guard.peer_down",
+                f"{one.target} was restarted ({last.id}) and is down",
+                guard="peer_down",
+                operation=last.id,
             )
     return None
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Union
+from typing import TYPE_CHECKING, Any, Final, Literal, Union
 
 from handler.errors import FieldError, InvalidInput
 from handler.lib.wording import cut
 from handler.model import names
-from handler.model.intent import Intent, Limits
+from handler.model.intent import Limits, Stated
 from handler.model.scope import All, OpScope, Target
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from handler.model.event import Event
     from handler.model.request import Action
 
+#: The senders of commands. All others send alerts.
+COMMANDERS: Final = ("timer", "request")
 #: component template → all its nodes, or address templates
 ComponentScope = tuple["Template", Union[Literal[All.ALL], "tuple[Template, ...]"]]
 #: service template → all its components, or component scopes
@@ -50,22 +52,27 @@ class Rule:
         """What in the event does not match; empty where it does."""
         return self.pattern.explain(view)
 
-    def intent(self, event: Event, view: Mapping[str, Any]) -> Intent:
-        """The intent of an event by this rule.
+    def state(self, event: Event, view: Mapping[str, Any], sender: str, told_at: float) -> tuple[str, Stated]:
+        """What an event states by this rule, and of which cluster.
 
-        Raises TemplateError, or InvalidInput where a template gives an invalid value.
+        ``sender`` identifies who says so (:class:`Stated`). Raises TemplateError, or InvalidInput where a template
+        gives an invalid value.
         """
         cluster = _cluster(self.cluster.render(view))
-        is_command = event.source in ("timer", "request")
-        return Intent(
-            cluster,
+        is_command = event.source in COMMANDERS
+        limits = self.command_limits if is_command else self.limits
+        start = event.occurred_at if is_command or event.started_at is None else event.started_at
+        return cluster, Stated(
+            event.id,
+            sender,
+            self.name,
             self.action,
             self._scope(view),
-            self.name,
             is_command,
+            told_at,
+            start,
             self.even_if_healthy,
-            self.command_limits if is_command else self.limits,
-            event.occurred_at,
+            limits.max_wait,
         )
 
     def _scope(self, view: Mapping[str, Any]) -> OpScope:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from handler.config.config import Config
     from handler.doctor.findings import Call, Evidence
-    from handler.model.operation import Operation
+    from handler.report.history import OperationRow
 
 #: Seconds of clock skew above which there is a warning: more than a network's delay.
 SKEW_WARNING: Final = 30.0
@@ -243,11 +243,11 @@ def _operate_permissions(evidence: Evidence, config: Config) -> Iterable[Finding
             yield Finding(name, "fail", f"refused on {_day(last.armed_at)} ({last.id}: {last.code})", fix)
 
 
-def _was_accepted(operation: Operation) -> bool:
+def _was_accepted(operation: OperationRow) -> bool:
     return operation.state in (State.ACCEPTED, State.VERIFIED, State.UNVERIFIED, State.FAILED)
 
 
-def _was_forbidden(operation: Operation) -> bool:
+def _was_forbidden(operation: OperationRow) -> bool:
     return operation.state in UNTOUCHED and operation.code.startswith("UnauthorizedOperation")
 
 

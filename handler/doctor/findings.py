@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from handler.cloud.account import Credentials
     from handler.config.config import Config
     from handler.errors import ConfigurationError, StewardError
-    from handler.model.operation import Operation
+    from handler.report.history import OperationRow
 
 #: ``unknown``: no harmless call can show it, or another check has to pass first.
 Health = Literal["ok", "warn", "fail", "unknown"]
@@ -65,7 +65,7 @@ class LedgerEvidence:
     warnings: tuple[str, ...] = ()
     open_operations: int = 0
     #: The newest first.
-    operations: tuple[Operation, ...] = ()
+    operations: tuple[OperationRow, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -20,26 +20,25 @@ from handler.doctor.checks import diagnose
 from handler.doctor.cloud_checks import ASSUME_ROLE, READ_ACTIONS
 from handler.doctor.findings import AlarmEvidence, Call, Evidence, Finding, LedgerEvidence
 from handler.errors import ApiError, ConfigurationError, InvalidConfiguration, LedgerUnavailable, ObservationIncomplete
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import Deadline, SystemClock
 from handler.lib.threads import side_by_side
 from handler.model.alarm import Alarm
 from handler.receive import auth
 from handler.report.alarms import Alarms
+from handler.report.history import past_of
 from handler.report.log import Log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from handler.config.config import Config
-    from handler.ledger.protocol import Ledger
+    from handler.ledger.ledger import Ledger
     from handler.lib.clock import Clock
     from handler.model.policy import Cluster
 
 #: A service that nearly every cluster has. For a service that a cluster lacks, the API returns an empty list.
 DEFAULT_SERVICE: Final = "HDFS"
-#: Seconds after which the ledger forgets the entry that was written to try it.
-TRIAL_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -185,10 +184,10 @@ class Examination:
         key, now = f"doctor|{os.urandom(8).hex()}", self._clock.now()
         try:
             warnings = ledger.check()
-            # The first claim of a new key succeeds, and the second fails only where the ledger kept the first.
-            keeps = ledger.claim(key, now, TRIAL_SECONDS) and not ledger.claim(key, now, TRIAL_SECONDS)
-            operations = tuple(ledger.operations())
-            return LedgerEvidence("", keeps, tuple(warnings), len(ledger.open_operations()), operations)
+            ledger.change_alarms(lambda record: record.add([key], [], now))
+            keeps = ledger.change_alarms(lambda record: record.told.pop(key, None)) is not None
+            operations = tuple(past_of(ledger).operations)
+            return LedgerEvidence("", keeps, tuple(warnings), sum(one.is_open for one in operations), operations)
         except LedgerUnavailable as error:
             return LedgerEvidence(str(error))
 
@@ -219,7 +218,7 @@ class Examination:
             "test alarm, requested with `doctor`: nothing is wrong",
             fix="Nothing to do.",
         )
-        alarms.notify([test_alarm], self._log, self._deadline)
+        alarms.notify(alarms.of([test_alarm]), self._log, self._deadline)
         lines = [json.loads(line) for line in self._lines]
         unsent = {line["channel"]: line["problem"] for line in lines if line["event"] == "steward.alarm.unsent"}
         return AlarmEvidence(chats, was_sent=True, unsent=unsent)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from handler.model.alarm import Alarm
-
 if TYPE_CHECKING:
     from handler.cloud.emr import Gateway
     from handler.config.config import Config
-    from handler.ledger.protocol import Ledger
+    from handler.ledger.cluster_record import Saying
+    from handler.ledger.ledger import Ledger
+    from handler.ledger.store import Line
     from handler.lib.clock import Clock, Deadline
+    from handler.model.alarm import Alarm
+    from handler.model.operation import Operation
     from handler.model.outcome import Outcome
     from handler.model.policy import Cluster, Mode
     from handler.report.log import Log
@@ -33,22 +35,24 @@ class Collaborators:
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Collaborators):
-    """One invocation's work on one cluster, which ends by the deadline.
+    """One invocation's work on one cluster, which ends by the deadline."""
 
-    ``alarms`` collects what a person must be notified of.
-    """
-
-    cluster: Cluster
+    cluster_id: str
+    #: None where it is no longer listed.
+    cluster: Cluster | None
     deadline: Deadline
+    #: The events of this invocation: their own outcomes say what became of them.
+    own_events: frozenset[str] = frozenset()
+    #: What swaps of this invocation decided to say, by id, or found unsaid; and what is said already.
+    sayings: dict[str, Saying] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
+    #: Alarms that no record holds.
     alarms: list[Alarm] = field(default_factory=list)
-
-    def alarm(self, outcome: Outcome, about: str, *, where: str = "", occasion: str = "") -> None:
-        """Raise the alarm of an outcome that is ``about`` something in this cluster.
-
-        ``where`` is the same in words; its name is not repeated at the beginning of the text. One ``occasion`` raises
-        one alarm.
-        """
-        text = outcome.reason.removeprefix(f"{about} is ") if where else outcome.reason
-        self.alarms.append(
-            Alarm(outcome.code, self.cluster.id, about, text, fix=outcome.fix, where=where, occasion=occasion)
-        )
+    #: Operations that ended in this invocation.
+    operations_ended: list[Operation] = field(default_factory=list)
+    #: Lines for the history.
+    lines: list[Line] = field(default_factory=list)
+    #: The newest outcome of each intent (key), as far as this invocation saw it.
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    #: The operation that served each intent.
+    operations: dict[str, str] = field(default_factory=dict)

@@ -7,7 +7,6 @@ passes and agrees is joined and armed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +14,6 @@ from handler.decide import budgets, intent_guards, process_guards
 from handler.decide.process_guards import Asked, View
 from handler.decide.verification import patience, verdict
 from handler.ledger import reasons
-from handler.ledger.cluster_record import ClusterRecord
 from handler.model.alarm import Alarm
 from handler.model.observation import UNKNOWN, Observation, Reading, UnknownPart, read
 from handler.model.operation import Operation, Part, State, Verdict
@@ -24,8 +22,9 @@ from handler.model.request import OpType, Request
 from handler.model.scope import OpScope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from handler.ledger.cluster_record import ClusterRecord
     from handler.model.history import History
     from handler.model.intent import Intent, Limits
     from handler.model.policy import Cluster, Mode, Safety
@@ -81,9 +80,7 @@ def services_to_see(record: ClusterRecord, policy: Policy) -> set[str]:
             services.update(intent.scope.services)
     for key in record.told:
         code, _, about = key.split("|", 2)
-        if code in _OF_PROCESSES and about.count("/") == 2:
-            services.add(about.partition("/")[0])
-        elif code == "guard.storm":
+        if (code in _OF_PROCESSES and about.count("/") == 2) or code == "guard.storm":
             services.add(about.partition("/")[0])
     return services
 
@@ -120,12 +117,13 @@ class _Decider:
         if seen is not None:
             self._well_again(seen)
             self._prove(seen)
-        elif self.failure is not None and self.policy.cluster is not None:
+        elif self.failure is not None and self.failure.code == "look.failed":
             record.tell(self._alarm(self.failure, "look"), now)
         view = View(seen or _nothing_seen(record, now), self._history(), self.policy.safety, now)
         passing = self._weigh(view)
         operation, request = self._arm(passing, view)
-        record.forget(now, self._keep())
+        if self.policy.clock_skew is not None:  # the API has confirmed our clock
+            record.forget(now, self._keep())
         return Decision(operation, request, self.held)
 
     # -- what became of operations
@@ -238,7 +236,12 @@ class _Decider:
     def _resolve(self, intent: Intent, meant: dict[str, dict[str, Reading]]) -> None:
         """The processes that an intent means; where they are not known, it is held, or ended."""
         seen, now = self.seen, self.policy.now
-        missing = {name: why for name in intent.scope.services if seen is None or name not in seen.services for why in [seen and seen.unseen.get(name)]}
+        missing = {
+            name: why
+            for name in intent.scope.services
+            if seen is None or name not in seen.services
+            for why in [seen and seen.unseen.get(name)]
+        }
         if seen is None or missing:
             why = next((str(one) for one in missing.values() if one), "")
             looked = Outcome.pending("look.failed", f"the cluster cannot be looked at: {why}", guard="look")
@@ -322,7 +325,7 @@ class _Decider:
             self._escalate(intent, reason, meant)
             self._hold(intent, reason, limits)
             return []
-        if held is not None and any(one.status not in ("skipped",) for one in outcomes):
+        if held is not None and any(one.status != "skipped" for one in outcomes):
             self._hold(intent, held, limits)
             return []
         self._end(intent, outcomes)
@@ -369,7 +372,11 @@ class _Decider:
                 for one in readings
                 if one.target.ip == target.ip and one.health == UNKNOWN
             ]
-            more = f" (so is {', '.join(at_address)} of {target.ip}: the machine looks down)" if len(at_address) > 1 else ""
+            more = (
+                f" (so is {', '.join(at_address)} of {target.ip}: the machine looks down)"
+                if len(at_address) > 1
+                else ""
+            )
             alarm = self._alarm(held, target.key, " ".join(target))
             self.record.tell(Alarm(**{**vars(alarm), "text": alarm.text + more}), now)
 
@@ -466,7 +473,9 @@ class _Decider:
 
     def _keep(self) -> float:
         """Seconds for which an ended operation counts for any rule."""
-        return max(self.policy.safety.quarantine.within, *(self._cooldown(one) for one in self.record.intents.values()), 3600.0)
+        return max(
+            self.policy.safety.quarantine.within, *(self._cooldown(one) for one in self.record.intents.values()), 3600.0
+        )
 
     def _cooldown(self, intent: Intent) -> float:
         limits = self.policy.limits_of(intent)
@@ -486,7 +495,9 @@ def history_of(record: ClusterRecord, now: float, quarantine_within: float) -> H
     counts = {True: 0, False: 0}
     for one in record.operations.values():
         counts[one.is_command] += one.armed_at > now - 3600
-        is_counted = one.op_type is OpType.RESTART_SERVICE and not one.is_command and one.armed_at > now - quarantine_within
+        is_counted = (
+            one.op_type is OpType.RESTART_SERVICE and not one.is_command and one.armed_at > now - quarantine_within
+        )
         for key in one.parts:
             if one.is_open:
                 ongoing[key] = one
@@ -524,7 +535,8 @@ def _joined(
     strategy = first.action.strategy
     blocks = strategy is not None and strategy.rolling and not strategy.skip_failed
     components = {one.reading.target[:2] for one in asked}
-    group, rest = left[:1], []
+    group: list[tuple[Intent, list[Asked]]] = left[:1]
+    rest: list[tuple[Intent, list[Asked]]] = []
     for intent, more in left[1:]:
         agrees = (
             intent.action.stable == first.action.stable and intent.is_command == first.is_command and not intent.alone

@@ -1,10 +1,7 @@
-"""The sequence: events → intents → plans → guards → request → verification → outcomes.
+"""The sequence: events → what they state → the record → reconciling → outcomes.
 
-Its collaborators are passed in.
-
-An event never acts. It states an intent; here all intents of a payload are weighed, cluster by cluster and side by
-side, against what the cluster is seen to be and what the ledger says was already done, and then acted upon at most
-once. Every event leaves with exactly one Outcome.
+Its collaborators are passed in. An event never acts: it states an intent, which is written down before anybody is
+answered, cluster by cluster and side by side. Every event leaves with exactly one Outcome.
 """
 
 from __future__ import annotations
@@ -13,18 +10,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from handler.decide import intent_guards
-from handler.decide.case import UNNAMED_SECONDS, Case, hold
-from handler.decide.planning import plan
+from handler.decide.rules import COMMANDERS
 from handler.decide.templates import TemplateError
 from handler.errors import InvalidInput, LedgerUnavailable
-from handler.execute.admission import enter
 from handler.execute.context import Collaborators, Run
-from handler.execute.decision import decide
-from handler.execute.sending import send
+from handler.execute.reconcile import REQUEST_RULE, reconcile
+from handler.lib import wording
 from handler.lib.threads import side_by_side
 from handler.model.alarm import Alarm
 from handler.model.event import Unreadable
-from handler.model.intent import COMMAND_LIMITS, Intent
+from handler.model.intent import Stated
+from handler.model.operation import State
 from handler.model.outcome import URGENCY, Outcome, Record
 from handler.report.log import outcome_of
 from handler.report.outcome_alarms import LEDGER_FIX, ledger_unavailable
@@ -32,17 +28,26 @@ from handler.report.outcome_alarms import LEDGER_FIX, ledger_unavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handler.decide.planning import Plan
+    from handler.ledger.cluster_record import Answer, ClusterRecord
     from handler.lib.clock import Deadline
     from handler.model.event import Event
 
 
-#: Seconds after its time at which a timer comes for the last time: the platform delivers what raised twice more, a
-#: minute apart.
-LAST_TRY_SECONDS: Final = 110.0
 #: What a person should do about an event that cannot be read, and about a rule that cannot be applied to an event.
 INPUT_FIX: Final = "Correct what the sender sends; docs/alerts.md has what each sender must send."
 TEMPLATE_FIX: Final = "Correct the rule's template in steward.yml, or add to the alert what the template reads."
+
+
+@dataclass(eq=False)
+class Case:
+    """What one event asks of one cluster, by one rule."""
+
+    event: Event
+    cluster: str
+    rule: str
+    stated: Stated | None
+    outcome: Outcome | None = None
+    operations: tuple[str, ...] = ()
 
 
 @dataclass
@@ -53,113 +58,129 @@ class Served:
     records: list[Record]
     #: One for each decision: where several rules matched an event there are several, and each may raise an alarm.
     decided: list[Record]
+    runs: list[Run] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
 
 
 class Pipeline(Collaborators):
     """The sequence, for one invocation."""
 
-    def serve(self, received: Sequence[Event | Unreadable], deadline: Deadline) -> Served:
+    def serve(self, received: Sequence[Event | Unreadable], deadline: Deadline, caller: str = "") -> Served:
         """Decide and act on every event of a payload, by the deadline.
 
-        Raises nothing, whatever an event holds.
+        ``caller`` is who sent it over HTTP; identities hold within it. Raises nothing, whatever an event holds.
         """
         served = Served([], [])
         fates: list[tuple[Event | Unreadable, list[Case], Outcome | None]] = []
         by_cluster: dict[str, list[Case]] = {}
-        resolved: dict[str, list[Event]] = {}
         for event in received:
             if isinstance(event, Unreadable):
-                fates.append(
-                    (event, [], Outcome.refused("input.invalid", _of_input(event), fix=INPUT_FIX, http_status=400))
+                is_told = not (caller and event.source == "request")  # whoever asked has the answer
+                refused = Outcome.refused(
+                    "input.invalid", _of_input(event), fix=INPUT_FIX, http_status=400, is_quiet=not is_told
                 )
+                fates.append((event, [], refused))
                 continue
-            if event.status == "resolved":
-                for cluster in self._clusters_of(event):
-                    resolved.setdefault(cluster, []).append(event)
-            cases, outcome = self._understand(event)
-            fates.append((event, cases, outcome))
+            cases, refusal = self._understand(event, caller)
+            fates.append((event, cases, refusal))
             for case in cases:
                 if case.outcome is None:
-                    by_cluster.setdefault(case.intent.cluster, []).append(case)
+                    by_cluster.setdefault(case.cluster, []).append(case)
 
-        def serve_cluster(item: tuple[str, list[Case]]) -> list[Alarm]:
-            run = Run(**vars(self), cluster=self.config.clusters[item[0]], deadline=deadline)
-            return serve(run, item[1])
+        def serve_cluster(item: tuple[str, list[Case]]) -> Run:
+            run = Run(
+                **vars(self),
+                cluster_id=item[0],
+                cluster=self.config.clusters[item[0]],
+                deadline=deadline,
+                own_events=frozenset(case.event.id for case in item[1]),
+            )
+            serve(run, item[1], caller)
+            return run
 
-        unwritten: dict[int, Outcome] = {}
-        for cluster, events in resolved.items():
-            if failure := self._end(cluster, events):
-                unwritten.update((id(event), failure) for event in events)
-                served.alarms.append(ledger_unavailable(failure.reason))
-        for alarms in side_by_side(serve_cluster, list(by_cluster.items())):
-            served.alarms.extend(alarms)
+        served.runs = side_by_side(serve_cluster, list(by_cluster.items()))
+        for run in served.runs:
+            served.alarms += run.alarms
         now = self.clock.now()
         for event, cases, outcome in fates:
-            decided = _decided(now, event, cases, unwritten.get(id(event), outcome))
+            decided = _decided(now, event, cases, outcome)
             served.decided += decided
-            if event.source == "timer" and not isinstance(event, Unreadable):
-                served.alarms += _given_up(event, decided, now)
             served.records.append(decided[0] if len(decided) == 1 else _joined(decided))
         return served
 
     # -- one event
 
-    def _clusters_of(self, event: Event) -> set[str]:
-        """The clusters that a resolved alert concerned: the one that it names, and those that rules named when it fired."""
-        cases, _ = self._cases(event._replace(status="firing"))
-        return {event.cluster, *(case.intent.cluster for case in cases)} & self.config.clusters.keys()
-
-    def _understand(self, event: Event) -> tuple[list[Case], Outcome | None]:
-        """What the rules make of an event: its cases, or the outcome where there are none."""
-        cases, refusal = self._cases(event)
+    def _understand(self, event: Event, caller: str) -> tuple[list[Case], Outcome | None]:
+        """What the rules make of an event: its cases, and the outcome where there are none, or one could not be made."""
+        cases, refusal = self._cases(event, caller)
         if event.status == "resolved":
+            # Which rules it concerned does not matter: it takes back what its sender stated.
+            clusters = {event.cluster, *(case.cluster for case in cases)} & self.config.clusters.keys()
+            over = [Case(event, cluster, "", None) for cluster in sorted(clusters)]
             what = "the alert is resolved" + ("" if cases or refusal else "; no rule matches it")
-            return [], Outcome.skipped("guard.resolved", what, guard="resolved")
+            return over, None if over else Outcome.skipped("guard.resolved", what, guard="resolved")
         if not cases:
-            return [], refusal or Outcome.skipped("rules.none", "no rule matches this event")
+            return [], refusal or self._unmatched(event)
         if refusal is not None:  # one rule could not be applied: the event says so, whatever the others do
             self.log.warning("steward.rule.refused", event_id=event.id, reason=refusal.reason)
         now = self.clock.now()
         for case in cases:
-            for guard in intent_guards.INTENT_GUARDS:
-                if held := guard(case.intent, self.config.clusters, self.config.safety, now):
-                    case.outcome = held
-                    break
-            if not self.log.is_debug:
+            if (stated := case.stated) is None:
                 continue
-            self.log.debug(
-                "steward.rule",
-                event_id=event.id,
-                rule=case.intent.rule,
-                op_type=case.intent.action.op_type.value,
-                cluster=case.intent.cluster,
-                scope=str(case.intent.scope),
-                held=case.outcome.reason if case.outcome else None,
+            case.outcome = (
+                intent_guards.entitled(case.cluster, stated.action.op_type, self.config.clusters)
+                or intent_guards.not_from_the_future(stated, now)
+                or intent_guards.outlives_no_freeze(case.cluster, stated, self.config.safety, now)
             )
+            if self.log.is_debug:
+                self.log.debug(
+                    "steward.rule",
+                    event_id=event.id,
+                    rule=case.rule,
+                    op_type=stated.action.op_type.value,
+                    cluster=case.cluster,
+                    scope=str(stated.scope),
+                    held=case.outcome.reason if case.outcome else None,
+                )
         return cases, refusal
 
-    def _cases(self, event: Event) -> tuple[list[Case], Outcome | None]:
-        if event.request is not None:
-            from handler.receive.senders.request import (
-                fallback_id,  # with its shapes, which other events do not pay for
-            )
+    def _unmatched(self, event: Event) -> Outcome:
+        """No rule matches: of a command, a person is told, with the rule that was probably meant."""
+        if event.source not in COMMANDERS:
+            return Outcome.skipped("rules.none", "no rule matches this event")
+        names = {
+            text: rule.name
+            for rule in self.config.rules
+            for text in (rule.name, *rule.pattern.literals("message"), *rule.pattern.literals("name"))
+        }
+        near = wording.nearest(event.message or event.name, names)
+        said = wording.cut(event.message, 60)
+        hint = f"; the nearest rule is {names[near]} ({near!r})" if near else ""
+        return Outcome.refused(
+            "rules.none",
+            f"no rule of steward.yml matches this timer (message {said!r}){hint}",
+            fix="Correct the timer's message in serverless.yml, or the rule's `when`.",
+        )
 
+    def _cases(self, event: Event, caller: str) -> tuple[list[Case], Outcome | None]:
+        now = self.clock.now()
+        told_at = now if event.told_at is None else min(event.told_at, now)
+        origin = f"{caller}|{event.source}"
+        if event.request is not None:
             request = event.request
-            intent = Intent(
-                cluster=request.instance_id,
-                action=request.action,
-                scope=request.scope,
-                rule="request",
-                is_command=True,
-                limits=COMMAND_LIMITS,
-                occurred_at=event.occurred_at,
+            stated = Stated(
+                event.id,
+                f"{origin}:{event.id}",
+                REQUEST_RULE,
+                request.action,
+                request.scope,
+                True,
+                told_at,
+                event.occurred_at,
+                is_named=event.is_named,
             )
-            if event.id != fallback_id(request):
-                return [Case(event, intent)], None
-            # Soon after the first such call it is the sender's retry (``admission.py``); later, a new request.
-            turn = int(self.clock.now() // UNNAMED_SECONDS)
-            return [Case(event, intent, period=f"#{turn}", earlier_period=f"#{turn - 1}")], None
+            return [Case(event, request.instance_id, REQUEST_RULE, stated)], None
+        sender = f"{origin}:{event.alert or event.id}" if event.source not in COMMANDERS else f"{origin}:{event.id}"
         cases: list[Case] = []
         refused: dict[str, str] = {}
         view = event.view()
@@ -167,24 +188,134 @@ class Pipeline(Collaborators):
             if not rule.matches(view):
                 continue
             try:
-                intent = rule.intent(event, view)
+                cluster, stated = rule.state(event, view, sender, told_at)
             except (TemplateError, InvalidInput) as error:
                 refused[rule.name] = f"rule {rule.name}: {error}"
                 continue
-            cases.append(Case(event, intent))
+            cases.append(Case(event, cluster, rule.name, stated))
         if not refused:
             return cases, None
         reason = "; ".join(refused.values())
         return cases, Outcome.refused("rules.template", reason, fix=TEMPLATE_FIX, rule=",".join(refused))
 
-    def _end(self, cluster: str, events: list[Event]) -> Outcome | None:
-        """Record that these alerts are over; where that fails, their outcome asks the sender to repeat them."""
-        try:
-            self.ledger.end(cluster, [f"{event.source}:{event.id}" for event in events], self.clock.now())
-        except LedgerUnavailable as error:
-            why = f"the end of the alert could not be recorded, since the ledger cannot be used: {error}"
-            return Outcome.failed("ledger.unavailable", why, fix=LEDGER_FIX, retryable=True, has_own_alarm=True)
-        return None
+
+# -- one cluster
+
+
+def serve(run: Run, cases: list[Case], caller: str) -> None:
+    """Write down what the cases of one cluster state, serve what is pending, and give every case its outcome.
+
+    A failure here concerns no other cluster. Raises nothing.
+    """
+    try:
+        answers, record, is_ours = _admitted(run, cases, caller)
+    except LedgerUnavailable as error:
+        _unwritten(run, cases, error)
+        return
+    except Exception as error:
+        _fail(cases, outcome_of(error, run.log))
+        return
+    try:
+        if is_ours:
+            record = reconcile(run)
+    except LedgerUnavailable as error:
+        run.log.error("steward.ledger.unavailable", cluster=run.cluster_id, problem=str(error))
+        run.alarms.append(ledger_unavailable(str(error)))
+    except Exception as error:  # what is written down stays pending, and the follow-up tries again
+        failure = outcome_of(error, run.log)
+        run.alarms.append(Alarm(failure.code, run.cluster_id, "reconcile", failure.reason, fix=failure.fix))
+    for case, keys in zip(cases, answers, strict=True):
+        _conclude(run, case, keys, record)
+
+
+def _admitted(run: Run, cases: list[Case], caller: str) -> tuple[list[list[Answer]], ClusterRecord, bool]:
+    """The answers to the cases, the record with them, and whether it is ours to reconcile."""
+
+    def admit(record: ClusterRecord) -> tuple[list[list[Answer]], bool]:
+        now = run.clock.now()
+        before = record.copy()
+        record.answered = run.own_events
+        answers: list[list[Answer]] = []
+        for case in cases:
+            if case.stated is not None:
+                answers.append(record.admit(case.stated, now))
+                continue
+            event = case.event
+            told_at = now if event.told_at is None else event.told_at
+            record.withdraw(f"{caller}|{event.source}:{event.alert or event.id}", event.started_at, told_at)
+            answers.append([])
+        if record.began == now:  # of a cluster about which nothing was ever written
+            before.began = now
+        is_changed = record != before
+        is_free = record.hint is None or record.hint[1] <= now or record.hint[1] > now + 2 * record.timing.lost
+        if is_changed and is_free:
+            record.hint = (run.owner, now + record.timing.hint)
+        has_news = any(answer.outcome is None for found in answers for answer in found) or not all(answers)
+        return answers, is_changed and is_free and has_news
+
+    (answers, is_ours), record = run.ledger.change(run.cluster_id, admit)
+    for saying in record.outbox.values():
+        run.sayings.setdefault(saying.id, saying)
+    return answers, record, is_ours
+
+
+def _conclude(run: Run, case: Case, answers: list[Answer], record: ClusterRecord) -> None:
+    """Give a case the outcome of what it became a part of."""
+    if case.stated is None:
+        case.outcome = Outcome.skipped("guard.resolved", "the alert is resolved", guard="resolved")
+        return
+    found = [answer.outcome or run.outcomes.get(answer.key) or _state_of(answer.key, record) for answer in answers]
+    outcome = max(found, key=lambda one: URGENCY[one.status], default=None)
+    if outcome is None:
+        outcome = Outcome.skipped("scope.empty", "the scope names no process")
+    alike = sum(one.code == outcome.code for one in found) - 1
+    case.outcome = replace(outcome, reason=f"{outcome.reason}; and {alike} more likewise") if alike else outcome
+    operations = (run.operations.get(answer.key, "") for answer in answers)
+    case.operations = tuple(dict.fromkeys(filter(None, operations)))
+
+
+def _state_of(key: str, record: ClusterRecord) -> Outcome:
+    """How an intent stands that this invocation did not decide upon."""
+    intent = record.intents.get(key)
+    if intent is None:
+        return Outcome.pending("intent.elsewhere", "written down; another worker is ending it, and says how")
+    if intent.stage == "pending":
+        held = f", held by {intent.held_by}" if intent.held_by else ""
+        return Outcome.pending(intent.held_by or "intent.pending", f"written down{held}")
+    operation = record.operations.get(intent.operation)
+    name = intent.operation
+    if intent.stage == "proving":
+        return Outcome.skipped("once.verified", f"operation {name} has helped; whether that lasts is being watched")
+    if operation is not None and operation.state is State.IN_DOUBT:
+        return replace(
+            Outcome.in_doubt(
+                "operation.in_doubt",
+                f"{operation.op_type} was sent, and {operation.problem}; it is being observed and not sent again",
+                fix="",
+                has_own_alarm=True,
+                operation=name,
+            )
+        )
+    if operation is not None and operation.state is State.ACCEPTED:
+        return Outcome.accepted(f"{operation.op_type} accepted by the API; {operation.seen()}", operation=name)
+    return Outcome.accepted(f"operation {name} is being sent", operation=name)
+
+
+def _fail(cases: list[Case], outcome: Outcome) -> None:
+    for case in cases:
+        case.outcome = case.outcome or outcome
+
+
+def _unwritten(run: Run, cases: list[Case], error: LedgerUnavailable) -> None:
+    """Nothing could be written down, so nothing is sent, and the sender has to deliver it again."""
+    run.log.error("steward.ledger.unavailable", cluster=run.cluster_id, problem=str(error))
+    run.alarms.append(ledger_unavailable(str(error)))
+    why = f"nothing could be written down, since the ledger cannot be used: {error}"
+    outcome = Outcome.failed("ledger.unavailable", why, fix=LEDGER_FIX, retryable=True, has_own_alarm=True)
+    _fail(cases, outcome)
+
+
+# -- outcomes
 
 
 def _of_input(event: Unreadable) -> str:
@@ -193,51 +324,29 @@ def _of_input(event: Unreadable) -> str:
 
 
 def _decided(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> list[Record]:
-    """What was decided about an event, at least one thing: for each of its cases, and ``outcome`` where there is one besides."""
+    """What was decided about an event, at least one thing: for each of its cases, and ``outcome`` where there is one."""
     found = [
         Record(
             at=now,
             event=event.id,
             source=event.source,
             name=event.name,
-            cluster=case.intent.cluster,
+            cluster=case.cluster,
             outcome=case.outcome,
-            rules=(case.intent.rule,),
-            operations=(case.operation,) if case.operation else (),
+            rules=(case.rule,) if case.rule else (),
+            operations=case.operations,
         )
         for case in cases
         if case.outcome is not None
     ]
     if outcome is not None:
-        cluster = cases[0].intent.cluster if cases else event.cluster
+        cluster = cases[0].cluster if cases else event.cluster
         found.append(Record(now, event.id, event.source, event.name, cluster, outcome))
     return found
 
 
-def _given_up(event: Event, decided: list[Record], now: float) -> list[Alarm]:
-    """Alarms for a timer's deferred commands that nobody repeats: nothing else reports that they are not carried out."""
-    is_last = event.occurred_at is not None and now - event.occurred_at >= LAST_TRY_SECONDS
-    return [
-        Alarm(
-            "timer.not_done",
-            record.cluster,
-            event.name,
-            f"not done: {record.outcome.reason}. The timer is not delivered again",
-            fix="Do it by hand, or invoke the function with the timer's event when the reason is gone.",
-            where=f"Timer {event.name}",
-            facts={"event_id": event.id, "rules": ",".join(record.rules), "held_by": record.outcome.code},
-            occasion=event.id,
-        )
-        for record in decided
-        if record.outcome.status == "deferred" and (is_last or not record.outcome.retryable)
-    ]
-
-
 def _joined(decided: list[Record]) -> Record:
-    """One record of what several rules came to: the most urgent outcome, and its cluster, which also says what the others did.
-
-    That a repeat of the event can help one of them is kept: what the others did is not done again.
-    """
+    """One record of what several rules came to: the most urgent outcome, and its cluster, which also says what the others did."""
     leading = max(decided, key=lambda record: URGENCY[record.outcome.status])
     others = {
         f"{one.outcome.status} on {one.cluster}: {one.outcome.reason}": one.outcome
@@ -253,69 +362,3 @@ def _joined(decided: list[Record]) -> Record:
         rules=tuple(dict.fromkeys(rule for one in decided for rule in one.rules)),
         operations=tuple(dict.fromkeys(name for one in decided for name in one.operations)),
     )
-
-
-#: Others may change a cluster's past while we decide; then we decide again, at most this often.
-MAX_DECISIONS: Final = 20
-
-
-def serve(run: Run, cases: list[Case]) -> list[Alarm]:
-    """Give every case of one cluster its outcome, and return the alarms to raise.
-
-    A failure here concerns no other cluster.
-    """
-    try:
-        for the_plan in plan(enter(run, cases)):
-            _serve_plan(run, the_plan)
-    except LedgerUnavailable as error:
-        _ledger_unavailable(run, cases, error)
-    except Exception as error:
-        # What was sent stays as it is: only cases without an outcome get that of the error.
-        hold(cases, outcome_of(error, run.log))
-    return run.alarms
-
-
-def _serve_plan(run: Run, the_plan: Plan) -> None:
-    run.log.info(
-        "steward.plan",
-        cluster=run.cluster.id,
-        op_type=the_plan.action.op_type.value,
-        scope=str(the_plan.scope),
-        intents=len(the_plan.cases),
-    )
-    for _ in range(MAX_DECISIONS):
-        decided = decide(run, the_plan)
-        if decided is None:
-            return
-        operation, request, version, send_by = decided
-        if run.ledger.arm(operation, version):
-            served = [case for case in the_plan.cases if case.outcome is None]
-            for case in served:
-                case.operation = operation.id
-            hold(served, send(run, operation, request, send_by))
-            return
-        run.log.debug("steward.ledger.conflict", cluster=run.cluster.id, version=version)
-        for case in the_plan.cases:
-            case.outcome = case.held_in_part = None
-            case.has_more = False
-        # Whoever was faster may have served the very same: then there is nothing to decide.
-        cases = enter(run, the_plan.cases, is_counted=True)
-        if not cases:
-            return
-        the_plan = replace(the_plan, cases=tuple(cases))
-    hold(
-        the_plan.cases,
-        Outcome.deferred("once.contended", "other invocations kept changing the cluster's record", retryable=True),
-    )
-
-
-def _ledger_unavailable(run: Run, cases: list[Case], error: LedgerUnavailable) -> None:
-    outcome = Outcome.failed(
-        "ledger.unavailable",
-        f"nothing was sent, since the ledger cannot be used: {error}",
-        fix=LEDGER_FIX,
-        retryable=True,
-        has_own_alarm=True,
-    )
-    hold(cases, outcome)
-    run.alarms.append(ledger_unavailable(outcome.reason))

@@ -82,18 +82,25 @@ class ClusterRecord:
     #: What is open with a person: alarm key → since when.
     told: dict[str, float] = field(default_factory=dict)
     timing: Timing = TIMING
+    #: Not stored: what this change of the record brought, by intent key; and the events whose own outcome says it.
+    news: dict[str, Outcome] = field(default_factory=dict, compare=False)
+    ended: list[Operation] = field(default_factory=list, compare=False)
+    answered: frozenset[str] = field(default=frozenset(), compare=False)
 
     def copy(self) -> ClusterRecord:
         """One to change: its values are immutable, its dicts are its own."""
-        own = (
-            "intents",
-            "operations",
-            "commands",
-            "released",
-            "outbox",
-            "told",
+        return replace(
+            self,
+            intents=dict(self.intents),
+            operations=dict(self.operations),
+            commands=dict(self.commands),
+            released=dict(self.released),
+            outbox=dict(self.outbox),
+            told=dict(self.told),
+            news={},
+            ended=[],
+            answered=frozenset(),
         )
-        return replace(self, **{name: dict(getattr(self, name)) for name in own})
 
     def _next(self) -> int:
         self.seq += 1
@@ -105,7 +112,7 @@ class ClusterRecord:
         """Write down what one event asks: an Answer for each intent that it became a part of."""
         self.began = self.began or now
         if len(self.intents) >= MAX_INTENTS:
-            outcome = Outcome.refused("intent.too_many", **reasons.too_many(MAX_INTENTS), http_status=503)
+            outcome = reasons.too_many(MAX_INTENTS)
             self._tell_outcome(outcome, "intents", "", now)
             return [Answer("", outcome)]
         if stated.is_command:
@@ -118,7 +125,7 @@ class ClusterRecord:
     def _state(self, stated: Stated, scope: OpScope, key: str, now: float) -> Answer:
         """A remediation: state it, or state it again."""
         if now - stated.told_at > stated.max_wait:
-            outcome = Outcome.expired("intent.too_late", **reasons.too_late(stated, now))
+            outcome = reasons.too_late(stated, now)
             self._tell_outcome(outcome, key, str(scope), now)
             return Answer(key, outcome)
         statement = Statement(stated.start or 0.0, stated.told_at)
@@ -142,7 +149,12 @@ class ClusterRecord:
             return Answer(key)
         before = known.statements.get(stated.sender)
         is_heard = stated.event in known.events or known.stage == "proving"
-        if before and is_heard and before.start == statement.start and stated.told_at - before.last < self.timing.refresh:
+        if (
+            before
+            and is_heard
+            and before.start == statement.start
+            and stated.told_at - before.last < self.timing.refresh
+        ):
             return Answer(key)
         if before is None and len(known.statements) >= MAX_STATEMENTS:
             return Answer(key)  # so many ask for it already
@@ -188,9 +200,9 @@ class ClusterRecord:
             (stated.event,),
         )
         if now - asked_at > stated.max_wait:
-            return Answer(key, self._end_command(intent, Outcome.expired("intent.too_late", **reasons.too_late(stated, now)), now))
+            return Answer(key, self._end_command(intent, reasons.too_late(stated, now), now))
         if is_dated and asked_at < self.began - CLOCK_SKEW:
-            outcome = Outcome.refused("intent.before_the_record", **reasons.before_the_record(stated, self.began))
+            outcome = reasons.before_the_record(stated, self.began)
             return Answer(key, self._end_command(intent, outcome, now))
         self.intents[key] = intent
         return Answer(key)
@@ -199,7 +211,7 @@ class ClusterRecord:
         """The answer to a command without an id that may be a retry; None for a new command."""
         here = [one for one in self.intents.values() if one.is_command and one.scope.overlaps(scope)]
         past = {key: one for key, one in self.commands.items() if one.scope.overlaps(scope)}
-        newest = max((one.seq for one in (*here, *past.values())), default=-1)
+        newest = max((*(one.seq for one in here), *(one.seq for one in past.values())), default=-1)
         for one in here:
             if one.digest == digest and one.seq == newest:
                 return Answer(one.key)
@@ -209,12 +221,12 @@ class ClusterRecord:
                 return Answer(key, _replayed(ended))
         if not young:
             return None
-        outcome = Outcome.refused("once.ambiguous", **reasons.AMBIGUOUS, http_status=409)
+        outcome = reasons.ambiguous()
         self._tell_outcome(outcome, digest, str(scope), now, occasion=str(self._next()))
         return Answer("", outcome)
 
     def _conflict(self, key: str, now: float) -> Outcome:
-        outcome = Outcome.refused("once.conflict", **reasons.CONFLICT, has_own_alarm=True)
+        outcome = reasons.conflict()
         self._tell_outcome(outcome, key, "", now)
         return outcome
 
@@ -233,7 +245,9 @@ class ClusterRecord:
             now,
         )
         if outcome.is_alarming:
-            self._tell_outcome(outcome, intent.key, where or str(intent.scope), now, facts={"event_id": intent.events[0]})
+            self._tell_outcome(
+                outcome, intent.key, where or str(intent.scope), now, facts={"event_id": intent.events[0]}
+            )
         return replace(outcome, has_own_alarm=True)
 
     # -- taking back
@@ -270,12 +284,25 @@ class ClusterRecord:
 
     # -- ending
 
-    def end(self, intent: Intent, outcome: Outcome, now: float, *, is_told: bool = False, where: str = "", operation: str = "") -> None:
+    def end(
+        self,
+        intent: Intent,
+        outcome: Outcome,
+        now: float,
+        *,
+        is_told: bool = False,
+        where: str = "",
+        operation: str = "",
+    ) -> None:
         """End an intent with its outcome; ``is_told``: a person is told of it, whatever its status."""
         self.intents.pop(intent.key, None)
         about = intent.key if intent.is_command or intent.scope.targets is None else intent.scope.targets[0].key
         where = where or _where(intent.scope)
-        facts = {"rules": intent.rule, "event_id": intent.events[0] if intent.events else None, "operation": operation or None}
+        facts = {
+            "rules": intent.rule,
+            "event_id": intent.events[0] if intent.events else None,
+            "operation": operation or None,
+        }
         self._settled(intent, outcome, now, operation)
         if intent.is_command:
             self._end_command(intent, outcome, now, where)
@@ -286,12 +313,14 @@ class ClusterRecord:
 
     def _settled(self, intent: Intent, outcome: Outcome, now: float, operation: str = "") -> None:
         """Say to the events of an intent what became of it."""
-        if not intent.events:
+        self.news[intent.key] = outcome
+        events = [one for one in intent.events if one not in self.answered]
+        if not events:
             return
         body = {
             "key": intent.key,
             "rule": intent.rule,
-            "events": list(intent.events),
+            "events": events,
             "more_events": intent.more_events or None,
             "outcome": outcome.status,
             "code": outcome.code,
@@ -326,14 +355,28 @@ class ClusterRecord:
             self._say("well", alarm.to_json(), now)
 
     def _tell_outcome(
-        self, outcome: Outcome, about: str, where: str, now: float, *, occasion: str = "", facts: Mapping[str, Any] | None = None
+        self,
+        outcome: Outcome,
+        about: str,
+        where: str,
+        now: float,
+        *,
+        occasion: str = "",
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         from handler.model.alarm import Alarm
 
         what = {"outcome": outcome.status, **{name: value for name, value in (facts or {}).items() if value}}
         self.tell(
             Alarm(
-                outcome.code, self.cluster, about, outcome.reason, fix=outcome.fix, where=where, occasion=occasion, facts=what
+                outcome.code,
+                self.cluster,
+                about,
+                outcome.reason,
+                fix=outcome.fix,
+                where=where,
+                occasion=occasion,
+                facts=what,
             ),
             now,
         )
@@ -352,7 +395,15 @@ class ClusterRecord:
             )
 
     def settle(
-        self, operation_id: str, owner: str, state: State, now: float, *, code: str = "", request_id: str = "", problem: str = ""
+        self,
+        operation_id: str,
+        owner: str,
+        state: State,
+        now: float,
+        *,
+        code: str = "",
+        request_id: str = "",
+        problem: str = "",
     ) -> Operation | None:
         """Write down the API's answer; returns the operation where it was its owner's to settle.
 
@@ -373,6 +424,7 @@ class ClusterRecord:
         if state is State.IN_DOUBT:
             self._in_doubt(operation, now)
         if state in UNTOUCHED:
+            self.ended.append(operation)
             self._not_carried_out(operation, now)
         return operation
 
@@ -401,7 +453,9 @@ class ClusterRecord:
                     alone=operation.state is State.REJECTED,
                 )
             else:
-                outcome = Outcome.refused_by_api(operation.code, f"the API refused: {operation.problem}", operation=operation.id)
+                outcome = Outcome.refused_by_api(
+                    operation.code, f"the API refused: {operation.problem}", operation=operation.id
+                )
                 self.end(intent, outcome, now, where=operation.where(), operation=operation.id)
         self.operations.pop(operation.id)
 
@@ -435,6 +489,7 @@ class ClusterRecord:
         for intent in self._served_by(operation):
             self._conclude(intent, operation, now)
         if not operation.is_open:
+            self.ended.append(operation)
             if before.state is State.IN_DOUBT:
                 self.well("operation.in_doubt", operation.id, reasons.of_doubt(operation), now)
             if operation.state is State.NOT_SENT:
@@ -459,7 +514,9 @@ class ClusterRecord:
         else:
             outcome = reasons.did_not_help(operation, key)
             self._settled(intent, outcome, now)
-            self._tell_outcome(outcome, key, " ".join(operation.name_of(key).split("/")), now, facts={"operation": operation.id})
+            self._tell_outcome(
+                outcome, key, " ".join(operation.name_of(key).split("/")), now, facts={"operation": operation.id}
+            )
             self.intents[intent.key] = back._replace(events=(), more_events=0)
 
     def _conclude_command(self, intent: Intent, operation: Operation, now: float) -> None:
@@ -472,7 +529,9 @@ class ClusterRecord:
         elif found == {Verdict.NOT_REACHED}:
             self.intents[intent.key] = intent._replace(stage="pending", operation="", waits_since=now)
         else:
-            self.end(intent, reasons.failed_command(operation, mine), now, where=operation.where(), operation=operation.id)
+            self.end(
+                intent, reasons.failed_command(operation, mine), now, where=operation.where(), operation=operation.id
+            )
 
     # -- what a look decides
 
@@ -499,7 +558,11 @@ class ClusterRecord:
             gone: set[str] = set()
             by = ""
             for other in commands:
-                if other.seq > one.seq and other.action.op_type is opposite and (both := mine & set(processes.get(other.key, ()))):
+                if (
+                    other.seq > one.seq
+                    and other.action.op_type is opposite
+                    and (both := mine & set(processes.get(other.key, ())))
+                ):
                     gone, by = gone | both, other.key
             for key, ended in self.commands.items():
                 is_done = ended.status in ("done", "unverified", "skipped", "failed")
@@ -576,7 +639,9 @@ class ClusterRecord:
     @property
     def has_work(self) -> bool:
         """Whether the follow-up has anything to do here."""
-        return bool(self.intents or self.outbox or self.open_operations() or any(_is_condition(key) for key in self.told))
+        return bool(
+            self.intents or self.outbox or self.open_operations() or any(_is_condition(key) for key in self.told)
+        )
 
     def forget(self, now: float, keep: float) -> None:
         """Drop what no rule asks for any more: ``keep`` seconds for operations, the longest cooldown or quarantine."""
@@ -588,7 +653,9 @@ class ClusterRecord:
             if now - ended.at > self.timing.commands:
                 del self.commands[key]
         self.released = {key: at for key, at in self.released.items() if now - at <= keep}
-        self.told = {key: at for key, at in self.told.items() if now - at <= (7 * 86_400.0 if _is_condition(key) else 86_400.0)}
+        self.told = {
+            key: at for key, at in self.told.items() if now - at <= (7 * 86_400.0 if _is_condition(key) else 86_400.0)
+        }
 
 
 #: Alarms that end by themselves: somebody has to look whether they have.

@@ -22,41 +22,60 @@ IN_DOUBT_FIX: Final = (
 LOOK_AT_PROCESS: Final = "Look at the process and its log in the EMR console."
 BY_HAND: Final = "Do it by hand if it is still needed, or ask for it anew."
 
-AMBIGUOUS: Final[dict[str, str]] = {
-    "reason": "the same was asked for less than two minutes ago, and something else since: whether this is a retry or a "
-    "new request cannot be told",
-    "fix": "Give each request an `Id` of its own.",
-}
-CONFLICT: Final[dict[str, str]] = {
-    "reason": "an earlier request with the same id asked for something else",
-    "fix": "Give each request an `Id` of its own, and let no two rules of one name ask for different things.",
-}
+
+def ambiguous() -> Outcome:
+    """A command without an id that may be a retry, and may be new."""
+    return Outcome.refused(
+        "once.ambiguous",
+        "the same was asked for less than two minutes ago, and something else since: whether this is a retry or a new "
+        "request cannot be told",
+        fix="Give each request an `Id` of its own.",
+        http_status=409,
+        has_own_alarm=True,
+    )
 
 
-def too_many(limit: int) -> dict[str, str]:
+def conflict() -> Outcome:
+    """One id for two different commands."""
+    return Outcome.refused(
+        "once.conflict",
+        "an earlier request with the same id asked for something else",
+        fix="Give each request an `Id` of its own, and let no two rules of one name ask for different things.",
+        has_own_alarm=True,
+    )
+
+
+def too_many(limit: int) -> Outcome:
     """More was asked of one cluster than is kept."""
-    return {
-        "reason": f"more than {limit} things are asked of this cluster already",
-        "fix": "Find out what sends so many events; `steward history` shows them.",
-    }
+    return Outcome.refused(
+        "intent.too_many",
+        f"more than {limit} things are asked of this cluster already",
+        fix="Find out what sends so many events; `steward history` shows them.",
+        http_status=503,
+        has_own_alarm=True,
+    )
 
 
-def too_late(stated: Stated, now: float) -> dict[str, str]:
+def too_late(stated: Stated, now: float) -> Outcome:
     """What came later than it may wait."""
     since = stated.told_at if not stated.is_command or stated.start is None else stated.start
-    return {
-        "reason": f"it is from {utc_text(since)}, {duration_text(now - since)} ago, and max_wait is {duration_text(stated.max_wait)}",
-        "fix": BY_HAND,
-    }
+    return Outcome.expired(
+        "intent.too_late",
+        f"it is from {utc_text(since)}, {duration_text(now - since)} ago, and max_wait is {duration_text(stated.max_wait)}",
+        fix=BY_HAND,
+        has_own_alarm=True,
+    )
 
 
-def before_the_record(stated: Stated, began: float) -> dict[str, str]:
+def before_the_record(stated: Stated, began: float) -> Outcome:
     """A command older than all that is remembered: whether it was carried out is not known."""
-    return {
-        "reason": f"it is from {utc_text(stated.start or 0)}, and the ledger knows nothing from before {utc_text(began)}: "
+    return Outcome.refused(
+        "intent.before_the_record",
+        f"it is from {utc_text(stated.start or 0)}, and the ledger knows nothing from before {utc_text(began)}: "
         "whether it was carried out is not known",
-        "fix": BY_HAND,
-    }
+        fix=BY_HAND,
+        has_own_alarm=True,
+    )
 
 
 def in_doubt(operation: Operation) -> Alarm:
@@ -125,7 +144,9 @@ def failed_command(operation: Operation, mine: Mapping[str, Verdict]) -> Outcome
     rest = [operation.name_of(key) for key, verdict in mine.items() if verdict is Verdict.NOT_REACHED]
     text = []
     if bad:
-        text.append(f"{operation.op_type.in_words} did not bring about what was asked on {listed(bad, MAX_PROCESSES_LISTED)}")
+        text.append(
+            f"{operation.op_type.in_words} did not bring about what was asked on {listed(bad, MAX_PROCESSES_LISTED)}"
+        )
     if rest:
         text.append(f"it did not reach {listed(rest, MAX_PROCESSES_LISTED)}, and is not sent again")
     return Outcome.failed(
@@ -166,6 +187,7 @@ def expired(intent: Intent, held: Outcome, waited: float, *, is_quiet: bool) -> 
         f"{intent.action.op_type} of {intent.scope} was not carried out within {duration_text(waited)}: {held.reason}",
         fix=held.fix or BY_HAND,
         is_quiet=is_quiet,
+        has_own_alarm=True,
         held_by=held.code,
     )
 

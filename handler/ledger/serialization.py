@@ -109,8 +109,9 @@ def _from_action(action: Action) -> list[Any]:
 def _to_action(row: list[Any]) -> Action:
     op_type, strategy, stop, keep_monitor = row
     if strategy is not None:
-        *known, args = strategy
-        strategy = StrategyConfig(*known, args=tuple((key, tuple(values)) for key, values in args))
+        rolling, batch_size, time_wait, skip_failed, args = strategy
+        args = tuple((key, tuple(values)) for key, values in args)
+        strategy = StrategyConfig(rolling, batch_size, time_wait, skip_failed, args)
     return Action(OpType(op_type), strategy, StopParams(*stop) if stop else None, keep_monitor)
 
 

@@ -1,13 +1,12 @@
-"""An alarm, and its entry in the outbox."""
+"""An alarm: what a person is told."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -50,28 +49,3 @@ class Alarm:
         ``cluster`` is the name of the cluster for people.
         """
         return " on ".join(filter(None, (self.where, cluster))) or "EMR Steward"
-
-
-class OutboxEntry(NamedTuple):
-    """An alarm that one channel has not taken yet, as the ledger keeps it.
-
-    ``at`` is when it was raised (seconds since the epoch), ``text`` is the channel and the alarm as JSON.
-    """
-
-    id: str
-    at: float
-    text: str
-
-    @classmethod
-    def of(cls, id_: str, at: float, channel: str, alarm: Alarm, hide: Callable[[str], str]) -> OutboxEntry:
-        """The entry of ``alarm`` for ``channel``, without the secrets that ``hide`` knows."""
-        texts = [hide(text) for text in (alarm.code, alarm.cluster, alarm.about, alarm.text)]
-        facts = {name: hide(fact) if isinstance(fact, str) else fact for name, fact in alarm.facts.items()}
-        row = [channel, *texts, alarm.count, facts, hide(alarm.fix), hide(alarm.where)]
-        return cls(id_, at, json.dumps(row, ensure_ascii=False, default=lambda other: hide(str(other))))
-
-    def opened(self) -> tuple[str, Alarm]:
-        """Its channel and its alarm. Raises ValueError, TypeError where its text is none of ours."""
-        channel, code, cluster, about, text, count, facts, *rest = json.loads(self.text)
-        fix, where = rest or ("", "")  # an entry of a version before these two has none
-        return channel, Alarm(code, cluster, about, text, int(count), dict(facts), fix=fix, where=where)

@@ -45,6 +45,13 @@ class Event(NamedTuple):
     message: str = ""
     #: The request of a direct call, which is carried out without asking the rules.
     request: Request | None = None
+    #: The alert's identity without its start, where its ``id`` has both; and when it started, by the sender's clock.
+    alert: str = ""
+    started_at: float | None = None
+    #: When the sender last said it, where that was before the delivery: the time of a queue's message.
+    told_at: float | None = None
+    #: Whether a direct call came with an id.
+    is_named: bool = True
 
     def view(self) -> dict[str, Any]:
         """The fields that patterns and templates see.

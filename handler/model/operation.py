@@ -8,10 +8,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.lib.wording import listed, utc_text
-from handler.model.request import Action, OpType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from handler.model.request import Action, OpType
 
 
 class State(str, Enum):
@@ -126,7 +127,11 @@ class Operation:
         counts = Counter(part.verdict for part in self.parts.values())
         good = counts[Verdict.VERIFIED] + counts[Verdict.UNVERIFIED]
         text = f"{good} of {len(self.parts)} {'verified' if not counts[Verdict.UNVERIFIED] else 'as asked'}"
-        for verdict, word in ((Verdict.NONE, "not yet"), (Verdict.FAILED, "failed"), (Verdict.NOT_REACHED, "not reached")):
+        for verdict, word in (
+            (Verdict.NONE, "not yet"),
+            (Verdict.FAILED, "failed"),
+            (Verdict.NOT_REACHED, "not reached"),
+        ):
             if names := [self.name_of(key) for key, part in self.parts.items() if part.verdict is verdict]:
                 text += f"; {word}: {listed(names, 3)}"
         return text

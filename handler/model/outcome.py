@@ -113,9 +113,20 @@ class Outcome:
         return cls("withdrawn", code, reason, facts, fix=fix)
 
     @classmethod
-    def expired(cls, code: str, reason: str, *, fix: str, is_quiet: bool = False, **facts: Any) -> Outcome:
+    def expired(
+        cls, code: str, reason: str, *, fix: str, is_quiet: bool = False, has_own_alarm: bool = False, **facts: Any
+    ) -> Outcome:
         """It waited longer than it may, and was not carried out."""
-        return cls("expired", code, reason, facts, http_status=409, is_quiet=is_quiet, fix=fix)
+        return cls(
+            "expired",
+            code,
+            reason,
+            facts,
+            http_status=409,
+            is_quiet=is_quiet,
+            has_own_alarm=has_own_alarm,
+            fix=fix,
+        )
 
     @classmethod
     def refused(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from handler.errors import FieldError, InvalidInput
 from handler.lib import strict_json
 from handler.receive import sanitize
+from handler.receive.timestamps import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,6 +80,8 @@ class Message(NamedTuple):
     body: object
     id: str
     at: str
+    #: When it was put into the queue, seconds since the epoch; None where the queue does not say.
+    published_at: float | None = None
 
 
 def open_envelope(raw: object) -> HttpCall | None:
@@ -139,7 +142,10 @@ def _message(record: object, at: str) -> Message:
             if isinstance(queue, dict):
                 place = "/".join(sanitize.as_text(queue.get(part)) for part in parts)
                 return Message(
-                    queue.get("msgBody"), sanitize.identity(f"{name.lower()}:{place}"), f"{at}.{name}.msgBody"
+                    queue.get("msgBody"),
+                    sanitize.identity(f"{name.lower()}:{place}"),
+                    f"{at}.{name}.msgBody",
+                    parse_time(sanitize.as_text(queue.get("publishTime"))) or None,
                 )
     return Message(None, f"unread:{sanitize.digest(record)}", at)
 

@@ -100,7 +100,8 @@ def _from_queue(payload: dict[str, Any], at: str, layer: int) -> Iterator[Event 
         yield _unreadable(payload, "unknown", *error.errors)
         return
     for message in messages:
-        yield from _parsed(partial(envelopes.body_of, message), message.id, message.id, message.at, layer)
+        for event in _parsed(partial(envelopes.body_of, message), message.id, message.id, message.at, layer):
+            yield event._replace(told_at=message.published_at) if isinstance(event, Event) else event
 
 
 def _parsed(parse: Callable[[], object], identity: str, key: str, at: str, layer: int) -> Iterator[Event | Unreadable]:

@@ -109,6 +109,10 @@ class Log:
     def error(self, event: str, **fields: Any) -> None:
         self._line("ERROR", event, fields)
 
+    def kept(self, event: str, **fields: Any) -> str:
+        """Write a line whatever the level; returns it as it was written, for the ledger."""
+        return self._line("INFO", event, fields)
+
     def outcomes(self, records: Iterable[Record], **fields: Any) -> list[str]:
         """Write the canonical line of each event, whatever the level.
 
@@ -159,10 +163,12 @@ class Log:
                 start = text.find(form[:MIN_SECRET_LENGTH], start + 1)
         return text
 
-    def _line(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
+    def _line(self, level: str, event: str, fields: Mapping[str, Any]) -> str:
         row = {**self._begin(level, event), **fields}
         text = _written(self._flat(row))
-        self._write(_writable(self._cleaned(row) if self._needs_cleaning(text) else text) + "\n")
+        text = _writable(self._cleaned(row) if self._needs_cleaning(text) else text)
+        self._write(text + "\n")
+        return text
 
     def _begin(self, level: str, event: str) -> dict[str, Any]:
         return {"time": _iso(self._clock.now()), "level": level, "event": event, **self._base}

@@ -32,8 +32,6 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
             fix=record.outcome.fix,
             where=f"Event {record.name}" if record.name else f"An event from {record.source}",
             facts={"outcome": record.outcome.status, "event_id": record.event, "rules": ",".join(record.rules)},
-            # An operation that the API refused has one alarm, though each repeat of its event is refused again.
-            occasion=",".join(record.operations) if record.outcome.code.startswith("api.") else "",
         )
         for record in records
         if record.outcome.is_alarming and not record.outcome.has_own_alarm

@@ -1,8 +1,8 @@
 """Answers to HTTP callers: JSON, or problem+json (RFC 9457) where the call is wrong.
 
-Senders repeat what is answered with 5xx (Alertmanager that alone), so a sender is answered with 503 where a repeat can
-help (``Outcome.retryable``), and with 2xx for all that is decided, refusals included. A direct caller asked for one
-thing, and the status says what became of it.
+Senders repeat what is answered with 5xx (Alertmanager that alone), so a sender is answered with 503 where nothing could
+be written down (``Outcome.retryable``), and with 2xx for everything else, refusals included. A direct caller asked for
+one thing, and the status says what became of it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def problem(
 def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, Any]) -> dict[str, Any]:
     """The response for a payload that was read.
 
-    It is 200; 202 while a result is pending; 503 where a repeat can help any of its events; or a direct caller's
+    It is 200; 202 while anything is open; 503 where any of its events could not be written down; or a direct caller's
     status. ``extra`` is what the sender wants to read where all is decided.
     """
     outcomes = [
@@ -65,7 +65,7 @@ def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, An
         for record in records
     ]
     if again := next((record.outcome for record in records if record.outcome.retryable), None):
-        # What else the payload held is not done again: the ledger knows it.
+        # What else the payload held is not done again: it is written down.
         return problem(503, again.reason, headers={"Retry-After": str(RETRY_AFTER)}, outcomes=outcomes)
     body = {"outcomes": outcomes, **extra}
     if is_direct and len(records) == 1:
@@ -73,8 +73,7 @@ def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, An
         if status >= 400:
             return problem(status, records[0].outcome.reason, **body)
         return _response(status, body)
-    pending = any(record.outcome.status in ("unverified", "in_doubt") for record in records)
-    return _response(202 if pending else 200, body)
+    return _response(202 if any(record.outcome.is_open for record in records) else 200, body)
 
 
 def _response(

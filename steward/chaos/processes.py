@@ -18,7 +18,7 @@ from handler.app import Function, RetryLater
 from handler.cloud.account import Endpoint
 from handler.config.settings import Settings
 from handler.errors import ApiError
-from handler.ledger.protocol import Ledger, open_ledger
+from handler.ledger.ledger import Ledger, open_ledger
 from handler.lib.clock import Deadline, SystemClock
 from handler.receive.payload import read
 from handler.report.log import Log

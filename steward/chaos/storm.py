@@ -23,7 +23,7 @@ from multiprocessing.connection import wait
 from typing import Any, Final
 
 from handler.app import RetryLater
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from handler.model.operation import State
 from handler.receive.payload import read
 from steward.chaos.processes import LeapingClock, Plan, Result, Worker, start_cloud, start_worker

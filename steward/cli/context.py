@@ -15,7 +15,7 @@ import typer
 from handler.cloud.account import Endpoint
 from handler.config.settings import Settings, unknown_variables
 from handler.errors import ConfigurationError, InvalidConfiguration
-from handler.ledger.protocol import Ledger, open_ledger
+from handler.ledger.ledger import Ledger, open_ledger
 from steward import examples
 from steward.cli.narration import say
 from steward.config.compile import load_yaml

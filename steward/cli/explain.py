@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from handler.config.config import Config
-    from handler.ledger.protocol import Ledger
+    from handler.ledger.ledger import Ledger
     from handler.model.event import Event
     from handler.model.operation import Operation
     from handler.model.outcome import Record

@@ -24,7 +24,7 @@ from steward.cli.rows import targets_of
 from steward.simulate.platform import context, timer_event
 
 if TYPE_CHECKING:
-    from handler.ledger.protocol import Ledger
+    from handler.ledger.ledger import Ledger
     from handler.model.operation import Operation
     from steward.simulate.clock import SimulatedClock
     from steward.simulate.world import Wired

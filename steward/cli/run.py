@@ -17,7 +17,7 @@ from handler.app import RetryLater
 from handler.config.settings import Settings
 from handler.doctor.findings import Finding
 from handler.errors import ConfigurationError, LedgerUnavailable
-from handler.ledger.protocol import Ledger
+from handler.ledger.ledger import Ledger
 from handler.lib import wording
 from handler.lib.clock import SystemClock
 from handler.model.operation import State

@@ -15,7 +15,7 @@ from handler.config.config import Config
 from handler.config.settings import VARIABLES, Settings, time_limit_problem, unknown_variables
 from handler.errors import ConfigurationError, InvalidConfiguration
 from handler.execute.follow_up import MESSAGE as FOLLOW_UP
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from steward.config.messages import readable
 from steward.config.report import Report
 from steward.config.yaml_file import parsed

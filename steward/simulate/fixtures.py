@@ -15,7 +15,7 @@ from pytest_mock import MockerFixture
 
 from handler.config.config import Config
 from handler.config.settings import Settings
-from handler.ledger.protocol import Ledger
+from handler.ledger.ledger import Ledger
 from harness.clock import VirtualClock
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.config.compile import load_yaml

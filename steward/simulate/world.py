@@ -11,7 +11,7 @@ from handler.app import Function
 from handler.cloud.account import Endpoint
 from handler.config.settings import Settings
 from handler.errors import InvalidInput
-from handler.ledger.protocol import Ledger, open_ledger
+from handler.ledger.ledger import Ledger, open_ledger
 from handler.lib.clock import Clock, SystemClock
 from handler.model.event import Event, Unreadable
 from handler.model.scope import Target

@@ -136,7 +136,7 @@ def _event(
     status = alert.get("status") or group_status
     if status is None:
         return FieldError("status", "is missing, here and in the group; expected firing or resolved")
-    occurred_at = parse_time(starts_at)
+    occurred_at = started_at = parse_time(starts_at)
     if occurred_at is None and starts_at != _NEVER:
         # An alert of unknown age could be an old one that is delivered late.
         return FieldError("startsAt", "is not an RFC 3339 time, such as 2026-11-23T21:34:02Z")
@@ -163,6 +163,8 @@ def _event(
         labels=sanitize.labels({**_prefixed(annotations), **extra_labels, **labels}),
         occurred_at=occurred_at,
         message=sanitize.plain(_first(annotations, MESSAGE_ANNOTATIONS) or name, sanitize.MAX_IN_MESSAGE),
+        alert=sanitize.identity(fingerprint),
+        started_at=started_at,
     )
 
 

@@ -151,6 +151,7 @@ def event_of(raw: object, at: str, key: str = "") -> Event:
         ip=ip,
         message=sanitize.plain(call.get("Reason", ""), sanitize.MAX_IN_MESSAGE),
         request=request,
+        is_named=bool(call.get("Id") or key),
     )
 
 

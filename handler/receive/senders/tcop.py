@@ -122,6 +122,8 @@ def read(payload: dict[str, Any], at: str) -> list[Event | Unreadable]:
             labels=sanitize.labels({**_labels(alarm, alarm_object, policy, conditions), **dimensions}),
             occurred_at=occurred_at,
             message=sanitize.plain(_message(conditions, policy), sanitize.MAX_IN_MESSAGE),
+            alert=f"alarm:{sanitize.digest([policy.get('policyId'), alarm_object.get('dimensions'), name])}",
+            started_at=parse_time(first_time, CHINA),
         )
     ]
 

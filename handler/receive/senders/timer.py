@@ -95,5 +95,5 @@ def _with_request(event: Event, raw: object, at: str) -> Event | Unreadable:
         return Unreadable(event.id, "timer", error)
     labels = {**requested.labels, **event.labels}
     return requested._replace(
-        id=event.id, source="timer", name=event.name, labels=labels, occurred_at=event.occurred_at
+        id=event.id, source="timer", name=event.name, labels=labels, occurred_at=event.occurred_at, is_named=True
     )

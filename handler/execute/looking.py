@@ -1,0 +1,56 @@
+"""Looking at a cluster: its status and the processes of some services, side by side, by a deadline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from handler.errors import ApiError, NotCarriedOut, ObservationIncomplete
+from handler.lib.threads import side_by_side
+from handler.model.observation import Observation
+from handler.model.outcome import API_REFUSALS, OTHER_API_REFUSAL, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from handler.cloud.emr import Gateway
+    from handler.lib.clock import Clock, Deadline
+    from handler.model.policy import Cluster
+
+
+def observe(
+    gateway: Gateway, cluster: Cluster, services: Iterable[str], deadline: Deadline, clock: Clock
+) -> Observation:
+    """The cluster and these services as they are now.
+
+    A service that cannot be looked at is ``unseen``, and hides no other.
+
+    Raises ApiError, ObservationIncomplete where the cluster itself cannot be looked at.
+    """
+    names = sorted(set(services))
+    seen_at = clock.now()
+
+    def part(service: str | None) -> Any:
+        if service is None:
+            return gateway.cluster_status(cluster, deadline)
+        try:
+            return gateway.processes(cluster, service, deadline)
+        except (ApiError, ObservationIncomplete) as error:
+            return error
+
+    status, *found = side_by_side(part, [None, *names])
+    parts = dict(zip(names, found, strict=True))
+    unseen = {name: part for name, part in parts.items() if isinstance(part, (ApiError, ObservationIncomplete))}
+    return Observation(
+        cluster.id, status, {name: part for name, part in parts.items() if name not in unseen}, seen_at, unseen
+    )
+
+
+def why_not(error: ApiError | ObservationIncomplete) -> Outcome:
+    """The outcome of what waits because nobody could look."""
+    code = getattr(error, "code", "ObservationIncomplete")
+    fix = "Check the EMR API, and the function's network and role (`steward doctor`)."
+    if isinstance(error, NotCarriedOut):
+        fix = API_REFUSALS.get(code.partition(".")[0], OTHER_API_REFUSAL).fix
+    return Outcome.pending(
+        "look.failed", f"the cluster cannot be looked at: {error}", fix=fix, guard="look", api_code=code
+    )

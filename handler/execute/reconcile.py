@@ -1,0 +1,195 @@
+"""Reconciling one cluster: load, look, decide, swap, send, settle, and again until nothing pending can be served.
+
+The invocation that brought an intent runs it, and so does the follow-up. Whoever is at it drains what others write down
+meanwhile. A swap that is lost has sent nothing: it is decided again. docs/engine.md has the rules.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Final
+
+from handler.errors import ApiError, ObservationIncomplete
+from handler.execute.decision import Policy, decide, services_to_see
+from handler.execute.looking import observe, why_not
+from handler.execute.sending import send
+from handler.ledger.ledger import wait_a_little
+from handler.model.intent import COMMAND_LIMITS
+from handler.model.outcome import Outcome
+from handler.report.history import log_operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from handler.execute.context import Run
+    from handler.execute.decision import Decision
+    from handler.ledger.cluster_record import ClusterRecord
+    from handler.model.intent import Intent, Limits
+    from handler.model.observation import Observation
+    from handler.model.operation import Operation
+
+#: Seconds between looks at an operation: short at first, since most are quick, then patient.
+POLLS: Final = (0.5, 1.0, 2.0, 3.0, 5.0)
+#: Seconds that must be left for a look; and to arm, call and settle.
+SECONDS_TO_LOOK: Final = 0.3
+SECONDS_TO_ACT: Final = 1.0
+#: What was certainly not carried out is tried again by the same invocation where its pause is no longer than that.
+MAX_PAUSE: Final = 5.0
+#: The rule of direct requests.
+REQUEST_RULE: Final = "request"
+
+
+def reconcile(run: Run) -> ClusterRecord:
+    """Serve what is pending in one cluster, until nothing can be served or the deadline nears; returns its record.
+
+    Raises LedgerUnavailable.
+    """
+    return _Reconciler(run).run()
+
+
+class _Reconciler:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._limits = {rule.name: rule for rule in run.config.rules}
+        self._seen: Observation | None = None
+        self._failure: Outcome | None = None
+        #: The operations as they were when the look began: where one moved since, the look is no longer used.
+        self._moves: object = None
+        self._polls: Iterator[float] = chain(POLLS, repeat(POLLS[-1]))
+        self._sent: set[str] = set()
+
+    def run(self) -> ClusterRecord:
+        run, lost = self._run, 0
+        while True:
+            loaded = run.ledger.load(run.cluster_id)
+            policy = self._policy(run.clock.now())
+            self._look(loaded.record, policy)
+            policy = self._policy(run.clock.now())
+            record = loaded.record.copy()
+            record.answered = run.own_events
+            record.said(run.said)
+            decision = decide(record, self._seen, self._failure, policy)
+            wait = None if decision.operation else self._wait(record)
+            if decision.operation is None and wait is None and record.hint and record.hint[0] == run.owner:
+                record.hint = None  # in the swap that finds nothing to do, so that nobody relies on one who left
+            elif decision.operation is not None:
+                record.hint = (run.owner, policy.now + min(record.timing.lost, max(0.0, run.deadline.remaining())))
+            if record != loaded.record and not run.ledger.swap(loaded, record):
+                lost += 1
+                wait_a_little(lost)
+                continue
+            self._collect(loaded.record, record, decision)
+            if decision.operation is not None and decision.request is not None:
+                self._sent.add(decision.operation.id)
+                timing = record.timing
+                send_by = run.deadline.sooner(timing.latest_send, until=policy.now + timing.latest_send)
+                settled = send(run, decision.operation, decision.request, send_by)
+                self._seen = None
+                if settled is None:
+                    return record
+                self._collect(record, settled, None)
+                wait = self._wait(settled)
+                if wait is None:
+                    continue  # the loop's last lap leaves
+            elif wait is None:
+                return record
+            run.clock.sleep(wait)
+            self._seen = None
+
+    def _policy(self, now: float) -> Policy:
+        run = self._run
+        return Policy(
+            run.cluster,
+            run.config.safety,
+            self._limits_of,
+            now,
+            run.owner,
+            f"op-{os.urandom(8).hex()}",
+            run.mode,
+            may_arm=run.deadline.remaining() >= SECONDS_TO_ACT,
+            clock_skew=run.gateway.clock_skew,
+        )
+
+    def _limits_of(self, intent: Intent) -> Limits | None:
+        if intent.rule == REQUEST_RULE:
+            return COMMAND_LIMITS
+        rule = self._limits.get(intent.rule)
+        if rule is None:
+            return None
+        return rule.command_limits if intent.is_command else rule.limits
+
+    def _look(self, record: ClusterRecord, policy: Policy) -> None:
+        """Look at what the record needs, unless the last look still shows it."""
+        run, services = self._run, services_to_see(record, policy)
+        moves = {(one.id, one.state) for one in record.operations.values()}
+        seen = self._seen
+        if seen is not None:
+            is_young = run.clock.now() - seen.seen_at <= record.timing.look_age
+            if is_young and moves == self._moves and services <= {*seen.services, *seen.unseen}:
+                return
+        self._seen, self._failure, self._moves = None, None, moves
+        if not services or run.cluster is None:
+            return
+        if run.deadline.remaining() < SECONDS_TO_LOOK:
+            self._failure = Outcome.pending("time.short", "too little time is left to look; the follow-up does it")
+            return
+        try:
+            self._seen = observe(run.gateway, run.cluster, services, run.deadline, run.clock)
+        except (ApiError, ObservationIncomplete) as error:
+            run.log.warning("steward.look_failed", cluster=run.cluster_id, problem=str(error))
+            self._failure = why_not(error)
+            return
+        for service, why in self._seen.unseen.items():
+            run.log.warning("steward.look_failed", cluster=run.cluster_id, service=service, problem=str(why))
+
+    def _wait(self, record: ClusterRecord) -> float | None:
+        """Seconds until the next lap; None where nothing is to be waited for, or no time is left."""
+        run, now = self._run, self._run.clock.now()
+        waits = [
+            one.not_before - now
+            for one in record.intents.values()
+            if one.stage == "pending" and now < one.not_before <= now + MAX_PAUSE
+        ]
+        if any(one.id in self._sent and one.is_open for one in record.operations.values()):
+            waits.append(next(self._polls))
+        wait = min(waits, default=None)
+        return wait if wait is not None and run.deadline.remaining() >= wait + SECONDS_TO_ACT else None
+
+    def _collect(self, before: ClusterRecord, record: ClusterRecord, decision: Decision | None) -> None:
+        """Note what a swap decided: outcomes, what is to be said, and how operations moved."""
+        run, now = self._run, self._run.clock.now()
+        if decision is not None:
+            for key in [
+                key for key in run.outcomes if run.outcomes[key].status == "pending" and key not in decision.held
+            ]:
+                del run.outcomes[key]
+            run.outcomes.update(decision.held)
+        run.outcomes.update(record.news)
+        for intent in record.intents.values():
+            if intent.operation:
+                run.operations[intent.key] = intent.operation
+        for saying in record.outbox.values():
+            # What another worker decided is its to say, unless it is silent for long.
+            if saying.id not in before.outbox or now - saying.at > record.timing.lost:
+                if saying.id not in run.said:
+                    run.sayings[saying.id] = saying
+        for operation in record.operations.values():
+            was = before.operations.get(operation.id)
+            if was is not None and was != operation and operation.is_open:
+                self._log_progress(operation)
+        for operation in record.ended:
+            run.operations_ended.append(operation)
+            run.lines.append(log_operation(run.log, operation))
+
+    def _log_progress(self, operation: Operation) -> None:
+        self._run.log.info(
+            "steward.verification",
+            operation=operation.id,
+            cluster=operation.cluster,
+            op_type=operation.op_type.value,
+            state=operation.state.value,
+            of=len(operation.parts),
+            batches=operation.batches,
+            seen=operation.seen(),
+        )
