@@ -15,6 +15,7 @@ from handler.decide.templates import TemplateError
 from handler.errors import InvalidInput, LedgerUnavailable
 from handler.execute.context import Collaborators, Run
 from handler.execute.reconcile import REQUEST_RULE, reconcile
+from handler.ledger import admission
 from handler.lib import wording
 from handler.lib.threads import side_by_side
 from handler.model.alarm import Alarm
@@ -28,7 +29,8 @@ from handler.report.outcome_alarms import LEDGER_FIX, ledger_unavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handler.ledger.cluster_record import Answer, ClusterRecord
+    from handler.ledger.admission import Answer
+    from handler.ledger.cluster_record import ClusterRecord
     from handler.lib.clock import Deadline
     from handler.model.event import Event
 
@@ -238,11 +240,11 @@ def _admitted(run: Run, cases: list[Case], caller: str) -> tuple[list[list[Answe
         answers: list[list[Answer]] = []
         for case in cases:
             if case.stated is not None:
-                answers.append(record.admit(case.stated, now))
+                answers.append(admission.admit(record, case.stated, now))
                 continue
             event = case.event
             told_at = now if event.told_at is None else event.told_at
-            record.withdraw(f"{caller}|{event.source}:{event.alert or event.id}", event.started_at, told_at)
+            admission.withdraw(record, f"{caller}|{event.source}:{event.alert or event.id}", event.started_at, told_at)
             answers.append([])
         if record.began == now:  # of a cluster about which nothing was ever written
             before.began = now

@@ -11,8 +11,9 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 
 from handler.errors import ApiError, ObservationIncomplete
-from handler.execute.decision import Policy, decide, services_to_see
+from handler.execute.decision import decide, services_to_see
 from handler.execute.looking import observe, why_not
+from handler.execute.policy import Policy
 from handler.execute.sending import send
 from handler.ledger.ledger import wait_a_little
 from handler.model.intent import COMMAND_LIMITS
@@ -171,9 +172,9 @@ class _Reconciler:
                 run.operations[intent.key] = intent.operation
         for saying in record.outbox.values():
             # What another worker decided is its to say, unless it is silent for long.
-            if saying.id not in before.outbox or now - saying.at > record.timing.lost:
-                if saying.id not in run.said:
-                    run.sayings[saying.id] = saying
+            is_ours = saying.id not in before.outbox or now - saying.at > record.timing.lost
+            if is_ours and saying.id not in run.said:
+                run.sayings[saying.id] = saying
         for operation in record.operations.values():
             was = before.operations.get(operation.id)
             if was is not None and was != operation and operation.is_open:

@@ -18,6 +18,7 @@ from handler.errors import (
     OutOfResources,
     Throttled,
 )
+from handler.ledger import conclusion
 from handler.model.alarm import Alarm
 from handler.model.operation import State
 from handler.model.outcome import Outcome
@@ -60,8 +61,8 @@ def send(run: Run, operation: Operation, request: Request, send_by: Deadline) ->
     def settle(record: ClusterRecord) -> bool:
         now = run.clock.now()
         record.answered = run.own_events
-        settled = record.settle(
-            operation.id, run.owner, state, now, code=code, request_id=request_id, problem=run.log.hide(problem)
+        settled = conclusion.settle(
+            record, operation.id, run.owner, state, now, code=code, request_id=request_id, problem=run.log.hide(problem)
         )
         if isinstance(error, _REMOVABLE):
             refusal = Outcome.refused_by_api(error.code, f"the API refused: {error}")

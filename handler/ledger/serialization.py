@@ -67,13 +67,7 @@ def from_bytes(data: bytes, cluster: str) -> ClusterRecord:
             import zlib
 
             data = zlib.decompress(data)
-        row = json.loads(data)
-        if row["format"] != FORMAT:
-            raise LedgerUnavailable(
-                f"the record of {cluster} has format {row['format']}, this program reads {FORMAT}; use another ledger"
-            )
-        if row["cluster"] != cluster:
-            raise LedgerUnavailable(f"the record of {cluster} is that of another cluster")
+        row = _checked(json.loads(data), cluster)
         actions = [_to_action(one) for one in row["actions"]]
         intents = [_to_intent(one, actions) for one in row["intents"]]
         operations = [_to_operation(one, actions, cluster) for one in row["operations"]]
@@ -94,6 +88,16 @@ def from_bytes(data: bytes, cluster: str) -> ClusterRecord:
         raise
     except Exception as error:
         raise LedgerUnavailable(f"the record of {cluster} cannot be read ({type(error).__name__})") from None
+
+
+def _checked(row: dict[str, Any], cluster: str) -> dict[str, Any]:
+    if row["format"] != FORMAT:
+        raise LedgerUnavailable(
+            f"the record of {cluster} has format {row['format']}, this program reads {FORMAT}; use another ledger"
+        )
+    if row["cluster"] != cluster:
+        raise LedgerUnavailable(f"the record of {cluster} is that of another cluster")
+    return row
 
 
 def _from_action(action: Action) -> list[Any]:

@@ -68,6 +68,9 @@ class Statement(NamedTuple):
     last: float
 
 
+#: How many events an intent names, and how many senders.
+MAX_EVENTS: Final = 8
+MAX_STATEMENTS: Final = 16
 #: pending: nothing is under way for it. serving: an operation is. proving: an operation helped; whether that lasts is
 #: seen after its cooldown.
 Stage = Literal["pending", "serving", "proving"]
@@ -121,6 +124,26 @@ class Intent(NamedTuple):
         return max((one.last for one in self.statements.values()), default=self.asked_at)
 
     @property
+    def process(self) -> str:
+        """The process (Target.key) of a remediation; of "all", the scope in words."""
+        targets = self.scope.targets
+        return targets[0].key if targets else str(self.scope)
+
+    @property
+    def where(self) -> str:
+        """What it is about, in words: ``HDFS DataNode 172.16.0.5``."""
+        targets = self.scope.targets
+        return " ".join(targets[0]) if targets and len(targets) == 1 else str(self.scope)
+
+    def heard(self, event: str) -> Intent:
+        """The intent, of whose end one more event is to hear."""
+        if not event or event in self.events:
+            return self
+        if len(self.events) >= MAX_EVENTS:
+            return self._replace(more_events=self.more_events + 1)
+        return self._replace(events=(*self.events, event))
+
+    @property
     def occurrences(self) -> frozenset[str]:
         """The occurrences that state it: each sender with the start that it gives."""
         return frozenset(f"{sender}@{one.start:.0f}" for sender, one in self.statements.items())
@@ -138,8 +161,3 @@ class Ended(NamedTuple):
     reason: str
     http_status: int
     at: float
-
-
-#: How many events an intent names, and how many senders.
-MAX_EVENTS: Final = 8
-MAX_STATEMENTS: Final = 16

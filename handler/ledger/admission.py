@@ -1,0 +1,174 @@
+"""Admitting: how what an event states becomes an intent of the record, or joins one; and how it is taken back. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from handler.ledger import reasons
+from handler.model.intent import MAX_STATEMENTS, Ended, Intent, Stated, Statement
+from handler.model.outcome import Outcome
+from handler.model.request import digest_of
+from handler.model.scope import OpScope
+
+if TYPE_CHECKING:
+    from handler.ledger.cluster_record import ClusterRecord
+
+#: Intents that one cluster may have at a time: ten for each process of a large one.
+MAX_INTENTS: Final = 5000
+#: Seconds by which clocks may differ.
+CLOCK_SKEW: Final = 60.0
+
+
+class Answer(NamedTuple):
+    """What became of a statement: the intent's key, and its outcome where that is known at once."""
+
+    key: str
+    outcome: Outcome | None = None
+
+
+def admit(record: ClusterRecord, stated: Stated, now: float) -> list[Answer]:
+    """Write down what one event asks: an Answer for each intent that it became a part of."""
+    record.began = record.began or now
+    if len(record.intents) >= MAX_INTENTS:
+        outcome = reasons.too_many(MAX_INTENTS)
+        record.tell_outcome(outcome, "intents", "", now)
+        return [Answer("", outcome)]
+    if stated.is_command:
+        return [_admit_command(record, stated, now)]
+    targets = stated.scope.targets
+    if targets is None:
+        return [_state(record, stated, stated.scope, f"{stated.rule}|{stated.scope.stable()}", now)]
+    return [_state(record, stated, OpScope.of_target(one), f"{stated.rule}|{one.key}", now) for one in targets]
+
+
+def _state(record: ClusterRecord, stated: Stated, scope: OpScope, key: str, now: float) -> Answer:
+    """A remediation: state it, or state it again."""
+    if now - stated.told_at > stated.max_wait:
+        outcome = reasons.too_late(stated, now)
+        record.tell_outcome(outcome, key, str(scope), now)
+        return Answer(key, outcome)
+    statement = Statement(stated.start or 0.0, stated.told_at)
+    known = record.intents.get(key)
+    if known is None:
+        record.intents[key] = Intent(
+            key,
+            record.next_seq(),
+            False,
+            stated.rule,
+            stated.action,
+            scope,
+            stated.even_if_healthy,
+            "",
+            stated.told_at,
+            stated.start is not None,
+            stated.told_at,
+            {stated.sender: statement},
+            (stated.event,),
+        )
+        return Answer(key)
+    before = known.statements.get(stated.sender)
+    is_heard = stated.event in known.events or known.stage == "proving"
+    if before and is_heard and before.start == statement.start and stated.told_at - before.last < record.timing.refresh:
+        return Answer(key)
+    if before is None and len(known.statements) >= MAX_STATEMENTS:
+        return Answer(key)  # so many ask for it already
+    if before and before.last > statement.last:
+        statement = before
+    changed = known._replace(
+        statements={**known.statements, stated.sender: statement}, waits_since=max(known.waits_since, stated.told_at)
+    )
+    record.intents[key] = changed if is_heard else changed.heard(stated.event)
+    return Answer(key)
+
+
+def _admit_command(record: ClusterRecord, stated: Stated, now: float) -> Answer:
+    key = f"{stated.rule}|{stated.sender}"
+    digest = digest_of(record.cluster, stated.action, stated.scope)
+    if stated.is_named:
+        if known := record.intents.get(key):
+            return Answer(key, None if known.digest == digest else _conflict(record, key, now))
+        if ended := record.commands.get(key):
+            return Answer(key, _replayed(ended) if ended.digest == digest else _conflict(record, key, now))
+    else:
+        found = _retried(record, digest, stated.scope, now)
+        if found is not None:
+            return found
+        key = f"{key}#{record.seq + 1}"
+    asked_at = stated.told_at if stated.start is None else stated.start
+    is_dated = stated.start is not None
+    intent = Intent(
+        key,
+        record.next_seq(),
+        True,
+        stated.rule,
+        stated.action,
+        stated.scope,
+        False,
+        digest,
+        asked_at,
+        is_dated,
+        asked_at,
+        {},
+        (stated.event,),
+    )
+    if now - asked_at > stated.max_wait:
+        return Answer(key, record.end_command(intent, reasons.too_late(stated, now), now))
+    if is_dated and asked_at < record.began - CLOCK_SKEW:
+        outcome = reasons.before_the_record(stated, record.began)
+        return Answer(key, record.end_command(intent, outcome, now))
+    record.intents[key] = intent
+    return Answer(key)
+
+
+def _retried(record: ClusterRecord, digest: str, scope: OpScope, now: float) -> Answer | None:
+    """The answer to a command without an id that may be a retry; None for a new command."""
+    here = [one for one in record.intents.values() if one.is_command and one.scope.overlaps(scope)]
+    past = {key: one for key, one in record.commands.items() if one.scope.overlaps(scope)}
+    newest = max((*(one.seq for one in here), *(one.seq for one in past.values())), default=-1)
+    for one in here:
+        if one.digest == digest and one.seq == newest:
+            return Answer(one.key)
+    young = {key: one for key, one in past.items() if one.digest == digest and now - one.at <= record.timing.unnamed}
+    for key, ended in young.items():
+        if ended.seq == newest:
+            return Answer(key, _replayed(ended))
+    if not young:
+        return None
+    outcome = reasons.ambiguous()
+    record.tell_outcome(outcome, digest, str(scope), now, occasion=str(record.next_seq()))
+    return Answer("", outcome)
+
+
+def _conflict(record: ClusterRecord, key: str, now: float) -> Outcome:
+    outcome = reasons.conflict()
+    record.tell_outcome(outcome, key, "", now)
+    return outcome
+
+
+def withdraw(record: ClusterRecord, sender: str, start: float | None, told_at: float) -> list[str]:
+    """Take back one sender's statements that are no younger; returns their keys. It ends nothing: a look does."""
+    found = []
+    for key, one in record.intents.items():
+        statement = one.statements.get(sender)
+        if statement is None:
+            continue
+        is_older = statement.last <= told_at if not (statement.start and start) else statement.start <= start
+        if is_older:
+            found.append(key)
+    for key in found:
+        one = record.intents[key]
+        rest = {name: statement for name, statement in one.statements.items() if name != sender}
+        record.intents[key] = one._replace(statements=rest)
+    return found
+
+
+def _replayed(ended: Ended) -> Outcome:
+    """The answer to a repeat of a command that has ended: the same."""
+    return Outcome(
+        ended.status,  # type: ignore[arg-type]
+        ended.code,
+        f"{ended.reason} (this request ended before; it is not done again)",
+        {"replayed": True},
+        http_status=ended.http_status,
+        is_quiet=True,
+    )
