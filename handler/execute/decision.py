@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from handler.decide import intent_guards, process_guards
 from handler.decide.process_guards import View
 from handler.decide.verification import verdict
+from handler.execute.arming import arm
 from handler.execute.policy import Policy, Step, is_cooled
+from handler.execute.weighing import weigh
 from handler.ledger import conclusion
 from handler.model.observation import UNKNOWN, Observation, read
 from handler.model.operation import State, Verdict
