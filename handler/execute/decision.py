@@ -49,9 +49,7 @@ def decide(record: ClusterRecord, seen: Observation | None, failure: Outcome | N
         record.tell(step.alarm(wrong_clock, "clock"), now)
         step.hold_all(wrong_clock)
         return Decision(None, None, step.held)
-    _judge(
-        step,
-    )
+    _judge(step)
     if seen is not None:
         _well_again(step, seen)
         _prove(step, seen)
@@ -61,7 +59,7 @@ def decide(record: ClusterRecord, seen: Observation | None, failure: Outcome | N
     passing = weigh(step, view)
     operation, request = arm(step, passing, view)
     if policy.clock_skew is not None:  # the API has confirmed our clock
-        record.forget(now, step.keep())
+        record.forget(now, policy.keep)
     return Decision(operation, request, step.held)
 
 
@@ -92,9 +90,7 @@ _OF_PROCESSES = (
 )
 
 
-def _judge(
-    step: Step,
-) -> None:
+def _judge(step: Step) -> None:
     record, now, seen = step.record, step.policy.now, step.seen
     for operation in record.open_operations():
         if operation.state is State.SENDING:

@@ -9,13 +9,14 @@ from handler.decide import intent_guards
 from handler.ledger import waiting
 from handler.model.alarm import Alarm
 from handler.model.history import History
+from handler.model.intent import Limits
 from handler.model.request import OpType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handler.ledger.cluster_record import ClusterRecord
-    from handler.model.intent import Intent, Limits
+    from handler.model.intent import Intent
     from handler.model.observation import Observation
     from handler.model.operation import Operation
     from handler.model.outcome import Outcome
@@ -40,6 +41,8 @@ class Policy:
     may_arm: bool = True
     #: By how many seconds our clock is ahead of the API's; None where it is not known.
     clock_skew: float | None = None
+    #: Seconds for which an ended operation counts for any rule: the longest cooldown, and the quarantine's time.
+    keep: float = 86_400.0
 
 
 @dataclass
@@ -57,7 +60,7 @@ class Step:
     def hold(self, intent: Intent, outcome: Outcome, limits: Limits | None) -> None:
         record, now = self.record, self.policy.now
         is_on_purpose = outcome.code in intent_guards.ON_PURPOSE
-        max_wait = limits.max_wait if limits else 0.0
+        max_wait = limits.max_wait if limits else Limits.max_wait
         if not waiting.expire(record, intent, outcome, max_wait, now, is_on_purpose=is_on_purpose):
             self.held[intent.key] = outcome
             waiting.hold(record, intent, outcome, now, is_on_purpose=is_on_purpose)
@@ -69,16 +72,6 @@ class Step:
 
     def alarm(self, outcome: Outcome, about: str, where: str = "") -> Alarm:
         return Alarm(outcome.code, self.record.cluster, about, outcome.reason, fix=outcome.fix, where=where)
-
-    def keep(self) -> float:
-        """Seconds for which an ended operation counts for any rule."""
-        return max(
-            self.policy.safety.quarantine.within, *(self._cooldown(one) for one in self.record.intents.values()), 3600.0
-        )
-
-    def _cooldown(self, intent: Intent) -> float:
-        limits = self.policy.limits_of(intent)
-        return limits.cooldown if limits else 0.0
 
     def history(self) -> History:
         return history_of(self.record, self.policy.now, self.policy.safety.quarantine.within)

@@ -53,6 +53,8 @@ class _Reconciler:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._limits = {rule.name: rule for rule in run.config.rules}
+        cooldowns = [limits.cooldown for rule in run.config.rules for limits in (rule.limits, rule.command_limits)]
+        self._keep = max(run.config.safety.quarantine.within, 3600.0, *cooldowns)
         self._seen: Observation | None = None
         self._failure: Outcome | None = None
         #: The operations as they were when the look began: where one moved since, the look is no longer used.
@@ -110,6 +112,7 @@ class _Reconciler:
             run.mode,
             may_arm=run.deadline.remaining() >= SECONDS_TO_ACT,
             clock_skew=run.gateway.clock_skew,
+            keep=self._keep,
         )
 
     def _limits_of(self, intent: Intent) -> Limits | None:
