@@ -18,6 +18,7 @@ from handler.execute.weighing import weigh
 from handler.ledger import conclusion
 from handler.model.observation import UNKNOWN, Observation, read
 from handler.model.operation import State, Verdict
+from handler.model.request import OpType
 
 if TYPE_CHECKING:
     from handler.ledger.cluster_record import ClusterRecord
@@ -88,6 +89,17 @@ _OF_PROCESSES = (
     "intent.expired",
     "guard.health_unknown",
 )
+
+
+def needs_status(record: ClusterRecord, policy: Policy) -> bool:
+    """Whether a decision has to know what the cluster is at.
+
+    Not to see that a start or a restart has worked: that its processes show.
+    """
+    return any(one.stage == "pending" for one in record.intents.values()) or any(
+        one.op_type is OpType.STOP_SERVICE or policy.now - one.armed_at > record.timing.ruled_out
+        for one in record.open_operations()
+    )
 
 
 def _judge(step: Step) -> None:
