@@ -279,12 +279,12 @@ class Steps:
         elif step.kind == "resolve":
             admission.withdraw(record, step.sender, None, now)
         else:
-            key = admission.admit(record, self._stated(step, worker.event, now), now)[0].key
+            key = admission.admit(record, self.stated(step, worker.event, now), now)[0].key
         before.began = record.began
         is_changed = record != before and step.kind not in ("pause", "resume")
         return is_changed and (not self.bounds.uses_hint or record.claim(worker.name, now)), key
 
-    def _stated(self, step: Step, event: str, now: float) -> Stated:
+    def stated(self, step: Step, event: str, now: float) -> Stated:
         is_command = step.kind == "command"
         return Stated(
             event,
