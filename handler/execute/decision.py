@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from handler.decide import intent_guards, process_guards
+from handler.decide import intent_guards
 from handler.decide.process_guards import View
 from handler.decide.verification import verdict
 from handler.execute.arming import arm
@@ -153,7 +153,7 @@ def _well_again(step: Step, seen: Observation) -> None:
         code, _, about = key.split("|", 2)
         if code == "guard.storm":
             service, _, component = about.partition("/")
-            if service in seen.services and process_guards.is_storm(service, component, view) is None:
+            if service in seen.services and view.storm(service, component) is None:
                 record.well(code, about, f"most {component} serve again", now)
         elif code in _OF_PROCESSES and (reading := by_key.get(about)) and about not in view.history.open:
             if reading.is_up or (code == "guard.health_unknown" and reading.health != UNKNOWN):
