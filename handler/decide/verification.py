@@ -82,8 +82,30 @@ def _format(time: str) -> str:
     return "".join("0" if letter.isdigit() else letter for letter in time)
 
 
-def verdict(operation: Operation, key: str, now: Reading | None, seen: Observation, timing: Timing = TIMING) -> Verdict:
+def verdicts(
+    operation: Operation, readings: Mapping[str, Reading], seen: Observation, timing: Timing = TIMING
+) -> dict[str, Verdict]:
+    """What a look shows of the processes (Target.key) of an operation that are not judged yet."""
+    is_reached = any(one.verdict not in (Verdict.NONE, Verdict.NOT_REACHED) for one in operation.parts.values())
+    return {
+        key: verdict(operation, key, readings.get(key), seen, timing, is_reached=is_reached)
+        for key, part in operation.parts.items()
+        if part.verdict is Verdict.NONE
+    }
+
+
+def verdict(
+    operation: Operation,
+    key: str,
+    now: Reading | None,
+    seen: Observation,
+    timing: Timing = TIMING,
+    *,
+    is_reached: bool = False,
+) -> Verdict:
     """What a look shows of one process (Target.key) of an operation; NONE while it cannot be told.
+
+    ``is_reached``: the operation is known to have reached another process.
 
     ``now`` is its reading, None where it is not listed. What is seen counts for the time at which the look began.
     """
@@ -99,7 +121,6 @@ def verdict(operation: Operation, key: str, now: Reading | None, seen: Observati
         return Verdict.VERIFIED
     if was_left_alone(op_type, before, now):
         is_over = op_type is not OpType.RESTART_SERVICE or operation.state is State.IN_DOUBT or is_late
-        is_reached = any(one.verdict not in (Verdict.NONE, Verdict.NOT_REACHED) for one in operation.parts.values())
         return Verdict.NOT_REACHED if is_at_rest and not may_act and (is_over or is_reached) else Verdict.NONE
     if not is_late or may_act:
         return Verdict.NONE

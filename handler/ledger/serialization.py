@@ -120,7 +120,7 @@ def _to_action(row: list[Any]) -> Action:
 
 
 def _from_scope(scope: OpScope) -> list[Any]:
-    return [*map(list, scope)]
+    return [*map(list, scope.targets or scope)]
 
 
 def _to_scope(row: list[Any]) -> OpScope:
@@ -170,10 +170,24 @@ def _from_operation(one: Operation, action: int) -> list[Any]:
     return [
         action,
         one.state.value,
-        {key: [*part] for key, part in one.parts.items()},
+        {key: [*part] for key, part in one.parts.items()} if one.is_open else _by_verdict(one),
         sorted(one.occurrences),
         *(getattr(one, name) for name in _OPERATION),
     ]
+
+
+def _by_verdict(one: Operation) -> dict[str, list[str]]:
+    """The processes of an operation that has ended: what they were before is no longer asked for."""
+    found: dict[str, list[str]] = {}
+    for key, part in one.parts.items():
+        found.setdefault(part.verdict.value, []).append(key)
+    return found
+
+
+def _to_parts(row: dict[str, Any], ended_at: float) -> dict[str, Part]:
+    if not ended_at:
+        return {key: Part(before, Verdict(found), at) for key, (before, found, at) in row.items()}
+    return {key: part for found, keys in row.items() for part in [Part("", Verdict(found), ended_at)] for key in keys}
 
 
 def _to_operation(row: list[Any], actions: list[Action], cluster: str) -> Operation:
@@ -185,7 +199,7 @@ def _to_operation(row: list[Any], actions: list[Action], cluster: str) -> Operat
         cluster=cluster,
         action=actions[action],
         state=State(state),
-        parts={key: Part(before, Verdict(found), at) for key, (before, found, at) in parts.items()},
+        parts=_to_parts(parts, known["ended_at"]),
         occurrences=frozenset(occurrences),
         **known,
     )
