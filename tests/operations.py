@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from handler.ledger.ledger import Ledger
-from handler.model.operation import OPEN, Operation, Part, State, Verdict
+from handler.model.operation import Operation, Part, State
 from handler.model.outcome import Record
-from handler.model.request import Action, OpType
-from handler.report.history import lines_of
+from handler.model.request import Action, OpType, StrategyConfig
+from handler.report import history
 from handler.report.log import Log
 from harness.clock import VirtualClock
 
@@ -17,32 +17,37 @@ def an_operation(
     cluster: str = "emr-4zvc5mul",
     now: float = 1_000_000.0,
     targets: tuple[str, ...] = ("HDFS/datanode/172.16.0.5",),
-    intents: tuple[str, ...] | None = None,
+    intents: tuple[str, ...] = ("rule|HDFS/datanode/172.16.0.5",),
     owner: str = "worker-1",
     state: State = State.SENDING,
     op_type: OpType = OpType.RESTART_SERVICE,
     is_command: bool = False,
-    verdict: Verdict = Verdict.NONE,
+    before: str = "2024-08-16 14:13:32",
 ) -> Operation:
-    """An operation as it is armed: SENDING, for a remediation, on one DataNode. What is not open ended at ``now``."""
+    """An operation as it is armed: SENDING, for a remediation, on one DataNode."""
     return Operation(
         id=name,
         seq=1,
         cluster=cluster,
-        action=Action(op_type),
+        action=Action(op_type, StrategyConfig() if op_type is OpType.RESTART_SERVICE else None),
         state=state,
         owner=owner,
         armed_at=now,
         deadline=now + 600,
         is_command=is_command,
         rules=("rule",),
-        intents=tuple(f"rule|{key}" for key in targets) if intents is None else intents,
-        parts=dict.fromkeys(targets, Part("2024-08-16 14:13:32", verdict)),
-        ended_at=0.0 if state in OPEN else now,
+        intents=intents,
+        parts={key: Part(before) for key in targets},
     )
 
 
 def written(ledger: Ledger, records: list[Record], *secrets: str) -> None:
     """What became of events, as the log wrote it."""
     log = Log(lambda text: None, VirtualClock(0), secrets=secrets)
-    ledger.append(lines_of(records, log.outcomes(records)))
+    ledger.append(history.lines_of(records, log.outcomes(records)))
+
+
+def put(ledger: Ledger, *operations: Operation) -> None:
+    """The ledger has these operations."""
+    for one in operations:
+        ledger.change(one.cluster, lambda record, one=one: record.operations.update({one.id: one}))  # type: ignore[misc]
