@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 #: Operations on processes; the other two only tell EMR's daemon whether to watch them.
 TOUCHES_PROCESSES: Final = frozenset({OpType.START_SERVICE, OpType.STOP_SERVICE, OpType.RESTART_SERVICE})
-#: With fewer processes, a component that is down for the most part is no storm.
+#: With fewer processes down, a component that is down for the most part is no storm: its processes are restarted one by
+#: one, within the limits.
 MIN_STORM: Final = 4
 
 
@@ -194,7 +195,7 @@ def still_stated(asked: Asked, view: View) -> Outcome | None:
 
 
 def is_storm(service: str, component: str, view: View) -> tuple[int, int] | None:
-    """How many of how many processes of a component do not serve, where that is a storm: more than half of at least four.
+    """How many of how many processes of a component do not serve, where that is a storm: four or more, and more than half.
 
     Counted is what should run: started, not in maintenance, checked, and not under an operation of ours.
     """
@@ -207,7 +208,7 @@ def is_storm(service: str, component: str, view: View) -> tuple[int, int] | None
         and one.target.key not in view.history.open
     ]
     down = sum(not one.is_up for one in running)
-    return (down, len(running)) if len(running) >= MIN_STORM and down * 2 > len(running) else None
+    return (down, len(running)) if down >= MIN_STORM and down * 2 > len(running) else None
 
 
 def no_storm(asked: Asked, view: View) -> Outcome | None:
