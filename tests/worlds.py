@@ -10,7 +10,7 @@ from handler.execute.follow_up import MESSAGE
 from harness.fake_cloud.adapter import CloudAdapter
 from harness.faults import Fault
 from steward.simulate.platform import function_url_event, timer_event
-from steward.simulate.world import World, Wired, in_process
+from steward.simulate.world import Wired, World, in_process
 
 if TYPE_CHECKING:
     from handler.ledger.cluster_record import ClusterRecord
