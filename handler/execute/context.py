@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from handler.cloud.emr import Gateway
     from handler.config.config import Config
-    from handler.ledger.cluster_record import Saying
+    from handler.ledger.cluster_record import ClusterRecord, Saying
     from handler.ledger.ledger import Ledger
     from handler.ledger.store import Line
     from handler.lib.clock import Clock, Deadline
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from handler.report.log import Log
 
 
-@dataclass(frozen=True)
+@dataclass
 class Collaborators:
     """Everything that one invocation works with."""
 
@@ -33,7 +35,7 @@ class Collaborators:
     owner: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Run(Collaborators):
     """One invocation's work on one cluster, which ends by the deadline."""
 
@@ -43,6 +45,8 @@ class Run(Collaborators):
     deadline: Deadline
     #: The events of this invocation: their own outcomes say what became of them.
     own_events: frozenset[str] = frozenset()
+    #: Writes down what they state, in the first swap; answers whether there is anything to serve.
+    admit: Callable[[ClusterRecord], bool] | None = None
     #: What swaps of this invocation decided to say, by id, or found unsaid; and what is said already.
     sayings: dict[str, Saying] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
@@ -54,5 +58,7 @@ class Run(Collaborators):
     lines: list[Line] = field(default_factory=list)
     #: The newest outcome of each intent (key), as far as this invocation saw it.
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    #: Whether what the events state is written down.
+    is_written: bool = False
     #: The operation that served each intent.
     operations: dict[str, str] = field(default_factory=dict)

@@ -18,9 +18,11 @@ from handler.execute.weighing import weigh
 from handler.ledger import conclusion
 from handler.model.observation import UNKNOWN, Observation, read
 from handler.model.operation import State, Verdict
+from handler.model.request import OpType
 
 if TYPE_CHECKING:
     from handler.ledger.cluster_record import ClusterRecord
+    from handler.model.intent import Intent
     from handler.model.observation import Reading
     from handler.model.operation import Operation
     from handler.model.outcome import Outcome
@@ -70,7 +72,7 @@ def services_to_see(record: ClusterRecord, policy: Policy) -> set[str]:
         if operation.state is not State.SENDING or policy.now - operation.armed_at >= record.timing.lost:
             services.update(key.partition("/")[0] for key in operation.parts)
     for intent in record.intents.values():
-        if intent.stage == "pending" or (intent.stage == "proving" and is_cooled(record, intent, policy, policy.now)):
+        if _is_due(record, intent, policy):
             services.update(intent.scope.services)
     for key in record.told:
         code, _, about = key.split("|", 2)
@@ -88,6 +90,22 @@ _OF_PROCESSES = (
     "intent.expired",
     "guard.health_unknown",
 )
+
+
+def _is_due(record: ClusterRecord, intent: Intent, policy: Policy) -> bool:
+    """Whether a look may bring an intent on."""
+    return intent.stage == "pending" or (intent.stage == "proving" and is_cooled(record, intent, policy, policy.now))
+
+
+def needs_status(record: ClusterRecord, policy: Policy) -> bool:
+    """Whether a decision has to know what the cluster is at.
+
+    Not to see that a start or a restart has worked: that its processes show.
+    """
+    return any(_is_due(record, one, policy) for one in record.intents.values()) or any(
+        one.op_type is OpType.STOP_SERVICE or policy.now - one.armed_at > record.timing.ruled_out
+        for one in record.open_operations()
+    )
 
 
 def _judge(step: Step) -> None:

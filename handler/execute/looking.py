@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler.errors import ApiError, NotCarriedOut, ObservationIncomplete
 from handler.lib.threads import side_by_side
-from handler.model.observation import Observation
+from handler.model.observation import UNSTATED, Observation
 from handler.model.outcome import API_REFUSALS, OTHER_API_REFUSAL, Outcome
 
 if TYPE_CHECKING:
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 
 
 def observe(
-    gateway: Gateway, cluster: Cluster, services: Iterable[str], deadline: Deadline, clock: Clock
+    gateway: Gateway,
+    cluster: Cluster,
+    services: Iterable[str],
+    deadline: Deadline,
+    clock: Clock,
+    *,
+    with_status: bool = True,
 ) -> Observation:
-    """The cluster and these services as they are now.
+    """The cluster and these services as they are now; ``with_status``: and what the cluster is at.
 
     A service that cannot be looked at is ``unseen``, and hides no other.
 
@@ -37,7 +43,7 @@ def observe(
         except (ApiError, ObservationIncomplete) as error:
             return error
 
-    status, *found = side_by_side(part, [None, *names])
+    status, *found = side_by_side(part, [None, *names]) if with_status else (UNSTATED, *side_by_side(part, names))
     parts = dict(zip(names, found, strict=True))
     unseen = {name: part for name, part in parts.items() if isinstance(part, (ApiError, ObservationIncomplete))}
     return Observation(

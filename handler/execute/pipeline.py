@@ -16,6 +16,7 @@ from handler.errors import InvalidInput, LedgerUnavailable
 from handler.execute.context import Collaborators, Run
 from handler.execute.reconcile import REQUEST_RULE, reconcile
 from handler.ledger import admission
+from handler.ledger.cluster_record import ClusterRecord
 from handler.lib import wording
 from handler.lib.threads import side_by_side
 from handler.model.alarm import Alarm
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handler.ledger.admission import Answer
-    from handler.ledger.cluster_record import ClusterRecord
     from handler.lib.clock import Deadline
     from handler.model.event import Event
 
@@ -209,56 +209,57 @@ def serve(run: Run, cases: list[Case], caller: str) -> None:
 
     A failure here concerns no other cluster. Raises nothing.
     """
+    answers: list[list[Answer]] = []
+
+    def admit(record: ClusterRecord) -> bool:
+        answers[:], is_ours = _admitted(run, cases, caller, record)
+        return is_ours
+
+    run.admit = admit
+    record = ClusterRecord(run.cluster_id)
     try:
-        answers, record, is_ours = _admitted(run, cases, caller)
-    except LedgerUnavailable as error:
-        _unwritten(run, cases, error)
-        return
-    except Exception as error:
-        _fail(cases, outcome_of(error, run.log))
-        return
-    try:
-        if is_ours:
+        try:
             record = reconcile(run)
+        except LedgerUnavailable:
+            raise
+        except Exception as error:  # what is stated is written down all the same, and the follow-up tries again
+            failure = outcome_of(error, run.log)
+            run.alarms.append(Alarm(failure.code, run.cluster_id, "reconcile", failure.reason, fix=failure.fix))
+            if not run.is_written:
+                _, record = run.ledger.change(run.cluster_id, admit)
+                run.is_written = True
     except LedgerUnavailable as error:
         run.log.error("steward.ledger.unavailable", cluster=run.cluster_id, problem=str(error))
         run.alarms.append(ledger_unavailable(str(error)))
-    except Exception as error:  # what is written down stays pending, and the follow-up tries again
-        failure = outcome_of(error, run.log)
-        run.alarms.append(Alarm(failure.code, run.cluster_id, "reconcile", failure.reason, fix=failure.fix))
-    for case, keys in zip(cases, answers, strict=True):
-        _conclude(run, case, keys, record)
+        if not run.is_written:
+            why = f"nothing could be written down, since the ledger cannot be used: {error}"
+            _fail(cases, Outcome.failed("ledger.unavailable", why, fix=LEDGER_FIX, retryable=True, has_own_alarm=True))
+            return
+    except Exception as error:  # the event itself cannot be written down
+        _fail(cases, outcome_of(error, run.log))
+        return
+    for case, found in zip(cases, answers, strict=True):
+        _conclude(run, case, found, record)
 
 
-def _admitted(run: Run, cases: list[Case], caller: str) -> tuple[list[list[Answer]], ClusterRecord, bool]:
-    """The answers to the cases, the record with them, and whether it is ours to reconcile."""
-
-    def admit(record: ClusterRecord) -> tuple[list[list[Answer]], bool]:
-        now = run.clock.now()
-        before = record.copy()
-        record.answered = run.own_events
-        answers: list[list[Answer]] = []
-        for case in cases:
-            if case.stated is not None:
-                answers.append(admission.admit(record, case.stated, now))
-                continue
-            event = case.event
-            told_at = now if event.told_at is None else event.told_at
-            admission.withdraw(record, f"{caller}|{event.source}:{event.alert or event.id}", event.started_at, told_at)
-            answers.append([])
-        if record.began == now:  # of a cluster about which nothing was ever written
-            before.began = now
-        is_changed = record != before
-        is_free = record.hint is None or record.hint[1] <= now or record.hint[1] > now + 2 * record.timing.lost
-        if is_changed and is_free:
-            record.hint = (run.owner, now + record.timing.hint)
-        has_news = any(answer.outcome is None for found in answers for answer in found) or not all(answers)
-        return answers, is_changed and is_free and has_news
-
-    (answers, is_ours), record = run.ledger.change(run.cluster_id, admit)
-    for saying in record.outbox.values():
-        run.sayings.setdefault(saying.id, saying)
-    return answers, record, is_ours
+def _admitted(run: Run, cases: list[Case], caller: str, record: ClusterRecord) -> tuple[list[list[Answer]], bool]:
+    """The answers to the cases, and whether there is something to serve that no other worker is at."""
+    now, before = run.clock.now(), record.copy()
+    answers: list[list[Answer]] = []
+    for case in cases:
+        if case.stated is not None:
+            answers.append(admission.admit(record, case.stated, now))
+            continue
+        event = case.event
+        told_at = now if event.told_at is None else event.told_at
+        admission.withdraw(record, f"{caller}|{event.source}:{event.alert or event.id}", event.started_at, told_at)
+        answers.append([])
+    before.began = record.began
+    is_free = record.hint is None or record.hint[1] <= now or record.hint[1] > now + 2 * record.timing.lost
+    is_ours = record != before and is_free
+    if is_ours:
+        record.hint = (run.owner, now + record.timing.hint)
+    return answers, is_ours
 
 
 def _conclude(run: Run, case: Case, answers: list[Answer], record: ClusterRecord) -> None:

@@ -11,12 +11,13 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 
 from handler.errors import ApiError, ObservationIncomplete
-from handler.execute.decision import decide, services_to_see
+from handler.execute.decision import decide, needs_status, services_to_see
 from handler.execute.looking import observe, why_not
 from handler.execute.policy import Policy
 from handler.execute.sending import send
 from handler.ledger.ledger import wait_a_little
 from handler.model.intent import COMMAND_LIMITS
+from handler.model.observation import UNSTATED
 from handler.model.outcome import Outcome
 from handler.report.history import log_operation
 
@@ -42,9 +43,9 @@ REQUEST_RULE: Final = "request"
 
 
 def reconcile(run: Run) -> ClusterRecord:
-    """Serve what is pending in one cluster, until nothing can be served or the deadline nears; returns its record.
+    """Write down what is stated, and serve what is pending in one cluster, until nothing can be served or time is short.
 
-    Raises LedgerUnavailable.
+    Returns the record. Raises LedgerUnavailable.
     """
     return _Reconciler(run).run()
 
@@ -66,39 +67,56 @@ class _Reconciler:
         run, lost = self._run, 0
         while True:
             loaded = run.ledger.load(run.cluster_id)
-            policy = self._policy(run.clock.now())
-            self._look(loaded.record, policy)
-            policy = self._policy(run.clock.now())
             record = loaded.record.copy()
             record.answered = run.own_events
-            record.said(run.said)
-            decision = decide(record, self._seen, self._failure, policy)
-            wait = None if decision.operation else self._wait(record)
-            if decision.operation is None and wait is None and record.hint and record.hint[0] == run.owner:
-                record.hint = None  # in the swap that finds nothing to do, so that nobody relies on one who left
-            elif decision.operation is not None:
-                record.hint = (run.owner, policy.now + min(record.timing.lost, max(0.0, run.deadline.remaining())))
+            if not run.is_written and run.admit is not None and not run.admit(record):
+                # Nothing to serve, or another worker is at it.
+                decision, wait = None, None
+            else:
+                self._look(record)
+                policy = self._policy(run.clock.now())
+                record.said(run.said)
+                decision = decide(record, self._seen, self._failure, policy)
+                wait = None if decision.operation else self._wait(record)
+                self._set_hint(record, decision, wait)
+                if decision.operation and self._is_old(record):
+                    continue  # held up since the look: what it saw is no longer so
             if record != loaded.record and not run.ledger.swap(loaded, record):
                 lost += 1
                 wait_a_little(lost)
                 continue
+            run.is_written = True
             self._collect(loaded.record, record, decision)
-            if decision.operation is not None and decision.request is not None:
-                self._sent.add(decision.operation.id)
-                timing = record.timing
-                send_by = run.deadline.sooner(timing.latest_send, until=policy.now + timing.latest_send)
-                settled = send(run, decision.operation, decision.request, send_by)
-                self._seen = None
-                if settled is None:
-                    return record
-                self._collect(record, settled, None)
+            if decision is not None and decision.operation is not None:
+                settled = self._send(record, decision)
                 wait = self._wait(settled)
-                if wait is None:
-                    continue  # the loop's last lap leaves
+                record = settled
             elif wait is None:
                 return record
-            run.clock.sleep(wait)
+            if wait is not None:
+                run.clock.sleep(wait)
             self._seen = None
+
+    def _set_hint(self, record: ClusterRecord, decision: Decision, wait: float | None) -> None:
+        """Say to the others that somebody is at it; in the swap that finds nothing to do, that nobody is."""
+        run = self._run
+        if decision.operation is not None:
+            seconds = min(record.timing.lost, max(0.0, run.deadline.remaining()))
+            record.hint = (run.owner, run.clock.now() + seconds)
+        elif wait is None and record.hint and record.hint[0] == run.owner:
+            record.hint = None
+
+    def _send(self, record: ClusterRecord, decision: Decision) -> ClusterRecord:
+        """Send what is armed; the record with the answer, or as it was where the answer could not be written."""
+        run, operation, request = self._run, decision.operation, decision.request
+        assert operation is not None and request is not None  # noqa: S101, PT018 - armed together
+        self._sent.add(operation.id)
+        latest = record.timing.latest_send
+        settled = send(run, operation, request, run.deadline.sooner(latest, until=operation.armed_at + latest))
+        if settled is None:
+            return record
+        self._collect(record, settled, None)
+        return settled
 
     def _policy(self, now: float) -> Policy:
         run = self._run
@@ -123,14 +141,16 @@ class _Reconciler:
             return None
         return rule.command_limits if intent.is_command else rule.limits
 
-    def _look(self, record: ClusterRecord, policy: Policy) -> None:
+    def _look(self, record: ClusterRecord) -> None:
         """Look at what the record needs, unless the last look still shows it."""
-        run, services = self._run, services_to_see(record, policy)
+        run = self._run
+        policy = self._policy(run.clock.now())
+        services, with_status = services_to_see(record, policy), needs_status(record, policy)
         moves = {(one.id, one.state) for one in record.operations.values()}
         seen = self._seen
         if seen is not None:
-            is_young = run.clock.now() - seen.seen_at <= record.timing.look_age
-            if is_young and moves == self._moves and services <= {*seen.services, *seen.unseen}:
+            is_whole = services <= {*seen.services, *seen.unseen} and (seen.status != UNSTATED or not with_status)
+            if is_whole and moves == self._moves and not self._is_old(record):
                 return
         self._seen, self._failure, self._moves = None, None, moves
         if not services or run.cluster is None:
@@ -139,13 +159,17 @@ class _Reconciler:
             self._failure = Outcome.pending("time.short", "too little time is left to look; the follow-up does it")
             return
         try:
-            self._seen = observe(run.gateway, run.cluster, services, run.deadline, run.clock)
+            self._seen = observe(run.gateway, run.cluster, services, run.deadline, run.clock, with_status=with_status)
         except (ApiError, ObservationIncomplete) as error:
             run.log.warning("steward.look_failed", cluster=run.cluster_id, problem=str(error))
             self._failure = why_not(error)
             return
         for service, why in self._seen.unseen.items():
             run.log.warning("steward.look_failed", cluster=run.cluster_id, service=service, problem=str(why))
+
+    def _is_old(self, record: ClusterRecord) -> bool:
+        """Whether what was seen may no longer be so."""
+        return self._seen is not None and self._run.clock.now() - self._seen.seen_at > record.timing.look_age
 
     def _wait(self, record: ClusterRecord) -> float | None:
         """Seconds until the next lap; None where nothing is to be waited for, or no time is left."""
