@@ -184,6 +184,8 @@ def _escalate(step: Step, intent: Intent, held: Outcome, meant: dict[str, Readin
         about = f"{target.service}/{target.component}"
         step.record.tell(step.alarm(held, about, f"{target.service} {target.component}"), now)
     elif held.code == "guard.health_unknown" and now - intent.waits_since > UNKNOWN_SECONDS:
+        if any(key.startswith(f"{held.code}|") and key.endswith(f"/{target.ip}") for key in step.record.told):
+            return  # one alarm an address
         at_address = [
             one.target.component
             for readings in (step.seen.services.values() if step.seen else ())
