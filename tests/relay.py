@@ -16,6 +16,8 @@ class Relay:
         self._listener = listener
         self.port: int = listener.getsockname()[1]
         self.target = target
+        #: Whether replies are lost: the connection ends instead.
+        self.loses_replies = False
         #: Connections that came in so far, and the bytes of each that were passed on.
         self.received: list[int] = []
         self._open: list[tuple[socket.socket, socket.socket]] = []
@@ -60,10 +62,9 @@ class Relay:
                 far.sendall(data)
             far.shutdown(socket.SHUT_RDWR)
 
-    @staticmethod
-    def _replies(near: socket.socket, far: socket.socket) -> None:
+    def _replies(self, near: socket.socket, far: socket.socket) -> None:
         with suppress(OSError):
-            while data := far.recv(65536):
+            while (data := far.recv(65536)) and not self.loses_replies:
                 near.sendall(data)
             near.shutdown(socket.SHUT_RDWR)
 

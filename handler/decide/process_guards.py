@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 #: Operations on processes; the other two only tell EMR's daemon whether to watch them.
 TOUCHES_PROCESSES: Final = frozenset({OpType.START_SERVICE, OpType.STOP_SERVICE, OpType.RESTART_SERVICE})
-#: With fewer processes, a component that is down for the most part is no storm.
+#: With fewer processes down, a component that is down for the most part is no storm: its processes are restarted one by
+#: one, within the limits.
 MIN_STORM: Final = 4
 
 
@@ -57,7 +58,7 @@ class View:
     _storms: dict[tuple[str, str], tuple[int, int] | None] = field(default_factory=dict)
 
     def storm(self, service: str, component: str) -> tuple[int, int] | None:
-        """How many of how many processes of a component do not serve, where that is a storm: more than half of at least four.
+        """How many of how many processes of a component do not serve, where that is a storm: at least four, and more than half.
 
         Counted is what should run: started, not in maintenance, checked, and not under an operation of ours.
         """
@@ -70,7 +71,7 @@ class View:
                 if is_counted and not (ours and one.target.key in ours):
                     total += 1
                     down += not one.is_up
-            self._storms[key] = (down, total) if total >= MIN_STORM and down * 2 > total else None
+            self._storms[key] = (down, total) if down >= MIN_STORM and down * 2 > total else None
         return self._storms[key]
 
 

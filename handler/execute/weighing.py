@@ -133,9 +133,6 @@ def _of_processes(
     step: Step, intent: Intent, limits: Limits, meant: dict[str, Reading], held: Outcome | None, view: View
 ) -> list[Asked]:
     """The processes of an intent that may go on; without any, it is held or ended."""
-    if held is not None and intent.is_command:
-        step.hold(intent, held, limits)
-        return []
     go: list[Asked] = []
     outcomes: list[Outcome] = []
     for key, reading in sorted(meant.items()):
@@ -147,6 +144,12 @@ def _of_processes(
         else:
             go.append(asked)
     waiting = next((one for one in outcomes if one.status == "pending"), None)
+    if intent.served and waiting is None and not go:
+        _end(step, intent, outcomes)  # it is done, whatever holds others
+        return []
+    if held is not None and intent.is_command:
+        step.hold(intent, held, limits)
+        return []
     if waiting is not None or go:
         reason = held or waiting
         if reason is None:
@@ -168,6 +171,8 @@ def _end(step: Step, intent: Intent, outcomes: Sequence[Outcome]) -> None:
         operation = record.operations.get(intent.operation)
         is_proven = operation is None or operation.state is State.VERIFIED
         outcome = reasons.done_command(operation, len(intent.served), is_proven=is_proven)
+        if outcomes:
+            outcome = replace(outcome, reason=f"{outcome.reason}; in part: {of_processes(outcomes).reason}")
         record.end(intent, outcome, now, operation=intent.operation)
         return
     outcome = of_processes(outcomes)
@@ -184,6 +189,8 @@ def _escalate(step: Step, intent: Intent, held: Outcome, meant: dict[str, Readin
         about = f"{target.service}/{target.component}"
         step.record.tell(step.alarm(held, about, f"{target.service} {target.component}"), now)
     elif held.code == "guard.health_unknown" and now - intent.waits_since > UNKNOWN_SECONDS:
+        if any(key.startswith(f"{held.code}|") and key.endswith(f"/{target.ip}") for key in step.record.told):
+            return  # one alarm an address
         at_address = [
             one.target.component
             for readings in (step.seen.services.values() if step.seen else ())

@@ -99,6 +99,7 @@ class ClusterRecord:
             outcome.reason,
             outcome.http_status,
             now,
+            intent.asked_at,
         )
         if outcome.is_alarming:
             self.tell_outcome(
@@ -132,6 +133,7 @@ class ClusterRecord:
     ) -> None:
         """End an intent with its outcome; ``is_told``: a person is told of it, whatever its status."""
         self.intents.pop(intent.key, None)
+        outcome = replace(outcome, has_own_alarm=True)  # raised here, not once more for each event
         about = intent.key if intent.is_command else intent.process
         where = where or intent.where
         facts = {
@@ -229,6 +231,24 @@ class ClusterRecord:
             self.intents[key] = self.intents[key]._replace(
                 stage="serving", operation=operation.id, alone=False, held_by=""
             )
+
+    # -- the hint
+
+    def claim(self, owner: str, now: float) -> bool:
+        """Become the one who reconciles, unless another one is at it. A hint too far ahead is of a wrong clock."""
+        if self.hint is not None and now < self.hint[1] <= now + 2 * self.timing.lost:
+            return False
+        self.hint = (owner, now + self.timing.hint)
+        return True
+
+    def stay(self, owner: str, until: float) -> None:
+        """Go on reconciling until then."""
+        self.hint = (owner, until)
+
+    def leave(self, owner: str) -> None:
+        """Reconcile no longer; in the swap that finds nothing to do, so that nobody relies on one who left."""
+        if self.hint is not None and self.hint[0] == owner:
+            self.hint = None
 
     # -- looking back
 

@@ -18,7 +18,10 @@ CONNECT_SECONDS: Final = 1.5
 
 
 class NotConnected(RedisError):
-    """There is no connection: nothing was sent. The client does not try twice, as it does after its own errors."""
+    """There is no connection, so nothing was sent.
+
+    The client does not try twice, as it does after its own errors.
+    """
 
 
 def was_not_run(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -16,7 +17,7 @@ from weakref import WeakSet
 
 from handler.errors import ConfigurationError, LedgerUnavailable, ReplyLost
 from handler.ledger.fail_fast import Outage
-from handler.ledger.store import FORMAT, Line, Stored, new_version
+from handler.ledger.stored import FORMAT, Line, Stored, new_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -129,18 +130,21 @@ class RedisStore:
     def lines(
         self, *, cluster: str | None = None, id: str | None = None, since: float = 0.0, limit: int = 1000
     ) -> list[Line]:
+        if id is not None:
+            rows = self._ask(lambda client: _search(client, id))
+            return [line for line in rows if cluster in (None, line.cluster) and id == line.id and line.at >= since][
+                :limit
+            ]
         # A page begins with the time at which the last one ended: others write meanwhile, and ranks move.
         found: list[Line] = []
-        size = min(limit, PAGE) if cluster is None and id is None else PAGE
-        newest, seen = float("inf"), frozenset[bytes]()
+        newest, size, seen = float("inf"), PAGE if cluster else min(limit, PAGE), frozenset[bytes]()
         while len(found) < limit:
-            rows = self._newest_lines(newest, since, size + len(seen))
-            lines = [line for member, line in rows if member not in seen]
-            found += [line for line in lines if cluster in (None, line.cluster) and id in (None, line.id)]
-            if len(rows) < size + len(seen):
+            page = self._newest_lines(newest, since, size + len(seen))
+            found += [line for member, line in page if member not in seen and cluster in (None, line.cluster)]
+            if len(page) < size + len(seen):
                 break
-            newest = rows[-1][1].at
-            seen = frozenset(member for member, line in rows if line.at == newest)
+            newest = page[-1][1].at
+            seen = frozenset(member for member, line in page if line.at == newest)
         return found[:limit]
 
     def _newest_lines(self, newest: float, since: float, count: int) -> list[tuple[bytes, Line]]:
@@ -240,7 +244,7 @@ class RedisStore:
                     retry=Retry(NoBackoff(), 0),
                 )
                 try:
-                    self._check_format(client.get(_FORMAT))
+                    self._check_format(cast("bytes | None", client.get(_FORMAT)))
                 except BaseException:
                     client.close()
                     raise
@@ -294,6 +298,14 @@ def _line(member: bytes, at: float) -> Line:
     head, _, text = member[16:].decode().partition("\n")
     cluster, id = json.loads(head)
     return Line(at, cluster, id, text)
+
+
+def _search(client: Any, id: str) -> list[Line]:
+    """The lines that may be about ``id``, the newest first: Redis looks through all, so that few are transferred."""
+    pattern = re.sub(r"([*?\\[\]^\\-])", r"\\\1", f"{json.dumps(id)}]\n")
+    members = dict(client.zscan_iter(_LINES, match=f"*{pattern}*", count=PAGE))
+    newest = sorted(members.items(), key=lambda row: (row[1], row[0]), reverse=True)
+    return [_line(member, at) for member, at in newest]
 
 
 def _forget_some(client: Any, before: float) -> int:

@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 from handler.errors import LedgerUnavailable, ReplyLost
 from handler.ledger.fail_fast import Outage
-from handler.ledger.store import FORMAT, Line, Stored, new_version
+from handler.ledger.stored import FORMAT, Line, Stored, new_version
 from handler.lib.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ STEPS: Final = 50
 PAUSE: Final = 0.005
 #: Bytes that the write-ahead log keeps when it is empty.
 LOG_BYTES: Final = 8_000_000
+#: Memory for pages: a thousand lines of one cluster among many lie on as many pages.
+CACHE_KILOBYTES: Final = 8000
 
 _SCHEMA: Final = """
 CREATE TABLE records (key TEXT PRIMARY KEY, version INTEGER NOT NULL, has_open INTEGER NOT NULL, value BLOB NOT NULL);
@@ -106,7 +108,10 @@ class SqliteStore:
                 # A few free pages are kept: they are filled again soon.
                 if db.execute("PRAGMA freelist_count").fetchone()[0] <= PAGES_PER_STEP:
                     break
-                db.execute(f"PRAGMA incremental_vacuum({PAGES_PER_STEP})").fetchall()
+                for _ in range(
+                    PAGES_PER_STEP
+                ):  # one at a time: Python's module runs only the first step of this PRAGMA
+                    db.execute("PRAGMA incremental_vacuum(1)")
             time.sleep(PAUSE)
         return total
 
@@ -144,7 +149,9 @@ def _stored(known: int, version: Any, value: Any) -> Stored:
 
 
 def _line(at: Any, cluster: Any, id: Any, text: Any) -> Line:
-    return Line(float(at), _text(cluster), _text(id), _text(text))
+    if not (type(at) is float and type(cluster) is type(id) is type(text) is str):
+        raise TypeError("it holds a line that cannot be read")
+    return Line(at, cluster, id, text)
 
 
 def _text(value: Any) -> str:
@@ -281,6 +288,7 @@ class SqliteFile:
         try:
             self._prepare(db)
             db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+            db.execute(f"PRAGMA cache_size = -{CACHE_KILOBYTES}")
             db.execute("PRAGMA busy_timeout = 0")  # from here on the patience is ours
         except BaseException:
             db.close()

@@ -1,42 +1,19 @@
-"""The store behind the ledger: one value for each cluster, swapped whole, and lines of history.
+"""The store behind the ledger: one value for each cluster, and lines of history.
 
-A store keeps bytes and compares versions. It knows no rule and has no clock; what the bytes mean is the caller's.
+A value is swapped whole. A store keeps bytes and compares versions. It knows no rule and has no clock; what the bytes mean is the caller's.
 """
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from handler.errors import ConfigurationError
+from handler.ledger.stored import Line, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: How the stores lay out what they keep. A store of another format is refused: what it says was sent must not be
-#: overlooked.
-FORMAT: Final = 5
-
-
-class Stored(NamedTuple):
-    """What is stored under a key."""
-
-    #: 0: nothing is stored.
-    version: int
-    #: None: nothing is stored, or it is still the version that the caller knows.
-    value: bytes | None
-
-
-class Line(NamedTuple):
-    """One line of history."""
-
-    #: Seconds since the epoch.
-    at: float
-    cluster: str
-    #: Of the event or the operation that the line is about.
-    id: str
-    #: The line as JSON.
-    text: str
+__all__ = ["Line", "Store", "Stored", "open_store"]
 
 
 class Store(Protocol):
@@ -50,9 +27,10 @@ class Store(Protocol):
         """What is stored under ``key``; without its value where the version is ``known``."""
 
     def swap(self, key: str, version: int, value: bytes, *, has_open: bool, patient: bool = False) -> int:
-        """Store ``value`` durably if the stored version is ``version``; returns the new version, or 0.
+        """Store ``value`` durably if the stored version is ``version``.
 
-        ``version`` 0 means that nothing is stored. ``has_open``: whether :meth:`open_keys` lists the key. ``patient``:
+        Returns the new version, which is a random number (:func:`handler.ledger.stored.new_version`); 0 where another
+        version is stored, and nothing was changed. ``version`` 0 means that nothing is stored. ``has_open``: whether :meth:`open_keys` lists the key. ``patient``:
         try even though others have just waited in vain; it is for writing down what was already sent.
 
         Raises ReplyLost where the value may or may not be stored, LedgerUnavailable where it is certainly not.
@@ -70,7 +48,7 @@ class Store(Protocol):
         """Lines of history, the newest first."""
 
     def forget(self, before: float) -> int:
-        """Remove lines older than ``before``, some ten thousand at most; returns how many.
+        """Remove lines older than ``before``, some ten thousand at most, and return how many.
 
         It works in short steps and lets others write between them. What is left is for the next call.
         """
@@ -80,15 +58,6 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close files and connections. Using the store again opens it again."""
-
-
-def new_version() -> int:
-    """A random version, from 1 to 2**48, for a value that is about to be stored.
-
-    Versions are compared, never counted: a number that somebody remembers does not come back for other content, neither
-    when a store was emptied or restored from a backup nor when a fail-over lost its last writes.
-    """
-    return 1 + int.from_bytes(os.urandom(6), "big")
 
 
 def open_store(url: str) -> Store:

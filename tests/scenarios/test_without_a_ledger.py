@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from handler.ledger.protocol import open_ledger
 from pytest_mock import MockerFixture
 
 from handler.errors import LedgerUnavailable
 from handler.execute.follow_up import MESSAGE
-from handler.ledger.protocol import open_ledger
 from handler.model.operation import State
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import timer_event

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from handler.ledger.protocol import Ledger, open_ledger
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
-from handler.ledger.protocol import Ledger, open_ledger
 from handler.model.alarm import OutboxEntry
 from handler.model.operation import State
 from handler.model.outcome import Outcome, Record
