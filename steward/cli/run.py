@@ -258,10 +258,10 @@ class Delivery:
         if self.clock is not None and self._begun.goes_on():
             self.narrator.add("later", "the simulated clock runs on until nothing is open that time cures")
             self._begun.run_to_the_end(self.clock)
-        is_observed = self.world.function.settings.mode == "observe"
-        for one in self._begun.pending():
-            self.narrator.add("pending", f"{one.title()}: {one.held()}", "yellow")
-        if self.clock is None and not is_observed and (self._begun.pending() or self.open_operations()):
+        pending = self._begun.pending()
+        self.narrator.add_all("pending", [f"{one.title()}: {one.held()}" for one in pending], "yellow")
+        may_send = self.clock is None and self.world.function.settings.mode == "act"
+        if may_send and (pending or self.open_operations()):
             self.narrator.add(
                 "next", "`steward follow-up` serves and looks at it, as the function's timer does each minute"
             )
