@@ -217,9 +217,7 @@ def _past_of(wanted: str, ledger: Ledger) -> _Past:
         operations.update((one.id, one) for one in past_of(ledger, id=name).operations)
     events = {wanted, *(record.event for record in found.records)}
     still = [one for one in work.intents("pending") if events & {*one.intent.events}]
-    return _Past(
-        found.records, list(operations.values()), found.settled, still, found.unreadable, work.problems
-    )
+    return _Past(found.records, list(operations.values()), found.settled, still, found.unreadable, work.problems)
 
 
 def _show_past(console: Console, past: _Past, wanted: str, ledger_name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,7 +31,7 @@ from steward.cli.rows import (
 from steward.config.durations import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from handler.model.outcome import Record
     from handler.report.history import OperationRow
@@ -88,11 +89,13 @@ def history(
 
 
 # Lines, not tables: a narrow table would cut the ids that `steward explain` takes.
-def show_pending(console: Console, pending: Iterable[OpenIntent]) -> None:
-    """Print what was asked for and is not yet served, and why."""
+def show_pending(
+    console: Console, pending: Iterable[OpenIntent], reasons: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Print what was asked for and is not yet served, and why: ``reasons`` by the intents' keys, where they are known."""
     say(console, "Pending", "bold")
     for one in pending:
-        say(console, f"  {one.title()}: {one.held()}", "yellow")
+        say(console, f"  {one.title()}: {one.held(reasons.get(one.intent.key, ''))}", "yellow")
 
 
 def _show_operations(console: Console, operations: Iterable[OperationRow]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
@@ -154,9 +155,14 @@ class Narrator:
         self._console = console
         #: Reasons that were printed: an alarm refers to them.
         self._reasons: set[str] = set()
-        #: What people call an event, by its id; and how many came since the last heading.
+        #: What people call an event, by its id; how many have that name; and those that came since the last heading.
         self._names: dict[str, str] = {}
-        self._events = 0
+        self._alike: Counter[str] = Counter()
+        self._events: set[str] = set()
+        #: From an event to its outcome, which says what holds it.
+        self._is_delivery = False
+        #: By intent: the code of what holds it, as it was last printed.
+        self._held: dict[str, str] = {}
         #: Of consecutive steps with one name: the name, the last text, and their number by colour.
         self._name = self._last = ""
         self._counts: dict[str, int] = {}
@@ -165,14 +171,19 @@ class Narrator:
         """Print one log line as a step."""
         kind = row["event"]
         if kind == "steward.event":
-            self._events += 1
-            if len(self._names) < MAX_NAMED:
-                self._names[row["event_id"]] = _name_of(row)
+            self._is_delivery = True
+            self._name_event(row)
+        elif kind == "steward.held":
+            is_known = self._held.get(row["intent"]) == row["code"]  # only the time that is left has changed
+            self._held[row["intent"]] = row["code"]
+            if is_known or self._is_delivery:
+                return
         elif kind == "steward.alarm" and row["reason"] in self._reasons:
             row = {**row, "reason": ""}
         elif kind in ("steward.outcome", "steward.settled"):
+            self._is_delivery = False
             self._reasons.add(row["reason"])
-            if self._events > 1:
+            if len(self._events) > 1:
                 row = {**row, "who": f"{self._who(row)} → "}
         found = step(row)
         if found is None or self._console is None:
@@ -189,12 +200,18 @@ class Narrator:
         if count <= MAX_ALIKE:
             show_step(self._console, name, text, colour)
 
+    def _name_event(self, row: dict[str, Any]) -> None:
+        self._events.add(row["event_id"])
+        if row["event_id"] not in self._names and len(self._names) < MAX_NAMED:
+            name = self._names[row["event_id"]] = _name_of(row)
+            self._alike[name] += 1
+
     def _who(self, row: dict[str, Any]) -> str:
         """Whose outcome a line is, where several events came at once."""
         first, *others = [row["event_id"]] if "event_id" in row else row["events"].split(",")
         name = self._names.get(first, first)
         # Two alerts about one process are told apart by their ids.
-        name = name if [*self._names.values()].count(name) < 2 else f"{name} ({first})"
+        name = name if self._alike[name] < 2 else f"{name} ({first})"
         return f"{name} and {len(others)} more" if others else name
 
     def add(self, name: str, text: str, colour: str = "") -> None:
@@ -203,11 +220,19 @@ class Narrator:
         if self._console is not None:
             show_step(self._console, name, text, colour)
 
+    def add_all(self, name: str, texts: Sequence[str], colour: str = "") -> None:
+        """Print steps that are not in the log, the first of them where they are many."""
+        for text in texts[:MAX_ALIKE]:
+            self.add(name, text, colour)
+        if len(texts) > MAX_ALIKE:
+            self.add(name, f"and {len(texts) - MAX_ALIKE:,} more", colour)
+
     def heading(self, text: str) -> None:
         """Print what the next steps are about."""
         self.flush()
-        self._events = 0
+        self._events.clear()
         self._reasons.clear()
+        self._held.clear()
         if self._console is not None:
             say(self._console, f"\n{text}", "bold")
 

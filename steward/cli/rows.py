@@ -133,7 +133,9 @@ def notable_facts(record: Record) -> list[tuple[str, str]]:
     """The labelled FACTS of an outcome that its reason does not show."""
     facts = {key: str(value) for key, value in _facts(record).items()}
     facts |= {"retryable": "repeat it"} if "retryable" in facts else {}
-    return [(label, facts[key]) for key, label in FACTS.items() if key in facts and facts[key] not in record.outcome.reason]
+    return [
+        (label, facts[key]) for key, label in FACTS.items() if key in facts and facts[key] not in record.outcome.reason
+    ]
 
 
 def settled_of(records: Iterable[Record], settled: Settled) -> dict[int, Mapping[str, Any]]:
