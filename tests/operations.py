@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from handler.ledger.ledger import Ledger
 from handler.model.operation import Operation, Part, State
 from handler.model.outcome import Record
@@ -23,9 +26,10 @@ def an_operation(
     op_type: OpType = OpType.RESTART_SERVICE,
     is_command: bool = False,
     before: str = "2024-08-16 14:13:32",
+    **more: Any,
 ) -> Operation:
-    """An operation as it is armed: SENDING, for a remediation, on one DataNode."""
-    return Operation(
+    """An operation as it is armed: SENDING, for a remediation, on one DataNode; with ``more`` of its fields."""
+    operation = Operation(
         id=name,
         seq=1,
         cluster=cluster,
@@ -39,6 +43,7 @@ def an_operation(
         intents=intents,
         parts={key: Part(before) for key in targets},
     )
+    return replace(operation, **more)
 
 
 def written(ledger: Ledger, records: list[Record], *secrets: str) -> None:

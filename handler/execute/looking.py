@@ -10,11 +10,14 @@ from handler.model.observation import UNSTATED, Observation
 from handler.model.outcome import API_REFUSALS, OTHER_API_REFUSAL, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from handler.cloud.emr import Gateway
+    from handler.ledger.cluster_record import ClusterRecord
     from handler.lib.clock import Clock, Deadline
+    from handler.model.operation import State
     from handler.model.policy import Cluster
+    from handler.model.timing import Timing
 
 
 def observe(
@@ -60,3 +63,18 @@ def why_not(error: ApiError | ObservationIncomplete) -> Outcome:
     return Outcome.pending(
         "look.failed", f"the cluster cannot be looked at: {error}", fix=fix, guard="look", api_code=code
     )
+
+
+def shows(seen: Observation, services: Collection[str], *, with_status: bool) -> bool:
+    """Whether an earlier look has all that a decision needs."""
+    return {*seen.services, *seen.unseen}.issuperset(services) and (seen.status != UNSTATED or not with_status)
+
+
+def moves_of(record: ClusterRecord) -> frozenset[tuple[str, State]]:
+    """The operations and their states. Where they are others than when a look began, it no longer shows the cluster."""
+    return frozenset([(one.id, one.state) for one in record.operations.values()])
+
+
+def is_old(seen: Observation, timing: Timing, now: float) -> bool:
+    """Whether what was seen may no longer be so: its worker was held up."""
+    return now - seen.seen_at > timing.look_age

@@ -255,11 +255,7 @@ def _admitted(run: Run, cases: list[Case], caller: str, record: ClusterRecord) -
         admission.withdraw(record, f"{caller}|{event.source}:{event.alert or event.id}", event.started_at, told_at)
         answers.append([])
     before.began = record.began
-    is_free = record.hint is None or record.hint[1] <= now or record.hint[1] > now + 2 * record.timing.lost
-    is_ours = record != before and is_free
-    if is_ours:
-        record.hint = (run.owner, now + record.timing.hint)
-    return answers, is_ours
+    return answers, record != before and record.claim(run.owner, now)
 
 
 def _conclude(run: Run, case: Case, answers: list[Answer], record: ClusterRecord) -> None:

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from handler.errors import ApiError, ObservationIncomplete
 from handler.execute.decision import decide, needs_status, services_to_see
-from handler.execute.looking import observe, why_not
+from handler.execute.looking import is_old, moves_of, observe, shows, why_not
 from handler.execute.policy import Policy
 from handler.execute.sending import send
 from handler.ledger.ledger import wait_a_little
 from handler.model.intent import COMMAND_LIMITS
-from handler.model.observation import UNSTATED
 from handler.model.outcome import Outcome
 from handler.report.history import log_operation
 
@@ -102,9 +101,9 @@ class _Reconciler:
         run = self._run
         if decision.operation is not None:
             seconds = min(record.timing.lost, max(0.0, run.deadline.remaining()))
-            record.hint = (run.owner, run.clock.now() + seconds)
-        elif wait is None and record.hint and record.hint[0] == run.owner:
-            record.hint = None
+            record.stay(run.owner, run.clock.now() + seconds)
+        elif wait is None:
+            record.leave(run.owner)
 
     def _send(self, record: ClusterRecord, decision: Decision) -> ClusterRecord:
         """Send what is armed; the record with the answer, or as it was where the answer could not be written."""
@@ -146,12 +145,10 @@ class _Reconciler:
         run = self._run
         policy = self._policy(run.clock.now())
         services, with_status = services_to_see(record, policy), needs_status(record, policy)
-        moves = {(one.id, one.state) for one in record.operations.values()}
-        seen = self._seen
-        if seen is not None:
-            is_whole = services <= {*seen.services, *seen.unseen} and (seen.status != UNSTATED or not with_status)
-            if is_whole and moves == self._moves and not self._is_old(record):
-                return
+        moves, seen = moves_of(record), self._seen
+        is_same = moves == self._moves and seen is not None and not self._is_old(record)
+        if is_same and seen is not None and shows(seen, services, with_status=with_status):
+            return
         self._seen, self._failure, self._moves = None, None, moves
         if not services or run.cluster is None:
             return
@@ -169,7 +166,7 @@ class _Reconciler:
 
     def _is_old(self, record: ClusterRecord) -> bool:
         """Whether what was seen may no longer be so."""
-        return self._seen is not None and self._run.clock.now() - self._seen.seen_at > record.timing.look_age
+        return self._seen is not None and is_old(self._seen, record.timing, self._run.clock.now())
 
     def _wait(self, record: ClusterRecord) -> float | None:
         """Seconds until the next lap; None where nothing is to be waited for, or no time is left."""

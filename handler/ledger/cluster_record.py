@@ -232,6 +232,24 @@ class ClusterRecord:
                 stage="serving", operation=operation.id, alone=False, held_by=""
             )
 
+    # -- the hint
+
+    def claim(self, owner: str, now: float) -> bool:
+        """Become the one who reconciles, unless another one is at it. A hint too far ahead is of a wrong clock."""
+        if self.hint is not None and now < self.hint[1] <= now + 2 * self.timing.lost:
+            return False
+        self.hint = (owner, now + self.timing.hint)
+        return True
+
+    def stay(self, owner: str, until: float) -> None:
+        """Go on reconciling until then."""
+        self.hint = (owner, until)
+
+    def leave(self, owner: str) -> None:
+        """Reconcile no longer; in the swap that finds nothing to do, so that nobody relies on one who left."""
+        if self.hint is not None and self.hint[0] == owner:
+            self.hint = None
+
     # -- looking back
 
     def open_operations(self) -> list[Operation]:
