@@ -44,12 +44,12 @@ def decide(record: ClusterRecord, seen: Observation | None, failure: Outcome | N
     step = Step(record, seen, failure, policy)
     now = policy.now
     record.began = record.began or now
-    conclusion.lose(record, now)
     if wrong_clock := intent_guards.clock_agrees(policy.clock_skew):
         # Nothing is concluded with a clock that is wrong.
         record.tell(step.alarm(wrong_clock, "clock"), now)
         step.hold_all(wrong_clock)
         return Decision(None, None, step.held)
+    conclusion.lose(record, now)
     _judge(step)
     view = View(seen or _nothing_seen(record, now), step.history(), policy.safety, now)
     if seen is not None:

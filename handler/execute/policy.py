@@ -66,9 +66,8 @@ class Step:
             waiting.hold(record, intent, outcome, now, is_on_purpose=is_on_purpose)
 
     def hold_all(self, outcome: Outcome) -> None:
-        for intent in list(self.record.intents.values()):
-            if intent.stage == "pending":
-                self.hold(intent, outcome, self.policy.limits_of(intent))
+        """Hold what is pending, as it is: nothing expires by a clock that is wrong."""
+        self.held.update((key, outcome) for key, one in self.record.intents.items() if one.stage == "pending")
 
     def alarm(self, outcome: Outcome, about: str, where: str = "") -> Alarm:
         return Alarm(outcome.code, self.record.cluster, about, outcome.reason, fix=outcome.fix, where=where)

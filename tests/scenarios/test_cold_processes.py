@@ -12,6 +12,10 @@ from handler.app import Function
 from handler.cloud.account import Endpoint
 from handler.config.config import Config
 from handler.config.settings import Settings
+<<<<<<< HEAD
+=======
+from handler.ledger.ledger import open_ledger
+>>>>>>> scen
 from handler.lib.clock import SystemClock
 from handler.model.operation import State
 from harness.clock import VirtualClock

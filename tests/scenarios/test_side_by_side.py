@@ -9,6 +9,10 @@ from handler.ledger.protocol import open_ledger
 
 from handler.app import Function
 from handler.config.settings import Settings
+<<<<<<< HEAD
+=======
+from handler.ledger.ledger import open_ledger
+>>>>>>> scen
 from handler.lib.clock import Deadline
 from handler.model.observation import Reading
 from handler.model.policy import Cluster

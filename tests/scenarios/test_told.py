@@ -13,6 +13,10 @@ from pytest_mock import MockerFixture
 from handler.errors import LedgerUnavailable
 from handler.execute import sending
 from handler.execute.follow_up import MESSAGE, FollowUp
+<<<<<<< HEAD
+=======
+from handler.ledger.ledger import open_ledger
+>>>>>>> scen
 from handler.model.operation import State
 from handler.report.alarms import Alarms
 from harness.faults import Fault, Kind
