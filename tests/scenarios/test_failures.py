@@ -9,19 +9,15 @@ from typing import Any
 
 import apprise
 import pytest
-from handler.decide.planning import Plan, resolve
-from handler.ledger.protocol import open_ledger
 from pytest_mock import MockerFixture
 
 from handler.cloud.client import MAX_MESSAGE
 from handler.cloud.emr import EmrGateway
+from handler.decide.planning import Plan, resolve
 from handler.errors import Rejected
 from handler.execute import decision
 from handler.execute.follow_up import MESSAGE
-<<<<<<< HEAD
-=======
 from handler.ledger.ledger import open_ledger
->>>>>>> scen
 from handler.lib.clock import Deadline
 from handler.model.observation import Observation, Reading
 from handler.model.operation import Operation, State

@@ -14,15 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from handler.ledger.protocol import open_ledger
 from pytest_mock import MockerFixture
 
 from handler.config.config import Config
 from handler.config.settings import Settings
-<<<<<<< HEAD
-=======
 from handler.ledger.ledger import open_ledger
->>>>>>> scen
 from handler.lib.clock import SystemClock
 from handler.model.policy import AlarmSettings, Caller, Chat, Webhook
 from harness.fake_cloud.demo_clusters import demo_cloud

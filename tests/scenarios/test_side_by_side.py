@@ -5,14 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from handler.ledger.protocol import open_ledger
-
 from handler.app import Function
 from handler.config.settings import Settings
-<<<<<<< HEAD
-=======
 from handler.ledger.ledger import open_ledger
->>>>>>> scen
 from handler.lib.clock import Deadline
 from handler.model.observation import Reading
 from handler.model.policy import Cluster

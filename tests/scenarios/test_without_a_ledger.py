@@ -7,17 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from handler.ledger.protocol import open_ledger
 from pytest_mock import MockerFixture
 
 from handler.errors import LedgerUnavailable
 from handler.execute.follow_up import MESSAGE
-<<<<<<< HEAD
-from handler.model.operation import State
-=======
 from handler.ledger.ledger import open_ledger
 from handler.ledger.sqlite_store import SqliteFile
->>>>>>> scen
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.platform import timer_event
 from steward.simulate.world import World

@@ -422,21 +422,9 @@ def test_what_a_person_has_to_do_is_said() -> None:
 @pytest.mark.parametrize(
     ("peers", "is_storm"),
     [
-<<<<<<< HEAD
         ([0, 0, 0, 1], False),  # fewer than four are down: they are restarted one by one
         ([0, 0, 0, 0], True),
         ([0] * 4 + [1] * 4, False),  # half of them
-=======
-        ([0, 0, 0, 1], False),  # fewer than four are down
-        ([0, 0, 1, 1], False),  # half of them
-        ([0, 0, 0, 0, 1], True),
-        ([-2, -2, 0, 0, 1], True),  # an unknown one does not serve
-        ([77, 77, 0, 0, 1], True),
-        ([-3, -3, 0, 0], False),  # a slow one does
-        ([-4, -4, 0, 0], False),  # one that is not checked does not count at all
-        ([-4, -4, 0, 0, 0, 0, 1], True),
-        ([0] * 3 + [1] * 3, False),
->>>>>>> scen
         ([0] * 4 + [1] * 3, True),
         ([-2, -2, 0, 77, 1], True),  # an unknown one does not serve
         ([-3, -3, 0, 0, 0], False),  # a slow one does
@@ -444,11 +432,7 @@ def test_what_a_person_has_to_do_is_said() -> None:
         ([-4] * 9 + [0, 0, 0, 0, 1], True),
     ],
 )
-<<<<<<< HEAD
 def test_four_that_are_more_than_half_are_a_storm(peers: list[int], is_storm: bool) -> None:
-=======
-def test_four_or_more_that_are_more_than_half_are_a_storm(peers: list[int], is_storm: bool) -> None:
->>>>>>> scen
     """Counted by health, as far as they are checked."""
     readings = [a_reading(f"10.0.0.{n}", health=health) for n, health in enumerate(peers)]
     assert bool(view(*readings).storm("HDFS", "DataNode")) == is_storm
