@@ -188,7 +188,9 @@ def _says_all(one: Asked) -> bool:
     """Whether the intent asks for all processes of the component, or of its service."""
     target = one.reading.target
     return any(
-        ip is None and service == target.service and component_key(component or "") in ("", component_key(target.component))
+        ip is None
+        and service == target.service
+        and component_key(component or "") in ("", component_key(target.component))
         for service, component, ip in one.intent.scope
     )
 

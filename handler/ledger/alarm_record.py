@@ -19,6 +19,8 @@ MAX_ALIKE: Final = 20
 MAX_TOLD: Final = 5000
 #: Seconds for which an alarm that could not be sent is tried again, and for which its id is remembered.
 UNSENT_SECONDS: Final = 24 * 3600.0
+#: Seconds within which a follow-up has to come: its timer calls each minute.
+FOLLOW_UP_SECONDS: Final = 300.0
 #: Where alarms have to be dropped, these go last: by the beginning of their code, the last first.
 RANKS: Final = ("operation.in_doubt", "operation.", "intent.")
 
@@ -52,6 +54,8 @@ class AlarmRecord:
     #: When old records were last forgotten, and when the follow-up last came.
     tidied_at: float = 0.0
     followed_at: float = 0.0
+    #: Since when somebody has waited for the first follow-up.
+    awaited_since: float = 0.0
 
     def is_told(self, name: str, now: float, within: float) -> bool:
         """Whether it was told less than ``within`` seconds ago."""
@@ -94,6 +98,12 @@ class AlarmRecord:
         for one in taken:
             self.unsent[one.id] = one._replace(taken_until=until)
         return taken
+
+    def misses_follow_up(self, now: float) -> float | None:
+        """For how many seconds no follow-up has come, where that is too long."""
+        self.awaited_since = self.awaited_since or now
+        missed = now - max(self.followed_at, self.awaited_since)
+        return missed if missed > FOLLOW_UP_SECONDS else None
 
     def followed(self, now: float, tidy_after: float, may_tidy: bool) -> bool:
         """The follow-up came at ``now``; whether old records are due to be forgotten."""

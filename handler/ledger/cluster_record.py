@@ -99,6 +99,7 @@ class ClusterRecord:
             outcome.reason,
             outcome.http_status,
             now,
+            intent.asked_at,
         )
         if outcome.is_alarming:
             self.tell_outcome(

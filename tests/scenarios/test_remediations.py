@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_process_that_dies_again_is_served_again_without_a_repeat(world: World
     follow_up(world, 180)
     assert requested(world) == [RESTART_5] * 3
     times = [one.at for one in world.cloud.operations]
-    assert all(later - first >= 900 for first, later in zip(times, times[1:], strict=False))
+    assert all(later - first >= 900 for first, later in itertools.pairwise(times))
     assert outcomes(world) == ["done"]
     assert alarms(world) == ["guard.quarantine"]
     process(world).recover()
