@@ -10,7 +10,7 @@ from handler.errors import LedgerUnavailable
 from handler.model.alarm import Alarm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 #: Entries that wait for their channels, and of one channel and code, beyond which they become one.
 MAX_UNSENT: Final = 300
@@ -132,7 +132,18 @@ def from_bytes(data: bytes) -> AlarmRecord:
     """What :func:`to_bytes` wrote. Raises LedgerUnavailable for anything else."""
     try:
         row: dict[str, Any] = json.loads(data)
-        entries = [Unsent(*one)._replace(alarm=Alarm.from_json(one[3])) for one in row.pop("unsent")]
-        return AlarmRecord(unsent={one.id: one for one in entries}, **row)
+        entries = [_to_unsent(one) for one in row["unsent"]]
+        return AlarmRecord(
+            {name: float(at) for name, at in row["told"].items()},
+            {one.id: one for one in entries},
+            int(row["dropped"]),
+            float(row["tidied_at"]),
+            float(row["followed_at"]),
+        )
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise LedgerUnavailable(f"the record of the alarms cannot be read ({type(error).__name__})") from None
+
+
+def _to_unsent(row: Sequence[Any]) -> Unsent:
+    id, at, channel, alarm, is_over, taken_until = row
+    return Unsent(str(id), float(at), str(channel), Alarm.from_json(alarm), bool(is_over), float(taken_until))
