@@ -290,6 +290,7 @@ def _conclude(run: Run, case: Case, answers: list[Answer], record: ClusterRecord
         outcome = Outcome.skipped("scope.empty", "the scope names no process")
     alike = sum(one.code == outcome.code for one in found) - 1
     case.outcome = replace(outcome, reason=f"{outcome.reason}; and {alike} more likewise") if alike else outcome
+    case.is_repeat = run.is_repeat
     operations = (run.operations.get(answer.key, "") for answer in answers)
     case.operations = tuple(dict.fromkeys(filter(None, operations)))
 
