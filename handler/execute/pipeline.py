@@ -276,7 +276,9 @@ def _admitted(run: Run, cases: list[Case], caller: str, record: ClusterRecord) -
         admission.withdraw(record, f"{caller}|{event.source}:{event.alert or event.id}", event.started_at, told_at)
         answers.append([])
     before.began = record.began
-    return answers, record != before and record.claim(run.owner, now)
+    # What was said a moment ago, and is said again, is answered and logged; nothing is written.
+    run.is_repeat = record == before
+    return answers, not run.is_repeat and record.claim(run.owner, now)
 
 
 def _conclude(run: Run, case: Case, answers: list[Answer], record: ClusterRecord) -> None:
