@@ -11,7 +11,7 @@ import pytest
 import redis
 from hypothesis import settings
 
-from handler.ledger.protocol import Ledger, open_ledger
+from handler.ledger.ledger import Ledger, open_ledger
 from steward.simulate.forkserver import PRELOADED, PROCESSES
 from steward.simulate.redis_server import MISSING, RedisServer
 

@@ -160,6 +160,8 @@ def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
         return None
     if room.total == 1:  # there is nothing that it could leave the work to
         return None
+    if one.op_type is OpType.STOP_SERVICE and one.intent.is_command and _says_all(one):
+        return None  # the role itself is to stop, as HBase does every night
     if component_key(room.component) not in {component_key(role) for role in view.safety.quorum_roles}:
         return None
     strategy = one.intent.action.strategy
@@ -179,6 +181,17 @@ def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
         quorum=quorum,
         serving=room.serving,
         peers=room.total,
+    )
+
+
+def _says_all(one: Asked) -> bool:
+    """Whether the intent asks for all processes of the component, or of its service."""
+    target = one.reading.target
+    return any(
+        ip is None
+        and service == target.service
+        and component_key(component or "") in ("", component_key(target.component))
+        for service, component, ip in one.intent.scope
     )
 
 

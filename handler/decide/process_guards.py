@@ -7,7 +7,7 @@ asked of it. docs/engine.md has them in their order.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handler.decide.verification import is_satisfied
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 #: Operations on processes; the other two only tell EMR's daemon whether to watch them.
 TOUCHES_PROCESSES: Final = frozenset({OpType.START_SERVICE, OpType.STOP_SERVICE, OpType.RESTART_SERVICE})
-#: With fewer processes, a component that is down for the most part is no storm.
+#: With fewer processes down, a component that is down for the most part is no storm: its processes are restarted one by
+#: one, within the limits.
 MIN_STORM: Final = 4
 
 
@@ -54,6 +55,26 @@ class View:
     history: History
     safety: Safety
     now: float
+    _storms: dict[tuple[str, str], tuple[int, int] | None] = field(default_factory=dict)
+
+    def storm(self, service: str, component: str) -> tuple[int, int] | None:
+        """How many of how many processes of a component do not serve, where that is a storm.
+
+        It is one where four or more are down, and more than half.
+
+        Counted is what should run: started, not in maintenance, checked, and not under an operation of ours.
+        """
+        key = (service, component)
+        if key not in self._storms:  # asked for each process of the component
+            ours = self.history.open
+            down = total = 0
+            for one in self.seen.component(service, component).values():
+                is_counted = one.service_status == STARTED and not one.in_maintenance and one.health != NOT_PROBED
+                if is_counted and not (ours and one.target.key in ours):
+                    total += 1
+                    down += not one.is_up
+            self._storms[key] = (down, total) if down >= MIN_STORM and down * 2 > total else None
+        return self._storms[key]
 
 
 def not_under_operation(asked: Asked, view: View) -> Outcome | None:
@@ -193,29 +214,12 @@ def still_stated(asked: Asked, view: View) -> Outcome | None:
     )
 
 
-def is_storm(service: str, component: str, view: View) -> tuple[int, int] | None:
-    """How many of how many processes of a component do not serve, where that is a storm: more than half of at least four.
-
-    Counted is what should run: started, not in maintenance, checked, and not under an operation of ours.
-    """
-    running = [
-        one
-        for one in view.seen.component(service, component).values()
-        if one.service_status == STARTED
-        and not one.in_maintenance
-        and one.health != NOT_PROBED
-        and one.target.key not in view.history.open
-    ]
-    down = sum(not one.is_up for one in running)
-    return (down, len(running)) if len(running) >= MIN_STORM and down * 2 > len(running) else None
-
-
 def no_storm(asked: Asked, view: View) -> Outcome | None:
     """Where most of a component does not serve, restarting its processes is no remedy. A command passes."""
     if asked.intent.is_command:
         return None
     service, component, _ = asked.reading.target
-    if (found := is_storm(service, component, view)) is None:
+    if (found := view.storm(service, component)) is None:
         return None
     down, total = found
     return Outcome.pending(

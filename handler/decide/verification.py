@@ -7,7 +7,7 @@ itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from handler.model.observation import NOT_PROBED, RUNNING, STARTED
 from handler.model.operation import Operation, State, Verdict
@@ -77,13 +77,38 @@ def _was_restarted(before: str, now: Reading) -> bool:
     return before != now.last_restart and bool(before) and _format(before) == _format(now.last_restart)
 
 
+_DIGITS: Final = str.maketrans("123456789", "000000000")
+
+
 def _format(time: str) -> str:
     """``0000-00-00 00:00:00`` for every time that is written like that."""
-    return "".join("0" if letter.isdigit() else letter for letter in time)
+    return time.translate(_DIGITS)
 
 
-def verdict(operation: Operation, key: str, now: Reading | None, seen: Observation, timing: Timing = TIMING) -> Verdict:
+def verdicts(
+    operation: Operation, readings: Mapping[str, Reading], seen: Observation, timing: Timing = TIMING
+) -> dict[str, Verdict]:
+    """What a look shows of the processes (Target.key) of an operation that are not judged yet."""
+    is_reached = any(one.verdict not in (Verdict.NONE, Verdict.NOT_REACHED) for one in operation.parts.values())
+    return {
+        key: verdict(operation, key, readings.get(key), seen, timing, is_reached=is_reached)
+        for key, part in operation.parts.items()
+        if part.verdict is Verdict.NONE
+    }
+
+
+def verdict(
+    operation: Operation,
+    key: str,
+    now: Reading | None,
+    seen: Observation,
+    timing: Timing = TIMING,
+    *,
+    is_reached: bool = False,
+) -> Verdict:
     """What a look shows of one process (Target.key) of an operation; NONE while it cannot be told.
+
+    ``is_reached``: the operation is known to have reached another process.
 
     ``now`` is its reading, None where it is not listed. What is seen counts for the time at which the look began.
     """
@@ -99,7 +124,6 @@ def verdict(operation: Operation, key: str, now: Reading | None, seen: Observati
         return Verdict.VERIFIED
     if was_left_alone(op_type, before, now):
         is_over = op_type is not OpType.RESTART_SERVICE or operation.state is State.IN_DOUBT or is_late
-        is_reached = any(one.verdict not in (Verdict.NONE, Verdict.NOT_REACHED) for one in operation.parts.values())
         return Verdict.NOT_REACHED if is_at_rest and not may_act and (is_over or is_reached) else Verdict.NONE
     if not is_late or may_act:
         return Verdict.NONE

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from handler.decide import intent_guards, process_guards
-from handler.decide.process_guards import View
-from handler.decide.verification import verdict
+from handler.decide import intent_guards
+from handler.decide.verification import verdicts
 from handler.execute.arming import arm
 from handler.execute.policy import Policy, Step, is_cooled
 from handler.execute.weighing import weigh
@@ -23,7 +22,6 @@ from handler.model.request import OpType
 if TYPE_CHECKING:
     from handler.ledger.cluster_record import ClusterRecord
     from handler.model.intent import Intent
-    from handler.model.observation import Reading
     from handler.model.operation import Operation
     from handler.model.outcome import Outcome
     from handler.model.request import Request
@@ -45,21 +43,20 @@ def decide(record: ClusterRecord, seen: Observation | None, failure: Outcome | N
     step = Step(record, seen, failure, policy)
     now = policy.now
     record.began = record.began or now
-    conclusion.lose(record, now)
     if wrong_clock := intent_guards.clock_agrees(policy.clock_skew):
         # Nothing is concluded with a clock that is wrong.
         record.tell(step.alarm(wrong_clock, "clock"), now)
         step.hold_all(wrong_clock)
         return Decision(None, None, step.held)
+    conclusion.lose(record, now)
     _judge(step)
     if seen is not None:
         _well_again(step, seen)
         _prove(step, seen)
     elif failure is not None and failure.code == "look.failed":
         record.tell(step.alarm(failure, "look"), now)
-    view = View(seen or _nothing_seen(record, now), step.history(), policy.safety, now)
-    passing = weigh(step, view)
-    operation, request = arm(step, passing, view)
+    passing = weigh(step)
+    operation, request = arm(step, passing)
     if policy.clock_skew is not None:  # the API has confirmed our clock
         record.forget(now, policy.keep)
     return Decision(operation, request, step.held)
@@ -109,6 +106,7 @@ def needs_status(record: ClusterRecord, policy: Policy) -> bool:
 
 
 def _judge(step: Step) -> None:
+    """What the look shows of open operations; of one that nobody could look at by its deadline, that it failed."""
     record, now, seen = step.record, step.policy.now, step.seen
     for operation in record.open_operations():
         if operation.state is State.SENDING:
@@ -116,44 +114,28 @@ def _judge(step: Step) -> None:
         services = {key.partition("/")[0] for key in operation.parts}
         if seen is not None and services <= seen.services.keys():
             readings = read(seen.services, operation.parts)
-            found: dict[str, Verdict] = {}
-            for key, part in operation.parts.items():
-                if part.verdict is Verdict.NONE:
-                    found[key] = verdict(operation, key, readings.get(key), seen, record.timing)
-            if any(found.values()):
+            while (current := record.operations.get(operation.id)) and current.is_open:
+                # That one process was reached may show that another was not.
+                found = verdicts(current, readings, seen, record.timing)
+                if not any(found.values()):
+                    break
                 conclusion.judge(record, operation.id, found, now)
-                _judge_again(step, operation.id, readings)
         elif step.policy.cluster is None or now >= operation.deadline + record.timing.unseen:
             conclusion.judge(record, operation.id, dict.fromkeys(operation.parts, Verdict.FAILED), now, is_unseen=True)
 
 
-def _judge_again(step: Step, operation_id: str, readings: dict[str, Reading]) -> None:
-    """That one process was reached may show that another was not."""
-    operation, seen = step.record.operations.get(operation_id), step.seen
-    if operation is None or not operation.is_open or seen is None:
-        return
-    found = {
-        key: verdict(operation, key, readings.get(key), seen, step.record.timing)
-        for key, part in operation.parts.items()
-        if part.verdict is Verdict.NONE
-    }
-    if any(found.values()):
-        conclusion.judge(step.record, operation_id, found, step.policy.now)
-
-
 def _well_again(step: Step, seen: Observation) -> None:
-    record, now = step.record, step.policy.now
+    record, now, view = step.record, step.policy.now, step.view
     record.well("clock.skew", "clock", "the clock agrees with the API's again", now)
     record.well("look.failed", "look", "the cluster can be looked at again", now)
     if not record.told:
         return
-    view = View(seen, step.history(), step.policy.safety, now)
     by_key = {reading.target.key: reading for readings in seen.services.values() for reading in readings}
     for key in list(record.told):
         code, _, about = key.split("|", 2)
         if code == "guard.storm":
             service, _, component = about.partition("/")
-            if service in seen.services and process_guards.is_storm(service, component, view) is None:
+            if service in seen.services and view.storm(service, component) is None:
                 record.well(code, about, f"most {component} serve again", now)
         elif code in _OF_PROCESSES and (reading := by_key.get(about)) and about not in view.history.open:
             if reading.is_up or (code == "guard.health_unknown" and reading.health != UNKNOWN):
@@ -185,7 +167,3 @@ def _prove(step: Step, seen: Observation) -> None:
             continue
         is_well = reading is None or not reading.is_unavailable
         conclusion.proved(step.record, intent, step.policy.now, is_well=is_well, same_occurrence=is_again)
-
-
-def _nothing_seen(record: ClusterRecord, now: float) -> Observation:
-    return Observation(record.cluster, 0, {}, now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from handler.ledger import reasons
 from handler.model.intent import MAX_STATEMENTS, Ended, Intent, Stated, Statement
 from handler.model.outcome import Outcome
-from handler.model.request import digest_of
+from handler.model.request import OpType, digest_of
 from handler.model.scope import OpScope
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def _admit_command(record: ClusterRecord, stated: Stated, now: float) -> Answer:
     )
     if now - asked_at > stated.max_wait:
         return Answer(key, record.end_command(intent, reasons.too_late(stated, now), now))
-    if is_dated and asked_at < record.began - CLOCK_SKEW:
+    is_restart = stated.action.op_type is OpType.RESTART_SERVICE  # the others ask for a state, which a look shows
+    if is_dated and is_restart and asked_at < record.began - CLOCK_SKEW:
         outcome = reasons.before_the_record(stated, record.began)
         return Answer(key, record.end_command(intent, outcome, now))
     record.intents[key] = intent

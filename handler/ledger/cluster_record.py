@@ -99,6 +99,7 @@ class ClusterRecord:
             outcome.reason,
             outcome.http_status,
             now,
+            intent.asked_at,
         )
         if outcome.is_alarming:
             self.tell_outcome(
@@ -132,6 +133,7 @@ class ClusterRecord:
     ) -> None:
         """End an intent with its outcome; ``is_told``: a person is told of it, whatever its status."""
         self.intents.pop(intent.key, None)
+        outcome = replace(outcome, has_own_alarm=True)  # raised here, not once more for each event
         about = intent.key if intent.is_command else intent.process
         where = where or intent.where
         facts = {

@@ -33,7 +33,7 @@ def to_bytes(record: ClusterRecord) -> bytes:
         return actions.setdefault(action, len(actions))
 
     intents = [_from_intent(one, place(one.action)) for one in record.intents.values()]
-    operations = [_from_operation(one, place(one.action)) for one in record.operations.values()]
+    operations = [_operation_text(one) for one in record.operations.values()]
     row = {
         "format": FORMAT,
         "cluster": record.cluster,
@@ -41,7 +41,6 @@ def to_bytes(record: ClusterRecord) -> bytes:
         "seq": record.seq,
         "actions": [_from_action(one) for one in actions],
         "intents": intents,
-        "operations": operations,
         "commands": {key: [*one._replace(scope=_from_scope(one.scope))] for key, one in record.commands.items()},  # type: ignore[arg-type]
         "released": record.released,
         "pause": record.pause,
@@ -49,7 +48,8 @@ def to_bytes(record: ClusterRecord) -> bytes:
         "outbox": [*record.outbox.values()],
         "told": record.told,
     }
-    data = to_json(row).encode("utf-8", "backslashreplace")
+    text = f'{to_json(row)[:-1]},"operations":[{",".join(operations)}]}}'
+    data = text.encode("utf-8", "backslashreplace")
     if len(data) <= COMPRESS_ABOVE:
         return data
     import zlib
@@ -70,7 +70,7 @@ def from_bytes(data: bytes, cluster: str) -> ClusterRecord:
         row = _checked(json.loads(data), cluster)
         actions = [_to_action(one) for one in row["actions"]]
         intents = [_to_intent(one, actions) for one in row["intents"]]
-        operations = [_to_operation(one, actions, cluster) for one in row["operations"]]
+        operations = [_to_operation(one, cluster) for one in row["operations"]]
         return ClusterRecord(
             cluster,
             float(row["began"]),
@@ -120,7 +120,7 @@ def _to_action(row: list[Any]) -> Action:
 
 
 def _from_scope(scope: OpScope) -> list[Any]:
-    return [*map(list, scope)]
+    return [*map(list, scope.targets or scope)]
 
 
 def _to_scope(row: list[Any]) -> OpScope:
@@ -166,26 +166,55 @@ _OPERATION: Final = (
 )
 
 
-def _from_operation(one: Operation, action: int) -> list[Any]:
+#: Operations that have ended, as text, by their ids: they no longer change.
+_ended: dict[str, str] = {}
+MAX_ENDED: Final = 2000
+
+
+def _operation_text(one: Operation) -> str:
+    if one.is_open:
+        return to_json(_from_operation(one))
+    if (known := _ended.get(one.id)) is None:
+        if len(_ended) >= MAX_ENDED:
+            _ended.clear()
+        known = _ended[one.id] = to_json(_from_operation(one))
+    return known
+
+
+def _from_operation(one: Operation) -> list[Any]:
     return [
-        action,
+        _from_action(one.action),
         one.state.value,
-        {key: [*part] for key, part in one.parts.items()},
+        {key: [*part] for key, part in one.parts.items()} if one.is_open else _by_verdict(one),
         sorted(one.occurrences),
         *(getattr(one, name) for name in _OPERATION),
     ]
 
 
-def _to_operation(row: list[Any], actions: list[Action], cluster: str) -> Operation:
+def _by_verdict(one: Operation) -> dict[str, list[str]]:
+    """The processes of an operation that has ended: what they were before is no longer asked for."""
+    found: dict[str, list[str]] = {}
+    for key, part in one.parts.items():
+        found.setdefault(part.verdict.value, []).append(key)
+    return found
+
+
+def _to_parts(row: dict[str, Any], ended_at: float) -> dict[str, Part]:
+    if not ended_at:
+        return {key: Part(before, Verdict(found), at) for key, (before, found, at) in row.items()}
+    return {key: part for found, keys in row.items() for part in [Part("", Verdict(found), ended_at)] for key in keys}
+
+
+def _to_operation(row: list[Any], cluster: str) -> Operation:
     action, state, parts, occurrences, *values = row
     known = dict(zip(_OPERATION, values, strict=True))
     for name in ("rules", "intents", "components"):
         known[name] = tuple(known[name])
     return Operation(
         cluster=cluster,
-        action=actions[action],
+        action=_to_action(action),
         state=State(state),
-        parts={key: Part(before, Verdict(found), at) for key, (before, found, at) in parts.items()},
+        parts=_to_parts(parts, known["ended_at"]),
         occurrences=frozenset(occurrences),
         **known,
     )

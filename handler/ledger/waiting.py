@@ -56,7 +56,8 @@ def _newer(
             yield other.key, set(processes.get(other.key, ())).__contains__
     for key, ended in record.commands.items():
         is_done = ended.status in ("done", "unverified", "skipped", "failed")
-        if is_done and ended.seq > one.seq and ended.op_type == opposite.value:
+        is_later = ended.seq > one.seq or (one.is_dated and ended.asked_at > one.asked_at)
+        if is_done and is_later and ended.op_type == opposite.value:
             yield key, ended.scope.covers
     for operation in record.operations.values():
         # It arrived after this operation began, though it is older.

@@ -161,3 +161,5 @@ class Ended(NamedTuple):
     reason: str
     http_status: int
     at: float
+    #: When it was asked for.
+    asked_at: float = 0.0

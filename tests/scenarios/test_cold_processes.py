@@ -10,7 +10,7 @@ from handler.app import Function
 from handler.cloud.account import Endpoint
 from handler.config.config import Config
 from handler.config.settings import Settings
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import SystemClock
 from handler.model.operation import State
 from harness.clock import VirtualClock

@@ -13,7 +13,7 @@ from handler.cloud.client import CloudApi
 from handler.config.config import Config
 from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from handler.model.policy import AlarmSettings, Chat, EventBus
 from harness.fake_cloud.sts import Role
 from harness.faults import Fault, Kind

@@ -7,7 +7,7 @@ from typing import Any
 
 from handler.app import Function
 from handler.config.settings import Settings
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import Deadline
 from handler.model.observation import Reading
 from handler.model.policy import Cluster

@@ -12,7 +12,7 @@ from pytest_mock import MockerFixture
 from handler.errors import LedgerUnavailable
 from handler.execute import sending
 from handler.execute.follow_up import MESSAGE, FollowUp
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from handler.model.operation import State
 from handler.report.alarms import Alarms
 from harness.faults import Fault, Kind

@@ -14,7 +14,7 @@ from handler.app import Function
 from handler.cloud.client import CloudApi
 from handler.config.config import Config
 from handler.execute.follow_up import MESSAGE
-from handler.ledger.protocol import Ledger, open_ledger
+from handler.ledger.ledger import Ledger, open_ledger
 from handler.lib import in_flight
 from handler.model import alarm
 from handler.model.alarm import OutboxEntry

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import SystemClock
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
 from harness.fake_cloud.demo_clusters import demo_cloud
