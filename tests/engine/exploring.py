@@ -15,6 +15,8 @@ from tests.engine.world import KEYS, RESTARTING, Bounds, Flight, Keys, Step, Wor
 
 #: Decisions that a follow-up takes in one tick when all is calm.
 LAPS = 4
+#: The alarms about what waits for too long.
+WAITED = ("intent.waits", "intent.expired")
 
 
 @dataclass
@@ -123,8 +125,8 @@ def _end_pause(steps: Steps, bounds: Bounds, world: World) -> World:
     for _ in range(bounds.max_wait + bounds.expiry + 2):
         world, _ = _follow_up(steps, bounds, steps.pass_time(world))
     record = world.record
-    paged = [key for key, _ in world.ghost.alarms if key not in alarms and "in_doubt" not in key]
-    if paged and not record.commands and not world.processes[0].restarts:
+    paged = [key for key, _ in world.ghost.alarms if key not in alarms and key.startswith(WAITED)]
+    if any(KEYS[process] in key for key in paged for process in range(bounds.processes)):
         raise Broken(f"a person is told of what the pause holds: {paged}")
     if any(one.is_command and one.stage == "pending" for one in record.intents.values()):
         raise Broken("a command waits for longer than it may")
@@ -136,7 +138,7 @@ def _end_pause(steps: Steps, bounds: Bounds, world: World) -> World:
         None,
         steps.policy("follow-up", world.now(bounds), "op-0"),
     )
-    return steps.books.written(world, record)
+    return steps.books.written(world, record)._replace(ghost=world.ghost._replace(paused_at=None))
 
 
 def _follow_up(steps: Steps, bounds: Bounds, world: World) -> tuple[World, bool]:
@@ -147,6 +149,7 @@ def _follow_up(steps: Steps, bounds: Bounds, world: World) -> tuple[World, bool]
     world = steps.books.written(world, record)._replace(named=world.named + 1)
     if operation is None:
         return world, True
+    steps.books.check_sending(world)
     is_refused = "rejected" in bounds.kinds and KEYS[0] in operation.parts
     if not is_refused and bounds.is_slow:
         world = world._replace(flights=(*world.flights, Flight("at work", operation, world.tick)))

@@ -38,6 +38,7 @@ class Books:
                 ghost = self._carried_out(ghost, operation, process, "stop")
                 processes[process] = one._replace(is_started=False, is_up=False)
             else:
+                ghost = self._carried_out(ghost, operation, process, "start")
                 processes[process] = one._replace(is_started=True, is_up=one.needs == 1)
             if operation.op_type is OpType.RESTART_SERVICE and not processes[process].is_up:
                 break
@@ -119,6 +120,8 @@ class Books:
         others = frozenset(one for one in ghost.alarms if one[0] != alarm.key)
         if saying.kind == "well":
             return ghost._replace(alarms=others)
+        if self._bounds.is_quiet:
+            raise Broken(f"a person is called, and nothing is wrong: {alarm.key}: {alarm.text}")
         if others != ghost.alarms:
             raise Broken(f"a person is told twice: {alarm.key}")
         about = tuple(number for number, key in enumerate(KEYS) if _is_about(alarm, key, record))
@@ -152,8 +155,12 @@ class Books:
         told = {process for _, about in world.ghost.alarms for process in about}
         for number, one in enumerate(world.processes):
             self._check_process(world, number, one, told)
-        if self._bounds.is_quiet and world.ghost.alarms:
-            raise Broken(f"a person is called, and nothing is wrong: {sorted(key for key, _ in world.ghost.alarms)}")
+        for key, ended in world.record.commands.items():
+            wishes = [wish for name, wish in world.ghost.wishes if name == key]
+            done = {process for wish, _, process in world.ghost.done if wish in wishes}
+            meant = {process for process, name in enumerate(KEYS) if ended.scope.covers(name)}
+            if ended.status in ("refused", "expired") and done >= meant:
+                raise Broken(f"the command {key} was carried out, and ended {ended.status}: {ended.reason}")
 
     def _check_process(self, world: World, number: int, one: Process, told: set[int]) -> None:
         if one.is_started and not one.is_up and number not in told:

@@ -54,7 +54,13 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         (fires(0, times=3),),
     ),
     "it dies again under one alert": Scenario(Bounds(dies_again=(0,), last_tick=4, deaths=0, faults=0), (fires(0),)),
-    "it never comes up": Scenario(Bounds(broken=(0,), last_tick=5, deaths=0, faults=0, is_slow=True), (fires(0),)),
+    "it dies again, and another one is looked at": Scenario(
+        Bounds(processes=2, down=(0, 1), dies_again=(0,), last_tick=3, deaths=0, faults=0, followups=1),
+        (fires(0), fires(1, earliest=2)),
+    ),
+    "it never comes up": Scenario(
+        Bounds(broken=(0,), last_tick=5, deaths=0, faults=0, is_slow=True, cooldown=4), (fires(0),)
+    ),
     "a second restart helps": Scenario(
         Bounds(stubborn=(0,), last_tick=3, deaths=0, faults=0, helped=(0,), is_slow=True), (fires(0),)
     ),
@@ -114,6 +120,10 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     ),
     "a pause": Scenario(
         Bounds(last_tick=4, deaths=0, faults=0, followups=1), (fires(0), Step("pause"), Step("resume", after=(1,)))
+    ),
+    "a pause that lasts": Scenario(
+        Bounds(last_tick=3, deaths=0, faults=0, max_wait=2, followups=2, helped=(0,)),
+        (fires(0), Step("pause", after=(0,))),
     ),
     "a long pause": Scenario(
         Bounds(last_tick=5, deaths=0, faults=0, max_wait=2, expiry=0, followups=1, helped=(0,)),
