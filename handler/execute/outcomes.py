@@ -24,6 +24,7 @@ class Case:
     stated: Stated | None
     outcome: Outcome | None = None
     operations: tuple[str, ...] = ()
+    is_repeat: bool = False
 
 
 def state_of(key: str, record: ClusterRecord) -> Outcome:
@@ -70,6 +71,7 @@ def decided(now: float, event: Event | Unreadable, cases: list[Case], outcome: O
             outcome=case.outcome,
             rules=(case.rule,) if case.rule else (),
             operations=case.operations,
+            is_repeat=case.is_repeat,
         )
         for case in cases
         if case.outcome is not None

@@ -276,7 +276,9 @@ def _admitted(run: Run, cases: list[Case], caller: str, record: ClusterRecord) -
         admission.withdraw(record, f"{caller}|{event.source}:{event.alert or event.id}", event.started_at, told_at)
         answers.append([])
     before.began = record.began
-    return answers, record != before and record.claim(run.owner, now)
+    # What was said a moment ago, and is said again, is answered and logged; nothing is written.
+    run.is_repeat = record == before
+    return answers, not run.is_repeat and record.claim(run.owner, now)
 
 
 def _conclude(run: Run, case: Case, answers: list[Answer], record: ClusterRecord) -> None:
@@ -290,6 +292,7 @@ def _conclude(run: Run, case: Case, answers: list[Answer], record: ClusterRecord
         outcome = Outcome.skipped("scope.empty", "the scope names no process")
     alike = sum(one.code == outcome.code for one in found) - 1
     case.outcome = replace(outcome, reason=f"{outcome.reason}; and {alike} more likewise") if alike else outcome
+    case.is_repeat = run.is_repeat
     operations = (run.operations.get(answer.key, "") for answer in answers)
     case.operations = tuple(dict.fromkeys(filter(None, operations)))
 

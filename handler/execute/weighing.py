@@ -113,7 +113,7 @@ def _of_intent(step: Step, intent: Intent, limits: Limits | None) -> Outcome | N
     if now < intent.not_before:
         wait = intent.not_before - now
         return Outcome.pending(
-            "guard.pausing", f"the last request was certainly not carried out; it is tried again in {wait:.0f} s"
+            "guard.backoff", f"the last request was certainly not carried out; it is tried again in {wait:.0f} s"
         )
     return None
 
