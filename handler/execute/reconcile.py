@@ -191,7 +191,12 @@ class _Reconciler:
                 del run.outcomes[key]
             if run.log.is_debug:
                 self._log_held(record, decision)
-            run.outcomes.update(decision.held)
+            # What is final for an event stays so, even if its intent is pending anew.
+            run.outcomes.update(
+                (key, held)
+                for key, held in decision.held.items()
+                if key not in run.outcomes or run.outcomes[key].is_open
+            )
         run.outcomes.update(record.news)
         for intent in record.intents.values():
             if intent.operation:

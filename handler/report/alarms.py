@@ -188,9 +188,9 @@ class Alarms:
         return entries, bool(self._ask(lambda: self._ledger.change_alarms(add)))
 
     def _is_told(self, known: AlarmRecord | None, one: Raised, now: float) -> bool:
-        if known is not None:
-            return known.is_told(one.name, now, one.within)
-        # Rather twice than never, but not with each of a storm's deliveries.
+        if known is not None and known.is_told(one.name, now, one.within):
+            return True
+        # Of a ledger that cannot be read or written: rather twice than never, but not with each of a storm's deliveries.
         return 0 <= now - self._raised.get(one.name, float("-inf")) < one.within
 
     def send_unsent(self, log: Log, deadline: Deadline) -> None:

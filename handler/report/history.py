@@ -72,7 +72,11 @@ def log_settled(log: Log, cluster: str, saying: Saying) -> list[Line]:
 
 def lines_of(records: Iterable[Record], texts: Sequence[str]) -> list[Line]:
     """The outcomes of events with their log lines, for the history."""
-    return [Line(one.at, one.cluster, one.event, text) for one, text in zip(records, texts, strict=True)]
+    return [
+        Line(one.at, one.cluster, one.event, text)
+        for one, text in zip(records, texts, strict=True)
+        if not one.is_repeat
+    ]
 
 
 def parsed(line: Line) -> dict[str, Any]:

@@ -25,7 +25,7 @@ INTERVAL: Final = 60.0
 MAX_ROUNDS: Final = 240
 #: What holds an intent back and passes with time. For anything else a person has to do something.
 CURED_BY_TIME: Final = frozenset({
-    "", "guard.under_operation", "guard.cooldown", "guard.queued", "guard.pausing", "guard.max_nodes",
+    "", "guard.under_operation", "guard.cooldown", "guard.queued", "guard.backoff", "guard.max_nodes",
     "guard.max_share", "guard.operations_per_hour", "guard.cluster_busy", "guard.peer_down", "time.short",
 })  # fmt: skip
 ENDED: Final = "it ended with its fake cluster, which ends with the command"

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.app import RetryLater
+from handler.errors import LedgerUnavailable
 from harness.clock import VirtualClock
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.config.compile import load_yaml
@@ -44,7 +44,7 @@ def test_what_comes_back_is_always_an_outcome(payload: Any, way: str) -> None:
     world = a_world()
     try:
         answer = world.function.handle(delivered(world, payload, way), {"time_limit_in_ms": 30_000})
-    except RetryLater:
+    except LedgerUnavailable:
         answer = None
     outcomes = world.outcomes()
     assert all(line["reason"] and line["code"] != "internal_error" for line in outcomes)

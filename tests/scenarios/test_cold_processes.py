@@ -6,12 +6,11 @@ import json
 import time
 from typing import Any
 
-from handler.ledger.protocol import open_ledger
-
 from handler.app import Function
 from handler.cloud.account import Endpoint
 from handler.config.config import Config
 from handler.config.settings import Settings
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import SystemClock
 from handler.model.operation import State
 from harness.clock import VirtualClock

@@ -9,15 +9,15 @@ from typing import Any
 
 import apprise
 import pytest
-from handler.decide.planning import Plan, resolve
-from handler.ledger.protocol import open_ledger
 from pytest_mock import MockerFixture
 
 from handler.cloud.client import MAX_MESSAGE
 from handler.cloud.emr import EmrGateway
+from handler.decide.planning import Plan, resolve
 from handler.errors import Rejected
 from handler.execute import decision
 from handler.execute.follow_up import MESSAGE
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import Deadline
 from handler.model.observation import Observation, Reading
 from handler.model.operation import Operation, State
@@ -190,7 +190,7 @@ def test_a_cluster_that_cannot_be_seen_is_left_alone(world: World) -> None:
     """No look, no request; a timer's event is delivered again by the platform."""
     faulty(world, *(Fault(Kind.CUT_BODY, action="DescribeInstances") for _ in range(9)))
     invocation = world.deliver(sample("timer-nightly-stop"))
-    assert "RetryLater" in invocation.error
+    assert "LedgerUnavailable" in invocation.error
     assert world.requests() == 0
     assert {line["code"] for line in world.outcomes()} == {"look.failed"}
 
@@ -202,7 +202,7 @@ def test_what_is_raised_or_goes_wrong_bears_no_secret(world: World, mocker: Mock
         fault = Fault(Kind.API_ERROR, action="DescribeInstances", code="InternalError", message=message)
         faulty(world, *[fault] * 3)
         error = world.deliver(sample("timer-nightly-stop"), retries=0).error
-        assert "RetryLater" in error
+        assert "LedgerUnavailable" in error
         assert "[redacted]" in error
         assert secret[:10] not in error + str(world.function.ledger.records())
     mocker.patch("handler.execute.pipeline.Pipeline.serve", side_effect=RuntimeError("x" * 470 + secret))
@@ -274,7 +274,7 @@ def test_an_order_that_finds_its_cluster_busy_is_delivered_again(world: World) -
     cluster = world.cloud.cluster("emr-8kd2m1qp")
     cluster.status = 4
     event = sample("timer-nightly-stop")
-    assert "RetryLater" in world.deliver(event, retries=0).error
+    assert "LedgerUnavailable" in world.deliver(event, retries=0).error
     cluster.status = 2
     world.deliver(event)
     assert [line["outcome"] for line in world.outcomes()] == ["deferred", "done"]
@@ -283,7 +283,7 @@ def test_an_order_that_finds_its_cluster_busy_is_delivered_again(world: World) -
 def test_too_little_time_begins_nothing(world: World) -> None:
     """Refused before anything is armed."""
     kill(world)
-    assert "RetryLater" in world.deliver(sample(DOWN), time_limit_ms=1000).error
+    assert "LedgerUnavailable" in world.deliver(sample(DOWN), time_limit_ms=1000).error
     assert world.function.ledger.operations() == []
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from handler.execute.polling import observe
-from handler.ledger.protocol import open_ledger
 from pytest_mock import MockerFixture
 
 from handler.decide.verification import BUSY_SECONDS, Verdict, conclude
 from handler.execute.follow_up import MESSAGE, SECONDS_TO_LOOK, FollowUp
+from handler.execute.polling import observe
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import Deadline
 from handler.lib.threads import SIDE_BY_SIDE, side_by_side
 from handler.lib.wording import utc_text

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from handler.ledger.protocol import Ledger, open_ledger
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -24,6 +23,7 @@ from handler.app import Function
 from handler.cloud.account import Endpoint
 from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
+from handler.ledger.ledger import Ledger, open_ledger
 from handler.model.operation import State
 from harness.clock import VirtualClock
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
@@ -190,7 +190,7 @@ class Histories(RuleBasedStateMachine):
         except WorkerDied:
             has_died = True
         except Exception as error:
-            assert type(error).__name__ == "RetryLater", error
+            assert type(error).__name__ == "LedgerUnavailable", error
         written = [json.loads(line) for line in "".join(lines).splitlines()]
         alarms = [row for row in written if row["event"] == "steward.alarm"]
         assert all(row["fix"] and row["reason"] for row in alarms)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from handler.app import Function, RetryLater
+from handler.app import Function
 from handler.errors import LedgerUnavailable
 from handler.execute.sending import LATEST_SEND
 from handler.lib import in_flight
@@ -111,7 +111,7 @@ def _deliver(plan: processes.Plan, step: str) -> None:
     else:
         log = Log(lambda text: None, function.clock)
         function._gateway = Stepping(function.gateway(log), method, before, after)
-    with contextlib.suppress(RetryLater):
+    with contextlib.suppress(LedgerUnavailable):
         function.handle(workload.alertmanager(CLUSTER, IP, plan.began), CONTEXT)
 
 
@@ -126,7 +126,7 @@ def server() -> Iterator[CloudServer]:
 
 
 def again(function: Function, plan: processes.Plan) -> None:
-    with contextlib.suppress(RetryLater):
+    with contextlib.suppress(LedgerUnavailable):
         function.handle(workload.alertmanager(CLUSTER, IP, plan.began), CONTEXT)
 
 
@@ -218,7 +218,7 @@ def test_what_waited_too_long_for_its_turn_is_given_back(url: str, server: Cloud
         is not None
     ):
         pass
-    with pytest.raises(RetryLater):
+    with pytest.raises(LedgerUnavailable):
         function.handle(workload.alertmanager(CLUSTER, IP, plan.began), {**CONTEXT, "time_limit_in_ms": 600_000})
     (operation,) = function.ledger.operations()
     assert (operation.state, server.cloud.operations) == (State.NOT_SENT, [])

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from handler.ledger.protocol import open_ledger
 from pytest_mock import MockerFixture
 
 from handler.config.config import Config
 from handler.config.settings import Settings
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import SystemClock
 from handler.model.policy import AlarmSettings, Caller, Chat, Webhook
 from harness.fake_cloud.demo_clusters import demo_cloud
@@ -58,8 +58,8 @@ def posted(world: World, body: Any) -> tuple[float, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("fault", "patience", "status"),
     [
-        (Fault(Kind.HANG_BEFORE, action="DescribeInstances"), 1.0, 503),
-        (Fault(Kind.DRIPPED_BODY, action="DescribeServiceNodeInfos", seconds=0.2), 1.0, 503),
+        (Fault(Kind.HANG_BEFORE, action="DescribeInstances"), 1.0, 202),
+        (Fault(Kind.DRIPPED_BODY, action="DescribeServiceNodeInfos", seconds=0.2), 1.0, 202),
         # With less nothing is begun with: it could neither be seen nor written down.
         (Fault(Kind.HANG_BEFORE, action=ACTION), 2.0, 202),
         (Fault(Kind.HANG_AFTER, action=ACTION), 2.0, 202),
@@ -87,7 +87,7 @@ def a_locked_file(tmp_path: Path, mocker: MockerFixture) -> Iterator[str]:
     """Another has its write lock, and keeps it."""
     path = tmp_path / "ledger.db"
     first = open_ledger(f"sqlite:///{path}")
-    first.quarantined(0)
+    first.alarms()
     first.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

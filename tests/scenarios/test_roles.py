@@ -70,7 +70,7 @@ def test_a_role_that_is_refused_ends_in_an_outcome_that_names_it(world: World) -
     world.cloud.roles[ARN].trusts = frozenset()
     world.deliver(sample(DOWN))
     (outcome,) = world.outcomes()
-    assert outcome["outcome"] == "refused"
+    assert outcome["outcome"] == "pending"
     assert ARN in outcome["reason"]
     assert "sts:AssumeRole" in outcome["reason"]
     assert {request.action for request in world.cloud.requests} == {"AssumeRole"}

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from handler.ledger.protocol import open_ledger
 
 from handler.cloud.client import CloudApi
 from handler.config.config import Config
 from handler.config.settings import Settings
 from handler.execute.follow_up import MESSAGE
+from handler.ledger.ledger import open_ledger
 from handler.model.policy import AlarmSettings, Chat, EventBus
 from harness.fake_cloud.sts import Role
 from harness.faults import Fault, Kind

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from handler.ledger.protocol import open_ledger
-
 from handler.app import Function
 from handler.config.settings import Settings
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import Deadline
 from handler.model.observation import Reading
 from handler.model.policy import Cluster

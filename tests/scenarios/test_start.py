@@ -43,7 +43,7 @@ def test_the_platforms_entry_starts_with_the_example_and_fails_loudly_without(
     answer = index.main_handler(
         sample("timer-maintenance-on") | {"Message": "nobody listens"}, {"time_limit_in_ms": "x"}
     )
-    assert answer["counts"] == {"skipped": 1}
+    assert answer["counts"] == {"refused": 1}
     out = capsys.readouterr().out
     assert '"code":"rules.none"' in out
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from handler.ledger.protocol import open_ledger
 from pytest_mock import MockerFixture
 
 from handler.errors import LedgerUnavailable
 from handler.execute import sending
 from handler.execute.follow_up import MESSAGE, FollowUp
+from handler.ledger.ledger import open_ledger
 from handler.model.operation import State
 from handler.report.alarms import Alarms
 from harness.faults import Fault, Kind

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import requests
-from handler.ledger.protocol import Ledger, open_ledger
 
 from handler.app import Function
 from handler.cloud.client import CloudApi
 from handler.config.config import Config
 from handler.execute.follow_up import MESSAGE
+from handler.ledger.ledger import Ledger, open_ledger
 from handler.lib import in_flight
 from handler.model import alarm
 from handler.model.alarm import OutboxEntry
