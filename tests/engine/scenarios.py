@@ -62,11 +62,12 @@ SCENARIOS: Final[dict[str, Scenario]] = {
             last_tick=2,
             deaths=0,
             faults=0,
+            workers=1,
             cooldown=2,
             followups=0,
             uses_hint=False,
         ),
-        (fires(0), fires(1, earliest=1)),
+        (fires(0), fires(1, earliest=1, after=(0,))),
     ),
     "it never comes up": Scenario(
         Bounds(broken=(0,), last_tick=5, deaths=0, faults=0, is_slow=True, cooldown=4), (fires(0),)
