@@ -44,9 +44,17 @@ def weigh(step: Step) -> list[tuple[Intent, list[Asked]]]:
         else:
             rest = {key: one for key, one in meant[intent.key].items() if key not in lost.get(intent.key, ())}
             asked = _of_processes(step, intent, limits, rest, outcome)
-            if asked:
+            if asked and not _is_too_late(step, intent, limits):
                 passing.append((record.intents[intent.key], asked))
     return passing
+
+
+def _is_too_late(step: Step, intent: Intent, limits: Limits) -> bool:
+    """End a command that nothing holds any more, but that waited longer than it may: nobody looked in time."""
+    unseen = Outcome.pending("intent.unseen", "nobody looked at it in time")
+    return intent.is_command and waiting.expire(
+        step.record, intent, unseen, limits.max_wait, step.policy.now, is_on_purpose=False
+    )
 
 
 def _by_age(step: Step) -> list[Intent]:
