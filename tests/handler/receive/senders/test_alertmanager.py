@@ -63,6 +63,8 @@ def test_the_documented_sample() -> None:
             },
             occurred_at=1795469642.069320828,
             message="DataNode down on 172.16.0.5",
+            alert="87719609573713f6",
+            started_at=1795469642.069320828,
         )
     ]
 
