@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from handler.execute.decision import decide
 from handler.ledger import conclusion
 from handler.model.operation import State
 from tests.engine.properties import Broken
 from tests.engine.steps import Steps
-from tests.engine.world import KEYS, Bounds, Flight, Keys, Step, World, start
+from tests.engine.world import KEYS, RESTARTING, Bounds, Flight, Keys, Step, World, start
 
 #: Decisions that a follow-up takes in one tick when all is calm.
 LAPS = 4
+#: The alarms about what waits for too long.
+WAITED = ("intent.waits", "intent.expired")
 
 
 @dataclass
@@ -43,12 +44,12 @@ def explore(bounds: Bounds, steps: tuple[Step, ...], *, limit: int, at_random: i
 class _Explorer:
     def __init__(self, bounds: Bounds, steps: tuple[Step, ...], limit: int, seed: int | None) -> None:
         self._steps, self._limit, self._bounds = Steps(bounds, steps), limit, bounds
-        self._random = random.Random(seed) if seed is not None else None
+        self._random = random.Random(seed) if seed is not None else None  # noqa: S311 - an order, not a secret
         self._keys = Keys()
         self._first = start(bounds, steps)
         #: How each state was reached: the number of the state before it, and the step.
         self._parents: list[tuple[int, str]] = [(-1, "")]
-        self._calmed: set[Any] = set()
+        self._calmed: set[int] = set()
         self._found = Explored()
 
     def run(self) -> Explored:
@@ -75,12 +76,12 @@ class _Explorer:
         self._found.is_whole = not waiting
         return self._done(seen)
 
-    def _done(self, seen: set[Any]) -> Explored:
+    def _done(self, seen: set[int]) -> Explored:
         self._found.states = len(seen)
         return self._found
 
     def _ends_badly(self, number: int, world: World) -> bool:
-        if world.workers or any(world.left) or world.record.pause is not None:
+        if world.workers or any(world.left):
             return False
         core = self._keys.of(world._replace(faults=0, deaths=0, followups=0, lost_swaps=0, may_die=frozenset()))
         if core in self._calmed:
@@ -105,6 +106,8 @@ class _Explorer:
 def calm(steps: Steps, bounds: Bounds, world: World) -> None:
     """Let the follow-up run each tick while nothing goes wrong. Raises Broken where a property does not hold then."""
     world = world._replace(flights=tuple(one for one in world.flights if one.kind == "at work"))
+    if world.record.pause is not None:
+        world = _end_pause(steps, bounds, world)
     for _ in range(bounds.horizon):
         world = steps.pass_time(world)
         for _ in range(LAPS):
@@ -116,14 +119,37 @@ def calm(steps: Steps, bounds: Bounds, world: World) -> None:
     steps.books.check_end(world)
 
 
+def _end_pause(steps: Steps, bounds: Bounds, world: World) -> World:
+    """Let a pause last, and end it while the cluster is at work. What it holds pages nobody."""
+    alarms = {key for key, _ in world.ghost.alarms}
+    for _ in range(bounds.max_wait + bounds.expiry + 2):
+        world, _ = _follow_up(steps, bounds, steps.pass_time(world))
+    record = world.record
+    paged = [key for key, _ in world.ghost.alarms if key not in alarms and key.startswith(WAITED)]
+    if any(KEYS[process] in key for key in paged for process in range(bounds.processes)):
+        raise Broken(f"a person is told of what the pause holds: {paged}")
+    if any(one.is_command and one.stage == "pending" for one in record.intents.values()):
+        raise Broken("a command waits for longer than it may")
+    record = record.copy()
+    record.pause = None
+    decide(
+        record,
+        replace(world.look(bounds), status=RESTARTING),
+        None,
+        steps.policy("follow-up", world.now(bounds), "op-0"),
+    )
+    return steps.books.written(world, record)._replace(ghost=world.ghost._replace(paused_at=None))
+
+
 def _follow_up(steps: Steps, bounds: Bounds, world: World) -> tuple[World, bool]:
     """One lap of the follow-up, and whether it finds nothing more to do."""
     now, record = world.now(bounds), world.record.copy()
-    policy = steps.policy("follow-up", now, f"op-{world.count + 1}")
+    policy = steps.policy("follow-up", now, f"op-{world.named + 1}")
     operation = decide(record, world.look(bounds), None, policy).operation
-    world = steps.books.written(world, record)._replace(count=world.count + 1)
+    world = steps.books.written(world, record)._replace(named=world.named + 1)
     if operation is None:
         return world, True
+    steps.books.check_sending(world)
     is_refused = "rejected" in bounds.kinds and KEYS[0] in operation.parts
     if not is_refused and bounds.is_slow:
         world = world._replace(flights=(*world.flights, Flight("at work", operation, world.tick)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from handler.ledger.cluster_record import ClusterRecord, Saying
 from handler.model.alarm import Alarm
-from handler.model.operation import Operation
+from handler.model.operation import Operation, State
 from handler.model.request import OpType
-from tests.engine.world import KEYS, NEVER, Bounds, Ghost, Process, Step, World
+from tests.engine.world import KEYS, NEVER, Bounds, Ghost, Process, Step, Worker, World
 
 
 class Broken(Exception):
@@ -33,13 +33,14 @@ class Books:
                 if one.hangs:
                     break  # a rolling restart blocks before it
                 ghost = self._restarted(ghost, world, operation, process)
-                processes[process] = one._replace(restarts=one.restarts + 1, is_up=not one.is_broken)
+                processes[process] = one._replace(restarts=one.restarts + 1, is_up=one.restarts + 1 >= one.needs)
             elif operation.op_type is OpType.STOP_SERVICE:
                 ghost = self._carried_out(ghost, operation, process, "stop")
                 processes[process] = one._replace(is_started=False, is_up=False)
             else:
-                processes[process] = one._replace(is_started=True, is_up=not one.is_broken)
-            if operation.op_type is OpType.RESTART_SERVICE and one.is_broken:
+                ghost = self._carried_out(ghost, operation, process, "start")
+                processes[process] = one._replace(is_started=True, is_up=one.needs == 1)
+            if operation.op_type is OpType.RESTART_SERVICE and not processes[process].is_up:
                 break
         if self._bounds.has_quorum and sum(one.is_up for one in processes) * 2 <= len(processes):
             raise Broken("the quorum is lost to us")
@@ -49,6 +50,8 @@ class Books:
         bounds, before = self._bounds, ghost.restarted[process]
         if not operation.is_command and world.tick - before < bounds.cooldown - 2 * max(bounds.skews):
             raise Broken(f"process {process} is restarted twice within its cooldown, at {before} and at {world.tick}")
+        if not operation.is_command and world.processes[process].restarts >= bounds.restarts:
+            raise Broken(f"process {process} is restarted once more than the quarantine allows")
         restarted = (*ghost.restarted[:process], world.tick, *ghost.restarted[process + 1 :])
         ghost = ghost._replace(restarted=restarted)
         for one in operation.occurrences if bounds.once_an_occurrence else ():
@@ -63,6 +66,22 @@ class Books:
             if (wish, action, process) in ghost.done:
                 raise Broken(f"the command {wish!r} is carried out twice on process {process}")
         return ghost._replace(done=ghost.done | {(wish, action, process) for wish in wishes}) if wishes else ghost
+
+    def check_leaving(self, record: ClusterRecord, worker: str) -> None:
+        if record.hint is not None and record.hint[0] == worker:
+            raise Broken(f"{worker} leaves, and others rely on it")
+
+    def check_settled(self, record: ClusterRecord, worker: Worker) -> None:
+        """What its owner knows for certain is not in doubt."""
+        operation = record.operations.get(worker.operation)
+        if operation is not None and operation.state is State.IN_DOUBT and worker.answer is not State.IN_DOUBT:
+            raise Broken(f"{worker.name} knows that the operation is {worker.answer}, and it stays in doubt")
+
+    def check_armed(self, operation: Operation, record: ClusterRecord) -> None:
+        """No command is sent later than it may wait; while it is under way, its wait does not run."""
+        for intent in [record.intents[key] for key in operation.intents] if operation.is_command else ():
+            if operation.armed_at - intent.waits_since > self._bounds.max_wait * self._bounds.tick:
+                raise Broken(f"the command {intent.key} is sent later than it may wait")
 
     def check_sending(self, world: World) -> None:
         """Nothing is sent long after a pause began: what was armed before it may still go."""
@@ -79,6 +98,8 @@ class Books:
         busy = [key for one in record.operations.values() if one.is_open for key in one.parts]
         if len(busy) != len(set(busy)):
             raise Broken("two open operations are on one process")
+        for name in record.operations.keys() - world.record.operations.keys():
+            self.check_armed(record.operations[name], record)
         ghost = world.ghost
         for saying in record.outbox.values():
             ghost = self._said(ghost, saying, record, world)
@@ -99,6 +120,8 @@ class Books:
         others = frozenset(one for one in ghost.alarms if one[0] != alarm.key)
         if saying.kind == "well":
             return ghost._replace(alarms=others)
+        if self._bounds.is_quiet:
+            raise Broken(f"a person is called, and nothing is wrong: {alarm.key}: {alarm.text}")
         if others != ghost.alarms:
             raise Broken(f"a person is told twice: {alarm.key}")
         about = tuple(number for number, key in enumerate(KEYS) if _is_about(alarm, key, record))
@@ -132,12 +155,18 @@ class Books:
         told = {process for _, about in world.ghost.alarms for process in about}
         for number, one in enumerate(world.processes):
             self._check_process(world, number, one, told)
-        if self._bounds.is_quiet and world.ghost.alarms:
-            raise Broken(f"a person is called, and nothing is wrong: {sorted(key for key, _ in world.ghost.alarms)}")
+        for key, ended in world.record.commands.items():
+            wishes = [wish for name, wish in world.ghost.wishes if name == key]
+            done = {process for wish, _, process in world.ghost.done if wish in wishes}
+            meant = {process for process, name in enumerate(KEYS) if ended.scope.covers(name)}
+            if ended.status in ("refused", "expired") and done >= meant:
+                raise Broken(f"the command {key} was carried out, and ended {ended.status}: {ended.reason}")
 
     def _check_process(self, world: World, number: int, one: Process, told: set[int]) -> None:
         if one.is_started and not one.is_up and number not in told:
             raise Broken(f"process {number} is down in the end, and nobody was told")
+        if number in self._bounds.told and number not in told:
+            raise Broken(f"nobody was told about process {number}")
         if number in self._bounds.helped and not one.is_up:
             raise Broken(f"process {number}, which a restart would have helped, stays down")
         if number in world.ghost.expired and one.is_up and world.ghost.restarted[number] > NEVER:

@@ -43,24 +43,34 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Bounds(processes=2, down=(0, 1), last_tick=4, faults=0, followups=1), (fires(0), fires(1))
     ),
     "two alerts, and an answer is lost": Scenario(
-        Bounds(
-            processes=2, down=(0, 1), last_tick=4, deaths=0, followups=1, kinds=("ok", "done, answer lost", "late")
-        ),
+        Bounds(processes=2, down=(0, 1), last_tick=4, deaths=0, followups=1, kinds=("ok", "done, answer lost", "late")),
         (fires(0), fires(1)),
     ),
     "a second sender says the same": Scenario(
         Bounds(last_tick=3, followups=1, kinds=("ok", "lost", "late")), (fires(0), fires(0, sender="tcop"))
     ),
     "three deliveries at once": Scenario(
-        Bounds(
-            workers=3, last_tick=1, followups=0, kinds=("ok", "done, answer lost", "not sent"), uses_hint=False
-        ),
+        Bounds(workers=3, last_tick=1, followups=0, kinds=("ok", "done, answer lost", "not sent"), uses_hint=False),
         (fires(0, times=3),),
     ),
-    "it dies again under one alert": Scenario(
-        Bounds(dies_again=(0,), last_tick=4, deaths=0, faults=0), (fires(0),)
+    "it dies again under one alert": Scenario(Bounds(dies_again=(0,), last_tick=4, deaths=0, faults=0), (fires(0),)),
+    "it dies again, and another one is looked at": Scenario(
+        Bounds(processes=2, down=(0, 1), dies_again=(0,), last_tick=3, deaths=0, faults=0, followups=1),
+        (fires(0), fires(1, earliest=2)),
     ),
-    "it never comes up": Scenario(Bounds(broken=(0,), last_tick=5, deaths=0, faults=0), (fires(0),)),
+    "it never comes up": Scenario(
+        Bounds(broken=(0,), last_tick=5, deaths=0, faults=0, is_slow=True, cooldown=4), (fires(0),)
+    ),
+    "a second restart helps": Scenario(
+        Bounds(stubborn=(0,), last_tick=3, deaths=0, faults=0, helped=(0,), is_slow=True), (fires(0),)
+    ),
+    "it comes up without a LastRestartTime, and dies again": Scenario(
+        Bounds(missing=(0,), dies_again=(0,), restarts=1, cooldown=7, last_tick=5, deaths=0, faults=0), (fires(0),)
+    ),
+    "a command meets a pause": Scenario(
+        Bounds(down=(), last_tick=2, deaths=0, faults=0, max_wait=2, followups=1),
+        (Step("pause"), command("stop", 0, id="c1")),
+    ),
     "a false end of the alert": Scenario(
         Bounds(last_tick=4, deaths=0, followups=1), (fires(0), resolved(0, after=(0,)))
     ),
@@ -76,7 +86,10 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Bounds(processes=2, down=(), broken=(0,), deaths=0, faults=0), (command("restart", 0, 1, id="c1"),)
     ),
     "an operation that takes longer than max_wait": Scenario(
-        Bounds(last_tick=4, deaths=0, faults=0, max_wait=3, deadline=6, is_slow=True), (fires(0),)
+        Bounds(
+            last_tick=4, deaths=0, faults=0, max_wait=3, deadline=6, is_slow=True, latest_send=9, lost=9, is_quiet=True
+        ),
+        (fires(0),),
     ),
     "a start while the stop is under way": Scenario(
         Bounds(down=(), last_tick=3, deaths=0, is_slow=True, followups=1, kinds=("ok", "not sent")),
@@ -108,8 +121,12 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "a pause": Scenario(
         Bounds(last_tick=4, deaths=0, faults=0, followups=1), (fires(0), Step("pause"), Step("resume", after=(1,)))
     ),
+    "a pause that lasts": Scenario(
+        Bounds(last_tick=3, deaths=0, faults=0, max_wait=2, followups=2, helped=(0,)),
+        (fires(0), Step("pause", after=(0,))),
+    ),
     "a long pause": Scenario(
-        Bounds(last_tick=5, deaths=0, faults=0, max_wait=2, expiry=0, followups=1),
+        Bounds(last_tick=5, deaths=0, faults=0, max_wait=2, expiry=0, followups=1, helped=(0,)),
         (Step("pause"), fires(0, after=(0,)), Step("resume", after=(1,), earliest=4)),
     ),
     "a neighbour that the API refuses": Scenario(
@@ -127,13 +144,11 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         (fires(0), fires(1)),
     ),
     "two stops in a quorum": Scenario(
-        Bounds(
-            processes=3, down=(), has_quorum=True, last_tick=3, deaths=0, faults=0, followups=1, uses_hint=False
-        ),
+        Bounds(processes=3, down=(), has_quorum=True, last_tick=3, deaths=0, faults=0, followups=1, uses_hint=False),
         (command("stop", 0, id="c1"), command("stop", 1, id="c2")),
     ),
     "its heap is full, and that is stated again": Scenario(
-        Bounds(down=(), last_tick=5, deaths=0, faults=0, followups=1, cooldown=2, once_an_occurrence=True),
+        Bounds(down=(), last_tick=5, deaths=0, faults=0, followups=1, cooldown=2, once_an_occurrence=True, told=(0,)),
         (fires(0, even_if_healthy=True, times=2),),
     ),
     "the reply to a swap is lost": Scenario(

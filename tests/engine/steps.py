@@ -1,8 +1,10 @@
 """All that can happen next in the model's world: the steps of workers, of the cluster, of the API, and of time.
 
 What a worker decides is decided by the real functions. Around them stands what ``handler/execute/reconcile.py`` does:
-load and write down, look, decide and swap, send, settle. Writing down and settling are made anew on the newest record
-until they succeed, so each is one step; deciding is not, since its look is older than its swap.
+load, look, decide and swap, send, settle. Settling is made anew on the newest record until it succeeds, so it is one
+step; deciding is not, since its look is older than its swap. Loading changes nothing that others see, so it is a part of
+the step before it, and so is all that a worker does which leaves after it; for the same reason a worker dies only where
+it has swapped something: one that dies before is as if it had come later.
 """
 
 from __future__ import annotations
@@ -67,13 +69,13 @@ class Steps:
             is_due = world.left[place] and world.tick >= step.earliest
             if is_due and has_room and all(world.left[one] < self.steps[one].times for one in step.after):
                 for skew in bounds.skews:
-                    yield self._said(step.in_words(), world, skew), partial(self._arrive, world, place, skew)
+                    yield from self._arrive(world, place, skew)
         if world.followups and has_room and world.record.has_work:
             for skew in bounds.skews:
                 yield self._said("the follow-up", world, skew), partial(self._follow_up, world, skew)
         for worker in world.workers:
             yield from getattr(self, f"_{worker.at}")(world, worker)
-            if world.deaths:
+            if world.deaths and worker.at in ("send", "settle"):
                 yield f"{worker.name} dies", partial(self._die, world, worker)
         for flight in world.flights:
             if flight.kind == "late":
@@ -87,29 +89,34 @@ class Steps:
 
     def _said(self, what: str, world: World, skew: int) -> str:
         clock = f", whose clock is {abs(skew)} {'ahead' if skew > 0 else 'behind'}" if skew else ""
-        return f"{what} comes to worker {world.count + 1}{clock}"
+        return f"{what} comes to worker {world.named + 1}{clock}"
 
     # -- beginnings and ends
 
-    def _arrive(self, world: World, place: int, skew: int) -> World:
+    def _arrive(self, world: World, place: int, skew: int) -> Iterator[Move]:
         left = _with(world.left, place, world.left[place] - 1)
-        worker = Worker(world.count + 1, "load", skew, place, f"event {place}.{left[place]}", is_written=False)
-        return world._replace(left=left, workers=(*world.workers, worker), count=world.count + 1)
+        worker = Worker(world.named + 1, "look", skew, place, f"event {place}.{left[place]}", is_written=False)
+        arrived = world._replace(left=left, workers=(*world.workers, worker), named=world.named + 1)
+        is_ours, _ = self._admit(world.record.copy(), worker, world.now(self.bounds, skew))
+        said = self._said(self.steps[place].in_words(), world, skew)
+        if is_ours:
+            yield f"{said}, who loads the record", partial(self._load, arrived, worker)
+        if not is_ours or not self.bounds.uses_hint:
+            yield f"{said}, who only writes it down", partial(self._only_written, arrived, worker)
 
     def _follow_up(self, world: World, skew: int) -> World:
-        worker = Worker(world.count + 1, "load", skew)
+        worker = Worker(world.named + 1, "look", skew)
         followups = world.followups - 1
-        return world._replace(workers=(*world.workers, worker), count=world.count + 1, followups=followups)
+        world = world._replace(workers=(*world.workers, worker), named=world.named + 1, followups=followups)
+        return self._load(world, worker)
 
     def _die(self, world: World, worker: Worker) -> World:
-        left = world.left
-        if not worker.is_written and worker.step is not None:  # nobody was answered, so it is delivered again
-            left = _with(left, worker.step, left[worker.step] + 1)
-        return _put(world, worker, None)._replace(deaths=world.deaths - 1, left=left)
+        return _put(world, worker, None)._replace(deaths=world.deaths - 1)
 
     def _leave(self, world: World, worker: Worker) -> World:
         record = world.record.copy()
         record.leave(worker.name)
+        self.books.check_leaving(record, worker.name)
         return _put(self.books.written(world, record), worker, None)
 
     def _kill(self, world: World, process: int) -> World:
@@ -135,28 +142,20 @@ class Steps:
 
     # -- a worker's steps
 
-    def _load(self, world: World, worker: Worker) -> Iterator[Move]:
-        if worker.is_written:
-            yield f"{worker.name} loads the record", partial(self._loaded, world, worker)
-            return
-        record = world.record.copy()
-        is_ours, _ = self._admit(record, worker, world.now(self.bounds, worker.skew))
-        if is_ours or not self.bounds.uses_hint:
-            yield f"{worker.name} loads the record", partial(self._loaded, world, worker)
-        if not is_ours or not self.bounds.uses_hint:
-            yield f"{worker.name} writes it down", partial(self._only_written, world, worker)
-
     def _only_written(self, world: World, worker: Worker) -> World:
         """There is nothing to serve, or another worker is at it."""
         record = world.record.copy()
         _, key = self._admit(record, worker, world.now(self.bounds, worker.skew))
         return _put(self._written(world, record, worker, key), worker, None)
 
-    def _loaded(self, world: World, worker: Worker) -> World:
+    def _load(self, world: World, worker: Worker) -> World:
+        """The worker loads the record, and goes on to look, unless its last look still shows the cluster."""
         now = world.now(self.bounds, worker.skew)
         record = world.record.copy()
         if not worker.is_written:
-            self._admit(record, worker, now)
+            is_ours, key = self._admit(record, worker, now)
+            if not is_ours:
+                return _put(self._written(world, record, worker, key), worker, None)
         elif not record.has_work:
             return self._leave(world, worker)
         services, with_status = self._to_see(record, worker, now)
@@ -190,34 +189,34 @@ class Steps:
 
     def _decided(self, world: World, worker: Worker, *, is_lost: bool) -> World:
         if world.version != worker.version:  # somebody was quicker: nothing was sent
-            return _put(world, worker, worker._replace(at="load", version=-1))
+            return self._load(world, worker)
         now = world.now(self.bounds, worker.skew)
         record, key = world.record.copy(), ""
         if not worker.is_written:
             _, key = self._admit(record, worker, worker.loaded_at)
-        decision = decide(record, worker.seen, None, self.policy(worker.name, now, f"op-{world.count + 1}"))
+        decision = decide(record, worker.seen, None, self.policy(worker.name, now, f"op-{world.named + 1}"))
         operation = decision.operation
         if operation is None:
             record.leave(worker.name)
+            self.books.check_leaving(record, worker.name)
         else:
             if self.bounds.uses_hint:
                 record.stay(worker.name, now + record.timing.lost)
             if worker.seen is not None and is_old(worker.seen, record.timing, now):  # held up since the look
-                return _put(world, worker, worker._replace(at="load", version=-1, seen=None))
+                return self._load(world, worker._replace(seen=None))
         before = world
         if is_lost:
             world = world._replace(lost_swaps=world.lost_swaps - 1)
             if not self._is_swapped(record):
                 world = self._written(world, record, worker, key)
-                is_seen = worker._replace(at="load", version=-1, is_written=True)
-                return _put(world._replace(count=world.count + 1), worker, is_seen)
+                return self._load(world._replace(named=world.named + 1), worker._replace(is_written=True))
         world = self._written(world, record, worker, key)
         if operation is None:
             return _put(world, worker, None)
         sending = worker._replace(
             at="send", operation=operation.id, seen=None, moves=frozenset(), version=-1, is_written=True
         )
-        return _put(world._replace(count=before.count + 1), worker, sending)
+        return _put(world._replace(named=before.named + 1), worker, sending)
 
     def _is_swapped(self, record: ClusterRecord) -> bool:
         """Whether the ledger finds that a swap happened whose reply was lost."""
@@ -255,11 +254,11 @@ class Steps:
         record = world.record.copy()
         now = world.now(self.bounds, worker.skew)
         conclusion.settle(record, worker.operation, worker.name, worker.answer, now, code="Code", problem="it said so")
+        self.books.check_settled(record, worker)
         world = self.books.written(world, record)
         if worker.laps:  # no time is left for another lap
             return self._leave(world, worker)
-        again = worker._replace(at="load", operation="", answer=None, laps=worker.laps + 1)
-        return _put(world, worker, again)
+        return self._load(world, worker._replace(operation="", answer=None, laps=worker.laps + 1))
 
     # -- the record
 
@@ -280,12 +279,12 @@ class Steps:
         elif step.kind == "resolve":
             admission.withdraw(record, step.sender, None, now)
         else:
-            key = admission.admit(record, self._stated(step, worker.event, now), now)[0].key
+            key = admission.admit(record, self.stated(step, worker.event, now), now)[0].key
         before.began = record.began
         is_changed = record != before and step.kind not in ("pause", "resume")
         return is_changed and (not self.bounds.uses_hint or record.claim(worker.name, now)), key
 
-    def _stated(self, step: Step, event: str, now: float) -> Stated:
+    def stated(self, step: Step, event: str, now: float) -> Stated:
         is_command = step.kind == "command"
         return Stated(
             event,
@@ -316,4 +315,3 @@ def _put(world: World, worker: Worker, changed: Worker | None) -> World:
     """The world with a worker that took a step, or is gone."""
     workers = [one if one.number != worker.number else changed for one in world.workers]
     return world._replace(workers=tuple([one for one in workers if one is not None]))
-

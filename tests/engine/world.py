@@ -85,8 +85,10 @@ class Bounds:
     #: Processes that may die again after a restart, once each.
     dies_again: tuple[int, ...] = ()
     down: tuple[int, ...] = (0,)
-    #: Processes that no restart brings up; before which a rolling restart hangs; that show no LastRestartTime at first.
+    #: Processes that no restart brings up; that only the second one brings up; before which a rolling restart hangs;
+    #: that show no LastRestartTime at first.
     broken: tuple[int, ...] = ()
+    stubborn: tuple[int, ...] = ()
     hangs: tuple[int, ...] = ()
     missing: tuple[int, ...] = ()
     cooldown: int = 3
@@ -113,6 +115,8 @@ class Bounds:
     is_quiet: bool = False
     #: Processes that a restart helps: up in the end.
     helped: tuple[int, ...] = ()
+    #: Processes about which an alarm is open in the end.
+    told: tuple[int, ...] = ()
     horizon: int = 40
 
     @property
@@ -156,7 +160,8 @@ class Process(NamedTuple):
     is_started: bool
     is_up: bool
     restarts: int
-    is_broken: bool
+    #: How many restarts bring it up.
+    needs: int
     hangs: bool
     #: Whether no LastRestartTime is shown before its first restart.
     is_missing: bool
@@ -180,7 +185,7 @@ class Worker(NamedTuple):
     """One invocation: where it is, and all that it knows."""
 
     number: int
-    at: Literal["load", "look", "swap", "send", "settle"]
+    at: Literal["look", "swap", "send", "settle"]
     skew: int
     #: The step that it was delivered (by its place), and the event's id; none for a follow-up.
     step: int | None = None
@@ -237,7 +242,7 @@ class World(NamedTuple):
     followups: int
     lost_swaps: int
     #: Counts workers and operations, for their names.
-    count: int
+    named: int
     ghost: Ghost
 
     def now(self, bounds: Bounds, skew: int = 0) -> float:
@@ -252,7 +257,14 @@ class World(NamedTuple):
 def start(bounds: Bounds, steps: tuple[Step, ...]) -> World:
     """The first state of a scenario."""
     processes = tuple(
-        Process(True, one not in bounds.down, 0, one in bounds.broken, one in bounds.hangs, one in bounds.missing)
+        Process(
+            True,
+            one not in bounds.down,
+            0,
+            99 if one in bounds.broken else 2 if one in bounds.stubborn else 1,
+            one in bounds.hangs,
+            one in bounds.missing,
+        )
         for one in range(bounds.processes)
     )
     ghost = Ghost((NEVER,) * bounds.processes, last_command=(None,) * bounds.processes)
@@ -269,7 +281,7 @@ def start(bounds: Bounds, steps: tuple[Step, ...]) -> World:
         may_die=frozenset(bounds.dies_again),
         followups=bounds.followups,
         lost_swaps=bounds.lost_swaps,
-        count=0,
+        named=0,
         ghost=ghost,
     )
 
@@ -281,6 +293,10 @@ def scope_of(processes: tuple[int, ...]) -> OpScope:
 # -- one state, whatever its names
 
 
+#: How many records are kept with their content.
+MAX_KEPT: Final = 20_000
+
+
 @dataclass
 class Keys:
     """Gives equal states equal keys: what is only a name is left out, or replaced by its place."""
@@ -288,7 +304,11 @@ class Keys:
     _known: dict[Any, int] = field(default_factory=dict)
     _records: dict[int, tuple[ClusterRecord, int, tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
 
-    def of(self, world: World) -> Any:
+    def of(self, world: World) -> int:
+        """The key of a state: so wide a hash that two states hardly ever share one."""
+        return hash(self._of(world))
+
+    def _of(self, world: World) -> Any:
         content, operations, owners = self._of_record(world.record)
         places = {name: place for place, name in enumerate(operations)}
         others = {one.operation.id for one in world.flights}
@@ -343,6 +363,8 @@ class Keys:
     def _of_record(self, record: ClusterRecord) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
         known = self._records.get(id(record))
         if known is None:
+            if len(self._records) > MAX_KEPT:
+                self._records.clear()
             content, operations, owners = _content(record)
             number = self._known.setdefault(content, len(self._known))
             # The record is kept, so that no other one takes its id.
