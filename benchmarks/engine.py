@@ -100,7 +100,7 @@ def storm(url: str) -> dict[str, Any]:
             Settings(mode="act"),
             its_config,
             env={},
-            ledger=Ledger(store),  # type: ignore[arg-type]
+            ledger=Ledger(store),
             gateway=gateway,
             write=lambda text: None,
         )
