@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from handler.app import Function
 from handler.config.settings import Settings
+from handler.ledger import conclusion
 from handler.ledger.ledger import Ledger, open_ledger
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.observation import Reading
@@ -71,13 +72,15 @@ def config(clusters: Sequence[str]) -> Config:
 
 
 class InstantGateway:
-    """A cluster of dead DataNodes that restart at once."""
+    """A cluster of dead DataNodes that restart at once, and of as many healthy ones: more would be a storm."""
 
     def __init__(self, nodes: int) -> None:
         targets = [Target("HDFS", "DataNode", f"172.16.{n // 250}.{n % 250 + 1}") for n in range(nodes)]
-        self._dead = tuple(Reading(target, 1, 1, 0, "2024-08-16 14:13:32") for target in targets)
-        self._restarted = tuple(Reading(target, 1, 1, 1, "2024-08-16 15:00:00") for target in targets)
-        self._was_sent = False
+        others = [Target("HDFS", "DataNode", f"172.17.{n // 250}.{n % 250 + 1}") for n in range(nodes)]
+        healthy = tuple(Reading(target, 1, 1, 1, "2024-08-16 14:13:32") for target in others)
+        self._dead = tuple(Reading(target, 1, 1, 0, "2024-08-16 14:13:32") for target in targets) + healthy
+        self._restarted = tuple(Reading(target, 1, 1, 1, "2024-08-16 15:00:00") for target in targets) + healthy
+        self._sent: set[str] = set()
         self.requests = 0
 
     @property
@@ -88,12 +91,10 @@ class InstantGateway:
         return 2
 
     def processes(self, cluster: Cluster, service: str, deadline: Deadline) -> tuple[Reading, ...]:
-        seen = self._restarted if self._was_sent else self._dead
-        self._was_sent = False
-        return seen
+        return self._restarted if cluster.id in self._sent else self._dead
 
     def start_stop(self, cluster: Cluster, request: Request, deadline: Deadline) -> str:
-        self._was_sent = True
+        self._sent.add(cluster.id)
         self.requests += 1
         return f"request-{self.requests}"
 
@@ -227,14 +228,19 @@ def arm_and_settle(url: str, runs: int) -> float:
         now = clock.now()
         operation = an_operation(
             f"op-{os.getpid()}-{run}",
-            cluster="emr-4zvc5mul",
+            cluster=f"emr-{run:08d}",
             now=now,
             targets=(f"HDFS/datanode/10.0.{run // 250}.{run % 250}",),
         )
-        version = ledger.history("emr-4zvc5mul", now, quarantine_within=3600).version  # the guards read it in any case
+        loaded = ledger.load(operation.cluster)  # the decision reads it in any case
         start = time.perf_counter()
-        ledger.arm(operation, version)
-        ledger.settle(operation.moved(State.ACCEPTED, now, request_id="r"), State.SENDING)
+        record = loaded.record.copy()
+        record.arm(operation, ())
+        ledger.swap(loaded, record)
+        ledger.change(
+            operation.cluster,
+            lambda one: conclusion.settle(one, operation.id, operation.owner, State.ACCEPTED, now, request_id="r"),
+        )
         return (time.perf_counter() - start) * 1000
 
     taken = [once(run) for run in range(runs + 5)]

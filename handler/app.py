@@ -19,6 +19,7 @@ from handler.config.loader import load
 from handler.config.settings import (
     RESERVE,
     Settings,
+    is_on_the_platform,
     require_lasting_ledger,
     time_limit_problem,
     unknown_variables,
@@ -43,7 +44,7 @@ from handler.receive.payload import read, response_fields
 from handler.report import history, responses
 from handler.report.alarms import Alarms, Raised
 from handler.report.log import Log, event_fields, outcome_of
-from handler.report.outcome_alarms import alarms_of, ledger_unavailable
+from handler.report.outcome_alarms import alarms_of, follow_up_missing, ledger_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -113,6 +114,7 @@ class Function:
         self._roles = AssumedRoles(self._clock)
         self._is_checked = False
         self._raised: dict[str, float] = {}
+        self._asked_for_follow_up = float("-inf")
 
     @classmethod
     def of_this_instance(cls) -> Function:
@@ -214,6 +216,18 @@ class Function:
             time_limit=time_limit,
             write=self._write,
         )
+
+    def missing_follow_up(self) -> list[Alarm]:
+        """The alarm that nobody brings to its end what is open: timers are created closed. Asked once a minute."""
+        now = self._clock.now()
+        if not is_on_the_platform(self._env) or now - self._asked_for_follow_up < 60:
+            return []
+        self._asked_for_follow_up = now
+        try:
+            missed = self.ledger.change_alarms(lambda record: record.misses_follow_up(now))
+        except LedgerUnavailable:
+            return []
+        return [] if missed is None else [follow_up_missing(missed)]
 
     def authenticate(self, call: HttpCall) -> str:
         return auth.authenticate(call.headers.get("authorization", ""), self.config.webhook.callers, self._env)
@@ -351,7 +365,10 @@ class Invocation:
         except Exception as error:
             served = self._failed(events, error)
         texts = self._log.outcomes(served.records, mode=function.settings.mode)
-        self._say(served.runs, [*served.alarms, *alarms_of(served.decided)], history.lines_of(served.records, texts))
+        alarms = [*served.alarms, *alarms_of(served.decided)]
+        if any(record.outcome.is_open for record in served.records):
+            alarms += function.missing_follow_up()
+        self._say(served.runs, alarms, history.lines_of(served.records, texts))
         return served
 
     def _say(self, runs: Sequence[Run], alarms: Sequence[Alarm], lines: list[Line]) -> None:

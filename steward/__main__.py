@@ -22,6 +22,8 @@ def main() -> None:
             f'steward: the package {error.name} is missing; install the command\'s extra: pip install "emr-steward[cli]"\n'
         )
         sys.exit(2)
+    except KeyboardInterrupt:  # while it is still being loaded
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -106,15 +106,19 @@ def unknown_variables(env: Mapping[str, str], named: Iterable[str] = ()) -> dict
     return {name: unset.get(nearest(name[len(PREFIX) :], unset), "") for name in strangers}
 
 
+def is_on_the_platform(env: Mapping[str, str]) -> bool:
+    """Whether this is the function platform, by a variable that it sets."""
+    return env.get("TENCENTCLOUD_RUNENV") == "SCF"
+
+
 def require_lasting_ledger(settings: Settings, env: Mapping[str, str], *, is_single_instance: bool) -> None:
     """Refuse to act on the platform with a ledger that the next instance does not have.
 
     Each instance has a temporary folder of its own, and so would have a memory of its own: the same alert could
     restart a process once an instance. Raises ConfigurationError.
     """
-    is_on_the_platform = env.get("TENCENTCLOUD_RUNENV") == "SCF"
     is_temporary = settings.ledger.startswith(("sqlite:////tmp/", f"sqlite:///{temporary_folder()}/"))
-    if settings.mode == "act" and is_on_the_platform and is_temporary and not is_single_instance:
+    if settings.mode == "act" and is_on_the_platform(env) and is_temporary and not is_single_instance:
         raise ConfigurationError(
             "is an SQLite file in the temporary folder of one instance, and another instance would act again",
             where="STEWARD_LEDGER",

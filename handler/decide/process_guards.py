@@ -58,7 +58,9 @@ class View:
     _storms: dict[tuple[str, str], tuple[int, int] | None] = field(default_factory=dict)
 
     def storm(self, service: str, component: str) -> tuple[int, int] | None:
-        """How many of how many processes of a component do not serve, where that is a storm: four or more, and more than half.
+        """How many of how many processes of a component do not serve, where that is a storm.
+
+        It is one where four or more are down, and more than half.
 
         Counted is what should run: started, not in maintenance, checked, and not under an operation of ours.
         """

@@ -14,22 +14,22 @@ from handler.model.scope import OpScope
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from handler.decide.process_guards import Asked, View
+    from handler.decide.process_guards import Asked
     from handler.execute.policy import Step
     from handler.model.intent import Intent
     from handler.model.observation import Observation
 
 
-def arm(step: Step, passing: list[tuple[Intent, list[Asked]]], view: View) -> tuple[Operation | None, Request | None]:
+def arm(step: Step, passing: list[tuple[Intent, list[Asked]]]) -> tuple[Operation | None, Request | None]:
     """Join what agrees, the commands first, and arm what the budgets leave room for."""
     left = sorted(passing, key=lambda one: (not one[0].is_command, one[0].seq))
     while left:
         first, group, left = _joined(left)
-        chosen = _within_budgets(step, group, view)
+        chosen = _within_budgets(step, group)
         if not chosen:
             continue
         limit = step.policy.cluster.operations_per_hour if step.policy.cluster else 0
-        held = budgets.within_hourly(view.history, limit, is_command=first.is_command)
+        held = budgets.within_hourly(step.view.history, limit, is_command=first.is_command)
         if held is not None:
             about = "commands_per_hour" if first.is_command else "operations_per_hour"
             step.record.tell(step.alarm(held, about), step.policy.now)
@@ -47,11 +47,11 @@ def arm(step: Step, passing: list[tuple[Intent, list[Asked]]], view: View) -> tu
     return None, None
 
 
-def _within_budgets(step: Step, group: list[tuple[Intent, list[Asked]]], view: View) -> list[Asked]:
+def _within_budgets(step: Step, group: list[tuple[Intent, list[Asked]]]) -> list[Asked]:
     """The processes of a group that the budgets leave room for. What is left out is held."""
     group = list(group)
     while True:
-        chosen, over = budgets.within_budgets([one for _, asked in group for one in asked], view)
+        chosen, over = budgets.within_budgets([one for _, asked in group for one in asked], step.view)
         # A command waits as a whole, unless its own limits say that it goes on in portions.
         whole = {
             one.intent.key: outcome

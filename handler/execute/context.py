@@ -58,6 +58,8 @@ class Run(Collaborators):
     lines: list[Line] = field(default_factory=list)
     #: The newest outcome of each intent (key), as far as this invocation saw it.
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    #: Whether all that the events state was stated a moment ago.
+    is_repeat: bool = False
     #: Whether what the events state is written down.
     is_written: bool = False
     #: The operation that served each intent.

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from handler.decide import intent_guards
-from handler.decide.process_guards import View
 from handler.decide.verification import verdicts
 from handler.execute.arming import arm
 from handler.execute.policy import Policy, Step, is_cooled
@@ -51,14 +50,13 @@ def decide(record: ClusterRecord, seen: Observation | None, failure: Outcome | N
         return Decision(None, None, step.held)
     conclusion.lose(record, now)
     _judge(step)
-    view = View(seen or _nothing_seen(record, now), step.history(), policy.safety, now)
     if seen is not None:
-        _well_again(step, view)
+        _well_again(step, seen)
         _prove(step, seen)
     elif failure is not None and failure.code == "look.failed":
         record.tell(step.alarm(failure, "look"), now)
-    passing = weigh(step, view)
-    operation, request = arm(step, passing, view)
+    passing = weigh(step)
+    operation, request = arm(step, passing)
     if policy.clock_skew is not None:  # the API has confirmed our clock
         record.forget(now, policy.keep)
     return Decision(operation, request, step.held)
@@ -126,8 +124,8 @@ def _judge(step: Step) -> None:
             conclusion.judge(record, operation.id, dict.fromkeys(operation.parts, Verdict.FAILED), now, is_unseen=True)
 
 
-def _well_again(step: Step, view: View) -> None:
-    record, now, seen = step.record, step.policy.now, view.seen
+def _well_again(step: Step, seen: Observation) -> None:
+    record, now, view = step.record, step.policy.now, step.view
     record.well("clock.skew", "clock", "the clock agrees with the API's again", now)
     record.well("look.failed", "look", "the cluster can be looked at again", now)
     if not record.told:
@@ -169,7 +167,3 @@ def _prove(step: Step, seen: Observation) -> None:
             continue
         is_well = reading is None or not reading.is_unavailable
         conclusion.proved(step.record, intent, step.policy.now, is_well=is_well, same_occurrence=is_again)
-
-
-def _nothing_seen(record: ClusterRecord, now: float) -> Observation:
-    return Observation(record.cluster, 0, {}, now)

@@ -14,15 +14,15 @@ from handler.decide.rules import COMMANDERS
 from handler.decide.templates import TemplateError
 from handler.errors import InvalidInput, LedgerUnavailable
 from handler.execute.context import Collaborators, Run
+from handler.execute.outcomes import Case, decided, joined, of_input, state_of
 from handler.execute.reconcile import REQUEST_RULE, reconcile
-from handler.ledger import admission
+from handler.ledger import admission, reasons
 from handler.ledger.cluster_record import ClusterRecord
 from handler.lib import wording
 from handler.lib.threads import side_by_side
 from handler.model.alarm import Alarm
 from handler.model.event import Unreadable
 from handler.model.intent import Stated
-from handler.model.operation import State
 from handler.model.outcome import URGENCY, Outcome, Record
 from handler.report.log import outcome_of
 from handler.report.outcome_alarms import LEDGER_FIX, ledger_unavailable
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handler.ledger.admission import Answer
+    from handler.ledger.request_ids import RequestIds
     from handler.lib.clock import Deadline
     from handler.model.event import Event
 
@@ -38,18 +39,6 @@ if TYPE_CHECKING:
 #: What a person should do about an event that cannot be read, and about a rule that cannot be applied to an event.
 INPUT_FIX: Final = "Correct what the sender sends; docs/alerts.md has what each sender must send."
 TEMPLATE_FIX: Final = "Correct the rule's template in steward.yml, or add to the alert what the template reads."
-
-
-@dataclass(eq=False)
-class Case:
-    """What one event asks of one cluster, by one rule."""
-
-    event: Event
-    cluster: str
-    rule: str
-    stated: Stated | None
-    outcome: Outcome | None = None
-    operations: tuple[str, ...] = ()
 
 
 @dataclass
@@ -79,7 +68,7 @@ class Pipeline(Collaborators):
             if isinstance(event, Unreadable):
                 is_told = not (caller and event.source == "request")  # whoever asked has the answer
                 refused = Outcome.refused(
-                    "input.invalid", _of_input(event), fix=INPUT_FIX, http_status=400, is_quiet=not is_told
+                    "input.invalid", of_input(event), fix=INPUT_FIX, http_status=400, is_quiet=not is_told
                 )
                 fates.append((event, [], refused))
                 continue
@@ -88,6 +77,8 @@ class Pipeline(Collaborators):
             for case in cases:
                 if case.outcome is None:
                     by_cluster.setdefault(case.cluster, []).append(case)
+
+        served.alarms += self._claim_ids(by_cluster)
 
         def serve_cluster(item: tuple[str, list[Case]]) -> Run:
             run = Run(
@@ -105,10 +96,41 @@ class Pipeline(Collaborators):
             served.alarms += run.alarms
         now = self.clock.now()
         for event, cases, outcome in fates:
-            decided = _decided(now, event, cases, outcome)
-            served.decided += decided
-            served.records.append(decided[0] if len(decided) == 1 else _joined(decided))
+            found = decided(now, event, cases, outcome)
+            served.decided += found
+            served.records.append(found[0] if len(found) == 1 else joined(found))
         return served
+
+    def _claim_ids(self, by_cluster: dict[str, list[Case]]) -> list[Alarm]:
+        """Refuse requests whose id stands for a request to another cluster; where that cannot be known, all with an id."""
+        named = [
+            case
+            for cases in by_cluster.values()
+            for case in cases
+            if case.event.source == "request" and case.stated and case.stated.is_named
+        ]
+        if not named:
+            return []
+        now = self.clock.now()
+
+        def claim(ids: RequestIds) -> list[str]:
+            return [ids.claim(case.stated.sender if case.stated else "", case.cluster, now) for case in named]
+
+        alarms: list[Alarm] = []
+        try:
+            owners = self.ledger.change_request_ids(claim)
+        except LedgerUnavailable as error:
+            _fail(named, _unwritten(error))
+            owners = [case.cluster for case in named]
+            alarms = [ledger_unavailable(str(error))]
+        for case, owner in zip(named, owners, strict=True):
+            if owner != case.cluster:
+                case.outcome = replace(reasons.conflict(), has_own_alarm=False)
+        for cluster, cases in list(by_cluster.items()):
+            by_cluster[cluster] = [case for case in cases if case.outcome is None]
+            if not by_cluster[cluster]:
+                del by_cluster[cluster]
+        return alarms
 
     # -- one event
 
@@ -232,8 +254,7 @@ def serve(run: Run, cases: list[Case], caller: str) -> None:
         run.log.error("steward.ledger.unavailable", cluster=run.cluster_id, problem=str(error))
         run.alarms.append(ledger_unavailable(str(error)))
         if not run.is_written:
-            why = f"nothing could be written down, since the ledger cannot be used: {error}"
-            _fail(cases, Outcome.failed("ledger.unavailable", why, fix=LEDGER_FIX, retryable=True, has_own_alarm=True))
+            _fail(cases, _unwritten(error))
             return
     except Exception as error:  # the event itself cannot be written down
         _fail(cases, outcome_of(error, run.log))
@@ -255,7 +276,9 @@ def _admitted(run: Run, cases: list[Case], caller: str, record: ClusterRecord) -
         admission.withdraw(record, f"{caller}|{event.source}:{event.alert or event.id}", event.started_at, told_at)
         answers.append([])
     before.began = record.began
-    return answers, record != before and record.claim(run.owner, now)
+    # What was said a moment ago, and is said again, is answered and logged; nothing is written.
+    run.is_repeat = record == before
+    return answers, not run.is_repeat and record.claim(run.owner, now)
 
 
 def _conclude(run: Run, case: Case, answers: list[Answer], record: ClusterRecord) -> None:
@@ -263,101 +286,22 @@ def _conclude(run: Run, case: Case, answers: list[Answer], record: ClusterRecord
     if case.stated is None:
         case.outcome = Outcome.skipped("guard.resolved", "the alert is resolved", guard="resolved")
         return
-    found = [answer.outcome or run.outcomes.get(answer.key) or _state_of(answer.key, record) for answer in answers]
+    found = [answer.outcome or run.outcomes.get(answer.key) or state_of(answer.key, record) for answer in answers]
     outcome = max(found, key=lambda one: URGENCY[one.status], default=None)
     if outcome is None:
         outcome = Outcome.skipped("scope.empty", "the scope names no process")
     alike = sum(one.code == outcome.code for one in found) - 1
     case.outcome = replace(outcome, reason=f"{outcome.reason}; and {alike} more likewise") if alike else outcome
+    case.is_repeat = run.is_repeat
     operations = (run.operations.get(answer.key, "") for answer in answers)
     case.operations = tuple(dict.fromkeys(filter(None, operations)))
 
 
-def _state_of(key: str, record: ClusterRecord) -> Outcome:
-    """How an intent stands that this invocation did not decide upon."""
-    intent = record.intents.get(key)
-    if intent is None:
-        return Outcome.pending("intent.elsewhere", "written down; another worker is ending it, and says how")
-    if intent.stage == "pending":
-        held = f", held by {intent.held_by}" if intent.held_by else ""
-        return Outcome.pending(intent.held_by or "intent.pending", f"written down{held}")
-    operation = record.operations.get(intent.operation)
-    name = intent.operation
-    if intent.stage == "proving":
-        return Outcome.skipped("once.verified", f"operation {name} has helped; whether that lasts is being watched")
-    if operation is not None and operation.state is State.IN_DOUBT:
-        return replace(
-            Outcome.in_doubt(
-                "operation.in_doubt",
-                f"{operation.op_type} was sent, and {operation.problem}; it is being observed and not sent again",
-                fix="",
-                has_own_alarm=True,
-                operation=name,
-            )
-        )
-    if operation is not None and operation.state is State.ACCEPTED:
-        return Outcome.accepted(f"{operation.op_type} accepted by the API; {operation.seen()}", operation=name)
-    return Outcome.accepted(f"operation {name} is being sent", operation=name)
+def _unwritten(error: LedgerUnavailable) -> Outcome:
+    why = f"nothing could be written down, since the ledger cannot be used: {error}"
+    return Outcome.failed("ledger.unavailable", why, fix=LEDGER_FIX, retryable=True, has_own_alarm=True)
 
 
 def _fail(cases: list[Case], outcome: Outcome) -> None:
     for case in cases:
         case.outcome = case.outcome or outcome
-
-
-def _unwritten(run: Run, cases: list[Case], error: LedgerUnavailable) -> None:
-    """Nothing could be written down, so nothing is sent, and the sender has to deliver it again."""
-    run.log.error("steward.ledger.unavailable", cluster=run.cluster_id, problem=str(error))
-    run.alarms.append(ledger_unavailable(str(error)))
-    why = f"nothing could be written down, since the ledger cannot be used: {error}"
-    outcome = Outcome.failed("ledger.unavailable", why, fix=LEDGER_FIX, retryable=True, has_own_alarm=True)
-    _fail(cases, outcome)
-
-
-# -- outcomes
-
-
-def _of_input(event: Unreadable) -> str:
-    """The errors of an event, each with its subject: the field, or the event itself."""
-    return "; ".join(str(error) if error.field else f"the event {error.problem}" for error in event.error.errors)
-
-
-def _decided(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> list[Record]:
-    """What was decided about an event, at least one thing: for each of its cases, and ``outcome`` where there is one."""
-    found = [
-        Record(
-            at=now,
-            event=event.id,
-            source=event.source,
-            name=event.name,
-            cluster=case.cluster,
-            outcome=case.outcome,
-            rules=(case.rule,) if case.rule else (),
-            operations=case.operations,
-        )
-        for case in cases
-        if case.outcome is not None
-    ]
-    if outcome is not None:
-        cluster = cases[0].cluster if cases else event.cluster
-        found.append(Record(now, event.id, event.source, event.name, cluster, outcome))
-    return found
-
-
-def _joined(decided: list[Record]) -> Record:
-    """One record of what several rules came to: the most urgent outcome, and its cluster, which also says what the others did."""
-    leading = max(decided, key=lambda record: URGENCY[record.outcome.status])
-    others = {
-        f"{one.outcome.status} on {one.cluster}: {one.outcome.reason}": one.outcome
-        for one in decided
-        if one is not leading
-    }
-    return leading._replace(
-        outcome=replace(
-            leading.outcome,
-            reason="; besides ".join((leading.outcome.reason, *others)),
-            retryable=any(one.outcome.retryable for one in decided),
-        ),
-        rules=tuple(dict.fromkeys(rule for one in decided for rule in one.rules)),
-        operations=tuple(dict.fromkeys(name for one in decided for name in one.operations)),
-    )

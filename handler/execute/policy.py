@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from handler.decide import intent_guards
+from handler.decide.process_guards import View
 from handler.ledger import waiting
 from handler.model.alarm import Alarm
 from handler.model.history import History
 from handler.model.intent import Limits
+from handler.model.observation import UNSTATED, Observation
 from handler.model.request import OpType
 
 if TYPE_CHECKING:
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
 
     from handler.ledger.cluster_record import ClusterRecord
     from handler.model.intent import Intent
-    from handler.model.observation import Observation
     from handler.model.operation import Operation
     from handler.model.outcome import Outcome
     from handler.model.policy import Cluster, Mode, Safety
@@ -72,8 +74,12 @@ class Step:
     def alarm(self, outcome: Outcome, about: str, where: str = "") -> Alarm:
         return Alarm(outcome.code, self.record.cluster, about, outcome.reason, fix=outcome.fix, where=where)
 
-    def history(self) -> History:
-        return history_of(self.record, self.policy.now, self.policy.safety.quarantine.within)
+    @cached_property
+    def view(self) -> View:
+        """The cluster as the guards see it; asked for when the open operations are judged."""
+        now = self.policy.now
+        seen = self.seen or Observation(self.record.cluster, UNSTATED, {}, now)
+        return View(seen, history_of(self.record, now, self.policy.safety.quarantine.within), self.policy.safety, now)
 
 
 def history_of(record: ClusterRecord, now: float, quarantine_within: float) -> History:

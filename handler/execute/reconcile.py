@@ -189,7 +189,14 @@ class _Reconciler:
                 key for key in run.outcomes if run.outcomes[key].status == "pending" and key not in decision.held
             ]:
                 del run.outcomes[key]
-            run.outcomes.update(decision.held)
+            if run.log.is_debug:
+                self._log_held(record, decision)
+            # What is final for an event stays so, even if its intent is pending anew.
+            run.outcomes.update(
+                (key, held)
+                for key, held in decision.held.items()
+                if key not in run.outcomes or run.outcomes[key].is_open
+            )
         run.outcomes.update(record.news)
         for intent in record.intents.values():
             if intent.operation:
@@ -206,6 +213,22 @@ class _Reconciler:
         for operation in record.ended:
             run.operations_ended.append(operation)
             run.lines.append(log_operation(run.log, operation))
+
+    def _log_held(self, record: ClusterRecord, decision: Decision) -> None:
+        """Why intents are still pending, where that is new in this invocation: their outcomes may be of another one."""
+        run = self._run
+        for key, outcome in decision.held.items():
+            known, intent = run.outcomes.get(key), record.intents.get(key)
+            if intent is not None and (known is None or known.code != outcome.code):
+                run.log.debug(
+                    "steward.held",
+                    cluster=run.cluster_id,
+                    intent=key,
+                    op_type=intent.action.op_type.value,
+                    scope=str(intent.scope),
+                    code=outcome.code,
+                    reason=outcome.reason,
+                )
 
     def _log_progress(self, operation: Operation) -> None:
         self._run.log.info(

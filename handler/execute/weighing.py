@@ -15,7 +15,6 @@ from handler.model.outcome import URGENCY, Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handler.decide.process_guards import View
     from handler.execute.policy import Step
     from handler.model.intent import Intent, Limits
     from handler.model.observation import Reading
@@ -24,20 +23,16 @@ if TYPE_CHECKING:
 UNKNOWN_SECONDS = 300.0
 
 
-def weigh(step: Step, view: View) -> list[tuple[Intent, list[Asked]]]:
+def weigh(step: Step) -> list[tuple[Intent, list[Asked]]]:
     """The intents that no guard holds back, each with the processes that are left of it."""
     record, now = step.record, step.policy.now
     meant: dict[str, dict[str, Reading]] = {}
-    for intent in _by_age(
-        step,
-    ):
+    for intent in _by_age(step):
         if intent.stage == "pending" or intent.is_command:
             _resolve(step, intent, meant)
     lost = waiting.supersede(record, meant, now)
     passing: list[tuple[Intent, list[Asked]]] = []
-    for intent in _by_age(
-        step,
-    ):
+    for intent in _by_age(step):
         if intent.stage != "pending":
             continue
         limits = step.policy.limits_of(intent)
@@ -48,31 +43,25 @@ def weigh(step: Step, view: View) -> list[tuple[Intent, list[Asked]]]:
             step.hold(intent, outcome or step.held[intent.key], limits)
         else:
             rest = {key: one for key, one in meant[intent.key].items() if key not in lost.get(intent.key, ())}
-            asked = _of_processes(step, intent, limits, rest, outcome, view)
+            asked = _of_processes(step, intent, limits, rest, outcome)
             if asked:
                 passing.append((record.intents[intent.key], asked))
     return passing
 
 
-def _by_age(
-    step: Step,
-) -> list[Intent]:
+def _by_age(step: Step) -> list[Intent]:
     return sorted(step.record.intents.values(), key=lambda one: one.seq)
 
 
 def _resolve(step: Step, intent: Intent, meant: dict[str, dict[str, Reading]]) -> None:
     """The processes that an intent means; where they are not known, it is held, or ended."""
     seen, now = step.seen, step.policy.now
-    missing = {
-        name: why
-        for name in intent.scope.services
-        if seen is None or name not in seen.services
-        for why in [seen and seen.unseen.get(name)]
-    }
+    missing = [name for name in intent.scope.services if seen is None or name not in seen.services]
     if seen is None or missing:
-        why = next((str(one) for one in missing.values() if one), "")
-        looked = Outcome.pending("look.failed", f"the cluster cannot be looked at: {why}", guard="look")
-        step.held[intent.key] = step.failure or looked
+        why = seen.unseen.get(missing[0], "it was not looked at") if seen else ""
+        step.held[intent.key] = step.failure or Outcome.pending(
+            "look.failed", f"{', '.join(missing)} cannot be looked at: {why}", guard="look"
+        )
         return
     try:
         found = seen.resolve(intent.scope)
@@ -124,13 +113,13 @@ def _of_intent(step: Step, intent: Intent, limits: Limits | None) -> Outcome | N
     if now < intent.not_before:
         wait = intent.not_before - now
         return Outcome.pending(
-            "guard.pausing", f"the last request was certainly not carried out; it is tried again in {wait:.0f} s"
+            "guard.backoff", f"the last request was certainly not carried out; it is tried again in {wait:.0f} s"
         )
     return None
 
 
 def _of_processes(
-    step: Step, intent: Intent, limits: Limits, meant: dict[str, Reading], held: Outcome | None, view: View
+    step: Step, intent: Intent, limits: Limits, meant: dict[str, Reading], held: Outcome | None
 ) -> list[Asked]:
     """The processes of an intent that may go on; without any, it is held or ended."""
     go: list[Asked] = []
@@ -139,7 +128,7 @@ def _of_processes(
         if key in intent.served:
             continue
         asked = Asked(key, reading, intent, limits)
-        if outcome := process_guards.weigh(asked, view):
+        if outcome := process_guards.weigh(asked, step.view):
             outcomes.append(outcome)
         else:
             go.append(asked)

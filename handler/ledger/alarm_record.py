@@ -10,7 +10,7 @@ from handler.errors import LedgerUnavailable
 from handler.model.alarm import Alarm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 #: Entries that wait for their channels, and of one channel and code, beyond which they become one.
 MAX_UNSENT: Final = 300
@@ -19,6 +19,8 @@ MAX_ALIKE: Final = 20
 MAX_TOLD: Final = 5000
 #: Seconds for which an alarm that could not be sent is tried again, and for which its id is remembered.
 UNSENT_SECONDS: Final = 24 * 3600.0
+#: Seconds within which a follow-up has to come: its timer calls each minute.
+FOLLOW_UP_SECONDS: Final = 300.0
 #: Where alarms have to be dropped, these go last: by the beginning of their code, the last first.
 RANKS: Final = ("operation.in_doubt", "operation.", "intent.")
 
@@ -52,6 +54,8 @@ class AlarmRecord:
     #: When old records were last forgotten, and when the follow-up last came.
     tidied_at: float = 0.0
     followed_at: float = 0.0
+    #: Since when somebody has waited for the first follow-up.
+    awaited_since: float = 0.0
 
     def is_told(self, name: str, now: float, within: float) -> bool:
         """Whether it was told less than ``within`` seconds ago."""
@@ -95,6 +99,12 @@ class AlarmRecord:
             self.unsent[one.id] = one._replace(taken_until=until)
         return taken
 
+    def misses_follow_up(self, now: float) -> float | None:
+        """For how many seconds no follow-up has come, where that is too long."""
+        self.awaited_since = self.awaited_since or now
+        missed = now - max(self.followed_at, self.awaited_since)
+        return missed if missed > FOLLOW_UP_SECONDS else None
+
     def followed(self, now: float, tidy_after: float, may_tidy: bool) -> bool:
         """The follow-up came at ``now``; whether old records are due to be forgotten."""
         self.followed_at = now
@@ -122,7 +132,19 @@ def from_bytes(data: bytes) -> AlarmRecord:
     """What :func:`to_bytes` wrote. Raises LedgerUnavailable for anything else."""
     try:
         row: dict[str, Any] = json.loads(data)
-        entries = [Unsent(*one)._replace(alarm=Alarm.from_json(one[3])) for one in row.pop("unsent")]
-        return AlarmRecord(unsent={one.id: one for one in entries}, **row)
+        entries = [_to_unsent(one) for one in row["unsent"]]
+        return AlarmRecord(
+            {name: float(at) for name, at in row["told"].items()},
+            {one.id: one for one in entries},
+            int(row["dropped"]),
+            float(row["tidied_at"]),
+            float(row["followed_at"]),
+            float(row["awaited_since"]),
+        )
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise LedgerUnavailable(f"the record of the alarms cannot be read ({type(error).__name__})") from None
+
+
+def _to_unsent(row: Sequence[Any]) -> Unsent:
+    id, at, channel, alarm, is_over, taken_until = row
+    return Unsent(str(id), float(at), str(channel), Alarm.from_json(alarm), bool(is_over), float(taken_until))

@@ -11,9 +11,10 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from handler.errors import LedgerUnavailable, ReplyLost
-from handler.ledger import alarm_record, serialization
+from handler.ledger import alarm_record, request_ids, serialization
 from handler.ledger.alarm_record import AlarmRecord
 from handler.ledger.cluster_record import ClusterRecord
+from handler.ledger.request_ids import RequestIds
 from handler.ledger.store import Line, Store, open_store
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: The key of the alarms. No cluster has such an id.
+#: The keys of the alarms and of the ids of requests. No cluster has such an id.
 ALARMS: Final = "alarms"
+REQUEST_IDS: Final = "request-ids"
 #: How often a change is made anew on what others wrote meanwhile.
 MAX_TRIES: Final = 200
 
@@ -99,19 +101,26 @@ class Ledger:
 
     def change_alarms(self, change: Callable[[AlarmRecord], T]) -> T:
         """Apply ``change`` to the newest alarms, as often as others come between."""
+        return self._change(ALARMS, alarm_record, AlarmRecord, change)
+
+    def change_request_ids(self, change: Callable[[RequestIds], T]) -> T:
+        """Apply ``change`` to the ids of direct requests, as often as others come between."""
+        return self._change(REQUEST_IDS, request_ids, RequestIds, change)
+
+    def _change(self, key: str, codec: Any, new: Callable[[], Any], change: Callable[[Any], T]) -> T:
         for attempt in range(MAX_TRIES):
-            stored = self._store.load(ALARMS)
-            record = alarm_record.from_bytes(stored.value) if stored.value is not None else AlarmRecord()
+            stored = self._store.load(key)
+            record = codec.from_bytes(stored.value) if stored.value is not None else new()
             result = change(record)
-            data = alarm_record.to_bytes(record)
-            if data == stored.value or self._swap(ALARMS, stored.version, data, has_open=False):
+            data = codec.to_bytes(record)
+            if data == stored.value or self._swap(key, stored.version, data, has_open=False):
                 return result
             wait_a_little(attempt)
-        raise LedgerUnavailable("the record of the alarms changes too often")
+        raise LedgerUnavailable(f"the record of {key} changes too often")
 
     def clusters_with_work(self) -> list[str]:
         """The clusters whose records have something open."""
-        return [key for key in self._store.open_keys() if key != ALARMS]
+        return self._store.open_keys()
 
     def append(self, lines: Sequence[Line]) -> None:
         """Add lines to the history. They need not survive a power cut."""

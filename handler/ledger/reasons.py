@@ -160,8 +160,9 @@ def failed_command(operation: Operation, mine: Mapping[str, Verdict]) -> Outcome
 
 def still_stated(intent: Intent) -> Outcome:
     """A restart of a process that answers did not end the alert."""
+    # A code of its own: that the process answers ends an "operation.failed", and does not end this.
     return Outcome.failed(
-        "operation.failed",
+        "intent.still_stated",
         f"the alert still stands after the restart of {intent.scope}: the restart did not help",
         fix=f"{LOOK_AT_PROCESS} The same occurrence is not served twice.",
         has_own_alarm=True,

@@ -291,19 +291,19 @@ def _record(key: str) -> str:
 
 def _member(number: int, line: Line) -> bytes:
     """A line in the sorted set; ``number`` tells it from others of the same text, and sorts it among those of its time."""
-    return f"{number:016x}{json.dumps([line.cluster, line.id])}\n{line.text}".encode()
+    return f"{number:016x}{json.dumps([line.id, line.cluster])}\n{line.text}".encode()
 
 
 def _line(member: bytes, at: float) -> Line:
     head, _, text = member[16:].decode().partition("\n")
-    cluster, id = json.loads(head)
+    id, cluster = json.loads(head)
     return Line(at, cluster, id, text)
 
 
 def _search(client: Any, id: str) -> list[Line]:
     """The lines that may be about ``id``, the newest first: Redis looks through all, so that few are transferred."""
-    pattern = re.sub(r"([*?\\[\]^\\-])", r"\\\1", f"{json.dumps(id)}]\n")
-    members = dict(client.zscan_iter(_LINES, match=f"*{pattern}*", count=PAGE))
+    begin = re.sub(r"([*?\\[\]^\\-])", r"\\\1", f"[{json.dumps(id)}, ")
+    members = dict(client.zscan_iter(_LINES, match="?" * 16 + begin + "*", count=PAGE))
     newest = sorted(members.items(), key=lambda row: (row[1], row[0]), reverse=True)
     return [_line(member, at) for member, at in newest]
 

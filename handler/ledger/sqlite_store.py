@@ -149,7 +149,7 @@ def _stored(known: int, version: Any, value: Any) -> Stored:
 
 
 def _line(at: Any, cluster: Any, id: Any, text: Any) -> Line:
-    if not (type(at) is float and type(cluster) is type(id) is type(text) is str):
+    if type(at) is not float or not (type(cluster) is type(id) is type(text) is str):
         raise TypeError("it holds a line that cannot be read")
     return Line(at, cluster, id, text)
 
@@ -288,6 +288,7 @@ class SqliteFile:
         try:
             self._prepare(db)
             db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {PAGES_PER_STEP}")  # more would keep whoever writes for longer
             db.execute(f"PRAGMA cache_size = -{CACHE_KILOBYTES}")
             db.execute("PRAGMA busy_timeout = 0")  # from here on the patience is ours
         except BaseException:

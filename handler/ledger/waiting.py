@@ -32,7 +32,8 @@ def supersede(record: ClusterRecord, processes: Mapping[str, Collection[str]], n
     lost: dict[str, set[str]] = {}
     for one in [one for one in record.intents.values() if one.is_command and one.stage == "pending"]:
         opposite = OPPOSITES.get(one.action.op_type)
-        mine = set(processes.get(one.key, ()))
+        # What was carried out already is not lost to a newer command.
+        mine = set(processes.get(one.key, ())).difference(one.served)
         if opposite is None or not mine:
             continue
         by = {

@@ -197,3 +197,5 @@ class Record(NamedTuple):
     outcome: Outcome
     rules: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
+    #: Whether it was answered a moment ago, and came again: it is logged, and not kept once more.
+    is_repeat: bool = False

@@ -72,7 +72,11 @@ def log_settled(log: Log, cluster: str, saying: Saying) -> list[Line]:
 
 def lines_of(records: Iterable[Record], texts: Sequence[str]) -> list[Line]:
     """The outcomes of events with their log lines, for the history."""
-    return [Line(one.at, one.cluster, one.event, text) for one, text in zip(records, texts, strict=True)]
+    return [
+        Line(one.at, one.cluster, one.event, text)
+        for one, text in zip(records, texts, strict=True)
+        if not one.is_repeat
+    ]
 
 
 def parsed(line: Line) -> dict[str, Any]:
@@ -160,28 +164,37 @@ class Past(NamedTuple):
     records: list[Record]
     #: By event id: the lines that say what became of what was pending.
     settled: dict[str, dict[str, Any]]
-    #: How many lines cannot be read.
+    #: How many lines and clusters' records cannot be read.
     unreadable: int
 
 
 def past_of(
     ledger: Ledger, *, cluster: str | None = None, id: str | None = None, since: float = 0.0, limit: int = 1000
 ) -> Past:
-    """What the ledger knows: open operations from the records, all else from the lines. Raises LedgerUnavailable."""
+    """What the ledger knows: the newest operations from the records, all else from the lines. Raises LedgerUnavailable.
+
+    An operation that has ended is in its record, too, for as long as a rule asks for it: its line is written after the
+    swap that ended it, and is lost with a worker that dies between.
+    """
     operations: dict[str, OperationRow] = {}
+    unreadable = 0
     for name in ledger.clusters_with_work():
         if cluster in (None, name):
-            for one in ledger.load(name).record.open_operations():
+            try:
+                record = ledger.load(name).record
+            except LedgerUnavailable:  # of this cluster; a store that cannot be read at all is found out below
+                unreadable += 1
+                continue
+            for one in record.operations.values():
                 if id in (None, one.id) and one.armed_at >= since:
                     operations[one.id] = OperationRow.of(fields_of(one))
     records: list[Record] = []
     settled: dict[str, dict[str, Any]] = {}
-    unreadable = 0
     for line in ledger.lines(cluster=cluster, id=id, since=since, limit=4 * limit):
         try:
             row = parsed(line)
             if row["event"] == OPERATION:
-                operations.setdefault(row["operation"], OperationRow.of(row))
+                operations[row["operation"]] = OperationRow.of(row)
             elif row["event"] == SETTLED:
                 settled.setdefault(line.id, row)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from handler.lib.wording import duration_text
 from handler.model.alarm import Alarm
 
 if TYPE_CHECKING:
@@ -44,6 +45,18 @@ def ledger_unavailable(reason: str) -> Alarm:
     It is one alarm for all clusters, since there is one ledger.
     """
     return Alarm("ledger.unavailable", "", "ledger", reason, fix=LEDGER_FIX, where="The ledger")
+
+
+def follow_up_missing(seconds: float) -> Alarm:
+    """The alarm that the follow-up's timer does not call."""
+    return Alarm(
+        "follow_up.missing",
+        "",
+        "timer",
+        f"no follow-up has come for {duration_text(seconds)}: what is open is not brought to its end",
+        fix="Switch on the timer with the message `steward:follow-up` (a timer is created closed); serverless.yml has it.",
+        where="The follow-up",
+    )
 
 
 def _error_of(record: Record) -> str:

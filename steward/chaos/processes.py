@@ -14,18 +14,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from handler.app import Function, RetryLater
+from handler.app import Function
 from handler.cloud.account import Endpoint
 from handler.config.settings import Settings
-from handler.errors import ApiError
-from handler.ledger.ledger import Ledger, open_ledger
+from handler.errors import ApiError, LedgerUnavailable
+from handler.ledger.cluster_record import ClusterRecord
+from handler.ledger.ledger import Ledger, Loaded, open_ledger
+from handler.ledger.store import open_store
 from handler.lib.clock import Deadline, SystemClock
 from handler.receive.payload import read
 from handler.report.log import Log
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud
 from harness.fake_cloud.server import CloudServer
 from harness.faults import Fault, Kind
-from steward.chaos.workload import NODES, clusters, restarting
+from steward.chaos.workload import NODES, clusters, dead_processes, restarting
 from steward.simulate.forkserver import PROCESSES
 
 if TYPE_CHECKING:
@@ -86,17 +88,13 @@ class LeapingClock(FastClock):
         self._leapt += max(0.0, seconds)
 
 
-class UnarmedLedger:
+class UnarmedLedger(Ledger):
     """The negative control: a ledger that grants every arming and records none."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
-
-    def arm(self, operation: object, version: int) -> bool:
-        return True
+    def swap(self, loaded: Loaded, record: ClusterRecord, *, patient: bool = False) -> bool:
+        """Whether it was stored; said of what arms an operation too."""
+        is_arming = bool(record.operations.keys() - loaded.record.operations.keys())
+        return is_arming or super().swap(loaded, record, patient=patient)
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ class Plan:
 
         Its limits hold back nothing but a second restart.
         """
-        ledger: Any = open_ledger(self.ledger)
+        ledger = open_ledger(self.ledger) if self.is_armed else UnarmedLedger(open_store(self.ledger))
         return Function(
             Settings(endpoint=Endpoint.parse(self.endpoint), log_level="ERROR"),
             restarting(
@@ -125,7 +123,7 @@ class Plan:
             ),
             env={"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY},
             clock=clock or FastClock(self.began),
-            ledger=ledger if self.is_armed else UnarmedLedger(ledger),
+            ledger=ledger,
             write=write,
         )
 
@@ -136,8 +134,8 @@ class Result(NamedTuple):
     number: int
     #: True if it was served, False if the platform is to deliver it again, or the text of an unexpected exception.
     served: bool | str
-    #: The event of each outcome line that was logged.
-    outcomes: list[str]
+    #: The event and the status of each outcome line that was logged.
+    outcomes: list[tuple[str, str]]
 
 
 @dataclass
@@ -188,19 +186,20 @@ def _work(plan: Plan, pipe: Connection, events: list[Any]) -> None:
             served: bool | str = True
             try:
                 function.handle(events[number], context)
-            except RetryLater:
-                served = False
+            except LedgerUnavailable as error:
+                # Others that are at the same cluster are no reason to give up.
+                served = str(error) if "too often" in str(error) else False
             except Exception as error:
                 served = f"{type(error).__name__}: {error}"
             rows = [json.loads(line) for line in "".join(lines).splitlines() if '"steward.outcome"' in line]
-            pipe.send(Result(number, served, [row["event_id"] for row in rows]))
+            pipe.send(Result(number, served, [(row["event_id"], row["outcome"]) for row in rows]))
 
 
 def _warm(function: Function, events: list[Any]) -> None:
     """Load what the first event would load. Neither the cluster nor the ledger is changed."""
     for event in events[: 4 * NODES]:
         read(event)
-    function.ledger.get("none")
+    function.ledger.load("none")
     cluster = next(iter(function.config.clusters.values()))
     log = Log(lambda text: None, function.clock)
     with contextlib.suppress(ApiError):
@@ -211,14 +210,15 @@ def _serve_cloud(dead: int, began: float, faults_per_second: float, pipe: Connec
     """The fake cloud, and the faults that its requests meet.
 
     It sends its URL. At the first message it stops injecting faults, and sends how many requests met one. At the
-    second it sends what it carried out: how often for each process, and the processes by RequestId.
+    second it sends what it carried out, how often for each process, and the processes by RequestId; and how often it
+    was looked at.
     """
     clock = FastClock(began)
     cloud = Cloud(clock, transition_seconds=0.0)
     for name, addresses in clusters(dead).items():
         cloud.add_cluster(name, {"HDFS": {"DataNode": addresses}})
-        for process in cloud.cluster(name).processes():
-            process.kill()
+    for name, ip in dead_processes(dead):
+        cloud.process(name, "DataNode", ip).kill()
     with CloudServer(cloud, signed_by=SystemClock()) as server:
         pipe.send(server.url)
         pick = random.Random(dead)  # noqa: S311 - the same storm each time
@@ -234,5 +234,6 @@ def _serve_cloud(dead: int, began: float, faults_per_second: float, pipe: Connec
             (
                 Counter(f"{one.cluster}/{target.ip}" for one in cloud.operations for target in one.targets),
                 {one.request_id: {f"{one.cluster}/{target.ip}" for target in one.targets} for one in cloud.operations},
+                len(cloud.requests_for("DescribeServiceNodeInfos")),
             )
         )

@@ -2,8 +2,8 @@
 
 ``python -m steward.chaos.storm`` starts a fake cloud and worker processes (``processes.py``). Every dead process is
 reported many times, by several senders and under several ids. Deliveries are at-least-once: what a killed worker had
-not finished is delivered again. At the end the follow-up runs, everything is delivered once more, and the ledger is
-compared with what the cloud really carried out. The exit code is 0 if every promise held, 1 otherwise.
+not finished is delivered again. At the end the follow-up runs until nothing is pending, each alert is delivered once
+more, and the ledger is compared with what the cloud really carried out. The exit code is 0 if every promise held, 1 otherwise.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Any, Final
 
-from handler.app import RetryLater
+from handler.errors import LedgerUnavailable
 from handler.ledger.ledger import open_ledger
 from handler.model.operation import State
+from handler.model.outcome import OPEN_OUTCOMES
 from handler.receive.payload import read
+from handler.report.history import OperationRow, Past, past_of
 from steward.chaos.processes import LeapingClock, Plan, Result, Worker, start_cloud, start_worker
-from steward.chaos.workload import alertmanager, clusters, deliveries
+from steward.chaos.workload import alertmanager, dead_processes, deliveries
 from steward.simulate.platform import RETRIES, timer_event
 
 WORKERS: Final = 8
@@ -104,8 +106,8 @@ class Storm:
                 continue
             number, served, outcomes = result
             worker.in_flight.discard(number)
-            self.outcomes.update(outcomes)
-            if outcomes != [self._ids[number]]:
+            self.outcomes.update(event for event, _ in outcomes)
+            if [event for event, _ in outcomes] != [self._ids[number]]:
                 self.broken.append(f"delivery {number} of {self._ids[number]} has these outcomes, not one: {outcomes}")
             if isinstance(served, str):
                 self.broken.append(f"delivery {number} raised {served}")
@@ -134,46 +136,60 @@ class Storm:
         self.killed += 1
         return start_worker(self.plan, self.events)
 
-    def settle(self) -> list[Any]:
-        """Run the follow-up until nothing is open, then deliver each alert once more.
+    def settle(self) -> Past:
+        """Run the follow-up until nothing is open, check that all is settled, and deliver each alert once more.
 
-        Returns the ledger's operations.
+        Returns what the ledger knows.
         """
         clock = LeapingClock(self.plan.began)
         function = self.plan.function(clock)
-        context = {"time_limit_in_ms": 600_000, "request_id": "storm-follow-up"}
+        ledger, context = function.ledger, {"time_limit_in_ms": 600_000, "request_id": "storm-follow-up"}
         for _ in range(100):
             function.handle(timer_event("follow-up", "steward:follow-up", clock.now()), context)
-            if not function.ledger.open_operations():
+            records = [ledger.load(name).record for name in ledger.clusters_with_work()]
+            left = [one for record in records for one in record.intents.values() if one.stage != "proving"]
+            if not left and not any(record.open_operations() or record.outbox for record in records):
                 break
             clock.sleep(30.0)
-        for name, addresses in clusters(self.plan.dead).items():
-            for ip in addresses:
-                with contextlib.suppress(RetryLater):
-                    function.handle(alertmanager(name, ip, self.plan.began), context)
-        return list(function.ledger.operations(limit=1_000_000))
+        self.broken += [f"{one.key} is still {one.stage}, held by {one.held_by or 'nothing'}" for one in left]
+        self.check_settled(past_of(ledger, limit=1_000_000))
+        for name, ip in dead_processes(self.plan.dead):
+            with contextlib.suppress(LedgerUnavailable):
+                function.handle(alertmanager(name, ip, self.plan.began), context)
+        return past_of(ledger, limit=1_000_000)
 
-    def check(self, operations: list[Any], carried_out: Counter[str], requests: dict[str, set[str]]) -> None:
+    def check_settled(self, past: Past) -> None:
+        """Each event that was told that it is open has learnt later what became of it."""
+        said: dict[str, set[str]] = {}
+        for record in past.records:
+            said.setdefault(record.event, set()).add(record.outcome.status)
+        for event, statuses in said.items():
+            if statuses <= OPEN_OUTCOMES and event not in past.settled:
+                self.broken.append(f"{event} was told {', '.join(sorted(statuses))}, and never what became of it")
+
+    def check(self, past: Past, carried_out: Counter[str], requests: dict[str, set[str]]) -> None:
         """Compare the ledger with the cloud, and add each broken promise to ``broken``.
 
         ``carried_out`` counts the restarts of each process. ``requests`` has the processes of each request that the
         cloud carried out, by RequestId.
         """
-        dead = {f"{name}/{ip}" for name, addresses in clusters(self.plan.dead).items() for ip in addresses}
+        dead = {f"{name}/{ip}" for name, ip in dead_processes(self.plan.dead)}
         for process, times in carried_out.items():
             if times > 1:
                 self.broken.append(f"{process} was restarted {times} times")
-        recorded = {f"{one.cluster}/{key.rpartition('/')[2]}" for one in operations for key in one.before}
+        recorded = {name for one in past.operations for name in _processes(one)}
         for process in sorted(set(carried_out) - recorded):
             self.broken.append(f"{process} was restarted, and the ledger has no operation on it")
-        for one in operations:
-            names = {f"{one.cluster}/{key.rpartition('/')[2]}" for key in one.before}
+        for one in past.operations:
+            names = _processes(one)
             if one.state in (State.ACCEPTED, State.VERIFIED) and not names <= set(carried_out):
                 self.broken.append(f"{one.id} is {one.state}, and was not carried out")
             is_taken = one.state in (State.ACCEPTED, State.VERIFIED) and one.request_id
             if is_taken and requests.get(one.request_id) != names:
                 self.broken.append(f"{one.id} is {one.state}, and its RequestId is not that of its request")
-        written = Counter(record.event for record in open_ledger(self.plan.ledger).records(limit=1_000_000))
+        written = Counter(record.event for record in past.records)
+        if past.unreadable:
+            self.broken.append(f"{past.unreadable} lines of the ledger cannot be read")
         for event, times in self.outcomes.items():
             # Each alert is delivered once more at the end. A killed worker may have recorded what it did not report.
             if not times <= written[event] <= times + self.cut_short[event] + 1:
@@ -181,6 +197,11 @@ class Storm:
         lost = dead - recorded - set(carried_out)
         if lost and self.plan.is_armed:
             self.broken.append(f"{len(lost)} processes were not restarted, and have no operation: {sorted(lost)[:3]}")
+
+
+def _processes(operation: OperationRow) -> set[str]:
+    """The cluster and address of each process of an operation: its targets, of which these clusters have two at most."""
+    return {f"{operation.cluster}/{name.rpartition('/')[2]}" for name in operation.targets.split(", ")}
 
 
 @contextlib.contextmanager
@@ -221,7 +242,7 @@ def run(
     ``broken`` in them has the promises that did not hold. ``faults`` is their number a second; ``kill_every`` is in seconds.
     """
     began = time.time()
-    processes = [(name, ip) for name, addresses in clusters(dead).items() for ip in addresses][:dead]
+    processes = dead_processes(dead)
     with _ledger_of(kind) as url:
         cloud, pipe = start_cloud(dead, began, faults)
         try:
@@ -233,10 +254,10 @@ def run(
             pipe.send("no more faults")
             met = pipe.recv()
             write(f"  {count} deliveries in {taken:.1f} s; following up")
-            operations = storm.settle()
+            past = storm.settle()
             pipe.send("end")
-            carried_out, requests = pipe.recv()
-            storm.check(operations, carried_out, requests)
+            carried_out, requests, looks = pipe.recv()
+            storm.check(past, carried_out, requests)
         finally:
             cloud.kill()
             cloud.join()
@@ -249,7 +270,8 @@ def run(
         "faults": met,
         "restarted": len(carried_out),
         "max requests a process": max(carried_out.values(), default=0),
-        "states": dict(Counter(one.state.value for one in operations)),
+        "looks a process": round(looks / len(processes), 1),
+        "states": dict(Counter(one.state for one in past.operations)),
         "deliveries a second": round(count / taken),
         "broken": storm.broken,
     }

@@ -14,16 +14,22 @@ if TYPE_CHECKING:
 
     from handler.config.config import Config
 
-#: DataNodes in each cluster.
+#: DataNodes in each cluster, and those of them that are dead: fewer than half, since restarts are no remedy for more.
 NODES: Final = 5
+DEAD: Final = 2
 
 
 def clusters(dead: int) -> dict[str, list[str]]:
-    """Clusters with at least ``dead`` DataNodes: the addresses by cluster id."""
+    """Clusters of which ``dead`` DataNodes can be dead: the addresses by cluster id."""
     return {
         f"emr-{number:08d}": [f"10.{number >> 8}.{number & 255}.{node + 1}" for node in range(NODES)]
-        for number in range((dead + NODES - 1) // NODES)
+        for number in range((dead + DEAD - 1) // DEAD)
     }
+
+
+def dead_processes(dead: int) -> list[tuple[str, str]]:
+    """The cluster and the address of each dead DataNode."""
+    return [(name, ip) for name, addresses in clusters(dead).items() for ip in addresses[:DEAD]][:dead]
 
 
 def restarting(

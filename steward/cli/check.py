@@ -93,6 +93,7 @@ def _configuration(
         loaded = config_from(compiled_document(document), document.path)
     except InvalidConfiguration as error:
         problems += error.problems
+        doubts += warnings(document.raw, None, document.locate)
         return None
     doubts += warnings(document.raw, loaded, document.locate)
     counts = (many(loaded.clusters, "cluster"), many(loaded.rules, "rule"), many(loaded.webhook.callers, "caller"))

@@ -113,10 +113,22 @@ def target_name(settings: Settings) -> str:
 
 
 def user_ledger() -> Ledger:
-    """Open the ledger that commands write to, or create it. Raises ConfigurationError."""
+    """Open the ledger that commands write to, or create it.
+
+    Raises ConfigurationError where it is known not to be writable, and LedgerUnavailable where it cannot be read:
+    before anything is delivered, and not after the platform's retries.
+    """
     url = user_ledger_url(fake=is_private())
     make_folder_for(url)
-    return open_named_ledger(url)
+    if url.startswith("sqlite:///") and (name := ledger_name(url)) != ":memory:":
+        for path in (Path(name), Path(name).parent):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise ConfigurationError(
+                    "is not writable", where=str(path), hint="name another ledger by STEWARD_LEDGER"
+                )
+    ledger = open_named_ledger(url)
+    ledger.check()
+    return ledger
 
 
 def known_ledger() -> tuple[Ledger, str]:

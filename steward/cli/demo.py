@@ -9,9 +9,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from handler.execute.follow_up import MESSAGE
 from handler.lib.clock import SystemClock
 from harness.fake_cloud.demo_clusters import ANALYTICS, NIGHTLY, demo_cloud
 from steward import examples
+from steward.cli.begun import INTERVAL, Begun
 from steward.cli.exit_codes import FAILED
 from steward.cli.narration import Narrator, screen
 from steward.config.compile import load_yaml
@@ -56,8 +58,14 @@ def demo() -> None:
             narrator.heading(title)
             world.deliver(event)
             narrator.flush()
+        begun = Begun(world)
+        if begun.open_operations():  # an HTTP caller is answered before a rolling restart has ended
+            narrator.heading("A minute later, the function's own timer: the follow-up")
+            clock.sleep(INTERVAL)
+            world.deliver(timer_event("follow-up", MESSAGE, clock.now()))
+            narrator.flush()
         results = {**_results(cloud), "one request for each": world.requests() == len(cases)}
-    is_verified = [line["outcome"] for line in world.outcomes()] == ["done"] * len(cases)
+        is_verified = [operation.state for operation in begun.operations()] == ["VERIFIED"] * len(cases)
     _show(console, results)
     if not (is_verified and all(results.values())):
         console.print("[red]Not every operation was verified.[/red]")

@@ -10,9 +10,10 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 
 EXIT_CODES: Final = {
-    OK: "success; an event that was skipped, or deferred to a later event, is a success",
-    FAILED: "`run`: an event was refused, failed, is in doubt, or its sender should repeat it; or a check of the doctor "
-    "fails. `follow-up`: an operation failed, timed out, is in doubt, or its cluster cannot be read. `explain`: the "
+    OK: "success; an event that was skipped, or is pending for a reason that needs nobody, is a success",
+    FAILED: "`run`: an event was refused, failed, expired or is in doubt, an alarm was raised, or the sender should "
+    "repeat an event; or a check of the doctor fails. `follow-up`: something failed, was refused, expired or is in "
+    "doubt, or a cluster cannot be read. `explain`: the "
     "file holds no readable event, or the id is not in the ledger. `release`: the process is not in quarantine. "
     "`doctor`: a check fails. `demo`: an operation was not verified",
     USAGE: "wrong usage, settings or configuration (`check`: any error in it), or a ledger that does not exist or cannot "

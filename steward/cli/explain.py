@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 from rich.console import Console
 
-from handler.decide.intent_guards import allowed, listed
+from handler.decide.intent_guards import entitled
 from handler.decide.templates import TemplateError
-from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable
+from handler.errors import ConfigurationError, InvalidInput
 from handler.lib.wording import utc_text
 from handler.model.event import Unreadable
+from handler.report.history import past_of
 from steward.cli.context import (
     STDIN,
     ConfigOption,
@@ -26,21 +27,33 @@ from steward.cli.context import (
     show_config,
 )
 from steward.cli.exit_codes import FAILED
+from steward.cli.history import show_pending
 from steward.cli.narration import say, screen
-from steward.cli.rows import Unreadables, notable_facts, one_line, operation_row, record_row
+from steward.cli.rows import (
+    OpenIntent,
+    Work,
+    intent_row,
+    notable_facts,
+    one_line,
+    operation_row,
+    record_row,
+    settled_in_words,
+    settled_of,
+    show_unreadable,
+)
 from steward.simulate.world import received_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from handler.config.config import Config
     from handler.ledger.ledger import Ledger
     from handler.model.event import Event
-    from handler.model.operation import Operation
     from handler.model.outcome import Record
+    from handler.report.history import OperationRow
 
-#: Event records that are searched for a bare fingerprint, the newest first.
-MAX_SEARCHED: Final = 100_000
+#: Events that are searched for a bare fingerprint or an operation, the newest first.
+MAX_SEARCHED: Final = 25_000
 
 
 def add_to(app: typer.Typer) -> None:
@@ -133,13 +146,13 @@ def _evaluated(event: Event | Unreadable, config: Config) -> list[dict[str, Any]
         rows.append(row)
         if row["matches"]:
             try:
-                intent = rule.intent(event, view)
+                cluster, stated = rule.state(event, view, event.id, event.told_at or 0.0)
             except (TemplateError, InvalidInput) as error:
                 row["problem"] = str(error)
             else:
-                row["asks"] = f"{intent.action.op_type} {intent.scope} on {intent.cluster}"
-                guards = (guard(intent, config.clusters, config.safety, 0.0) for guard in (listed, allowed))
-                row["problem"] = next((refused.reason for refused in guards if refused), "")
+                row["asks"] = f"{stated.action.op_type} {stated.scope} on {cluster}"
+                refused = entitled(cluster, stated.action.op_type, config.clusters)
+                row["problem"] = refused.reason if refused else ""
     return rows
 
 
@@ -147,11 +160,15 @@ def _evaluated(event: Event | Unreadable, config: Config) -> list[dict[str, Any]
 
 
 class _Past(NamedTuple):
-    """What the ledger knows of an id; ``operations`` by their ids."""
+    """What the ledger knows of an id, the newest first."""
 
     records: list[Record]
-    operations: dict[str, Operation]
-    unreadable: Unreadables
+    operations: list[OperationRow]
+    settled: Mapping[str, Mapping[str, Any]]
+    #: What is still open of it.
+    open: list[OpenIntent]
+    unreadable: int
+    problems: dict[str, str]
 
 
 def _explain_past(wanted: str, *, as_json: bool) -> None:
@@ -163,74 +180,76 @@ def _explain_past(wanted: str, *, as_json: bool) -> None:
         ) from None
     past = _past_of(wanted, ledger)
     if as_json:
+        ends = settled_of(past.records, past.settled)
         document = {
-            "events": [record_row(record) for record in past.records],
-            "operations": [operation_row(operation) for operation in past.operations.values()],
-            "unreadable": past.unreadable._asdict(),
+            "events": [record_row(record, ends.get(place)) for place, record in enumerate(past.records)],
+            "operations": [operation_row(operation) for operation in past.operations],
+            "open": [intent_row(one) for one in past.open],
+            "unreadable": {"lines": past.unreadable, "clusters": past.problems},
         }
         json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
         _show_past(screen(), past, wanted, name)
-    if not past.records and not past.operations:
+    if not past.records and not past.operations and not past.open:
         raise typer.Exit(FAILED)
 
 
 def _past_of(wanted: str, ledger: Ledger) -> _Past:
-    unreadable = Unreadables([], [])
-    operations = _operations([wanted], ledger, unreadable) if wanted.startswith("op-") else {}
-    if operations or unreadable.operations:
-        events = [event for operation in operations.values() for event in operation.events]
-        found = [
-            one for event in dict.fromkeys(events) for one in ledger.records(event=event, unreadable=unreadable.events)
-        ]
-        return _Past([record for record in found if wanted in record.operations], operations, unreadable)
-    records = ledger.records(event=wanted, unreadable=unreadable.events)
-    if not records and not unreadable.events:
-        # An alert's id is its fingerprint and its start: FINGERPRINT@START.
-        newest = ledger.records(limit=MAX_SEARCHED)
-        records = [record for record in newest if record.event.startswith(f"{wanted}@")]
-    names = [name for record in records for name in record.operations]
-    return _Past(records, _operations(names, ledger, unreadable), unreadable)
-
-
-def _operations(names: Iterable[str], ledger: Ledger, unreadable: Unreadables) -> dict[str, Operation]:
-    found: dict[str, Operation] = {}
-    for name in dict.fromkeys(names):
-        try:
-            operation = ledger.get(name)
-        except LedgerUnavailable:
-            unreadable.operations.append(name)
-        else:
-            if operation is not None:
-                found[name] = operation
-    return found
+    work = Work.of(ledger)
+    found = past_of(ledger, id=wanted)
+    if not found.records:
+        # An operation's events, or an alert's id of which only the fingerprint is given: FINGERPRINT@START.
+        newest = past_of(ledger, limit=MAX_SEARCHED)
+        ids = {
+            *(record.event for record in newest.records if wanted in record.operations),
+            *(event for event, row in newest.settled.items() if row.get("operation") == wanted),
+            *(record.event for record in newest.records if record.event.startswith(f"{wanted}@")),
+        }
+        found = found._replace(
+            records=[record for record in newest.records if record.event in ids],
+            settled={event: row for event, row in newest.settled.items() if event in ids},
+        )
+    names = {*(name for record in found.records for name in record.operations)}
+    names |= {str(row["operation"]) for row in found.settled.values() if row.get("operation")}
+    operations = {one.id: one for one in found.operations}
+    for name in sorted(names - operations.keys()):
+        operations.update((one.id, one) for one in past_of(ledger, id=name).operations)
+    events = {wanted, *(record.event for record in found.records)}
+    still = [one for one in work.intents("pending") if events & {*one.intent.events}]
+    return _Past(found.records, list(operations.values()), found.settled, still, found.unreadable, work.problems)
 
 
 def _show_past(console: Console, past: _Past, wanted: str, ledger_name: str) -> None:
-    if not past.records and not past.operations and not any(past.unreadable):
+    if not (past.records or past.operations or past.open or past.unreadable or past.problems):
         hint = "`steward history` lists the ids"
         say(
             console, f"There is no file {wanted}, and no event or operation of this id in {ledger_name}; {hint}.", "red"
         )
-    header, shown = "", set()
-    for record in past.records:
+    header, shown, ends = "", set(), settled_of(past.records, past.settled)
+    by_id = {operation.id: operation for operation in past.operations}
+    for place, record in enumerate(past.records):
         title = " ".join(part for part in (f"{record.source}:", record.name, record.event) if part)
         if title != header:
             header = title
             say(console, header, "bold")
         say(console, f"  {utc_text(record.at)}  {record.outcome.status}: {record.outcome.reason}")
-        known = [past.operations[name] for name in record.operations if name in past.operations]
+        end = ends.get(place, {})
+        if end:
+            say(console, f"    settled {settled_in_words(end)}")
         if record.cluster:
             say(console, f"    cluster: {record.cluster}")
         if record.rules:
             say(console, f"    rule: {', '.join(record.rules)}")
-        for label, value in notable_facts(record, known):
+        for label, value in notable_facts(record):
             say(console, f"    {label}: {value}")
-        for operation in known:
-            shown.add(operation.id)
-            say(console, f"    {one_line(operation)}")
-    for operation in past.operations.values():
+        for name in dict.fromkeys((*record.operations, end.get("operation", ""))):
+            if name in by_id:
+                shown.add(name)
+                say(console, f"    {one_line(by_id[name])}")
+    for operation in past.operations:
         if operation.id not in shown:  # its event's record is older than the ledger keeps
             say(console, one_line(operation))
-    past.unreadable.show(console)
+    if past.open:
+        show_pending(console, past.open)
+    show_unreadable(console, past.unreadable, past.problems)

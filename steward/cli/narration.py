@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
@@ -14,12 +15,27 @@ MAX_ALIKE: Final = 5
 COLOURS: Final = {
     "done": "green",
     "skipped": "cyan",
+    "withdrawn": "cyan",
     "unverified": "yellow",
-    "deferred": "yellow",
+    "accepted": "yellow",
+    "pending": "yellow",
     "refused": "red",
+    "expired": "red",
     "failed": "bold red",
     "in_doubt": "bold magenta",
 }
+STATE_COLOURS: Final = {
+    "VERIFIED": "green",
+    "UNVERIFIED": "yellow",
+    "ACCEPTED": "yellow",
+    "NOT_SENT": "yellow",
+    "REJECTED": "red",
+    "FAILED": "red",
+    "TIMED_OUT": "red",
+    "IN_DOUBT": "magenta",
+}
+#: Events whose names a narrator remembers.
+MAX_NAMED: Final = 10_000
 
 #: A step's name, text and colour.
 Step = tuple[str, str, str]
@@ -46,19 +62,8 @@ def _rule(row: dict[str, Any]) -> Step:
     return "rule", f"{row['rule']} → {row['op_type']} {row['scope']}{held}", ""
 
 
-def _plan(row: dict[str, Any]) -> Step:
-    intents = f"{row['intents']} intent{'' if row['intents'] == 1 else 's'}"
-    return "plan", f"{row['cluster']}: {row['op_type']} of {row['scope']} ({intents})", ""
-
-
-def _guards(row: dict[str, Any]) -> Step | None:
-    cleared, held = row["proceed"], row["held"]
-    if not cleared + held:
-        return None
-    parts = [f"{cleared} process{'' if cleared == 1 else 'es'} cleared by guards"] if cleared else []
-    if held:
-        parts.append(f"{held} held: {row['reason']}")
-    return "guards", ", ".join(parts), ""
+def _held(row: dict[str, Any]) -> Step:
+    return "held", f"{row['op_type']} {row['scope']}: {row['reason']}", "yellow"
 
 
 def _request(row: dict[str, Any]) -> Step:
@@ -75,22 +80,27 @@ def _verification(row: dict[str, Any]) -> Step:
 
 
 def _operation(row: dict[str, Any]) -> Step:
-    end = f"{row['operation']} is {row['state']}: {row['reason']}; {row.get('seen') or 'not observed'}"
-    return "later", end, "green" if row["state"] == "VERIFIED" else "red"
+    end = "; ".join(text for text in (row.get("api_code"), row.get("problem"), row["seen"]) if text)
+    return "end", f"{row['operation']} is {row['state']}: {end}", STATE_COLOURS.get(row["state"], "")
 
 
 def _outcome(row: dict[str, Any]) -> Step:
-    again = ""
-    if row["outcome"] == "deferred":
-        again = (
-            " (the sender should repeat it)" if row.get("retryable") else " (not retried; a later event may be served)"
-        )
-    return "outcome", f"{row['outcome']}: {row['reason']}{again}", COLOURS[row["outcome"]]
+    again = " (the sender should repeat it)" if row.get("retryable") else ""
+    return "outcome", f"{row.get('who', '')}{row['outcome']}: {row['reason']}{again}", COLOURS[row["outcome"]]
+
+
+def _settled(row: dict[str, Any]) -> Step:
+    return "settled", f"{row.get('who', '')}{row['outcome']}: {row['reason']}", COLOURS[row["outcome"]]
 
 
 def _alarm(row: dict[str, Any]) -> Step:
-    reason = row["reason"]
-    return "alarm", f"{row['code']}: {reason}" if reason else f"raised for this outcome ({row['code']})", "red"
+    fix = f" → {row['fix']}" if row.get("fix") else ""
+    what = f": {row['reason']}" if row["reason"] else ", for the reason above"
+    return "alarm", f"{row.get('where') or row['code']}{what}{fix} ({row['code']})", "red"
+
+
+def _alarm_over(row: dict[str, Any]) -> Step:
+    return "alarm", f"over: {row.get('where') or row['code']}: {row['reason']} ({row['code']})", "green"
 
 
 def _repeated_alarm(row: dict[str, Any]) -> Step:
@@ -108,14 +118,15 @@ def _refusal(row: dict[str, Any]) -> Step:
 _STEPS: Final[Mapping[str, Callable[[dict[str, Any]], Step | None]]] = {
     "steward.event": _event,
     "steward.rule": _rule,
-    "steward.plan": _plan,
-    "steward.guards": _guards,
+    "steward.held": _held,
     "steward.request": _request,
     "steward.answer": _answer,
     "steward.verification": _verification,
     "steward.operation": _operation,
     "steward.outcome": _outcome,
+    "steward.settled": _settled,
     "steward.alarm": _alarm,
+    "steward.alarm.over": _alarm_over,
     "steward.alarm.repeated": _repeated_alarm,
     "steward.settings.unknown": _unknown_setting,
     "steward.input.refused": _refusal,
@@ -142,17 +153,38 @@ class Narrator:
 
     def __init__(self, console: Console | None) -> None:
         self._console = console
-        self._reason = ""
+        #: Reasons that were printed: an alarm refers to them.
+        self._reasons: set[str] = set()
+        #: What people call an event, by its id; how many have that name; and those that came since the last heading.
+        self._names: dict[str, str] = {}
+        self._alike: Counter[str] = Counter()
+        self._events: set[str] = set()
+        #: From an event to its outcome, which says what holds it.
+        self._is_delivery = False
+        #: By intent: the code of what holds it, as it was last printed.
+        self._held: dict[str, str] = {}
         #: Of consecutive steps with one name: the name, the last text, and their number by colour.
         self._name = self._last = ""
         self._counts: dict[str, int] = {}
 
     def show(self, row: dict[str, Any]) -> None:
         """Print one log line as a step."""
-        if row["event"] == "steward.alarm" and row["reason"] == self._reason:
+        kind = row["event"]
+        if kind == "steward.event":
+            self._is_delivery = True
+            self._name_event(row)
+        elif kind == "steward.held":
+            is_known = self._held.get(row["intent"]) == row["code"]  # only the time that is left has changed
+            self._held[row["intent"]] = row["code"]
+            if is_known or self._is_delivery:
+                return
+        elif kind == "steward.alarm" and row["reason"] in self._reasons:
             row = {**row, "reason": ""}
-        elif row["event"] == "steward.outcome":
-            self._reason = row["reason"]
+        elif kind in ("steward.outcome", "steward.settled"):
+            self._is_delivery = False
+            self._reasons.add(row["reason"])
+            if len(self._events) > 1:
+                row = {**row, "who": f"{self._who(row)} → "}
         found = step(row)
         if found is None or self._console is None:
             return
@@ -168,15 +200,39 @@ class Narrator:
         if count <= MAX_ALIKE:
             show_step(self._console, name, text, colour)
 
+    def _name_event(self, row: dict[str, Any]) -> None:
+        self._events.add(row["event_id"])
+        if row["event_id"] not in self._names and len(self._names) < MAX_NAMED:
+            name = self._names[row["event_id"]] = _name_of(row)
+            self._alike[name] += 1
+
+    def _who(self, row: dict[str, Any]) -> str:
+        """Whose outcome a line is, where several events came at once."""
+        first, *others = [row["event_id"]] if "event_id" in row else row["events"].split(",")
+        name = self._names.get(first, first)
+        # Two alerts about one process are told apart by their ids.
+        name = name if self._alike[name] < 2 else f"{name} ({first})"
+        return f"{name} and {len(others)} more" if others else name
+
     def add(self, name: str, text: str, colour: str = "") -> None:
         """Print a step that is not in the log."""
         self.flush()
         if self._console is not None:
             show_step(self._console, name, text, colour)
 
+    def add_all(self, name: str, texts: Sequence[str], colour: str = "") -> None:
+        """Print steps that are not in the log, the first of them where they are many."""
+        for text in texts[:MAX_ALIKE]:
+            self.add(name, text, colour)
+        if len(texts) > MAX_ALIKE:
+            self.add(name, f"and {len(texts) - MAX_ALIKE:,} more", colour)
+
     def heading(self, text: str) -> None:
         """Print what the next steps are about."""
         self.flush()
+        self._events.clear()
+        self._reasons.clear()
+        self._held.clear()
         if self._console is not None:
             say(self._console, f"\n{text}", "bold")
 
@@ -186,6 +242,12 @@ class Narrator:
             if count > MAX_ALIKE and self._console is not None:
                 show_step(self._console, self._name, f"and {count - MAX_ALIKE:,} more", colour)
         self._name, self._last, self._counts = "", "", {}
+
+
+def _name_of(row: dict[str, Any]) -> str:
+    """What people call an event: what it is about, else its name, else its id."""
+    process = "/".join(str(row[key]) for key in ("service", "component", "ip") if row.get(key))
+    return process or str(row.get("name") or row["event_id"])
 
 
 def show_step(console: Console, name: str, text: str, colour: str = "") -> None:

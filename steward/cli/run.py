@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from handler.app import RetryLater
 from handler.config.settings import Settings
 from handler.doctor.findings import Finding
 from handler.errors import ConfigurationError, LedgerUnavailable
 from handler.ledger.ledger import Ledger
 from handler.lib import wording
 from handler.lib.clock import SystemClock
-from handler.model.operation import State
 from harness.fake_cloud.demo_clusters import demo_cloud
-from steward.cli import follow_up
+from steward.cli.begun import ENDED, OBSERVED, Begun
 from steward.cli.context import (
     ConfigOption,
     JsonOption,
@@ -42,14 +40,16 @@ from steward.cli.exit_codes import FAILED, INTERRUPTED
 from steward.cli.findings import show_findings
 from steward.cli.mode import ActOption, chosen_mode
 from steward.cli.narration import Narrator, say, screen
+from steward.cli.rows import intent_row, operation_row
 from steward.simulate.clock import SimulatedClock
 from steward.simulate.platform import RETRIES, RETRY_SECONDS, Invocation, restamp
 from steward.simulate.world import Wired, World, private_world, real_world
 
 if TYPE_CHECKING:
     from handler.config.config import Config
+    from handler.report.history import OperationRow
 
-BAD: Final = {"failed", "refused", "in_doubt"}
+BAD: Final = {"failed", "refused", "expired", "in_doubt"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -84,8 +84,9 @@ def run(  # noqa: PLR0917 - the command line's options
 
     By default they go to a private fake cluster. The processes that an alert names are killed there first, unless a
     rule restarts them even if they are healthy. Its clock is simulated: it runs on after each event until every
-    operation has ended. With STEWARD_EMR_ENDPOINT they go to the API there, with the environment's credentials;
-    without --act nothing is sent to it, and each event keeps its own time. Operations are recorded in .steward, in one
+    operation has ended and nothing is pending that time cures. With STEWARD_EMR_ENDPOINT they go to the API there, with the environment's credentials;
+    without --act nothing is sent to it, now or later, and each event keeps its own time. With --act, what is pending
+    when the command ends is served by `steward follow-up`. Operations are recorded in .steward, in one
     file for each target, so that a second delivery finds the first.
 
     Example: steward run events/alertmanager-datanode-down.json --mode observe
@@ -105,15 +106,17 @@ def run(  # noqa: PLR0917 - the command line's options
         try:
             for name, content in events:
                 delivery.deliver(name, content)
-            operations = follow_up.armed_by(delivery.world)
+            document = delivery.document() if as_json else {}
         except KeyboardInterrupt:
             _show_interruption(delivery)
             raise typer.Exit(INTERRUPTED) from None
+        finally:
+            delivery.end()
     if as_json:
-        document = {"config": str(example_or(config)), "target": target_name(settings), "mode": settings.mode}
-        json.dump({**document, **delivery.document()}, sys.stdout, ensure_ascii=False, indent=1)
+        about = {"config": str(example_or(config)), "target": target_name(settings), "mode": settings.mode}
+        json.dump({**about, **document}, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
-    if delivery.errors or any(operation.state is State.FAILED for operation in operations):
+    if delivery.errors:
         raise typer.Exit(FAILED)
 
 
@@ -164,11 +167,7 @@ def _newest(ledger: Ledger) -> float:
 
     The simulated clock of an earlier run may be ahead of the machine's.
     """
-    try:
-        operations, records = ledger.operations(limit=1), ledger.records(limit=1)
-    except LedgerUnavailable:  # its outcome will say so
-        return 0.0
-    return max([*(max(one.armed_at, one.settled_at or 0.0) for one in operations), *(one.at for one in records), 0.0])
+    return max((line.at for line in ledger.lines(limit=1)), default=0.0)
 
 
 @dataclass
@@ -186,6 +185,9 @@ class Delivery:
     outcomes: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._begun = Begun(self.world)
 
     def deliver(self, name: str, content: Any) -> None:
         """Deliver an event until it is served or the platform gives up.
@@ -211,11 +213,32 @@ class Delivery:
                 self.narrator.add("retry", f"the platform delivers it again {RETRY_SECONDS:g} s later")
                 self.clock.sleep(RETRY_SECONDS)
         self._wait()
-        rows = self.world.outcomes()
-        self.outcomes += [{"file": name, **row} for row in rows[seen:]]
-        problems = [f"{row['outcome']}: {row['reason']}" for row in rows[last:] if row["outcome"] in BAD]
+        self.outcomes += [{"file": name, **row} for row in self.world.outcomes()[seen:]]
+        rows = [
+            *self.world.outcomes()[last:],
+            *self._lines("steward.settled", lines),
+            *self._lines("steward.alarm", lines),
+        ]
+        problems = [
+            f"{row.get('outcome', 'alarm')}: {row['reason']}" for row in rows if row.get("outcome") in {*BAD, None}
+        ]
         problems += self._examined(lines)
-        self.errors += [{"file": name, "error": text} for text in (problems or ([error] if error else []))]
+        problems = list(dict.fromkeys(problems or ([error] if error else [])))
+        self.errors += [{"file": name, "error": text} for text in problems]
+
+    def end(self) -> None:
+        """End what cannot outlive the command: all of a private fake cluster, and what was only observed."""
+        if self.clock is not None:
+            self._begun.drop(ENDED)
+        elif self.world.function.settings.mode == "observe":
+            self._begun.drop(OBSERVED)
+
+    def open_operations(self) -> list[OperationRow]:
+        """The operations that have not ended."""
+        return self._begun.open_operations()
+
+    def _lines(self, kind: str, start: int) -> list[dict[str, Any]]:
+        return [row for row in self.world.lines[start:] if row["event"] == kind]
 
     def document(self) -> dict[str, Any]:
         """Everything for programs."""
@@ -223,25 +246,30 @@ class Delivery:
         doctor = {"doctor": [finding.to_wire() for finding in self.findings]} if self.findings else {}
         return {
             "outcomes": self.outcomes,
-            "operations": [follow_up.row_of(operation) for operation in follow_up.armed_by(self.world)],
+            "settled": self._lines("steward.settled", 0),
+            "operations": [operation_row(operation) for operation in self._begun.operations()],
+            "pending": [intent_row(one) for one in self._begun.pending()],
             "requests": sent,
             "errors": self.errors,
             **doctor,
         }
 
     def _wait(self) -> None:
-        if follow_up.still_open(self.world):
-            if self.clock is None:
-                hint = "`steward follow-up` looks at it again, as the function's timer does each minute"
-                self.narrator.add("next", hint)
-            else:
-                self.narrator.add("later", "the simulated clock runs on until every operation has ended")
-                follow_up.run_to_the_end(self.world, self.clock)
+        if self.clock is not None and self._begun.goes_on():
+            self.narrator.add("later", "the simulated clock runs on until nothing changes any more")
+            self._begun.run_to_the_end(self.clock)
+        pending = self._begun.pending()
+        self.narrator.add_all("pending", [f"{one.title()}: {one.held()}" for one in pending], "yellow")
+        may_send = self.clock is None and self.world.function.settings.mode == "act"
+        if may_send and (pending or self.open_operations()):
+            self.narrator.add(
+                "next", "`steward follow-up` serves and looks at it, as the function's timer does each minute"
+            )
         self.narrator.flush()
 
     def _examined(self, start: int) -> list[str]:
         """Print the doctor's report if the event requested one: the checks that fail."""
-        rows = [row for row in self.world.lines[start:] if row["event"] == "steward.doctor"]
+        rows = self._lines("steward.doctor", start)
         found = [Finding(row["check"], row["state"], row["detail"], row.get("fix") or "") for row in rows]
         if found and self.console is not None:
             show_findings(self.console, found)
@@ -254,13 +282,11 @@ def _show_interruption(delivery: Delivery) -> None:
 
     A request that was sent goes on, but a private fake cluster does not.
     """
-    operations = follow_up.still_open(delivery.world)
-    if delivery.clock is not None:
-        follow_up.drop(delivery.world)
+    operations = delivery.open_operations()
     for operation in operations:
         if delivery.clock is not None:
             what = "ends with its fake cluster"
-        elif operation.state is State.SENDING:
+        elif operation.state == "SENDING":
             what = "may have been sent: `steward follow-up` finds out"
         else:
             what = "was sent and goes on: `steward follow-up` looks at it"
@@ -274,7 +300,7 @@ def _shown_answer(narrator: Narrator, invocation: Invocation) -> str:
     answer = invocation.answer
     if invocation.error:
         name, _, problem = invocation.error.partition(": ")
-        if name != RetryLater.__name__:  # otherwise the outcome shows the reason
+        if name != LedgerUnavailable.__name__:  # otherwise the outcome shows the reason
             narrator.add("error", f"{name}: {problem}", "red")
         return invocation.error
     if not isinstance(answer, dict) or "statusCode" not in answer:

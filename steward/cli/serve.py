@@ -19,9 +19,11 @@ from handler.execute.follow_up import MESSAGE
 from handler.lib.clock import SystemClock
 from handler.lib.wording import utc_text
 from handler.receive.envelopes import HttpCall, open_envelope
-from harness.fake_cloud.demo_clusters import demo_cloud
+from harness.fake_cloud.demo_clusters import ANALYTICS, demo_cloud
 from steward import examples
+from steward.cli.begun import OBSERVED, Begun
 from steward.cli.context import (
+    FOLDER,
     ConfigOption,
     example_or,
     fresh_ledger_url,
@@ -77,7 +79,7 @@ def serve(
 ) -> None:
     """Run the function behind a local URL, with a private fake cluster beside it.
 
-    The follow-up runs each minute. When an alert first arrives, the processes that it names are killed on the private fake cluster. An event that is
+    The follow-up runs each minute, and serves what is pending. When an alert first arrives, the processes that it names are killed on the private fake cluster. An event that is
     older than ten minutes, such as a sample, is delivered as if it had happened when it first arrived. The fake cluster
     and its ledger, in .steward, are reset on every start; a ledger that STEWARD_LEDGER names is kept. With
     STEWARD_EMR_ENDPOINT the function works on the API there, which it only observes without --act; events are
@@ -95,20 +97,26 @@ def serve(
     with ExitStack() as stack:
         function = _Function(log)
         world: Wired
-        arrivals = None
+        arrivals, cluster = None, ""
         from steward.simulate.function_url import FunctionUrl, listen  # imports the server
 
         url = FunctionUrl(function.handle, bind(listen, port), log.show_refused)
         if is_private():
             private, place = _private(stack, loaded, settings, log, url.port)
+            cluster = next((name for name in (ANALYTICS, *loaded.clusters) if name in loaded.clusters), ANALYTICS)
             world, arrivals = private, Arrivals(private) if now else None
             _show_private(console, url.url, place, is_now=now)
         else:
             world = real_world(loaded, settings=settings, ledger=user_ledger(), env=os.environ, on_line=log.note)
             _show_endpoint(console, url.url, settings, act=act)
         function.wire(world, arrivals)
-        _show_callers(console, world, url.url, example_or(config))
-        _serve(url, console)
+        _show_callers(console, world, url.url, example_or(config), cluster)
+        begun = Begun(world)
+        try:
+            _serve(url, console)
+        finally:
+            if not is_private() and settings.mode == "observe":
+                begun.drop(OBSERVED)
 
 
 def _private(stack: ExitStack, config: Config, settings: Settings, log: _CallLog, port: int) -> tuple[World, _Place]:
@@ -172,8 +180,11 @@ def _show_endpoint(console: Console, url: str, settings: Settings, *, act: bool)
     say(console, f"The function listens on {url}. Ctrl-C stops it.")
 
 
-def _show_callers(console: Console, world: Wired, url: str, path: Path) -> None:
-    """Print for each caller of the configuration at ``path`` a command to copy."""
+def _show_callers(console: Console, world: Wired, url: str, path: Path, cluster: str) -> None:
+    """Print for each caller of the configuration at ``path`` a command to copy.
+
+    The event is a sample about ``cluster``; without one, which an event could harm, it is left to the user.
+    """
     callers = world.function.config.webhook.callers
     for caller in callers:
         # A secret that was made for this run is shown; one of the user's own is only named.
@@ -181,11 +192,22 @@ def _show_callers(console: Console, world: Wired, url: str, path: Path) -> None:
         secret = world.env[caller.secret_env] if is_made else f"${caller.secret_env}"
         made = "  # made for this run" if is_made else ""
         how = f'-u "{caller.user}:{secret}"' if caller.user else f'-H "Authorization: Bearer {secret}"'
-        sample = os.path.relpath(examples.sample_event(SAMPLES.get(caller.name, REQUEST)))
+        sample = _sample(SAMPLES.get(caller.name, REQUEST), cluster) if cluster else "EVENT.json"
         say(console, f"  {caller.name}: curl {how} -d @{sample} {url}/{made}")
     if not callers:
         say(console, f"Every call is refused: {path} has no webhook.callers. For example:", "yellow")
         say(console, "  webhook: {callers: [{name: alertmanager, bearer_env: STEWARD_SECRET_ALERTMANAGER}]}")
+
+
+def _sample(name: str, cluster: str) -> str:
+    """The path of a sample event about ``cluster``; a copy in ``.steward`` where the sample itself is about another."""
+    path = examples.sample_event(name)
+    if cluster != ANALYTICS:
+        text = path.read_text(encoding="utf-8").replace(ANALYTICS, cluster)
+        FOLDER.mkdir(exist_ok=True)
+        path = FOLDER / name
+        path.write_text(text, encoding="utf-8")
+    return os.path.relpath(path)
 
 
 # -- calls

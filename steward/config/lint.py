@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.lib.wording import question
@@ -35,28 +36,51 @@ REGIONS: Final = (
 # fmt: on
 
 
-def warnings(raw: Any, config: Config, locate: Callable[[str], str]) -> list[ConfigurationError]:
-    """A warning for whatever is suspicious in a valid file, in the order of the lines.
+def warnings(raw: Any, config: Config | None, locate: Callable[[str], str]) -> list[ConfigurationError]:
+    """A warning for whatever is suspicious in a file, in the order of the lines.
 
     ``raw`` is its content, ``config`` is the configuration that it means, and ``locate`` gives ``file:line`` for a path.
+    Without ``config`` the file has errors, and those of its parts are examined that can be.
     """
     report = Report(locate)
-    for path, problem, hint in _suspicions(raw, config):
+    for path, problem, hint in _suspicions(raw, config) if config else _suspicions_of_parts(raw):
         report.problem(path, problem, hint)
     return list(report.problems)
 
 
-def _suspicions(raw: Any, config: Config) -> Iterator[Suspicion]:
-    regions = {f"clusters.{name}.region": cluster.region for name, cluster in config.clusters.items()}
-    if config.alarms.event_bus is not None:
-        regions["alarms.event_bus.region"] = config.alarms.event_bus.region
+def _suspicions_of_parts(raw: Any) -> Iterator[Suspicion]:
+    """What can be said of a file with errors: of each part that is as it should be."""
+    rules = raw.get("rules") if isinstance(raw, Mapping) else None
+    count = len(rules) if isinstance(rules, list) else 0
+    parts: list[Callable[[], Iterator[Suspicion]]] = [partial(_of_regions, raw)]
+    parts += [partial(_of_rule, raw, index) for index in range(count)]
+    for part in parts:
+        try:
+            yield from list(part())
+        except (AttributeError, KeyError, TypeError, ValueError):  # the errors are in it
+            continue
+
+
+def _of_regions(raw: Any) -> Iterator[Suspicion]:
+    regions = {f"clusters.{name}.region": cluster["region"] for name, cluster in (raw.get("clusters") or {}).items()}
+    if event_bus := (raw.get("alarms") or {}).get("event_bus"):
+        regions["alarms.event_bus.region"] = event_bus["region"]
     for path, region in regions.items():
         if region not in REGIONS:
             yield path, f"{region} is not a region that is known here", question(region, REGIONS)
-    for index, rule in enumerate(raw.get("rules") or []):
-        yield from _blocks(rule["when"], f"rules[{index}].when")
-        yield from _of_pattern(rule["when"], f"rules[{index}].when")
-        yield from _of_scope(rule["do"]["scope"], f"rules[{index}].do.scope")
+
+
+def _of_rule(raw: Any, index: int) -> Iterator[Suspicion]:
+    rule = raw["rules"][index]
+    yield from _blocks(rule["when"], f"rules[{index}].when")
+    yield from _of_pattern(rule["when"], f"rules[{index}].when")
+    yield from _of_scope(rule["do"]["scope"], f"rules[{index}].do.scope")
+
+
+def _suspicions(raw: Any, config: Config) -> Iterator[Suspicion]:
+    yield from _of_regions(raw)
+    for index in range(len(config.rules)):
+        yield from _of_rule(raw, index)
     yield from _of_quarantine(raw, config)
     if not config.clusters:
         yield "clusters", "is empty: nothing will ever be done", "a cluster that is not listed is never touched"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from handler.ledger.protocol import open_ledger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ from handler.cloud.client import CloudApi, Product
 from handler.cloud.credentials import AssumedRoles, Keys
 from handler.cloud.emr import EmrGateway
 from handler.errors import ApiError
-from handler.ledger.protocol import open_ledger
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.alarm import Alarm
 from handler.model.policy import AlarmSettings, Cluster, EventBus

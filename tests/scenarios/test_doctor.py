@@ -11,6 +11,7 @@ from typing import Any
 
 import apprise
 import pytest
+from handler.ledger.sqlite import SqliteLedger
 from pytest_mock import MockerFixture
 
 from handler import app
@@ -19,7 +20,6 @@ from handler.doctor.checks import exit_code
 from handler.doctor.findings import Finding
 from handler.doctor.probes import Examination, Setup
 from handler.errors import ConfigurationError
-from handler.ledger.sqlite import SqliteLedger
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.operation import State
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY, Cloud

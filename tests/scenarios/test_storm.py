@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from handler.model.operation import State
+from handler.model.outcome import Outcome, OutcomeStatus, Record
+from handler.report.history import OperationRow, Past, fields_of
 from steward.chaos import storm as storm_command
 from steward.chaos.processes import Plan
 from steward.chaos.storm import Storm, run
@@ -30,6 +32,7 @@ def test_without_kills_each_event_has_its_outcome() -> None:
     """As many outcomes as deliveries that were served."""
     figures = run("sqlite", dead=20, count=200, faults=0, kill_every=0)
     assert figures["broken"] == []
+    assert figures["looks a process"] <= 6
     assert figures["states"] == {"VERIFIED": 20}
 
 
@@ -49,15 +52,34 @@ def test_a_request_id_that_is_another_requests_is_found(
     """The ledger's RequestId is compared with what the cloud carried out under it."""
     plan = Plan(f"sqlite:///{tmp_path}/ledger.db", "http://127.0.0.1:1", 1, 0.0)
     storm = Storm(plan, [], 0, lambda text: None)
-    operation = an_operation("op-1", cluster="emr-00000000", targets=("HDFS/datanode/10.0.0.1",))
-    done = Counter(f"emr-00000000/10.0.0.{node}" for node in range(1, 6))
-    operations = [operation.moved(state, 1.0, request_id="request-1")]
-    others = [
-        an_operation(f"op-{node}", cluster="emr-00000000", targets=(f"HDFS/datanode/10.0.0.{node}",))
-        for node in range(2, 6)
+    operations = [
+        OperationRow.of(
+            fields_of(an_operation(f"op-{node}", cluster="emr-00000000", targets=(f"HDFS/datanode/10.0.0.{node}",)))
+        )
+        for node in (1, 2)
     ]
-    storm.check([*operations, *others], done, requests)
+    operations[0] = operations[0]._replace(state=state.value, request_id="request-1")
+    storm.check(Past(operations, [], {}, 0), Counter(["emr-00000000/10.0.0.1"]), requests)
     assert storm.broken == ["op-1 is " + state + ", and its RequestId is not that of its request"] * is_found
+
+
+@pytest.mark.parametrize(
+    ("statuses", "settled", "is_found"),
+    [
+        (["pending"], {}, True),
+        (["accepted", "pending"], {}, True),
+        (["pending"], {"a": {}}, False),
+        (["pending", "done"], {}, False),
+    ],
+)
+def test_what_never_learns_its_end_is_found(
+    tmp_path: Path, statuses: list[OutcomeStatus], settled: dict[str, dict[str, object]], is_found: bool
+) -> None:
+    """An event that was told that it is open, without a line that says what became of it."""
+    storm = Storm(Plan(f"sqlite:///{tmp_path}/ledger.db", "http://127.0.0.1:1", 1, 0.0), [], 0, lambda text: None)
+    records = [Record(1.0, "a", "alertmanager", "", "emr-00000000", Outcome(one, "x", "")) for one in statuses]
+    storm.check_settled(Past([], records, settled, 0))
+    assert bool(storm.broken) == is_found
 
 
 def test_without_arming_the_storm_breaks_promises() -> None:

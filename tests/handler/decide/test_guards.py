@@ -19,6 +19,7 @@ from handler.model.operation import Operation, State
 from handler.model.outcome import Outcome
 from handler.model.policy import Cluster, Freeze, MaintenanceWindow, Quarantine, Safety
 from handler.model.request import Action, OpType, StrategyConfig
+from handler.model.scope import OpScope
 from tests.intents import (
     CLUSTER,
     ENTER,
@@ -421,19 +422,17 @@ def test_what_a_person_has_to_do_is_said() -> None:
 @pytest.mark.parametrize(
     ("peers", "is_storm"),
     [
-        ([0, 0, 0, 1], False),  # fewer than four are down
-        ([0, 0, 1, 1], False),  # half of them
-        ([0, 0, 0, 0, 1], True),
-        ([-2, -2, 0, 0, 1], True),  # an unknown one does not serve
-        ([77, 77, 0, 0, 1], True),
-        ([-3, -3, 0, 0], False),  # a slow one does
-        ([-4, -4, 0, 0], False),  # one that is not checked does not count at all
-        ([-4, -4, 0, 0, 0, 0, 1], True),
-        ([0] * 3 + [1] * 3, False),
+        ([0, 0, 0, 1], False),  # fewer than four are down: they are restarted one by one
+        ([0, 0, 0, 0], True),
+        ([0] * 4 + [1] * 4, False),  # half of them
         ([0] * 4 + [1] * 3, True),
+        ([-2, -2, 0, 77, 1], True),  # an unknown one does not serve
+        ([-3, -3, 0, 0, 0], False),  # a slow one does
+        ([-4] * 9 + [0, 0, 0], False),  # one that is not checked does not count at all
+        ([-4] * 9 + [0, 0, 0, 0, 1], True),
     ],
 )
-def test_four_or_more_that_are_more_than_half_are_a_storm(peers: list[int], is_storm: bool) -> None:
+def test_four_that_are_more_than_half_are_a_storm(peers: list[int], is_storm: bool) -> None:
     """Counted by health, as far as they are checked."""
     readings = [a_reading(f"10.0.0.{n}", health=health) for n, health in enumerate(peers)]
     assert bool(view(*readings).storm("HDFS", "DataNode")) == is_storm
@@ -448,7 +447,7 @@ def test_four_or_more_that_are_more_than_half_are_a_storm(peers: list[int], is_s
         {"health": -4},
     ],
 )
-def test_what_should_not_run_makes_no_storm(absent: dict[str, int]) -> None:
+def test_what_should_not_run_makes_no_storm(absent: dict[str, Any]) -> None:
     """Stopped, in maintenance or not checked: it is neither among those that are down nor among all."""
     gone = [a_reading(f"10.0.1.{n}", **absent) for n in range(6)]
     assert view(*gone, *STORM[:3]).storm("HDFS", "DataNode") is None
@@ -584,6 +583,24 @@ def test_a_pair_in_an_unknown_state_is_not_taken_away_at_once(status: int, healt
     for action in (Action(OpType.RESTART_SERVICE, strategy), STOP):
         wanted = [asked(one, action=action, limits=LOOSE, is_command=True) for one in pair]
         assert budgets.within_budgets(wanted, view(*pair))[0] == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "action", "is_command", "count"),
+    [
+        (OpScope.of_service("HDFS"), STOP, True, 3),  # the role itself is to stop
+        (OpScope.of_component("HDFS", "JournalNode"), STOP, True, 3),
+        (OpScope.of_component("HDFS", "JournalNode", ["10.0.0.0", "10.0.0.1", "10.0.0.2"]), STOP, True, 1),
+        (OpScope.of_component("HDFS", "NameNode"), STOP, True, 1),
+        (OpScope.of_service("HDFS"), STOP, False, 1),
+        (OpScope.of_service("HDFS"), Action(OpType.RESTART_SERVICE, StrategyConfig(rolling=False)), True, 1),
+    ],
+)
+def test_a_command_may_stop_a_whole_quorum_role(scope: OpScope, action: Action, is_command: bool, count: int) -> None:
+    """Only where it says "all": a list of nodes keeps the quorum."""
+    readings = [a_reading(f"10.0.0.{n}", "JournalNode", health=1) for n in range(3)]
+    wanted = [asked(one, action=action, limits=LOOSE, is_command=is_command, scope=scope) for one in readings]
+    assert len(budgets.within_budgets(wanted, view(*readings))[0]) == count
 
 
 @pytest.mark.parametrize("health", [-2, -4, 77])

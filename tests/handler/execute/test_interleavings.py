@@ -12,12 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from handler.ledger.protocol import Ledger, open_ledger
 from pytest_mock import MockerFixture
 
 from handler.config.config import Config
 from handler.errors import AnswerLost, ClusterBusy, Throttled
 from handler.execute.pipeline import Pipeline
-from handler.ledger.protocol import Ledger, open_ledger
 from handler.lib.clock import Deadline
 from handler.model.event import Event
 from handler.model.observation import Reading

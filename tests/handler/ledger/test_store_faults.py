@@ -567,6 +567,18 @@ def test_a_redis_that_would_forget_is_warned_of(redis_server: RedisServer, setti
     assert says in warning
 
 
+def test_a_redis_that_hides_its_configuration_is_warned_of(redis_server: RedisServer) -> None:
+    """As managed ones do: what has to be set is listed."""
+    url = redis_server.url()
+    with redis.Redis.from_url(url) as client:
+        client.acl_setuser("plain", enabled=True, nopass=True, keys="*", commands=["+@all", "-config"])
+        with at(url.replace("redis://", "redis://plain:any@")) as store:
+            (warning,) = store.check()
+            put(store)
+        client.acl_deluser("plain")
+    assert "appendonly yes" in warning
+
+
 @pytest.mark.parametrize("known", ["4", "99", "\u00ff"])
 def test_a_redis_of_another_format_is_reported_and_left_alone(redis_server: RedisServer, known: str) -> None:
     """When it is opened, by every method; and by a warm store that would write to what another program took over."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from handler.decide.planning import plan, resolve, scope_to_send
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.decide.planning import plan, resolve, scope_to_send
 from handler.model.components import same_spelling
 from handler.model.observation import Observation, Reading, UnknownPart
 from handler.model.request import Action, OpType, Request, StopParams, StrategyConfig

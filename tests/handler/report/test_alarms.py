@@ -12,6 +12,7 @@ from typing import Any
 
 import apprise
 import pytest
+from handler.ledger.protocol import Ledger, open_ledger
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_mock import MockerFixture
@@ -19,7 +20,6 @@ from pytest_mock import MockerFixture
 from handler.cloud.account import Credentials
 from handler.cloud.client import CloudApi
 from handler.errors import LedgerUnavailable, NeverSent
-from handler.ledger.protocol import Ledger, open_ledger
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.alarm import Alarm, OutboxEntry
 from handler.model.outcome import Outcome, Record

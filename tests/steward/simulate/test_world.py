@@ -7,7 +7,7 @@ import dataclasses
 from handler.cloud.account import Endpoint
 from handler.config.config import Config
 from handler.config.settings import Settings
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
 from steward.simulate.world import World, private_world, real_world
 
