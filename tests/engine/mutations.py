@@ -84,7 +84,7 @@ RULES: Final = (
     Rule(
         "a command without an id is always a new one",
         ADMISSION,
-        "found = _retried(record, digest, stated.scope, now)",
+        "found = _retried(record, stated, digest, now)",
         "found = None",
         "a client repeats its request",
     ),
