@@ -139,6 +139,7 @@ def from_bytes(data: bytes) -> AlarmRecord:
             int(row["dropped"]),
             float(row["tidied_at"]),
             float(row["followed_at"]),
+            float(row["awaited_since"]),
         )
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise LedgerUnavailable(f"the record of the alarms cannot be read ({type(error).__name__})") from None

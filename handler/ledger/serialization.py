@@ -11,7 +11,7 @@ from typing import Any, Final
 from handler.errors import LedgerUnavailable
 from handler.ledger.cluster_record import ClusterRecord, Pause, Saying
 from handler.model.intent import Ended, Intent, Statement
-from handler.model.operation import Operation, Part, State, Verdict
+from handler.model.operation import OPEN, Operation, Part, State, Verdict
 from handler.model.request import Action, OpType, StopParams, StrategyConfig
 from handler.model.scope import ALL, OpScope, Target
 
@@ -166,19 +166,20 @@ _OPERATION: Final = (
 )
 
 
-#: Operations that have ended, as text, by their ids: they no longer change.
-_ended: dict[str, str] = {}
+#: Operations that have ended, by their ids, and as text: they no longer change.
+_ended: dict[str, tuple[Operation, str]] = {}
 MAX_ENDED: Final = 2000
 
 
 def _operation_text(one: Operation) -> str:
     if one.is_open:
         return to_json(_from_operation(one))
-    if (known := _ended.get(one.id)) is None:
+    known = _ended.get(one.id)
+    if known is None or known[0] != one:
         if len(_ended) >= MAX_ENDED:
             _ended.clear()
-        known = _ended[one.id] = to_json(_from_operation(one))
-    return known
+        known = _ended[one.id] = (one, to_json(_from_operation(one)))
+    return known[1]
 
 
 def _from_operation(one: Operation) -> list[Any]:
@@ -199,8 +200,8 @@ def _by_verdict(one: Operation) -> dict[str, list[str]]:
     return found
 
 
-def _to_parts(row: dict[str, Any], ended_at: float) -> dict[str, Part]:
-    if not ended_at:
+def _to_parts(row: dict[str, Any], ended_at: float, *, is_open: bool) -> dict[str, Part]:
+    if is_open:
         return {key: Part(before, Verdict(found), at) for key, (before, found, at) in row.items()}
     return {key: part for found, keys in row.items() for part in [Part("", Verdict(found), ended_at)] for key in keys}
 
@@ -214,7 +215,7 @@ def _to_operation(row: list[Any], cluster: str) -> Operation:
         cluster=cluster,
         action=_to_action(action),
         state=State(state),
-        parts=_to_parts(parts, known["ended_at"]),
+        parts=_to_parts(parts, known["ended_at"], is_open=State(state) in OPEN),
         occurrences=frozenset(occurrences),
         **known,
     )

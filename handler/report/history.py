@@ -171,11 +171,19 @@ class Past(NamedTuple):
 def past_of(
     ledger: Ledger, *, cluster: str | None = None, id: str | None = None, since: float = 0.0, limit: int = 1000
 ) -> Past:
-    """What the ledger knows: open operations from the records, all else from the lines. Raises LedgerUnavailable."""
+    """What the ledger knows: the newest operations from the records, all else from the lines. Raises LedgerUnavailable.
+
+    An operation that has ended is in its record, too, for as long as a rule asks for it: its line is written after the
+    swap that ended it, and is lost with a worker that dies between.
+    """
     operations: dict[str, OperationRow] = {}
     for name in ledger.clusters_with_work():
         if cluster in (None, name):
-            for one in ledger.load(name).record.open_operations():
+            try:
+                record = ledger.load(name).record
+            except LedgerUnavailable:  # of this cluster; a store that cannot be read at all is found out below
+                continue
+            for one in record.operations.values():
                 if id in (None, one.id) and one.armed_at >= since:
                     operations[one.id] = OperationRow.of(fields_of(one))
     records: list[Record] = []
@@ -185,7 +193,7 @@ def past_of(
         try:
             row = parsed(line)
             if row["event"] == OPERATION:
-                operations.setdefault(row["operation"], OperationRow.of(row))
+                operations[row["operation"]] = OperationRow.of(row)
             elif row["event"] == SETTLED:
                 settled.setdefault(line.id, row)
             else:

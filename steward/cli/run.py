@@ -256,7 +256,7 @@ class Delivery:
 
     def _wait(self) -> None:
         if self.clock is not None and self._begun.goes_on():
-            self.narrator.add("later", "the simulated clock runs on until nothing is open that time cures")
+            self.narrator.add("later", "the simulated clock runs on until nothing changes any more")
             self._begun.run_to_the_end(self.clock)
         pending = self._begun.pending()
         self.narrator.add_all("pending", [f"{one.title()}: {one.held()}" for one in pending], "yellow")

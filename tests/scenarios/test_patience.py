@@ -134,6 +134,9 @@ def test_whatever_ledger_hangs_the_sender_is_answered(
         seconds, answer = posted(world, {**bodies[0], "alerts": alerts})
         world.function.ledger.close()
     assert seconds < webhook.patience
+    if (broken, status) == (a_locked_file, "resolved"):  # it can be read, and there is nothing to write
+        assert answer["statusCode"] == 200, answer["body"]
+        return
     assert answer["statusCode"] == 503, answer["body"]
     assert [line["code"] for line in world.outcomes()] == ["ledger.unavailable"] * 10
     assert [line["code"] for line in world.lines if line["event"] == "steward.alarm"] == ["ledger.unavailable"]

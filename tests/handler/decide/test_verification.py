@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.decide.verification import is_satisfied, keeps_promise, patience, verdict
+from handler.decide.verification import is_satisfied, keeps_promise, patience, verdicts
 from handler.model.observation import Reading
 from handler.model.operation import Part, State, Verdict
 from handler.model.request import Action, OpType, StopParams, StrategyConfig
@@ -40,7 +40,7 @@ def seen(
     """The verdict on the DataNode, of a look that began so many seconds after the operation was armed."""
     parts = {KEY: Part(before), **(peers or {})}
     operation = an_operation("op-1", now=NOW - age, state=state, op_type=op_type, parts=parts)
-    return verdict(operation, KEY, now, a_look(status=status))
+    return verdicts(operation, {} if now is None else {KEY: now}, a_look(status=status))[KEY]
 
 
 NONE, VERIFIED, UNVERIFIED = Verdict.NONE, Verdict.VERIFIED, Verdict.UNVERIFIED
@@ -129,7 +129,7 @@ def test_a_stop_is_kept_only_when_the_cluster_is_at_rest(op_type: OpType, status
 
 #: Untouched, by OpType.
 UNTOUCHED = {START: reading(2), STOP: reading(), RESTART: reading(health=0), ENTER: reading(), LEAVE: reading(1, 2)}
-PEERS = {verdict: {"HDFS/datanode/10.0.0.1": Part(BEFORE, verdict)} for verdict in Verdict}
+PEERS = {one: {"HDFS/datanode/10.0.0.1": Part(BEFORE, one)} for one in Verdict}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,22 @@ from handler.model.operation import State, Verdict
 from handler.model.outcome import Outcome, OutcomeStatus
 from handler.model.request import Action
 from handler.model.scope import OpScope
-from tests.intents import KEY, NOW, RESTART, START, STOP, a_command, a_record, an_alert, an_intent, one, settled, told
+from tests.intents import (
+    ENTER,
+    KEY,
+    LEAVE,
+    NOW,
+    RESTART,
+    START,
+    STOP,
+    a_command,
+    a_record,
+    an_alert,
+    an_intent,
+    one,
+    settled,
+    told,
+)
 from tests.operations import an_operation
 
 #: The key of the remediation that an_alert states.
@@ -386,11 +401,22 @@ def test_a_command_that_comes_too_late_is_told_and_remembered(fields: dict[str, 
         assert answer.outcome is None
 
 
-@pytest.mark.parametrize(("start", "is_refused"), [(NOW - 61, True), (NOW - 60, False), (NOW, False), (None, False)])
-def test_a_dated_command_from_before_the_record_is_refused(start: float | None, is_refused: bool) -> None:
+@pytest.mark.parametrize(
+    ("start", "action", "is_refused"),
+    [
+        (NOW - 61, RESTART, True),
+        (NOW - 60, RESTART, False),
+        (NOW, RESTART, False),
+        (None, RESTART, False),
+        *((NOW - 61, action, False) for action in (START, STOP, ENTER, LEAVE)),  # a state, which a look shows
+    ],
+)
+def test_a_dated_restart_from_before_the_record_is_refused(
+    start: float | None, action: Action, is_refused: bool
+) -> None:
     """Of a ledger that was emptied: whether it was carried out, nobody knows."""
     record = a_record(began=NOW)
-    answer = the(admit(record, a_command(start=start), NOW + 1))
+    answer = the(admit(record, a_command("c-1", action, start=start), NOW + 1))
     assert told(record) == (["intent.before_the_record"] if is_refused else [])
     assert (answer.outcome is not None) == is_refused
 

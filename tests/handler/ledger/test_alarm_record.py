@@ -186,6 +186,23 @@ def test_old_records_are_forgotten_once_an_hour(after: float, may_tidy: bool, is
     assert (record.followed_at, record.tidied_at) == (NOW + after, NOW + after if is_due else NOW)
 
 
+@pytest.mark.parametrize("is_read_anew", [True, False])
+@pytest.mark.parametrize(
+    ("followed_at", "after", "is_missed"),
+    [(0.0, 300.0, False), (0.0, 301.0, True), (NOW + 100, 400.0, False), (NOW + 100, 401.0, True)],
+)
+def test_a_follow_up_that_does_not_come_is_missed(
+    followed_at: float, after: float, is_missed: bool, is_read_anew: bool
+) -> None:
+    """Five minutes after the last one, or after somebody first waited for one; across invocations."""
+    record = AlarmRecord()
+    assert record.misses_follow_up(NOW) is None
+    if followed_at:
+        record.followed(followed_at, 3600, False)
+    record = from_bytes(to_bytes(record)) if is_read_anew else record
+    assert (record.misses_follow_up(NOW + after) is not None) == is_missed
+
+
 # -- as bytes
 
 texts = st.text(st.characters(), max_size=6)
@@ -208,6 +225,7 @@ records = st.builds(
     st.dictionaries(texts, times, max_size=3),
     st.lists(entries, max_size=3).map(lambda many: {one.id: one for one in many}),
     st.integers(0, 9),
+    times,
     times,
     times,
 )

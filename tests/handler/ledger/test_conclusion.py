@@ -333,4 +333,3 @@ def test_no_intent_is_lost_and_no_event_hears_twice(
             assert kept.stage != "serving"
     heard = [event for one in record.outbox.values() if one.kind == "settled" for event in one.body["events"]]
     assert len(heard) == len({*heard})
-

@@ -112,6 +112,21 @@ def test_a_newer_command_that_has_ended_supersedes_where_it_was_carried_out(outc
 
 
 @pytest.mark.parametrize(
+    ("asked_at", "is_dated", "is_lost"), [(NOW - 1, True, True), (NOW + 1, True, False), (NOW - 1, False, False)]
+)
+def test_a_late_command_loses_to_a_newer_one_that_ended_before_it_came(
+    asked_at: float, is_dated: bool, is_lost: bool
+) -> None:
+    """By their own times, also where the newer one found nothing to do."""
+    newer = command("new", 1, START)
+    record = a_record(newer)
+    record.end(newer, Outcome.skipped("guard.satisfied", "it runs"), NOW)
+    late = command("late", 2, STOP, KEYS[0], asked_at=asked_at, is_dated=is_dated)
+    record.intents["late"] = late
+    assert supersede(record, meant(record), NOW) == ({"late": {KEYS[0]}} if is_lost else {})
+
+
+@pytest.mark.parametrize(
     ("asked_at", "action", "is_command", "is_lost"),
     [
         (NOW - 100, STOP, True, True),  # it arrived after the newer operation had begun

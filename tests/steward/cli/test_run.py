@@ -10,6 +10,7 @@ import pytest
 
 from handler.ledger.ledger import open_ledger
 from handler.lib.clock import SystemClock
+from handler.report.history import past_of
 from harness.fake_cloud.cloud import SECRET_ID, SECRET_KEY
 from harness.fake_cloud.demo_clusters import demo_cloud
 from harness.fake_cloud.server import CloudServer
@@ -59,16 +60,16 @@ def test_it_shows_target_and_mode_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "outcome", "sent"),
     [
-        ((), "skipped", 0),  # older than max_event_age
+        ((), "skipped", 0),
         (("--now",), "skipped", 0),
-        (("--act", "--as-it-is"), "skipped", 0),
+        (("--act", "--as-it-is"), "done", 1),  # the age of an alert is that of its delivery
         (("--act",), "done", 1),
     ],
 )
 def test_another_cluster_is_acted_on_only_with_act(
     tmp_path: Path, options: tuple[str, ...], outcome: str, sent: int
 ) -> None:
-    """And an old alert is no new one there, unless that is wanted."""
+    """Without it nothing is left that a later command would send."""
     cloud = demo_cloud(SystemClock(), transition_seconds=0.1)
     cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
     with CloudServer(cloud) as server:
@@ -80,6 +81,7 @@ def test_another_cluster_is_acted_on_only_with_act(
         "act" if "--act" in options else "observe",
     )
     assert [row["outcome"] for row in document["outcomes"]] == [outcome], document["outcomes"]
+    assert document["pending"] == []
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_what_was_probably_not_meant_stops_it(
 
 
 def test_a_stop_and_then_a_start(tmp_path: Path) -> None:
-    """The second event finds what the first one began at its end: it is repeated as the platform would."""
+    """Each is carried out before the next comes."""
     names = "timer-nightly-stop", "timer-morning-start"
     files = [str(EVENTS / f"{name}.json") for name in names]
     done = steward("run", *files, "--json", cwd=tmp_path)
@@ -123,19 +125,49 @@ def test_a_rolling_restart_ends_before_the_next_event(tmp_path: Path) -> None:
     done = steward("run", str(call), DOWN, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     first, second = done.stdout.split(DOWN)
-    assert "  outcome unverified: " in first
-    assert "  later   the simulated clock runs on until every operation has ended\n" in first
+    assert "  outcome accepted: " in first
+    assert "  later   the simulated clock runs on until nothing changes any more\n" in first
     assert " is VERIFIED: " in first
     assert "  outcome done: " in second
+
+
+FREEZE = "safety: {freezes: [{from: '2020-01-01T00:00:00Z', to: '2120-01-01T00:00:00Z', reason: always}]}\n"
+
+
+def test_what_is_pending_goes_on_only_where_it_may_act(tmp_path: Path) -> None:
+    """With --act it is left to the follow-up, which sends it; what was only observed ends with the command."""
+    cloud = demo_cloud(SystemClock(), transition_seconds=0.1)
+    cloud.process("emr-4zvc5mul", "DataNode", "172.16.0.5").kill()
+    example = (ROOT / "steward.yml").read_text(encoding="utf-8")
+    (tmp_path / "steward.yml").write_text(example, encoding="utf-8")
+    (tmp_path / "frozen.yml").write_text(example.partition("safety:")[0] + FREEZE, encoding="utf-8")
+    (tmp_path / "other.yml").write_text("clusters: {}\n", encoding="utf-8")
+    with CloudServer(cloud) as server:
+        env = {"STEWARD_EMR_ENDPOINT": server.url, **CREDENTIALS}
+        for options, left in (((), 0), (("--act",), 1)):
+            done = steward("run", DOWN, "--now", "--config", "frozen.yml", *options, "--json", cwd=tmp_path, **env)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert [row["outcome"] for row in json.loads(done.stdout)["outcomes"]] == ["pending"]
+            history = json.loads(steward("history", "--json", cwd=tmp_path, **env).stdout)
+            assert len(history["open"]) == left
+        assert "held by guard.freeze" in steward("explain", history["events"][0]["event"], cwd=tmp_path, **env).stdout
+        wrong = steward("follow-up", "--config", "other.yml", cwd=tmp_path, **env)
+        assert (wrong.returncode, "emr-4zvc5mul: it is not listed" in wrong.stdout) == (1, True)
+        held = steward("follow-up", "--config", "frozen.yml", cwd=tmp_path, **env)
+        assert (held.returncode, len(cloud.operations)) == (0, 0)
+        assert "held by guard.freeze (a freeze is in force: always)" in held.stdout
+        sent = steward("follow-up", cwd=tmp_path, **env)
+        assert (sent.returncode, len(cloud.operations)) == (0, 1), sent.stdout
+        assert "  settled done: RestartService verified on HDFS/DataNode/172.16.0.5" in sent.stdout
 
 
 def test_fresh_begins_with_an_empty_ledger(tmp_path: Path) -> None:
     """So that nothing of earlier deliveries holds an event back."""
     assert outcomes(steward("run", DOWN, "--json", cwd=tmp_path).stdout)[-1][1] == "done"
-    assert outcomes(steward("run", DOWN, "--json", cwd=tmp_path).stdout)[-1][1] == "deferred"
+    assert outcomes(steward("run", DOWN, "--json", cwd=tmp_path).stdout)[-1][1] == "pending"
     assert outcomes(steward("run", DOWN, "--fresh", "--json", cwd=tmp_path).stdout)[-1][1] == "done"
     ledger = open_ledger(f"sqlite:///{tmp_path}/.steward/fake.db")
-    assert len(ledger.records()) == 1
+    assert len(past_of(ledger).records) == 1
     ledger.close()
 
 

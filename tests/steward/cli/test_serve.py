@@ -90,7 +90,7 @@ def test_serve_is_the_function_behind_a_url(tmp_path: Path) -> None:
         assert (status, kind) == (401, "application/problem+json")
         status, _, answer = call(port, body=body)
         assert status in (200, 202)
-        assert answer["outcomes"][0]["outcome"] in ("done", "unverified")
+        assert answer["outcomes"][0]["outcome"] in ("done", "accepted")
 
 
 def test_an_alert_is_made_true_where_it_is_accepted(tmp_path: Path) -> None:
@@ -118,6 +118,24 @@ def test_a_url_that_refuses_everybody_says_what_is_missing(tmp_path: Path) -> No
     assert said[0] == "config   steward.yml\n"
     assert said[5] == "Every call is refused: steward.yml has no webhook.callers. For example:\n"
     assert "bearer_env" in said[6]
+
+
+def test_the_sample_of_a_curl_line_is_about_a_cluster_of_the_configuration(tmp_path: Path) -> None:
+    """The demo's cluster is not listed in another configuration; on an API, no sample is offered at all."""
+    (tmp_path / "steward.yml").write_text(
+        "clusters: {emr-aaaaaaaa: {region: ap-guangzhou, allow: [RestartService]}}\n"
+        "webhook: {callers: [{name: deploy, bearer_env: STEWARD_SECRET_DEPLOY}]}\n",
+        encoding="utf-8",
+    )
+    secret = {"STEWARD_SECRET_DEPLOY": SECRET}
+    with serving(tmp_path, env=secret) as output:
+        port = url_in(line_with(output, "listens on"))
+        named = re.search(r"-d @(\S+) ", line_with(output, "  deploy: curl "))
+        assert named is not None
+        status, _, answer = call(port, body=(tmp_path / named[1]).read_bytes())
+        assert (status in (200, 202), answer["outcomes"][0]["outcome"] in ("done", "accepted")) == (True, True), answer
+    with serving(tmp_path, env={**secret, "STEWARD_EMR_ENDPOINT": "http://127.0.0.1:9"}) as output:
+        assert "-d @EVENT.json " in line_with(output, "  deploy: curl ")
 
 
 def test_each_call_has_its_heading_and_each_start_begins_anew(tmp_path: Path) -> None:
