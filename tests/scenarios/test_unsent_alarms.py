@@ -17,7 +17,7 @@ from handler.execute.follow_up import MESSAGE
 from handler.ledger.ledger import Ledger, open_ledger
 from handler.lib import in_flight
 from handler.model import alarm
-from handler.model.alarm import OutboxEntry
+from handler.ledger.alarm_record import Unsent
 from handler.model.policy import AlarmSettings, Chat
 from handler.report import alarms as module
 from harness.fake_cloud.adapter import CloudAdapter
@@ -175,9 +175,9 @@ def test_one_follow_up_sends_so_many_and_leaves_the_rest_to_the_next(
     """The oldest first, in one message that a chat can take; what cannot be read, or has no channel any more, is dropped."""
     now = world.clock.now()
     alarms = [alarm.Alarm("a.b", "", str(n), f"<{n}> " + "x" * 300, fix="Look.") for n in range(module.MAX_TAKEN + 2)]
-    kept = [OutboxEntry.of(f"id-{n}", now + n, "chat:CHAT_URL", one, str) for n, one in enumerate(alarms)]
-    gone = OutboxEntry.of("gone", now, "chat:OLD", alarms[0], str)
-    ledger.keep_unsent([OutboxEntry("unreadable", now - 1, "{"), gone, *kept], 0, 1000)
+    kept = [Unsent.of(f"id-{n}", now + n, "chat:CHAT_URL", one, str) for n, one in enumerate(alarms)]
+    gone = Unsent.of("gone", now, "chat:OLD", alarms[0], str)
+    ledger.keep_unsent([Unsent("unreadable", now - 1, "{"), gone, *kept], 0, 1000)
     follow_up(world)
     assert (room.titles[0], len(room.texts)) == (f"EMR Steward: {module.MAX_TAKEN - 2} alarms", 1)
     assert len(room.texts[0]) < module.MAX_TEXT + 50
