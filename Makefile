@@ -58,7 +58,7 @@ storm: $(STAMP) ## Run 10,000 deliveries about 500 dead processes, 8 workers, fa
 package: $(STAMP) ## Build build/function.zip, which the platform runs; LEDGER=redis packs the Redis client
 	@$(BIN)/python -m steward.package.build $(if $(LEDGER),--ledger $(LEDGER)) --config $(or $(CONFIG),steward.yml)
 
-exhaustive: $(STAMP) ## Run the tests that take minutes: every order of three workers' steps, many examples
+exhaustive: $(STAMP) ## Run the tests that take minutes: every order of the workers' steps in the model, many examples
 	STEWARD_TEST_PROFILE=exhaustive $(BIN)/python -m pytest -n $(WORKERS) -m "long or examples"
 
 mutations: $(STAMP) ## Remove each safeguard from a copy of the code, and check that a test fails

@@ -53,7 +53,10 @@ class CountingGateway(InstantGateway):
         with self._lock:
             self.looks += 1
             known = set(self._restarted_ips)
-        return (*(self._restarted[n] if one.target.ip in known else one for n, one in enumerate(self._dead)), *self._alive)
+        return (
+            *(self._restarted[n] if one.target.ip in known else one for n, one in enumerate(self._dead)),
+            *self._alive,
+        )
 
     def start_stop(self, cluster: Cluster, request: Request, deadline: Deadline) -> str:
         with self._lock:
@@ -97,7 +100,7 @@ def storm(url: str) -> dict[str, Any]:
             Settings(mode="act"),
             its_config,
             env={},
-            ledger=Ledger(store),  # type: ignore[arg-type]
+            ledger=Ledger(store),
             gateway=gateway,
             write=lambda text: None,
         )

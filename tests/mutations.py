@@ -20,12 +20,14 @@ from pathlib import Path
 from queue import Queue
 
 from steward.simulate.redis_server import MISSING
+from tests.engine.mutations import RULES
 
 ROOT = Path(__file__).parents[1]
 COPIED = (
     *("handler", "harness", "steward", "tests", "events", "deploy", "docs", "requirements"),
     *("index.py", "steward.yml", "serverless.yml", "pyproject.toml", "Makefile", "README.md", "LICENSE"),
 )
+ENGINE = "tests/engine/test_model.py"
 FAILURES = (
     "tests/scenarios/test_failures.py",
     "tests/scenarios/test_follow_up.py",
@@ -37,9 +39,8 @@ GUARDED_BY = (
     "tests/scenarios/test_clock.py",
     *FAILURES,
     "tests/scenarios/test_events.py",
-    "tests/scenarios/test_parts.py",
+    ENGINE,
 )
-LEDGER = ("tests/handler/ledger/test_ledger.py", "tests/scenarios/test_kill.py")
 GATEWAY = ("tests/handler/cloud/test_emr.py", "tests/handler/cloud/test_transport.py")
 
 
@@ -97,179 +98,32 @@ def _guards_of(file: str) -> list[Mutation]:
     return found
 
 
-SQLITE = "handler/ledger/sqlite.py"
-SCRIPTS = "handler/ledger/redis_scripts.py"
-REDIS = "handler/ledger/redis.py"
+MODEL = [Mutation(rule.name, rule.file, rule.old, rule.new, (rule.test,)) for rule in RULES]
+STORES = ("tests/handler/ledger/test_store.py", "tests/handler/ledger/test_store_faults.py")
+SQLITE = "handler/ledger/sqlite_store.py"
+REDIS = "handler/ledger/redis_store.py"
 LISTED = (
-    Mutation("SQLite arms on any past", SQLITE, "if self._version(db, cluster) != version:", "if False:", LEDGER),
+    *MODEL,
     Mutation(
-        "SQLite arms a known incident",
+        "SQLite swaps whatever is stored",
         SQLITE,
-        "if not all(past.leaves_its_incident_open for past in known.values()):",
+        "value = ? WHERE key = ? AND version = ?",
+        "value = ? WHERE key = ? AND version <> -?",
+        STORES,
+    ),
+    Mutation(
+        "SQLite opens a ledger of any format",
+        SQLITE,
+        "        if version != FORMAT:\n",
+        "        if False:\n",
+        STORES,
+    ),
+    Mutation(
+        "a record of any format is read",
+        "handler/ledger/serialization.py",
+        'if row["format"] != FORMAT:',
         "if False:",
-        LEDGER,
-    ),
-    Mutation(
-        "SQLite arms a busy target",
-        SQLITE,
-        "if not OPEN.isdisjoint(states.values()):",
-        "if False:",
-        LEDGER,
-    ),
-    Mutation(
-        "SQLite forgets what touched a process",
-        SQLITE,
-        "before if states.get(name, State.NOT_SENT) in UNTOUCHED else name",
-        "''",
-        LEDGER,
-    ),
-    Mutation(
-        "SQLite lets anybody settle",
-        SQLITE,
-        "AND owner = ? AND state = ?",
-        "AND ? <> '' AND state = ?",
-        LEDGER,
-    ),
-    Mutation(
-        "SQLite settles from any state",
-        SQLITE,
-        "AND owner = ? AND state = ?",
-        "AND owner = ? AND ? <> ''",
-        LEDGER,
-    ),
-    Mutation(
-        "SQLite counts no restart for quarantine",
-        SQLITE,
-        "if operation.is_remediation_restart:",
-        "if False:",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "SQLite counts restarts of any age",
-        SQLITE,
-        "WHERE r.cluster = ? AND r.at > ? AND",
-        "WHERE r.cluster = ? AND r.at <> ? AND",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "SQLite counts restarts from before a release",
-        SQLITE,
-        "AND r.at > COALESCE(q.released_at, 0) ",
-        "",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "SQLite counts restarts from before a quarantine that is over",
-        SQLITE,
-        "AND r.at > CASE WHEN q.until <= ? THEN q.until ELSE 0 END",
-        "AND ? > 0",
-        LEDGER[:1],
-    ),
-    Mutation("SQLite begins a quarantine again", SQLITE, "if row and row[0] > now:", "if False:", LEDGER[:1]),
-    Mutation(
-        "SQLite's breaker closes before its time",
-        SQLITE,
-        "and abs(now - before) >= breaker.close_after",
-        "and True",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "SQLite's breaker closes in the storm",
-        SQLITE,
-        "and count <= breaker.quiet_intents",
-        "and True",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "SQLite counts an intent for as long as it is repeated",
-        SQLITE,
-        "INSERT OR IGNORE INTO intents",
-        "INSERT OR REPLACE INTO intents",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "SQLite does not know what is ended",
-        SQLITE,
-        "return frozenset(key for key, origin in incidents.items() if origin in over)",
-        "return frozenset()",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "SQLite forgets what is open",
-        SQLITE,
-        'f"DELETE FROM operations WHERE settled_at < ? AND state NOT IN ({OPEN_STATES})",  # noqa: S608 - constants',
-        '"DELETE FROM operations WHERE settled_at < ?",',
-        LEDGER[:1],
-    ),
-    Mutation(
-        "SQLite gives tokens that are not there",
-        SQLITE,
-        "if wait > most_wait:",
-        "if wait > most_wait + 60:",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "SQLite takes half a token",
-        SQLITE,
-        "(bucket, tokens - 1, max(now, at))",
-        "(bucket, tokens - 0.5, max(now, at))",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "SQLite follows up the newest first",
-        SQLITE,
-        "WHERE state IN ({OPEN_STATES}) ORDER BY armed_at, id",
-        "WHERE state IN ({OPEN_STATES}) ORDER BY id",
-        FAILURES,
-    ),
-    Mutation(
-        "SQLite's file goes along with a fork",
-        "handler/ledger/sqlite_file.py",
-        "    before=_before_fork,\n",
-        "",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "an occurrence is served once, whatever was left of it",
-        "handler/model/history.py",
-        "(self.parts_since > 0 and self.state in ENDED)",
-        "False",
-        ("tests/scenarios/test_parts.py",),
-    ),
-    Mutation(
-        "retries have no budget",
-        "handler/execute/sending.py",
-        "    if taken is None:\n        return False\n",
-        "",
-        FAILURES,
-    ),
-    Mutation(
-        "the follow-up begins what it has no time for",
-        "handler/execute/follow_up.py",
-        " and deadline.remaining() >= SECONDS_TO_LOOK:",
-        ":",
-        FAILURES,
-    ),
-    Mutation(
-        "a redelivery leaves it to the follow-up that a worker is lost",
-        "handler/execute/admission.py",
-        "pasts = _without_the_lost(run, entry.incidents)",
-        "pasts = entry.incidents",
-        FAILURES,
-    ),
-    Mutation(
-        "a fault in one cluster is everybody's",
-        "handler/execute/pipeline.py",
-        "    except Exception as error:\n",
-        "    except ZeroDivisionError as error:\n",
-        FAILURES,
-    ),
-    Mutation(
-        "orders and needs go together",
-        "handler/decide/planning.py",
-        "(intent.cluster, intent.action.stable, intent.is_command)",
-        "(intent.cluster, intent.action.stable, True)",
-        FAILURES,
+        ("tests/handler/ledger/test_serialization.py",),
     ),
     Mutation(
         "the in-flight request says that nothing was sent",
@@ -295,149 +149,25 @@ LISTED = (
     Mutation(
         "what is in doubt is sent again",
         "handler/execute/sending.py",
-        "except (NeverSent, Throttled) as error:",
-        "except ApiError as error:",
-        GUARDED_BY[1:],
+        "_MAY_PASS: Final = (NeverSent,",
+        "_MAY_PASS: Final = (ApiError, NeverSent,",
+        FAILURES,
     ),
     Mutation(
         "a worker that was held up sends late",
-        "handler/execute/sending.py",
-        "LATEST_SEND: Final = 30.0",
-        "LATEST_SEND: Final = 3000.0",
-        ("tests/scenarios/test_kill.py",),
-    ),
-    Mutation(
-        "a part of a restart in doubt counts for the whole",
-        "handler/decide/verification.py",
-        "and not verdict.untouched:",
-        "and not verdict.none_touched:",
-        GUARDED_BY[1:],
-    ),
-    Mutation(
-        "doubt ends while the signature is valid",
-        "handler/decide/verification.py",
-        "and seen.seen_at - operation.armed_at > SIGNATURE_SECONDS:",
-        "and True:",
-        GUARDED_BY[1:],
+        "handler/model/timing.py",
+        "latest_send: float = 30.0",
+        "latest_send: float = 3000.0",
+        (f"{ENGINE}::test_a_request_in_doubt_is_ruled_out_late_enough",),
     ),
 )
 ON_REDIS = (
     Mutation(
-        "Redis arms on any past",
-        SCRIPTS,
-        "if tonumber(redis.call('HGET', S .. 'versions', cluster) or 0) ~= tonumber(ARGV[2]) then return 0 end",
-        "",
-        LEDGER,
-    ),
-    Mutation(
-        "Redis arms a known incident", SCRIPTS, "if past and not leaves_open(past, since) then return 0 end", "", LEDGER
-    ),
-    Mutation(
-        "Redis arms a busy target",
-        SCRIPTS,
-        "if is_open(past_of(of_target(redis.call('HGET', targets, ARGV[i])))) then return 0 end",
-        "",
-        LEDGER,
-    ),
-    Mutation(
-        "Redis lets anybody settle",
-        "handler/ledger/redis.py",
-        'json.dumps([state.value, owner])[:-1] + ","',
-        'json.dumps([state.value])[:-1] + ","',
-        LEDGER,
-    ),
-    Mutation(
-        "Redis forgets what touched a process", SCRIPTS, "if has_touched(last) then before = last end", "", LEDGER[:1]
-    ),
-    Mutation(
-        "Redis counts no restart for quarantine",
-        SCRIPTS,
-        "for i = 7, #ARGV do redis.call('ZADD', S .. 'restarts:' .. cluster, now, id .. '|' .. ARGV[i]) end",
-        "",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "Redis counts restarts of any age",
-        SCRIPTS,
-        "'(' .. ARGV[3], '+inf', 'WITHSCORES'",
-        "0, '+inf', 'WITHSCORES'",
-        LEDGER[:1],
-    ),
-    Mutation("Redis counts restarts from before a release", REDIS, "in _pairs(released):", "in ():", LEDGER[:1]),
-    Mutation(
-        "Redis counts restarts from before a quarantine that is over",
+        "Redis swaps whatever is stored",
         REDIS,
-        "for target, at in until.items() if at <= now}",
-        "for target, at in until.items() if at < 0}",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "Redis begins a quarantine again",
-        SCRIPTS,
-        "if held and tonumber(held) > tonumber(ARGV[3]) then return held end",
+        "if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end",
         "",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "Redis's breaker closes before its time",
-        SCRIPTS,
-        "math.abs(now - tonumber(opened_at)) >= tonumber(ARGV[4]) and count",
-        "count",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "Redis's breaker closes in the storm", SCRIPTS, " and count <= math.max(1, most / 2) then", " then", LEDGER[:1]
-    ),
-    Mutation(
-        "Redis counts an intent for as long as it is repeated",
-        SCRIPTS,
-        "intents, 'NX', unpack(",
-        "intents, unpack(",
-        LEDGER[:1],
-    ),
-    Mutation("Redis does not know what is ended", SCRIPTS, "  if is_ended then\n", "  if false then\n", LEDGER[:1]),
-    Mutation(
-        "Redis forgets what is open",
-        SCRIPTS,
-        "if is_open(ARGV[5]) then redis.call('ZADD', S .. 'open'",
-        "if false then redis.call('ZADD', S .. 'open'",
-        LEDGER[:1],
-    ),
-    Mutation(
-        "Redis gives tokens that are not there",
-        SCRIPTS,
-        "if wait > tonumber(ARGV[5]) then return false end",
-        "if wait > tonumber(ARGV[5]) + 60 then return false end",
-        LEDGER[:1],
-    ),
-    Mutation("Redis takes half a token", SCRIPTS, "keep(tokens - 1, ", "keep(tokens - 0.5, ", LEDGER[:1]),
-    Mutation(
-        "Redis opens a ledger of any version",
-        REDIS,
-        "if version != str(SCHEMA_VERSION):",
-        "if False:",
-        ("tests/handler/ledger/test_ledger_faults.py",),
-    ),
-    Mutation(
-        "Redis goes on in a ledger that was emptied",
-        SCRIPTS,
-        "if redis.call('GET', S .. 'schema') ~= '{SCHEMA_VERSION}' then",
-        "if false then",
-        ("tests/handler/ledger/test_ledger_faults.py",),
-    ),
-    Mutation(
-        "Redis stays with the server that refuses to write",
-        REDIS,
-        "if client is not None and isinstance(error, redis.exceptions.ResponseError):",
-        "if False:",
-        ("tests/handler/ledger/test_ledger_faults.py",),
-    ),
-    Mutation(
-        "Redis settles from any state",
-        SCRIPTS,
-        "if not kept or string.sub(kept, 1, #expected) ~= expected then",
-        "if not kept then",
-        LEDGER,
+        STORES,
     ),
 )
 

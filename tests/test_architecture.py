@@ -21,6 +21,18 @@ PURE = (
         ROOT / "handler" / name
         for name in (
             "errors.py",
+            "execute/arming.py",
+            "execute/decision.py",
+            "execute/policy.py",
+            "execute/weighing.py",
+            "ledger/admission.py",
+            "ledger/alarm_record.py",
+            "ledger/cluster_record.py",
+            "ledger/conclusion.py",
+            "ledger/reasons.py",
+            "ledger/request_ids.py",
+            "ledger/serialization.py",
+            "ledger/waiting.py",
             "doctor/checks.py",
             "doctor/cloud_checks.py",
             "doctor/findings.py",
@@ -145,8 +157,15 @@ def test_one_file_imports_the_sdk_and_only_when_needed() -> None:
 def test_pure_modules_do_no_io() -> None:
     """The core can be tested, and read, without a world around it."""
     assert [str(path) for path in PURE if roots(imports_of(path)) & IMPURE] == []
-    names = {path: {node.id for node in ast.walk(tree_of(path)) if isinstance(node, ast.Name)} for path in PURE}
-    assert [str(path) for path in PURE if names[path] & {"open", "input", "print"}] == []
+    called = {
+        path: {
+            node.func.id
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        for path in PURE
+    }
+    assert [str(path) for path in PURE if called[path] & {"open", "input", "print"}] == []
 
 
 def modules_after(code: str) -> set[str]:
@@ -231,11 +250,7 @@ def test_public_docstrings_open_with_one_short_sentence() -> None:
 
 
 #: Files over 400 lines, each with its reason.
-LONG_FILES = {
-    "handler/ledger/redis.py": "rebuilt with the ledger",
-    "handler/ledger/redis_scripts.py": "rebuilt with the ledger",
-    "handler/ledger/sqlite.py": "rebuilt with the ledger",
-}
+LONG_FILES: dict[str, str] = {}
 #: Functions over 60 lines, each with its reason.
 LONG_FUNCTIONS = {
     "steward/cli/run.py:run": "most of it declares options",

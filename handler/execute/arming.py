@@ -77,7 +77,7 @@ def _observed(step: Step, chosen: Iterable[Asked]) -> None:
         by_intent.setdefault(one.intent.key, []).append(one)
     for key, asked in by_intent.items():
         intent = step.record.intents[key]
-        scope = OpScope.of_targets(one.reading.target for one in asked)
+        scope = scope_to_send([intent], asked, step.seen)
         would = f"observe mode: would send {intent.action.op_type} of {scope}"
         step.record.end(intent, Outcome.skipped("mode.observe", would, guard="mode"), step.policy.now)
 

@@ -9,7 +9,7 @@ from handler.decide import intent_guards, process_guards
 from handler.decide.process_guards import Asked
 from handler.ledger import reasons, waiting
 from handler.model.observation import UNKNOWN, UnknownPart
-from handler.model.operation import State
+from handler.model.operation import Verdict
 from handler.model.outcome import URGENCY, Outcome
 
 if TYPE_CHECKING:
@@ -44,9 +44,17 @@ def weigh(step: Step) -> list[tuple[Intent, list[Asked]]]:
         else:
             rest = {key: one for key, one in meant[intent.key].items() if key not in lost.get(intent.key, ())}
             asked = _of_processes(step, intent, limits, rest, outcome)
-            if asked:
+            if asked and not _is_too_late(step, intent, limits):
                 passing.append((record.intents[intent.key], asked))
     return passing
+
+
+def _is_too_late(step: Step, intent: Intent, limits: Limits) -> bool:
+    """End a command that nothing holds any more, but that waited longer than it may: nobody looked in time."""
+    unseen = Outcome.pending("intent.unseen", "nobody looked at it in time")
+    return intent.is_command and waiting.expire(
+        step.record, intent, unseen, limits.max_wait, step.policy.now, is_on_purpose=False
+    )
 
 
 def _by_age(step: Step) -> list[Intent]:
@@ -158,7 +166,15 @@ def _end(step: Step, intent: Intent, outcomes: Sequence[Outcome]) -> None:
     record, now = step.record, step.policy.now
     if intent.served:
         operation = record.operations.get(intent.operation)
-        is_proven = operation is None or operation.state is State.VERIFIED
+        # By its own processes, of all its portions: a request may have joined another command that failed.
+        verdicts = {
+            part.verdict
+            for one in record.operations.values()
+            if intent.key in one.intents
+            for key, part in one.parts.items()
+            if key in intent.served
+        }
+        is_proven = Verdict.UNVERIFIED not in verdicts
         outcome = reasons.done_command(operation, len(intent.served), is_proven=is_proven)
         if outcomes:
             outcome = replace(outcome, reason=f"{outcome.reason}; in part: {of_processes(outcomes).reason}")

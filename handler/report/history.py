@@ -164,7 +164,7 @@ class Past(NamedTuple):
     records: list[Record]
     #: By event id: the lines that say what became of what was pending.
     settled: dict[str, dict[str, Any]]
-    #: How many lines and clusters' records cannot be read.
+    #: How many lines cannot be read.
     unreadable: int
 
 
@@ -177,19 +177,18 @@ def past_of(
     swap that ended it, and is lost with a worker that dies between.
     """
     operations: dict[str, OperationRow] = {}
-    unreadable = 0
     for name in ledger.clusters_with_work():
         if cluster in (None, name):
             try:
                 record = ledger.load(name).record
             except LedgerUnavailable:  # of this cluster; a store that cannot be read at all is found out below
-                unreadable += 1
                 continue
             for one in record.operations.values():
                 if id in (None, one.id) and one.armed_at >= since:
                     operations[one.id] = OperationRow.of(fields_of(one))
     records: list[Record] = []
     settled: dict[str, dict[str, Any]] = {}
+    unreadable = 0
     for line in ledger.lines(cluster=cluster, id=id, since=since, limit=4 * limit):
         try:
             row = parsed(line)

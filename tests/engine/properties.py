@@ -95,6 +95,9 @@ class Books:
         """The world with this record, whose sayings are said at once."""
         if record == world.record:
             return world
+        for one in record.open_operations():
+            if gone := [key for key in one.intents if key in record.commands]:
+                raise Broken(f"{gone[0]} ends while its operation is under way")
         busy = [key for one in record.operations.values() if one.is_open for key in one.parts]
         if len(busy) != len(set(busy)):
             raise Broken("two open operations are on one process")
@@ -108,7 +111,7 @@ class Books:
 
     def _said(self, ghost: Ghost, saying: Saying, record: ClusterRecord, world: World) -> Ghost:
         if saying.kind == "settled":
-            events = saying.body["events"]
+            events = {f"{event} by {saying.body['key']}" for event in saying.body["events"]}
             if twice := ghost.settled.intersection(events):
                 raise Broken(f"the end of {', '.join(sorted(twice))} is said twice")
             ghost = ghost._replace(settled=ghost.settled.union(events))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from handler.config.config import Config
 from handler.errors import InvalidInput
 from handler.model.event import Event
+from handler.model.intent import Limits
 from handler.model.scope import OpScope, Target
 from steward.config.compile import config_of
 
@@ -48,7 +50,7 @@ EVENT = Event(
 def test_a_scope_is_filled_from_the_event(scope: Any, meant: OpScope) -> None:
     """To the level that the rule says, the service as the API wants it."""
     (rule,) = a_config(scope).rules
-    assert rule.intent(EVENT, EVENT.view()).scope == meant
+    assert rule.state(EVENT, EVENT.view(), "sender", 0.0)[1].scope == meant
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,35 @@ def test_what_is_none_is_refused_by_its_name(change: dict[str, Any], says: str) 
     event = EVENT._replace(**change)
     (rule,) = a_config(EACH).rules
     with pytest.raises(InvalidInput) as caught:
-        rule.intent(event, event.view())
+        rule.state(event, event.view(), "sender", 0.0)
     assert says in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("source", "occurred_at", "started_at", "is_command", "start", "max_wait"),
+    [
+        ("tcop", 100.0, 50.0, False, 50.0, 60.0),  # an alert's start tells its occurrences apart
+        ("tcop", 100.0, None, False, 100.0, 60.0),
+        ("tcop", None, None, False, None, 60.0),
+        ("timer", 100.0, 50.0, True, 100.0, 90.0),
+        ("timer", None, None, True, None, 90.0),
+    ],
+)
+def test_what_a_rule_states(
+    source: str,
+    occurred_at: float | None,
+    started_at: float | None,
+    is_command: bool,
+    start: float | None,
+    max_wait: float,
+) -> None:
+    """Alerts state remediations, timers commands; each with the limits of its kind, and who said it when."""
+    (rule,) = a_config(EACH).rules
+    rule = replace(rule, limits=Limits(max_wait=60), command_limits=Limits(max_wait=90), even_if_healthy=True)
+    event = EVENT._replace(source=source, occurred_at=occurred_at, started_at=started_at)
+    cluster, stated = rule.state(event, event.view(), "sender", 200.0)
+    assert cluster == "emr-4zvc5mul"
+    assert (stated.event, stated.sender, stated.rule, stated.told_at) == ("e", "sender", "r", 200.0)
+    assert (stated.is_command, stated.start, stated.max_wait) == (is_command, start, max_wait)
+    assert (stated.even_if_healthy, stated.is_named) == (True, True)

@@ -232,7 +232,7 @@ def test_a_failure_is_told_until_it_is_well() -> None:
 
 @pytest.mark.parametrize(
     ("is_well", "same_occurrence", "left", "alarms"),
-    [(True, False, [], []), (False, False, ["pending"], []), (True, True, [], ["operation.failed"])],
+    [(True, False, [], []), (False, False, ["pending"], []), (True, True, [], ["intent.still_stated"])],
 )
 def test_after_the_cooldown_it_is_seen_whether_it_lasted(
     is_well: bool, same_occurrence: bool, left: list[str], alarms: list[str]

@@ -51,7 +51,7 @@ def by_event(raw: dict[str, Any], **fields: str) -> bool:
     event = Event(id="e", source="tcop", name="down", status="firing", **{"cluster": CLUSTER, **fields})  # type: ignore[arg-type]
     (rule,) = config_of(raw).rules
     try:
-        rule.intent(event, event.view())
+        rule.state(event, event.view(), "sender", 0.0)
     except InvalidInput:
         return False
     return True
@@ -165,7 +165,7 @@ def test_an_address_has_one_spelling_in_what_is_asked() -> None:
     """However an event writes it, it is the process that the cluster shows."""
     (rule,) = config_of(config(scope={"DataNode": ["{ip}", "FD00::6"]})).rules
     event = Event(id="e", source="tcop", name="down", status="firing", ip="FD00:0::5")
-    assert [ip for _, _, ip in rule.intent(event, event.view()).scope] == ["fd00::5", "fd00::6"]
+    assert [ip for _, _, ip in rule.state(event, event.view(), "sender", 0.0)[1].scope] == ["fd00::5", "fd00::6"]
 
 
 @given(st.ip_addresses())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from handler.decide.planning import plan, resolve, scope_to_send
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,8 +10,6 @@ from handler.model.components import same_spelling
 from handler.model.observation import Observation, Reading, UnknownPart
 from handler.model.request import Action, OpType, Request, StopParams, StrategyConfig
 from handler.model.scope import ALL, OpScope, Target
-from tests.handler.decide.test_guards import an_intent
-from tests.handler.decide.test_planning import cases_of
 
 UNIVERSE = [
     Target(service, component, ip)
@@ -155,21 +152,6 @@ def test_a_scope_resolves_to_what_it_means(scope: OpScope) -> None:
     assert {reading.target for reading in seen().resolve(scope).values()} == meant(scope)
 
 
-def test_one_wrong_intent_spoils_only_itself() -> None:
-    """The others of the plan are served, in the cluster's own spelling."""
-    good = an_intent(scope=OpScope.of_component("HDFS", "DATANODE"))
-    bad = an_intent(scope=OpScope.of_component("HDFS", "Data"))
-    (the_plan,) = plan(cases_of(good, bad))
-    asked, unknown = resolve(the_plan, seen())
-    assert [case.intent for case, _ in unknown] == [bad]
-    assert len(asked) == 3
-    (only,) = plan(cases_of(good))
-    assert scope_to_send(only, asked, held_any=False) == OpScope.of_component("HDFS", "DataNode")
-    assert scope_to_send(only, asked[:1], held_any=True) == OpScope.of_component("HDFS", "DataNode", ["10.0.0.1"])
-    (whole,) = plan(cases_of(an_intent(scope=OpScope.of_service("HDFS"))))
-    assert scope_to_send(whole, resolve(whole, seen())[0], held_any=False) == OpScope.of_service("HDFS")
-
-
 def test_known_spellings_mean_one_process() -> None:
     """Tencent's own pages differ."""
     assert same_spelling("ZKFC", "ZKFailoverController")
@@ -220,6 +202,27 @@ def test_equal_is_what_means_the_same_and_nothing_else(left: OpScope, right: OpS
     same = meant_later(left) == meant_later(right)
     assert (left == right) == (left.stable() == right.stable()) == same
     assert not same or hash(left) == hash(right)
+
+
+@given(scope=anything)
+def test_a_scope_covers_the_processes_that_it_means(scope: OpScope) -> None:
+    """By their keys, today and on a cluster that has grown."""
+    assert {target for target in LATER if scope.covers(target.key)} == meant_later(scope)
+
+
+@given(left=anything, right=anything)
+def test_scopes_overlap_where_one_process_may_be_in_both(left: OpScope, right: OpScope) -> None:
+    """Either way round; "all" overlaps what is not there yet."""
+    assert left.overlaps(right) == right.overlaps(left) == bool(meant_later(left) & meant_later(right))
+
+
+@given(scope=anything)
+def test_targets_are_the_processes_of_a_scope_that_names_each(scope: OpScope) -> None:
+    """None where a part says "all"."""
+    assert (scope.targets is None) == scope.says_all == any(None in part for part in scope)
+    if scope.targets is not None:
+        assert {target.key for target in scope.targets} == {target.key for target in meant_later(scope)}
+        assert OpScope.of_targets(scope.targets) == scope
 
 
 @given(scope=anything)

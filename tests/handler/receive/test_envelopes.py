@@ -310,3 +310,22 @@ def test_a_broken_queue_names_its_field(raw: dict[str, Any], field: str) -> None
     (event,) = read(raw)
     assert isinstance(event, Unreadable)
     assert event.error.errors[0].field == field
+
+
+@pytest.mark.parametrize(
+    ("published", "told_at"),
+    [
+        ("1970-01-01T00:16:40.000Z", 1000.0),
+        (None, None),
+        ("", None),
+        ("yesterday", None),
+        (7, None),
+        ("1970-01-01T00:00:00.000Z", None),  # the console's sample: a clock that was never set
+    ],
+)
+def test_a_queues_message_was_told_when_it_was_published(published: object, told_at: float | None) -> None:
+    """It may wait for hours: what it states is as old as that. A time that is none is left out."""
+    message = {"topicName": "t", "msgId": "7", "msgBody": json.dumps(sample("alertmanager-datanode-down"))}
+    (event,) = read({"Records": [{"CMQ": {**message, "publishTime": published}}]})
+    assert isinstance(event, Event)
+    assert event.told_at == told_at

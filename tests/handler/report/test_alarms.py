@@ -12,7 +12,6 @@ from typing import Any
 
 import apprise
 import pytest
-from handler.ledger.protocol import Ledger, open_ledger
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_mock import MockerFixture
@@ -20,12 +19,15 @@ from pytest_mock import MockerFixture
 from handler.cloud.account import Credentials
 from handler.cloud.client import CloudApi
 from handler.errors import LedgerUnavailable, NeverSent
+from handler.ledger.alarm_record import UNSENT_SECONDS, Unsent
+from handler.ledger.cluster_record import ClusterRecord
+from handler.ledger.ledger import Ledger, open_ledger
 from handler.lib.clock import Deadline, SystemClock
-from handler.model.alarm import Alarm, OutboxEntry
+from handler.model.alarm import Alarm
 from handler.model.outcome import Outcome, Record
 from handler.model.policy import AlarmSettings, Chat, EventBus
 from handler.report import alarms as module
-from handler.report.alarms import Alarms
+from handler.report.alarms import Alarms, Raised, line
 from handler.report.log import Log
 from handler.report.outcome_alarms import MAX_ERRORS, alarms_of, grouped
 
@@ -63,7 +65,10 @@ class Scene:
         )
 
     def say(self, *alarms: Alarm, seconds: float = 5.0) -> None:
-        self.alarms.notify(alarms or [an_alarm()], self.log, Deadline(SystemClock(), seconds))
+        self.raise_(*self.alarms.of(alarms or [an_alarm()]), seconds=seconds)
+
+    def raise_(self, *raised: Raised, seconds: float = 5.0) -> None:
+        self.alarms.notify(raised, self.log, Deadline(SystemClock(), seconds))
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -88,7 +93,11 @@ def an_alarm(about: str = "op-1", **more: Any) -> Alarm:
     [
         (Outcome.done("x"), False),
         (Outcome.skipped("a.b", "x"), False),
-        (Outcome.deferred("a.b", "x"), False),
+        (Outcome.pending("a.b", "x"), False),
+        (Outcome.accepted("x"), False),
+        (Outcome.withdrawn("a.b", "x"), False),
+        (Outcome.expired("a.b", "x", fix="Do it."), True),
+        (Outcome.expired("a.b", "x", fix="Do it.", is_quiet=True), False),
         (Outcome.unverified("x"), False),
         (Outcome.refused("a.b", "x", fix="Do it."), True),
         (Outcome.failed("a.b", "x", fix="Do it."), True),
@@ -154,12 +163,12 @@ def test_an_alarm_is_said_once_until_its_time_is_over(ledger: Ledger, mocker: Mo
     second.say(an_alarm(), an_alarm("op-2"))
     assert first.events() == ["steward.alarm"]
     assert first.lines[0]["count"] == 2
-    assert second.events() == ["steward.alarm.repeated", "steward.alarm"]
+    assert sorted(second.events()) == ["steward.alarm", "steward.alarm.repeated"]
 
 
 def test_without_its_ledger_an_alarm_is_rather_said_twice_than_never(ledger: Ledger, mocker: MockerFixture) -> None:
     """The ledger's own failure is alarmed so: by each instance, which remembers that it did."""
-    mocker.patch.object(ledger, "claim", side_effect=LedgerUnavailable("gone"))
+    mocker.patch.object(ledger, "alarms", side_effect=LedgerUnavailable("gone"))
     for _ in range(2):
         scene = Scene(AlarmSettings(), ledger, mocker)
         scene.say()
@@ -277,12 +286,12 @@ def test_a_chat_whose_library_took_all_the_time_is_not_sent_to(ledger: Ledger, m
 
 def test_without_its_ledger_nothing_is_kept_and_everything_tried(ledger: Ledger, mocker: MockerFixture) -> None:
     """As well as can be: at once, and one that fails is an error, since nobody sends it later. A store that is gone is asked once."""
-    claim = mocker.patch.object(ledger, "claim", side_effect=LedgerUnavailable("gone"))
-    keep = mocker.patch.object(ledger, "keep_unsent", side_effect=LedgerUnavailable("gone"))
+    asked = mocker.patch.object(ledger, "alarms", side_effect=LedgerUnavailable("gone"))
+    keep = mocker.patch.object(ledger, "change_alarms", side_effect=LedgerUnavailable("gone"))
     notify = mocker.patch.object(apprise.Apprise, "notify", return_value=False)
     scene = Scene(CHAT, ledger, mocker)
     scene.say(an_alarm("a"), an_alarm("b"))
-    assert (claim.call_count, keep.call_count, notify.call_count) == (1, 0, 1)
+    assert (asked.call_count, keep.call_count, notify.call_count) == (1, 0, 1)
     (line,) = [line for line in scene.lines if line["event"] == "steward.alarm.unsent"]
     assert (line["level"], line["is_kept"], line["count"]) == ("ERROR", False, 2)
 
@@ -316,16 +325,89 @@ def test_a_chat_reads_what_and_where_then_why_then_what_to_do(
     assert alarm.code not in title + text
 
 
-def test_the_outbox_entry_of_an_older_version_is_still_sent() -> None:
-    """A deployment that comes between an alarm and its sending loses nothing."""
-    old = OutboxEntry(
-        "id", 0, json.dumps(["chat:X", "a.b", "emr-1", "op-1", "it did not help", 2, {"operation": "op-1"}])
+# -- what a cluster's record decided to tell
+
+
+def sayings(*, is_over: bool = False) -> list[Raised]:
+    record = ClusterRecord("emr-4zvc5mul")
+    record.tell(an_alarm(), 1.0)
+    if is_over:
+        record.well("operation.failed", "op-1", "it is up again", 2.0)
+    return [Raised.of_saying(saying) for saying in record.outbox.values()]
+
+
+def test_what_a_record_decided_is_told_once_by_its_id(ledger: Ledger, mocker: MockerFixture) -> None:
+    """Whoever says it, and however often a crash has it said anew; what comes again later has another id."""
+    first, second = (Scene(AlarmSettings(), ledger, mocker) for _ in range(2))
+    told = sayings()
+    first.raise_(*told)
+    second.raise_(*told)
+    assert (first.events(), second.events()) == (["steward.alarm"], ["steward.alarm.repeated"])
+    assert [one.within for one in told] == [UNSENT_SECONDS]
+    record = ClusterRecord("emr-4zvc5mul")
+    record.tell(an_alarm(), 99.0)
+    second.raise_(*map(Raised.of_saying, record.outbox.values()))
+    assert second.events()[1:] == ["steward.alarm"]
+
+
+def test_what_is_well_again_is_told_under_the_same_key(ledger: Ledger, mocker: MockerFixture) -> None:
+    """An INFO line, and a message that says so."""
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=True)
+    scene = Scene(CHAT, ledger, mocker)
+    _, over = sayings(is_over=True)
+    scene.raise_(over)
+    (row,) = scene.lines
+    assert (row["event"], row["level"], row["code"]) == ("steward.alarm.over", "INFO", "operation.failed")
+    assert (notify.call_args.kwargs["notify_type"], "over: it is up again" in notify.call_args.kwargs["body"]) == (
+        "success",
+        True,
     )
-    channel, alarm = old.opened()
-    assert channel == "chat:X"
-    assert (alarm.text, alarm.count, alarm.fix, alarm.where) == ("it did not help", 2, "", "")
-    new = OutboxEntry.of("id", 0, "chat:X", an_alarm(where="HDFS"), str)
-    assert new.opened() == ("chat:X", an_alarm(where="HDFS"))
+
+
+def test_what_no_channel_took_is_kept_and_sent_later(ledger: Ledger, mocker: MockerFixture) -> None:
+    """By the follow-up, once, when whoever took it has had its time; without a second ERROR line."""
+    notify = mocker.patch.object(apprise.Apprise, "notify", return_value=False)
+    scene = Scene(CHAT, ledger, mocker)
+    scene.raise_(*sayings())
+    (unsent,) = ledger.alarms().unsent.values()
+    assert (unsent.channel, unsent.alarm, unsent.is_over) == ("chat:CHAT_URL", an_alarm(), False)
+    later = Scene(CHAT, ledger, mocker)
+    later.alarms.send_unsent(later.log, Deadline(SystemClock(), 5))
+    assert notify.call_count == 1  # it is the first one's to send
+    ledger.change_alarms(lambda record: record.unsent.update({unsent.id: unsent._replace(taken_until=0)}))
+    notify.return_value = True
+    for _ in range(2):
+        later.alarms.send_unsent(later.log, Deadline(SystemClock(), 5))
+    assert (notify.call_count, later.events(), ledger.alarms().unsent) == (2, [], {})
+
+
+def test_what_was_dropped_is_said(ledger: Ledger, mocker: MockerFixture) -> None:
+    """How many, once, as an error; those of a channel that is no longer configured as a warning."""
+    gone = Unsent("a", time.time(), "chat:GONE", an_alarm())
+    ledger.change_alarms(lambda record: record.unsent.update({gone.id: gone}))
+    ledger.change_alarms(lambda record: vars(record).update(dropped=7))
+    scene = Scene(CHAT, ledger, mocker)
+    for _ in range(2):
+        scene.alarms.send_unsent(scene.log, Deadline(SystemClock(), 5))
+    assert [(row["event"], row["level"], row["count"]) for row in scene.lines] == [
+        ("steward.alarm.dropped", "ERROR", 7),
+        ("steward.alarm.dropped", "WARNING", 1),
+    ]
+    assert ledger.alarms().unsent == {}
+
+
+@pytest.mark.parametrize(
+    ("age", "count", "is_over", "text"),
+    [
+        (0, 1, False, "analytics (emr-4zvc5mul): it did not help. Look at it."),
+        (0, 3, False, "analytics (emr-4zvc5mul): it did not help (×3). Look at it."),
+        (31, 1, False, "analytics (emr-4zvc5mul): it did not help. Look at it. (Raised at 1970-01-01T00:16:40Z.)"),
+        (0, 1, True, "analytics (emr-4zvc5mul): over: it did not help. Look at it."),
+    ],
+)
+def test_a_line_says_when_it_is_late(age: float, count: int, is_over: bool, text: str) -> None:
+    """And how many it stands for."""
+    assert line(Unsent("id", 1000.0, "c", an_alarm(count=count), is_over), "analytics", 1000.0 + age) == text
 
 
 # -- the event bus
@@ -374,12 +456,12 @@ from handler.report.alarms import Alarm, Alarms
 from handler.lib.clock import Deadline, SystemClock
 from handler.cloud.client import CloudApi
 from handler.model.policy import AlarmSettings, Chat
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from handler.report.log import Log
 clock, ledger, written = SystemClock(), open_ledger("sqlite:///:memory:"), []
 for chat in ((), (Chat("U"),)):
     alarms = Alarms(AlarmSettings(chat), {}, ledger=ledger, api=CloudApi(), credentials=None, clock=clock)
-    alarms.notify([Alarm("a", "b", "c", "d", fix="e")] if not chat else [], Log(written.append, clock), Deadline(clock, 5))
+    alarms.notify(alarms.of([Alarm("a", "b", "c", "d", fix="e")] if not chat else []), Log(written.append, clock), Deadline(clock, 5))
 assert len(written) == 1, written
 print(sorted({"apprise", "requests", "tencentcloud"} & set(sys.modules)))
 """

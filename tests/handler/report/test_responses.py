@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.decide.intent_guards import not_seen_before
 from handler.errors import FieldError
-from handler.model.history import Past
-from handler.model.operation import State
 from handler.model.outcome import API_REFUSALS, OTHER_API_REFUSAL, Outcome, OutcomeStatus, Record
-from handler.model.request import OpType
 from handler.report.responses import TITLES, answer, problem
 
 STATUSES = get_args(OutcomeStatus)
@@ -62,9 +58,12 @@ def test_a_problem_bears_its_headers_and_further_members() -> None:
     [
         (Outcome.done("worked"), 200),
         (Outcome.skipped("guard.satisfied", "already"), 200),
-        (Outcome.unverified("accepted"), 202),
+        (Outcome.unverified("as asked"), 200),
+        (Outcome.accepted("taken"), 202),
+        (Outcome.pending("guard.cooldown", "later"), 202),
+        (Outcome.withdrawn("intent.resolved", "resolved"), 200),
+        (Outcome.expired("intent.expired", "too late", fix="Do it."), 409),
         (Outcome.in_doubt("api.ReadTimeout", "lost", fix="Do it."), 202),
-        (Outcome.deferred("guard.cooldown", "later"), 409),
         (Outcome.refused("guard.listed", "x", fix="Do it.", http_status=403), 403),
         (Outcome.refused("once.conflict", "x", fix="Do it."), 422),
         (Outcome.refused_by_api("ResourceNotFound.InstanceNotFound", "x"), 404),
@@ -89,35 +88,14 @@ def test_a_direct_caller_is_told_by_the_status(outcome: Outcome, status: int) ->
         assert (body["status"], body["detail"]) == (status, outcome.reason)
 
 
-EARLIER = {
-    State.SENDING: 202,
-    State.ACCEPTED: 202,
-    State.IN_DOUBT: 202,
-    State.VERIFIED: 200,
-    State.UNVERIFIED: 200,
-    State.FAILED: 500,
-    State.TIMED_OUT: 500,
-    State.REJECTED: 404,
-}
-
-
-@pytest.mark.parametrize("state", State)
-def test_a_repeated_call_gets_the_status_of_the_first_one(state: State) -> None:
-    """Whatever became of it; what was not sent is sent anew."""
-    past = Past("op-1", OpType.START_SERVICE, state, 0.0, 0.0, "same", code="ResourceNotFound.InstanceNotFound")
-    outcome = not_seen_before("same", past)
-    if state is State.NOT_SENT:
-        assert outcome is None
-    else:
-        assert outcome is not None
-        assert answer([a_record(outcome)], is_direct=True, extra={})["statusCode"] == EARLIER[state]
-
-
 MADE = {
     "done": Outcome.done("reason"),
     "unverified": Outcome.unverified("reason"),
     "skipped": Outcome.skipped("code", "reason"),
-    "deferred": Outcome.deferred("code", "reason"),
+    "accepted": Outcome.accepted("reason"),
+    "pending": Outcome.pending("code", "reason"),
+    "withdrawn": Outcome.withdrawn("code", "reason"),
+    "expired": Outcome.expired("code", "reason", fix="Do it."),
     "refused": Outcome.refused("code", "reason", fix="Do it."),
     "failed": Outcome.failed("code", "reason", fix="Do it."),
     "in_doubt": Outcome.in_doubt("code", "reason", fix="Do it."),
@@ -139,7 +117,10 @@ def test_every_outcome_and_refusal_has_a_status_with_a_title() -> None:
         ([Outcome.done("x")], 200),
         ([Outcome.refused("guard.listed", "x", fix="Do it.")], 200),
         ([Outcome.failed("internal_error", "x", fix="Do it.")], 200),
-        ([Outcome.done("x"), Outcome.unverified("x")], 202),
+        ([Outcome.done("x"), Outcome.unverified("x")], 200),
+        ([Outcome.done("x"), Outcome.accepted("x")], 202),
+        ([Outcome.refused("guard.listed", "x", fix="Do it."), Outcome.pending("guard.cooldown", "x")], 202),
+        ([Outcome.expired("a.b", "x", fix="Do it."), Outcome.withdrawn("a.b", "x")], 200),
         ([Outcome.done("x"), Outcome.in_doubt("api.X", "x", fix="Do it.")], 202),
         ([], 200),
     ],
@@ -155,13 +136,13 @@ def test_a_sender_is_told_that_all_is_decided(outcomes: list[Outcome], status: i
 @pytest.mark.parametrize("others", [[], [Outcome.done("x"), Outcome.in_doubt("api.X", "x", fix="Do it.")]])
 def test_who_may_do_better_later_is_asked_to_repeat(is_direct: bool, others: list[Outcome]) -> None:
     """503, which Alertmanager alone repeats, and when; what became of each event stands in the body, and no retCode that says 0."""
-    again = Outcome.deferred("api.busy", "the cluster is busy", retryable=True)
+    again = Outcome.failed("ledger.unavailable", "nothing could be written down", fix="Do it.", retryable=True)
     records = [a_record(outcome) for outcome in (*others, again)]
     response = answer(records, is_direct=is_direct, extra={"sessionId": "s", "retCode": 0})
     assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "60")
     assert response["headers"]["Content-Type"] == "application/problem+json"
     body = body_of(response)
-    assert body["detail"] == "the cluster is busy"
+    assert body["detail"] == "nothing could be written down"
     assert len(body["outcomes"]) == len(records)
     assert "retCode" not in body
 

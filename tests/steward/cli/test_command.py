@@ -136,8 +136,8 @@ def test_a_storm_is_told_in_a_few_lines(tmp_path: Path) -> None:
     )
     assert re.search(r"^  pending RestartService of .*: held by guard.storm$", held.stdout, re.MULTILINE)
     assert steward("follow-up", cwd=tmp_path).stdout == "Nothing is open in .steward/fake.db.\n"
-    (newest, *_) = json.loads(steward("history", "--limit", "1", "--json", cwd=tmp_path).stdout)["events"]
-    assert newest["settled"]["outcome"] == "withdrawn"
+    ends = [row["settled"] for row in json.loads(steward("history", "--json", cwd=tmp_path).stdout)["events"]]
+    assert {end["outcome"] for end in ends if end} == {"withdrawn"}
 
 
 def test_explain_speaks_json(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_follow_up_says_what_became_of_what_is_open(tmp_path: Path) -> None:
         cloud.denied.add((SECRET_ID, "DescribeServiceNodeInfos"))
         blind = steward("follow-up", cwd=tmp_path, **env)
         assert blind.returncode == 1
-        assert "emr-4zvc5mul cannot be read: HIVE: UnauthorizedOperation" in blind.stdout, blind.stdout
+        assert "emr-4zvc5mul cannot be read: UnauthorizedOperation" in blind.stdout, blind.stdout
         assert re.search(r"^  still ACCEPTED: ", blind.stdout, re.MULTILINE)
         cloud.denied.clear()
         clock.move_on(240)

@@ -131,7 +131,7 @@ def test_a_rolling_restart_ends_before_the_next_event(tmp_path: Path) -> None:
     assert "  outcome done: " in second
 
 
-FREEZE = "safety: {freezes: [{from: '2020-01-01T00:00:00', to: '2120-01-01T00:00:00', reason: always}]}\n"
+FREEZE = "safety: {freezes: [{from: '2020-01-01T00:00:00Z', to: '2120-01-01T00:00:00Z', reason: always}]}\n"
 
 
 def test_what_is_pending_goes_on_only_where_it_may_act(tmp_path: Path) -> None:

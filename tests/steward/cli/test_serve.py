@@ -127,13 +127,14 @@ def test_the_sample_of_a_curl_line_is_about_a_cluster_of_the_configuration(tmp_p
         "webhook: {callers: [{name: deploy, bearer_env: STEWARD_SECRET_DEPLOY}]}\n",
         encoding="utf-8",
     )
-    with serving(tmp_path, env=SECRETS) as output:
+    secret = {"STEWARD_SECRET_DEPLOY": SECRET}
+    with serving(tmp_path, env=secret) as output:
         port = url_in(line_with(output, "listens on"))
         named = re.search(r"-d @(\S+) ", line_with(output, "  deploy: curl "))
         assert named is not None
         status, _, answer = call(port, body=(tmp_path / named[1]).read_bytes())
         assert (status in (200, 202), answer["outcomes"][0]["outcome"] in ("done", "accepted")) == (True, True), answer
-    with serving(tmp_path, env={**SECRETS, "STEWARD_EMR_ENDPOINT": "http://127.0.0.1:9"}) as output:
+    with serving(tmp_path, env={**secret, "STEWARD_EMR_ENDPOINT": "http://127.0.0.1:9"}) as output:
         assert "-d @EVENT.json " in line_with(output, "  deploy: curl ")
 
 

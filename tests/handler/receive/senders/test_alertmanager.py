@@ -63,6 +63,8 @@ def test_the_documented_sample() -> None:
             },
             occurred_at=1795469642.069320828,
             message="DataNode down on 172.16.0.5",
+            alert="87719609573713f6",
+            started_at=1795469642.069320828,
         )
     ]
 
@@ -381,3 +383,19 @@ def test_a_bad_grafana_alert_is_reported_as_grafana() -> None:
 def test_grafana_is_distinguished_from_alertmanager(change: dict[str, Any], source: str) -> None:
     """Grafana sends an organisation id, or version 1 of the body."""
     assert read({**sample("alertmanager-datanode-down"), **change})[0].source == source
+
+
+def test_occurrences_of_one_alert_differ_in_their_start_only() -> None:
+    """Firing and resolved: its identity, and the start by which a resolution takes back what is no younger."""
+    payload = sample("alertmanager-datanode-down")
+    (down,) = read(payload)
+    later = json.loads(json.dumps(payload))
+    later["alerts"][0]["startsAt"] = "2026-11-24T00:00:00Z"
+    (again,) = read(later)
+    assert isinstance(down, Event)
+    assert isinstance(again, Event)
+    assert (down.alert, down.id) != ("", again.id)
+    assert down.alert == again.alert
+    assert down.started_at is not None
+    assert again.started_at is not None
+    assert down.started_at < again.started_at

@@ -373,3 +373,12 @@ def test_a_request_survives_a_round_trip(services: list[dict[str, Any]]) -> None
         for component in service.get("ComponentInfoList", ()):
             for ip in component.get("IpList", ()):
                 assert covers(request.scope, Target(service["ServiceName"], component["ComponentName"], ip))
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "is_named"), [({}, "", True), ({"Id": ""}, "", False), ({"Id": ""}, "the key", True)]
+)
+def test_a_call_is_named_where_its_caller_gave_an_id(change: dict[str, Any], key: str, is_named: bool) -> None:
+    """``Id`` or Idempotency-Key; a digest of ours is no id of the caller's."""
+    call = {name: value for name, value in {**sample(), **change}.items() if value != ""}
+    assert event_of(call, "", key).is_named == is_named

@@ -60,6 +60,8 @@ def test_an_emr_metric_alarm() -> None:
         },
         occurred_at=1795469642.0,
         message="DataNode does not answer: process alive < 1 (now 0)",
+        alert="alarm:ef359a72cd5ea6445d715733b5f51178",
+        started_at=1795469642.0,
     )
 
 
