@@ -107,7 +107,7 @@ def _deliver(plan: processes.Plan, step: str) -> None:
     function = plan.function(processes.LeapingClock(plan.began))
     where, method, before, after = STEPS[step]
     if where == "ledger":
-        function.ledger = Stepping(function.ledger, method, before, after)
+        function.ledger = Stepping(function.ledger, method, before, after)  # type: ignore[assignment]
     else:
         log = Log(lambda text: None, function.clock)
         function._gateway = Stepping(function.gateway(log), method, before, after)

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from handler.app import Function
 from handler.cloud.account import Endpoint
@@ -317,6 +318,14 @@ def live(seed: int, incidents: int) -> None:
 def test_a_year(seed: int) -> None:
     """Few incidents each."""
     live(seed, 4)
+
+
+def test_a_ledger_that_forgets_is_found_out(mocker: MockerFixture) -> None:
+    """The control: with swaps that write nothing down, some year breaks a promise."""
+    mocker.patch.object(Ledger, "swap", return_value=True)
+    with pytest.raises(AssertionError):
+        for seed in range(10):
+            live(seed, 3)
 
 
 @pytest.mark.long
