@@ -66,6 +66,8 @@ def _state(record: ClusterRecord, stated: Stated, scope: OpScope, key: str, now:
             (stated.event,),
         )
         return Answer(key)
+    if known.stage == "proving":
+        record.restated[key] = (*record.restated.get(key, ()), stated.event)
     before = known.statements.get(stated.sender)
     is_heard = stated.event in known.events or known.stage == "proving"
     if before and is_heard and before.start == statement.start and stated.told_at - before.last < record.timing.refresh:

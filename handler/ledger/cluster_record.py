@@ -64,6 +64,8 @@ class ClusterRecord:
     news: dict[str, Outcome] = field(default_factory=dict, compare=False)
     ended: list[Operation] = field(default_factory=list, compare=False)
     answered: frozenset[str] = field(default=frozenset(), compare=False)
+    #: The events that this change states again of intents that are proving: they hear of its end where it goes on.
+    restated: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
     def copy(self) -> ClusterRecord:
         """One to change: its values are immutable, its dicts are its own."""
@@ -78,6 +80,7 @@ class ClusterRecord:
             news={},
             ended=[],
             answered=frozenset(),
+            restated={},
         )
 
     def next_seq(self) -> int:

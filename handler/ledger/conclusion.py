@@ -174,8 +174,12 @@ def proved(record: ClusterRecord, intent: Intent, now: float, *, is_well: bool, 
         record.end(intent, reasons.still_stated(intent), now, is_told=True)
     elif is_well:
         record.intents.pop(intent.key)  # its events were told "done"
+        record.news[intent.key] = reasons.lasts(intent)
     else:
-        record.intents[intent.key] = intent._replace(stage="pending", operation="", waits_since=now)
+        again = intent._replace(stage="pending", operation="", waits_since=now)
+        for event in record.restated.get(intent.key, ()):
+            again = again.heard(event)
+        record.intents[intent.key] = again
 
 
 def _end_of(operation: Operation, found: set[Verdict], *, is_unseen: bool) -> State:

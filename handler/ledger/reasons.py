@@ -158,6 +158,11 @@ def failed_command(operation: Operation, mine: Mapping[str, Verdict]) -> Outcome
     )
 
 
+def lasts(intent: Intent) -> Outcome:
+    """The outcome of an event that comes when an earlier restart is seen to have lasted."""
+    return Outcome.skipped("guard.healthy", f"{intent.scope} is healthy since operation {intent.operation}")
+
+
 def still_stated(intent: Intent) -> Outcome:
     """A restart of a process that answers did not end the alert."""
     # A code of its own: that the process answers ends an "operation.failed", and does not end this.
