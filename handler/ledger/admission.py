@@ -76,9 +76,7 @@ def _state(record: ClusterRecord, stated: Stated, scope: OpScope, key: str, now:
         return Answer(key)  # so many ask for it already
     if before and before.last > statement.last:
         statement = before
-    changed = known._replace(
-        statements={**known.statements, stated.sender: statement}, waits_since=max(known.waits_since, stated.told_at)
-    )
+    changed = known._replace(statements={**known.statements, stated.sender: statement})
     record.intents[key] = changed if is_heard else changed.heard(stated.event)
     return Answer(key)
 

@@ -109,7 +109,8 @@ def judge(
         for key, part in before.parts.items()
     }
     found = {part.verdict for part in parts.values()}
-    is_one_by_one = before.op_type is OpType.RESTART_SERVICE and len(parts) > 1
+    # Others may have kept a remediation's joined restart from all of them: each is tried alone. A command is asked once.
+    is_one_by_one = before.op_type is OpType.RESTART_SERVICE and len(parts) > 1 and not before.is_command
     if found == {Verdict.NOT_REACHED} and before.state is State.ACCEPTED and not is_one_by_one:
         # The API took it, and nothing came of it.
         parts = {key: Part(part.before, Verdict.FAILED, now) for key, part in parts.items()}

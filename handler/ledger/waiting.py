@@ -95,14 +95,18 @@ def expire(
 ) -> bool:
     """End, or tell of, what waits longer than it may. Answers whether it ended."""
     waited = now - intent.waits_since
+    longest = max(record.timing.expiry, max_wait)
     if intent.is_command:
-        if waited > max_wait:
+        in_all = now - intent.asked_at
+        # One whose requests get lost again and again ends, too.
+        if waited > max_wait or (in_all > longest and not intent.served):
+            waited = max(waited, in_all)
             record.end(intent, reasons.expired(intent, outcome, waited, is_quiet=is_on_purpose), now)
             return True
         return False
     if is_on_purpose or waited <= max_wait:
         return False
-    if now - max(intent.last_statement, intent.waits_since) > max(record.timing.expiry, max_wait):
+    if now - max(intent.last_statement, intent.waits_since) > longest:
         record.end(intent, reasons.expired(intent, outcome, waited, is_quiet=False), now)
         return True
     record.tell(reasons.waits(record.cluster, intent, intent.process, outcome, waited), now)

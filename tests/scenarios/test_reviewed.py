@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
+from pytest_mock import MockerFixture
 
+from harness.faults import Fault, Kind
 from steward.config.compile import config_of
 from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.world import World
 from tests.worlds import (
+    ACTION,
+    CLUSTER,
     DOWN,
     alarms,
     command,
+    faulty,
     follow_up,
+    kill,
     outcomes,
+    over,
     post,
     process,
     record,
@@ -60,3 +67,39 @@ def test_a_rule_may_be_named_request(make_world: MakeWorld) -> None:
         world.deliver(sample(DOWN))
         follow_up(world, 3)
     assert world.requests() == 1
+
+
+def test_a_sender_that_repeats_itself_does_not_silence_what_waits(world: World) -> None:
+    """Stated each five minutes and held all the while: a person hears of it after ``max_wait`` all the same."""
+    kill(world)
+    world.cloud.cluster(CLUSTER).status = 8
+    for _ in range(14):
+        world.deliver(sample(DOWN))
+        follow_up(world, 5)
+    assert (world.requests(), alarms(world)) == (0, ["intent.waits"])
+
+
+def test_a_machine_that_is_down_is_told_of_though_its_alert_repeats(world: World) -> None:
+    """Each minute the same alert, and nobody knows the health of its process."""
+    world.cloud.cluster(CLUSTER).nodes_down.add("172.16.0.5")
+    for _ in range(8):
+        world.deliver(sample(DOWN))
+        follow_up(world, 1)
+    assert (world.requests(), alarms(world)) == (0, ["guard.health_unknown"])
+
+
+def test_a_rolling_command_of_which_nothing_came_is_not_sent_again(world: World, mocker: MockerFixture) -> None:
+    """The API took it: it failed, and a person is told."""
+    sent = mocker.patch.object(type(world.cloud), "start_stop")
+    post(world, command("RestartService", "172.16.0.5", "172.16.0.6", Id="x-2", **ROLLING))
+    follow_up(world, 120)
+    assert (sent.call_count, settled(world), alarms(world)) == (1, ["failed"], ["operation.failed"])
+
+
+def test_a_command_whose_requests_get_lost_expires(world: World) -> None:
+    """Each is in doubt and found not to have been carried out: after six hours it is over, and told."""
+    faulty(world, *([Fault(Kind.RESET_BEFORE_READING, ACTION)] * 90))
+    post(world, command("StopService", "172.16.0.5", Id="x-3"))
+    follow_up(world, 420)
+    assert (world.requests(), settled(world)) == (0, ["expired"])
+    assert {*alarms(world)} - {*over(world)} == {"intent.expired"}
