@@ -92,7 +92,7 @@ def _admit_command(record: ClusterRecord, stated: Stated, now: float) -> Answer:
         if ended := record.commands.get(key):
             return Answer(key, _replayed(ended) if ended.digest == digest else _conflict(record, key, now))
     else:
-        found = _retried(record, digest, stated.scope, now)
+        found = _retried(record, stated, digest, now)
         if found is not None:
             return found
         key = f"{key}#{record.seq + 1}"
@@ -123,13 +123,15 @@ def _admit_command(record: ClusterRecord, stated: Stated, now: float) -> Answer:
     return Answer(key)
 
 
-def _retried(record: ClusterRecord, digest: str, scope: OpScope, now: float) -> Answer | None:
+def _retried(record: ClusterRecord, stated: Stated, digest: str, now: float) -> Answer | None:
     """The answer to a command without an id that may be a retry; None for a new command."""
+    scope = stated.scope
     here = [one for one in record.intents.values() if one.is_command and one.scope.overlaps(scope)]
     past = {key: one for key, one in record.commands.items() if one.scope.overlaps(scope)}
     newest = max((*(one.seq for one in here), *(one.seq for one in past.values())), default=-1)
     for one in here:
         if one.digest == digest and one.seq == newest:
+            record.intents[one.key] = one.heard(stated.event)  # it is to hear of the end, too
             return Answer(one.key)
     young = {key: one for key, one in past.items() if one.digest == digest and now - one.at <= record.timing.unnamed}
     for key, ended in young.items():

@@ -6,7 +6,6 @@ store does is in ``handler/ledger/store.py``.
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -158,4 +157,6 @@ def open_ledger(url: str) -> Ledger:
 
 def wait_a_little(attempt: int) -> None:
     """Sleep before trying again: real time, since others write in it; longer the more often it was in vain."""
+    import random  # with what it loads, which an event that meets nobody does without
+
     time.sleep(random.uniform(0, min(0.05, 0.001 * 2 ** min(attempt, 6))))  # noqa: S311 - jitter, not a secret

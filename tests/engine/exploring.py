@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from handler.execute.decision import decide
 from handler.ledger import conclusion
 from handler.model.operation import State
+from tests.engine.keys import Keys
 from tests.engine.properties import Broken
 from tests.engine.steps import Steps
-from tests.engine.world import KEYS, RESTARTING, Bounds, Flight, Keys, Step, World, start
+from tests.engine.world import KEYS, RESTARTING, Bounds, Flight, Step, World, start
 
 #: Decisions that a follow-up takes in one tick when all is calm.
 LAPS = 4

@@ -84,7 +84,7 @@ RULES: Final = (
     Rule(
         "a command without an id is always a new one",
         ADMISSION,
-        "found = _retried(record, digest, stated.scope, now)",
+        "found = _retried(record, stated, digest, now)",
         "found = None",
         "a client repeats its request",
     ),
@@ -234,6 +234,52 @@ RULES: Final = (
         "if not busy.isdisjoint(operation.parts):",
         "if False:",
         "test_no_second_operation_is_armed_on_a_process",
+    ),
+    Rule(
+        "a command's wait runs on where its request was lost",
+        CONCLUSION,
+        "elif found == {Verdict.NOT_REACHED}:\n"
+        '        record.intents[intent.key] = intent._replace(stage="pending", operation="", waits_since=now)',
+        "elif found == {Verdict.NOT_REACHED}:\n"
+        '        record.intents[intent.key] = intent._replace(stage="pending", operation="")',
+        "a command that was lost is sent again",
+    ),
+    Rule(
+        "what is healthy again expires",
+        WEIGHING,
+        "            rest = {key: one for key",
+        '            if waiting.expire(record, intent, Outcome.pending("late", ""), limits.max_wait, now, is_on_purpose=False):\n'
+        "                continue\n"
+        "            rest = {key: one for key",
+        "an alert about what a command restarts",
+    ),
+    Rule(
+        "a command is sent however late it is",
+        WEIGHING,
+        "if asked and not _is_too_late(step, intent, limits):",
+        "if asked:",
+        "a command that nobody looks at in time",
+    ),
+    Rule(
+        "what was carried out is superseded",
+        WAITING,
+        ".difference(one.served)",
+        "",
+        "a start while the stop is under way",
+    ),
+    Rule(
+        "that the process answers ends the alarm about a restart that did not help",
+        "handler/ledger/reasons.py",
+        '"intent.still_stated"',
+        '"operation.failed"',
+        "its heap is full, and that is stated again",
+    ),
+    Rule(
+        "an old look is good enough to act upon",
+        "handler/execute/looking.py",
+        "return now - seen.seen_at > timing.look_age",
+        "return False",
+        "a command that was lost is sent again",
     ),
     Rule(
         "a pause holds nothing",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from handler.ledger.cluster_record import ClusterRecord, Saying
 from handler.model.alarm import Alarm
+from handler.model.observation import Observation
 from handler.model.operation import Operation, State
 from handler.model.request import OpType
 from tests.engine.world import KEYS, NEVER, Bounds, Ghost, Process, Step, Worker, World
@@ -76,6 +77,10 @@ class Books:
         operation = record.operations.get(worker.operation)
         if operation is not None and operation.state is State.IN_DOUBT and worker.answer is not State.IN_DOUBT:
             raise Broken(f"{worker.name} knows that the operation is {worker.answer}, and it stays in doubt")
+
+    def check_look(self, seen: Observation | None, now: float) -> None:
+        if seen is not None and now - seen.seen_at > self._bounds.latest_send * self._bounds.tick:
+            raise Broken("an operation is armed by an old look")
 
     def check_armed(self, operation: Operation, record: ClusterRecord) -> None:
         """No command is sent later than it may wait; while it is under way, its wait does not run."""

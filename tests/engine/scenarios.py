@@ -100,6 +100,26 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Bounds(last_tick=4, deaths=0, faults=0, max_wait=3, deadline=6, is_slow=True, latest_send=9, lost=9),
         (command("restart", 0, id="c1"),),
     ),
+    "a command that nobody looks at in time": Scenario(
+        Bounds(down=(), last_tick=4, deaths=0, faults=0, max_wait=2, latest_send=9, lost=9, workers=1, followups=0),
+        (command("stop", 0, id="c1"),),
+    ),
+    "a command that was lost is sent again": Scenario(
+        Bounds(last_tick=2, deaths=0, kinds=("ok", "lost"), max_wait=3, helped=(0,)), (command("restart", 0, id="c1"),)
+    ),
+    "an alert about what a command restarts": Scenario(
+        Bounds(
+            last_tick=5,
+            deaths=0,
+            kinds=("ok", "done, answer lost"),
+            cooldown=2,
+            max_wait=1,
+            expiry=2,
+            followups=1,
+            workers=1,
+        ),
+        (command("restart", 0, id="c1"), fires(0, after=(0,))),
+    ),
     "a start while the stop is under way": Scenario(
         Bounds(down=(), last_tick=3, deaths=0, is_slow=True, followups=1, kinds=("ok", "not sent")),
         (command("stop", 0, id="c1"), command("start", 0, id="c2", after=(0,))),

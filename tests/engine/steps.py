@@ -204,6 +204,7 @@ class Steps:
                 record.stay(worker.name, now + record.timing.lost)
             if worker.seen is not None and is_old(worker.seen, record.timing, now):  # held up since the look
                 return self._load(world, worker._replace(seen=None))
+            self.books.check_look(worker.seen, now)
         before = world
         if is_lost:
             world = world._replace(lost_swaps=world.lost_swaps - 1)
