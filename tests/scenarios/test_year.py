@@ -323,9 +323,13 @@ def test_a_year(seed: int) -> None:
 def test_a_ledger_that_forgets_is_found_out(mocker: MockerFixture) -> None:
     """The control: with swaps that write nothing down, some year breaks a promise."""
     mocker.patch.object(Ledger, "swap", return_value=True)
-    with pytest.raises(AssertionError):
-        for seed in range(10):
+    broken = 0
+    for seed in range(5):
+        try:
             live(seed, 3)
+        except AssertionError:
+            broken += 1
+    assert broken
 
 
 @pytest.mark.long
