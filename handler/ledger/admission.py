@@ -72,8 +72,9 @@ def _state(record: ClusterRecord, stated: Stated, scope: OpScope, key: str, now:
     is_heard = stated.event in known.events or known.stage == "proving"
     if before and is_heard and before.start == statement.start and stated.told_at - before.last < record.timing.refresh:
         return Answer(key)
-    if before is None and len(known.statements) >= MAX_STATEMENTS:
-        return Answer(key)  # so many ask for it already
+    if before is None and len(known.statements) >= MAX_STATEMENTS:  # so many ask for it already; all hear of its end
+        record.intents[key] = known if is_heard else known.heard(stated.event)
+        return Answer(key)
     if before and before.last > statement.last:
         statement = before
     changed = known._replace(
