@@ -28,6 +28,7 @@ from harness.faults import Fault, Kind
 from steward.config.compile import config_of
 from steward.simulate.platform import context, timer_event
 from steward.simulate.world import _Lines, in_process
+from tests.share import SHARE
 
 CLUSTER = "emr-4zvc5mul"
 NODES = [f"10.0.0.{node}" for node in range(1, 7)]
