@@ -137,11 +137,9 @@ class _Reconciler:
         )
 
     def _limits_of(self, intent: Intent) -> Limits | None:
-        if intent.rule == REQUEST_RULE:
-            return COMMAND_LIMITS
         rule = self._limits.get(intent.rule)
         if rule is None:
-            return None
+            return COMMAND_LIMITS if intent.is_command and intent.rule == REQUEST_RULE else None
         return rule.command_limits if intent.is_command else rule.limits
 
     def _look(self, record: ClusterRecord) -> None:

@@ -158,7 +158,7 @@ def _conclude(record: ClusterRecord, intent: Intent, operation: Operation, now: 
 def _conclude_command(record: ClusterRecord, intent: Intent, operation: Operation, now: float) -> None:
     mine = {key: part.verdict for key, part in operation.parts.items() if intent.scope.covers(key)}
     found = set(mine.values())
-    if found <= GOOD:
+    if found and found <= GOOD:
         served = (*intent.served, *(key for key in mine if key not in intent.served))
         # The next decision ends it where nothing is left of it.
         record.intents[intent.key] = intent._replace(stage="pending", served=served, tries=0, waits_since=now)

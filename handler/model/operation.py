@@ -8,6 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.lib.wording import listed, utc_text
+from handler.model.components import spelled
+from handler.model.scope import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,12 +165,11 @@ class Operation:
 
     def name_of(self, key: str) -> str:
         """One of its processes (Target.key) as the cluster spells it, where that is known."""
-        begin, slash, ip = key.rpartition("/")
+        ip = key.rpartition("/")[2]
         for name in self.components:
-            if name.lower() == begin.lower():
-                return name + slash + ip
-        from handler.model.components import spelled  # with names of which hardly any event needs one
-
+            target = Target(*name.split("/"), ip)
+            if target.key == key:
+                return str(target)
         return spelled(key)
 
     def moved(self, state: State, **changes: Any) -> Operation:

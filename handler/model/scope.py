@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
 
 from handler.lib.wording import listed
+from handler.model.components import component_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +25,7 @@ class Target(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The process's identity, whatever case a sender wrote it in."""
+        """The process's identity, however a sender or the cluster spells it (``zkfc``)."""
         return _key_begin(self.service, self.component) + self.ip
 
     def __str__(self) -> str:
@@ -33,7 +34,7 @@ class Target(NamedTuple):
 
 @lru_cache(maxsize=512)
 def _key_begin(service: str, component: str) -> str:
-    return f"{service.upper()}/{component.lower()}/"
+    return f"{service.upper()}/{component_key(component)}/"
 
 
 class All(Enum):
@@ -55,15 +56,15 @@ Addresses = Union[Literal[All.ALL], "frozenset[str]"]
 Component = tuple[str, Addresses]
 
 
-#: By the component's name in lower case.
+#: By the component's one name (:func:`component_key`).
 Components = Union[Literal[All.ALL], "dict[str, Component]"]
 
 
 class OpScope:
     """Services → components → node addresses.
 
-    Service names are upper case, as the API wants them; component names keep their spelling and compare without case,
-    since Tencent's own pages differ in it. A scope is never wider than what was put in: an empty list stays empty,
+    Service names are upper case, as the API wants them; component names keep their spelling and compare by what they
+    mean, since Tencent's own pages differ in them. A scope is never wider than what was put in: an empty list stays empty,
     "all" has to be explicit.
     """
 
@@ -89,7 +90,7 @@ class OpScope:
     def of_component(cls, service: str, component: str, ips: Iterable[str] | All = ALL) -> OpScope:
         """One component, on the nodes ``ips`` or on all of them."""
         addresses: Addresses = ALL if isinstance(ips, All) else frozenset(ips)
-        return cls({service.upper(): {component.lower(): (component, addresses)}} if addresses else None)
+        return cls({service.upper(): {component_key(component): (component, addresses)}} if addresses else None)
 
     @classmethod
     def of_target(cls, target: Target) -> OpScope:
@@ -108,7 +109,7 @@ class OpScope:
         tree: dict[str, dict[str, tuple[str, set[str]]]] = {}
         for service, component, ip in targets:
             components = tree.setdefault(service.upper(), {})
-            components.setdefault(component.lower(), (component, set()))[1].add(ip)
+            components.setdefault(component_key(component), (component, set()))[1].add(ip)
         return cls(
             {
                 service: {key: (name, frozenset(ips)) for key, (name, ips) in sorted(components.items())}
@@ -124,7 +125,7 @@ class OpScope:
             if scope._tree is None and scope._targets:
                 ((service, name, ip),) = scope._targets
                 if (known := tree.setdefault(service, {})) is not ALL:
-                    key = name.lower()
+                    key = component_key(name)
                     _, before = known.get(key) or known.setdefault(key, (name, set()))
                     if before is not ALL:
                         before.add(ip)
@@ -189,7 +190,7 @@ class OpScope:
     def _services(self) -> dict[str, Components]:
         if self._tree is None:
             self._tree = {
-                service: {name.lower(): (name, frozenset((ip,)))} for service, name, ip in self._targets or ()
+                service: {component_key(name): (name, frozenset((ip,)))} for service, name, ip in self._targets or ()
             }
         return self._tree
 
@@ -224,7 +225,8 @@ class OpScope:
                     continue
                 if component is None or its_component is None:
                     return True
-                if component.lower() == its_component.lower() and (ip is None or its_ip is None or ip == its_ip):
+                its_key = component_key(its_component)
+                if component_key(component) == its_key and (ip is None or its_ip is None or ip == its_ip):
                     return True
         return False
 
@@ -252,7 +254,7 @@ class OpScope:
         """
         if self._tree is None and self._targets:
             ((service, name, ip),) = self._targets
-            return f"{service}/{name.lower()}@{ip}"
+            return f"{service}/{component_key(name)}@{ip}"
         parts: list[str] = []
         for service, components in self._services.items():
             if components is ALL:
