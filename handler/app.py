@@ -218,7 +218,10 @@ class Function:
         )
 
     def missing_follow_up(self) -> list[Alarm]:
-        """The alarm that nobody brings to its end what is open: timers are created closed. Asked once a minute."""
+        """The alarm that no follow-up comes, if so.
+
+        Timers are created closed. It is asked once a minute.
+        """
         now = self._clock.now()
         if not is_on_the_platform(self._env) or now - self._asked_for_follow_up < 60:
             return []

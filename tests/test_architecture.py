@@ -213,8 +213,6 @@ def test_what_only_a_person_asks_for_is_loaded_when_asked() -> None:
     }
 
 
-#: Files whose docstrings do not obey the rule below yet, one a line. Delete a line when its file obeys.
-DOCSTRINGS_TO_DO = ROOT / "tests" / "docstrings_to_do.txt"
 MAX_FIRST_LINE = 89
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -237,12 +235,11 @@ def public_docstrings(path: Path) -> list[tuple[int, str]]:
 
 def test_public_docstrings_open_with_one_short_sentence() -> None:
     """The first line is a whole sentence of less than 90 characters; more follows after a blank line."""
-    to_do = set(DOCSTRINGS_TO_DO.read_text(encoding="utf-8").split()) if DOCSTRINGS_TO_DO.exists() else set()
     wrong = []
     for package in ("handler", "harness", "steward"):
         for path in sorted((ROOT / package).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
-            for line, text in public_docstrings(path) if name not in to_do else ():
+            for line, text in public_docstrings(path):
                 first, *rest = text.splitlines()
                 if len(first) > MAX_FIRST_LINE or not first.endswith(".") or (rest and rest[0]):
                     wrong.append(f"{name}:{line}: {first}")

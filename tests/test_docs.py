@@ -314,7 +314,11 @@ def test_every_code_is_explained() -> None:
     }
     given = {code: kind for code, kind in _codes_given().items() if kind != "alarm"}
     assert [code for code, kind in given.items() if table.get(code, kind) not in (kind, "—")] == []
-    alarming = {code for code, status in _codes_given().items() if status in ("refused", "expired", "failed", "in_doubt", "alarm")}
+    alarming = {
+        code
+        for code, status in _codes_given().items()
+        if status in ("refused", "expired", "failed", "in_doubt", "alarm")
+    }
     quiet = {"guard.freeze"}  # held back on purpose
     assert alarming - quiet <= alarms, "raises an alarm, and docs/operations.md does not say what to do"
 

@@ -29,7 +29,7 @@ ON_PURPOSE: Final = frozenset({"guard.freeze", "guard.pause", "guard.maintenance
 
 
 def entitled(cluster: str, op_type: OpType, clusters: Mapping[str, Cluster]) -> Outcome | None:
-    """A cluster that is not listed is never touched, and only what its ``allow`` names is done to it."""
+    """Only listed clusters are touched, and only as their ``allow`` says."""
     if (known := clusters.get(cluster)) is None:
         return Outcome.refused(
             "guard.listed",
@@ -51,7 +51,10 @@ def entitled(cluster: str, op_type: OpType, clusters: Mapping[str, Cluster]) -> 
 
 
 def not_from_the_future(stated: Stated, now: float) -> Outcome | None:
-    """An event from the future would never grow old: a clock or a zone is wrong, and a person has to fix it."""
+    """An event from the future would never grow old.
+
+    A clock or a zone is wrong, and a person has to fix it.
+    """
     if stated.start is None or stated.start - now <= SENDER_CLOCK_TOLERANCE:
         return None
     return Outcome.refused(
@@ -65,7 +68,10 @@ def not_from_the_future(stated: Stated, now: float) -> Outcome | None:
 
 
 def outlives_no_freeze(cluster: str, stated: Stated, safety: Safety, now: float) -> Outcome | None:
-    """A command that a freeze outlives is refused at once, and quietly: it is held back on purpose."""
+    """A command that a freeze outlives is refused at once.
+
+    Nobody is told: it is held back on purpose.
+    """
     until = (stated.told_at if stated.start is None else stated.start) + stated.max_wait
     for freeze in safety.freezes if stated.is_command else ():
         if freeze.covers(now, cluster) and freeze.end > until:

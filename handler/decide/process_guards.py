@@ -1,4 +1,4 @@
-"""The guards over one process, as it is seen and by its past: pure decisions, each with its reason.
+"""The guards over one process: pure decisions, each with its reason.
 
 A guard answers with None to let a process pass, or with an Outcome: ``pending`` holds it, anything else ends what was
 asked of it. docs/engine.md has them in their order.
@@ -147,7 +147,10 @@ def not_satisfied(asked: Asked, view: View) -> Outcome | None:
 
 
 def not_served(asked: Asked, view: View) -> Outcome | None:
-    """Where a look cannot tell, since the process answers, the same occurrence of an alert is served once."""
+    """Where a process answers, the same occurrence of an alert is served once.
+
+    A look cannot tell whether it helped.
+    """
     last = view.history.last.get(asked.key)
     if not asked.is_restart_by_alert or not asked.reading.is_up or last is None:
         return None
@@ -202,7 +205,10 @@ def cooled_down(asked: Asked, view: View) -> Outcome | None:
 
 
 def still_stated(asked: Asked, view: View) -> Outcome | None:
-    """What nobody asks for any more is not acted on. A process that is down nevertheless is told of."""
+    """What nobody asks for any more is not acted on.
+
+    Of a process that is down nevertheless, a person is told.
+    """
     if asked.intent.is_stated:
         return None
     if not asked.reading.is_unavailable:
@@ -215,7 +221,10 @@ def still_stated(asked: Asked, view: View) -> Outcome | None:
 
 
 def no_storm(asked: Asked, view: View) -> Outcome | None:
-    """Where most of a component does not serve, restarting its processes is no remedy. A command passes."""
+    """Where most of a component does not serve, restarts are no remedy.
+
+    A command passes.
+    """
     if asked.intent.is_command:
         return None
     service, component, _ = asked.reading.target
@@ -232,7 +241,7 @@ def no_storm(asked: Asked, view: View) -> Outcome | None:
 
 
 def no_restarted_one_is_down(asked: Asked, view: View) -> Outcome | None:
-    """No further process that answers is restarted while one of its component that we restarted is down."""
+    """While a restarted peer is down, no process that answers is restarted."""
     if not asked.is_restart_by_alert or not asked.reading.is_up:
         return None
     service, component, _ = asked.reading.target

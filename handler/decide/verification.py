@@ -106,7 +106,7 @@ def verdict(
     *,
     is_reached: bool = False,
 ) -> Verdict:
-    """What a look shows of one process (Target.key) of an operation; NONE while it cannot be told.
+    """What a look shows of one process of an operation; NONE while it cannot be told.
 
     ``is_reached``: the operation is known to have reached another process.
 

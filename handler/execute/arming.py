@@ -1,4 +1,4 @@
-"""Arming: what passes the guards and agrees becomes one operation, within the budgets. Pure."""
+"""Arming: what passes the guards and agrees becomes one operation. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking at a cluster: its status and the processes of some services, side by side, by a deadline."""
+"""Looking at a cluster: its status and some services, side by side, by a deadline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def observe(
     *,
     with_status: bool = True,
 ) -> Observation:
-    """The cluster and these services as they are now; ``with_status``: and what the cluster is at.
+    """The cluster and these services as they are now.
+
+    ``with_status``: also what the cluster is at.
 
     A service that cannot be looked at is ``unseen``, and hides no other.
 
@@ -71,7 +73,10 @@ def shows(seen: Observation, services: Collection[str], *, with_status: bool) ->
 
 
 def moves_of(record: ClusterRecord) -> frozenset[tuple[str, State]]:
-    """The operations and their states. Where they are others than when a look began, it no longer shows the cluster."""
+    """The operations and their states.
+
+    Where they are others than when a look began, it no longer shows the cluster.
+    """
     return frozenset([(one.id, one.state) for one in record.operations.values()])
 
 

@@ -1,4 +1,4 @@
-"""Outcomes: how an intent stands that is not decided yet, and what all that was decided about an event comes to. Pure."""
+"""Outcomes: how an intent stands, and what all decisions about an event come to. Pure."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ def of_input(event: Unreadable) -> str:
 
 
 def decided(now: float, event: Event | Unreadable, cases: list[Case], outcome: Outcome | None) -> list[Record]:
-    """What was decided about an event, at least one thing: for each of its cases, and ``outcome`` where there is one."""
+    """What was decided about an event, at least one thing.
+
+    It is one for each of its cases, and ``outcome`` where there is one.
+    """
     found = [
         Record(
             at=now,
@@ -83,7 +86,10 @@ def decided(now: float, event: Event | Unreadable, cases: list[Case], outcome: O
 
 
 def joined(decided: list[Record]) -> Record:
-    """One record of what several rules came to: the most urgent outcome, and its cluster, which also says what the others did."""
+    """One record of what several rules came to.
+
+    It is the most urgent outcome, with its cluster, which also says what the others did.
+    """
     leading = max(decided, key=lambda record: URGENCY[record.outcome.status])
     others = {
         f"{one.outcome.status} on {one.cluster}: {one.outcome.reason}": one.outcome

@@ -227,7 +227,9 @@ class Pipeline(Collaborators):
 
 
 def serve(run: Run, cases: list[Case], caller: str) -> None:
-    """Write down what the cases of one cluster state, serve what is pending, and give every case its outcome.
+    """Write down what the cases of one cluster state, and serve what is pending.
+
+    Every case gets its outcome.
 
     A failure here concerns no other cluster. Raises nothing.
     """

@@ -1,4 +1,4 @@
-"""What one decision is made with: the record, a look, and what steward.yml and the moment say."""
+"""What one decision is made with: the record, a look, and the policy."""
 
 from __future__ import annotations
 

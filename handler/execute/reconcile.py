@@ -1,4 +1,6 @@
-"""Reconciling one cluster: load, look, decide, swap, send, settle, and again until nothing pending can be served.
+"""Reconciling one cluster: load, look, decide, swap, send, settle, and again.
+
+It goes on until nothing pending can be served.
 
 The invocation that brought an intent runs it, and so does the follow-up. Whoever is at it drains what others write down
 meanwhile. A swap that is lost has sent nothing: it is decided again. docs/engine.md has the rules.
@@ -42,7 +44,9 @@ REQUEST_RULE: Final = "request"
 
 
 def reconcile(run: Run) -> ClusterRecord:
-    """Write down what is stated, and serve what is pending in one cluster, until nothing can be served or time is short.
+    """Write down what is stated, and serve what is pending in one cluster.
+
+    It goes on until nothing can be served, or time is short.
 
     Returns the record. Raises LedgerUnavailable.
     """

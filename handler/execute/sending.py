@@ -1,4 +1,4 @@
-"""Sending what is armed: exactly one worker comes here with an operation, and sends it once.
+"""Sending what is armed: one worker comes here with an operation, and sends it once.
 
 What certainly was not carried out is pending again; anything else is written down and looked at.
 """

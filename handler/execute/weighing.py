@@ -1,4 +1,4 @@
-"""Weighing what is pending: which processes each intent means, and what the guards say of them. Pure."""
+"""Weighing what is pending: the processes it means, and what the guards say. Pure."""
 
 from __future__ import annotations
 

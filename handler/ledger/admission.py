@@ -1,4 +1,4 @@
-"""Admitting: how what an event states becomes an intent of the record, or joins one; and how it is taken back. Pure."""
+"""Admission: what an event states becomes an intent of the record, or joins one. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLOCK_SKEW: Final = 60.0
 
 
 class Answer(NamedTuple):
-    """What became of a statement: the intent's key, and its outcome where that is known at once."""
+    """What became of a statement: its intent's key, and the outcome if it is known."""
 
     key: str
     outcome: Outcome | None = None
@@ -72,8 +72,9 @@ def _state(record: ClusterRecord, stated: Stated, scope: OpScope, key: str, now:
     is_heard = stated.event in known.events or known.stage == "proving"
     if before and is_heard and before.start == statement.start and stated.told_at - before.last < record.timing.refresh:
         return Answer(key)
-    if before is None and len(known.statements) >= MAX_STATEMENTS:
-        return Answer(key)  # so many ask for it already
+    if before is None and len(known.statements) >= MAX_STATEMENTS:  # so many ask for it already; all hear of its end
+        record.intents[key] = known if is_heard else known.heard(stated.event)
+        return Answer(key)
     if before and before.last > statement.last:
         statement = before
     changed = known._replace(statements={**known.statements, stated.sender: statement})
@@ -149,7 +150,10 @@ def _conflict(record: ClusterRecord, key: str, now: float) -> Outcome:
 
 
 def withdraw(record: ClusterRecord, sender: str, start: float | None, told_at: float) -> list[str]:
-    """Take back one sender's statements that are no younger; returns their keys. It ends nothing: a look does."""
+    """Take back one sender's statements that are no younger; returns their keys.
+
+    It ends nothing: a look does.
+    """
     found = []
     for key, one in record.intents.items():
         statement = one.statements.get(sender)

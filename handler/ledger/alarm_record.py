@@ -1,4 +1,7 @@
-"""What was told to people, and what their channels have not taken yet: one value, read and swapped whole."""
+"""What was told to people, and what their channels have not taken yet.
+
+It is one value, read and swapped whole.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Saying(NamedTuple):
-    """Something that a swap decided to say: an alarm, that one is over, or that an intent has settled."""
+    """What a swap decided to say: an alarm, that one is over, or that an intent settled."""
 
     id: str
     kind: str  # "alarm", "well" or "settled"
@@ -90,7 +90,10 @@ class ClusterRecord:
     # -- ending
 
     def end_command(self, intent: Intent, outcome: Outcome, now: float, where: str = "") -> Outcome:
-        """End a command: remember its answer, and tell of one that is not carried out. Returns its outcome."""
+        """End a command and remember its answer; returns its outcome.
+
+        A person is told of one that is not carried out.
+        """
         self.intents.pop(intent.key, None)
         self.commands[intent.key] = Ended(
             intent.digest,
@@ -111,7 +114,10 @@ class ClusterRecord:
         return replace(outcome, has_own_alarm=True)
 
     def cancel(self, key: str, by: str, now: float) -> bool:
-        """End what is pending because a person says so. What is sent stays sent. Answers whether there was anything."""
+        """End what is pending because a person says so; answers whether there was anything.
+
+        What is sent stays sent.
+        """
         one = self.intents.get(key)
         if one is None or one.stage == "serving":
             return False
@@ -225,7 +231,10 @@ class ClusterRecord:
     # -- operations
 
     def arm(self, operation: Operation, keys: Collection[str]) -> None:
-        """Add an operation as SENDING for these intents. Raises ValueError where a process of it is under an open one."""
+        """Add an operation as SENDING for these intents.
+
+        Raises ValueError where a process of it is under an open one.
+        """
         busy = {key for one in self.operations.values() if one.is_open for key in one.parts}
         if not busy.isdisjoint(operation.parts):
             raise ValueError("a process is under an open operation")
@@ -238,7 +247,10 @@ class ClusterRecord:
     # -- the hint
 
     def claim(self, owner: str, now: float) -> bool:
-        """Become the one who reconciles, unless another one is at it. A hint too far ahead is of a wrong clock."""
+        """Become the one who reconciles, unless another one is at it.
+
+        A hint too far ahead is of a wrong clock.
+        """
         if self.hint is not None and now < self.hint[1] <= now + 2 * self.timing.lost:
             return False
         self.hint = (owner, now + self.timing.hint)
@@ -249,7 +261,10 @@ class ClusterRecord:
         self.hint = (owner, until)
 
     def leave(self, owner: str) -> None:
-        """Reconcile no longer; in the swap that finds nothing to do, so that nobody relies on one who left."""
+        """Reconcile no longer.
+
+        It is part of the swap that finds nothing to do, so that nobody relies on one who left.
+        """
         if self.hint is not None and self.hint[0] == owner:
             self.hint = None
 
@@ -267,7 +282,10 @@ class ClusterRecord:
         )
 
     def forget(self, now: float, keep: float) -> None:
-        """Drop what no rule asks for any more: ``keep`` seconds for operations, the longest cooldown or quarantine."""
+        """Drop what no rule asks for any more.
+
+        ``keep``: seconds for operations, the longest cooldown or quarantine.
+        """
         used = {one.operation for one in self.intents.values()}
         for one in list(self.operations.values()):
             if not one.is_open and one.id not in used and now - one.ended_at > keep:

@@ -1,4 +1,4 @@
-"""What became of an operation, and what follows from it for the intents that it serves. Pure."""
+"""What became of an operation, and what follows for the intents that it serves. Pure."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ def _served_by(record: ClusterRecord, operation: Operation) -> list[Intent]:
 def judge(
     record: ClusterRecord, operation_id: str, verdicts: Mapping[str, Verdict], now: float, *, is_unseen: bool = False
 ) -> None:
-    """Write down what a look shows of an operation's processes, and what follows from it for its intents.
+    """Write down what a look shows of an operation's processes.
+
+    What follows from it for its intents is part of that.
 
     ``is_unseen``: nobody could look at it by its deadline.
     """

@@ -36,7 +36,9 @@ class Loaded(NamedTuple):
 
 
 class Ledger:
-    """All that is remembered, in one store. Every method may raise LedgerUnavailable; then nothing may be sent.
+    """All that is remembered, in one store.
+
+    Every method may raise LedgerUnavailable; then nothing may be sent.
 
     A record that an instance has decoded is kept with its version, which the store compares.
     """
@@ -61,7 +63,10 @@ class Ledger:
         return stored.version, record
 
     def swap(self, loaded: Loaded, record: ClusterRecord, *, patient: bool = False) -> bool:
-        """Replace what was loaded, if nobody has done so meanwhile. ``patient``: it tells of what was sent."""
+        """Replace what was loaded, if nobody has done so meanwhile.
+
+        ``patient``: it tells of what was sent.
+        """
         record = record.copy()
         data = serialization.to_bytes(record)
         version = self._swap(record.cluster, loaded.version, data, has_open=record.has_work, patient=patient)
@@ -80,7 +85,9 @@ class Ledger:
     def change(
         self, cluster: str, change: Callable[[ClusterRecord], T], *, patient: bool = False
     ) -> tuple[T, ClusterRecord]:
-        """Apply ``change`` to the newest record, as often as others come between. It may see several records.
+        """Apply ``change`` to the newest record, as often as others come between.
+
+        It may see several records.
 
         A change that leaves the record as it was writes nothing.
         """
@@ -156,7 +163,10 @@ def open_ledger(url: str) -> Ledger:
 
 
 def wait_a_little(attempt: int) -> None:
-    """Sleep before trying again: real time, since others write in it; longer the more often it was in vain."""
+    """Sleep before trying again, longer the more often it was in vain.
+
+    It is real time, since others write in it.
+    """
     import random  # with what it loads, which an event that meets nobody does without
 
     time.sleep(random.uniform(0, min(0.05, 0.001 * 2 ** min(attempt, 6))))  # noqa: S311 - jitter, not a secret

@@ -25,7 +25,7 @@ OPPOSITES: Final = {
 
 
 def supersede(record: ClusterRecord, processes: Mapping[str, Collection[str]], now: float) -> dict[str, set[str]]:
-    """The processes (by intent key) that pending commands lose to newer commands that ask the opposite.
+    """The processes, by intent key, that pending commands lose to newer opposite ones.
 
     ``processes`` are those that each open command means. A command that loses all of them ends here.
     """
@@ -82,7 +82,10 @@ def split(record: ClusterRecord, intent: Intent, targets: Iterable[Any], now: fl
 
 
 def hold(record: ClusterRecord, intent: Intent, outcome: Outcome, now: float, *, is_on_purpose: bool) -> None:
-    """Leave an intent pending, and note why. While people hold it on purpose, its wait does not run."""
+    """Leave an intent pending, and note why.
+
+    While people hold it on purpose, its wait does not run.
+    """
     changed = intent._replace(held_by=outcome.code)
     if is_on_purpose and not intent.is_command and now - intent.waits_since > record.timing.refresh:
         changed = changed._replace(waits_since=now)

@@ -1,4 +1,4 @@
-"""The Intent: what was asked of one cluster, as the ledger keeps it until it ends; and its source, what one event states."""
+"""The Intent: what was asked of one cluster, kept until it ends."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ class Stated(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """That one sender asks for it. Seconds since the epoch; ``start`` is by the sender's clock, 0 where unknown."""
+    """That one sender asks for it.
+
+    Seconds since the epoch; ``start`` is by the sender's clock, 0 where unknown.
+    """
 
     start: float
     last: float

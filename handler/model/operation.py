@@ -56,7 +56,7 @@ class Verdict(str, Enum):
 
 
 class Part(NamedTuple):
-    """One process of an operation: its LastRestartTime from before, and what was seen since, and when."""
+    """One process of an operation: its LastRestartTime from before, and its verdict."""
 
     before: str
     verdict: Verdict = Verdict.NONE

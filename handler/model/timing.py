@@ -1,4 +1,7 @@
-"""The engine's time limits, in seconds, as one value, so that a model can run it with other ones."""
+"""The engine's time limits, in seconds, as one value.
+
+A model can run the engine with other ones.
+"""
 
 from __future__ import annotations
 

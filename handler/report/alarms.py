@@ -194,7 +194,7 @@ class Alarms:
         return 0 <= now - self._raised.get(one.name, float("-inf")) < one.within
 
     def send_unsent(self, log: Log, deadline: Deadline) -> None:
-        """Send alarms that could not be sent before, in at most SEND_SECONDS; at most MAX_TAKEN of them.
+        """Send alarms that could not be sent before, at most MAX_TAKEN, in SEND_SECONDS.
 
         Their ERROR lines were written when they were told. Raises nothing: what is not sent now is so a minute later.
         """

@@ -1,4 +1,4 @@
-"""The history: how operations, outcomes and settlements become log lines, and are read from them again."""
+"""The history: operations, outcomes and what settled, as log lines and back."""
 
 from __future__ import annotations
 
@@ -113,7 +113,10 @@ def record_of(line: Line) -> Record:
 
 
 class OperationRow(NamedTuple):
-    """An operation as the history shows it. Times are seconds since the epoch; ``ended_at`` is 0 while it is open."""
+    """An operation as the history shows it.
+
+    Times are seconds since the epoch; ``ended_at`` is 0 while it is open.
+    """
 
     id: str
     cluster: str
@@ -171,7 +174,9 @@ class Past(NamedTuple):
 def past_of(
     ledger: Ledger, *, cluster: str | None = None, id: str | None = None, since: float = 0.0, limit: int = 1000
 ) -> Past:
-    """What the ledger knows: the newest operations from the records, all else from the lines. Raises LedgerUnavailable.
+    """What the ledger knows: the newest operations from the records, the rest from lines.
+
+    Raises LedgerUnavailable.
 
     An operation that has ended is in its record, too, for as long as a rule asks for it: its line is written after the
     swap that ended it, and is lost with a worker that dies between.

@@ -141,7 +141,7 @@ class Storm:
         return start_worker(self.plan, self.events)
 
     def settle(self) -> Past:
-        """Run the follow-up until nothing is open, check that all is settled, and deliver each alert once more.
+        """Run the follow-up until nothing is open, and deliver each alert once more.
 
         Returns what the ledger knows.
         """

@@ -33,7 +33,7 @@ OBSERVED: Final = "it was only observed, and nothing is sent for it"
 
 
 class Begun:
-    """The operations and intents of one command; what the ledger held before it is not the command's."""
+    """The operations and intents of one command, without what was there before it."""
 
     def __init__(self, world: Wired) -> None:
         """Raises LedgerUnavailable."""
@@ -68,9 +68,11 @@ class Begun:
         return bool(self.open_operations()) or any(one.intent.held_by in CURED_BY_TIME for one in self.pending())
 
     def run_to_the_end(self, clock: SimulatedClock) -> None:
-        """Advance the simulated clock until nothing of this command changes by itself, for four hours at most.
+        """Advance the simulated clock until nothing of this command changes by itself.
 
-        The follow-up runs each simulated minute.
+        Four hours at most.
+
+            The follow-up runs each simulated minute.
         """
         for _ in range(MAX_ROUNDS):
             if not self.goes_on():

@@ -84,7 +84,10 @@ def follow_up(
 
 @dataclass
 class Round:
-    """One round, and what its log lines say. ``problems`` are those of clusters that cannot be read, by id."""
+    """One round, and what its log lines say.
+
+    ``problems`` are those of clusters that cannot be read, by id.
+    """
 
     problems: dict[str, str]
     reasons: dict[str, str] = field(default_factory=dict)

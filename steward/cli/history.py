@@ -1,4 +1,4 @@
-"""``steward history``: what is open, and the operations and events of the ledger, the newest first."""
+"""``steward history``: what is open, operations and events, the newest first."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def history(
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most N operations and N events.")] = 1000,
     as_json: JsonOption = False,
 ) -> None:
-    """List what is pending and why, operations with their results, and events with their outcomes, the newest first.
+    """List what is pending, operations, and events with their outcomes.
+
+    The newest come first.
 
     Example: steward history --cluster emr-4zvc5mul --since 2h
     """
@@ -92,7 +94,10 @@ def history(
 def show_pending(
     console: Console, pending: Iterable[OpenIntent], reasons: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """Print what was asked for and is not yet served, and why: ``reasons`` by the intents' keys, where they are known."""
+    """Print what was asked for and is not yet served, and why.
+
+    ``reasons`` are by the intents' keys, where they are known.
+    """
     say(console, "Pending", "bold")
     for one in pending:
         say(console, f"  {one.title()}: {one.held(reasons.get(one.intent.key, ''))}", "yellow")

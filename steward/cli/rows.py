@@ -51,7 +51,7 @@ class OpenIntent(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What is open now, by the records of the clusters; and the clusters whose record cannot be read, with the reason."""
+    """What is open now, by the records, and the clusters whose record cannot be read."""
 
     records: list[ClusterRecord]
     problems: dict[str, str]
@@ -107,7 +107,10 @@ def intent_row(one: OpenIntent) -> dict[str, Any]:
 
 
 def record_row(record: Record, settled: Mapping[str, Any] | None) -> dict[str, Any]:
-    """An event and its outcome for programs; ``settled`` is what became of it where it was open."""
+    """An event and its outcome for programs.
+
+    ``settled`` is what became of it where it was open.
+    """
     end = settled and {key: settled.get(key, "") for key in ("time", "outcome", "code", "reason", "operation")}
     return {
         "at": record.at,
@@ -139,7 +142,10 @@ def notable_facts(record: Record) -> list[tuple[str, str]]:
 
 
 def settled_of(records: Iterable[Record], settled: Settled) -> dict[int, Mapping[str, Any]]:
-    """By the place of a record (the newest first): how its event settled. That is told once, to the newest open outcome."""
+    """By the place of a record, the newest first: how its event settled.
+
+    That is told once, to the newest open outcome.
+    """
     found: dict[int, Mapping[str, Any]] = {}
     seen: set[str] = set()
     for place, record in enumerate(records):

@@ -227,7 +227,10 @@ class Delivery:
         self.errors += [{"file": name, "error": text} for text in problems]
 
     def end(self) -> None:
-        """End what cannot outlive the command: all of a private fake cluster, and what was only observed."""
+        """End what cannot outlive the command.
+
+        That is all of a private fake cluster, and what was only observed.
+        """
         if self.clock is not None:
             self._begun.drop(ENDED)
         elif self.world.function.settings.mode == "observe":

@@ -212,7 +212,6 @@ MATRIX = [
     *(
         (fault, "in_doubt", ["operation.in_doubt"])
         for fault in (
-            Fault(Kind.MUTE_FROM_ACCEPT),
             Fault(Kind.RESET_BEFORE_READING, ACTION),
             Fault(Kind.RESET_AFTER_READING, ACTION),
             Fault(Kind.CLOSE_SILENTLY, ACTION),
@@ -243,8 +242,6 @@ def test_a_failed_request_is_carried_out_exactly_once_in_the_end(
 ) -> None:
     """Whatever the fault: one restart, each event one outcome and one settled line, one alarm and its end."""
     kill(world)
-    if fault.kind is Kind.MUTE_FROM_ACCEPT:  # the next connection of all meets it: the look's
-        answered, told = "pending", []
     process(world).refuse_to_recover(answered == "in_doubt" and fault.carried_out)  # so that it is not over at once
     faulty(world, fault)
     world.deliver(sample(DOWN))

@@ -179,7 +179,7 @@ def test_a_full_heap_is_one_occurrence_under_every_session(world: World) -> None
         follow_up(world, 5)
     assert world.clock.now() - first > 3600
     assert requested(world) == [("RestartService", ["172.16.0.2"])]
-    assert alarms(world) == ["operation.failed"]
+    assert alarms(world) == ["intent.still_stated"]
 
 
 def test_a_late_recovery_then_the_old_alarm_of_a_full_heap_acts_on_nothing_twice(world: World) -> None:

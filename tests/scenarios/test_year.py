@@ -28,6 +28,7 @@ from harness.faults import Fault, Kind
 from steward.config.compile import config_of
 from steward.simulate.platform import context, timer_event
 from steward.simulate.world import _Lines, in_process
+from tests.share import SHARE
 
 CLUSTER = "emr-4zvc5mul"
 NODES = [f"10.0.0.{node}" for node in range(1, 7)]
@@ -323,13 +324,18 @@ def test_a_year(seed: int) -> None:
 def test_a_ledger_that_forgets_is_found_out(mocker: MockerFixture) -> None:
     """The control: with swaps that write nothing down, some year breaks a promise."""
     mocker.patch.object(Ledger, "swap", return_value=True)
-    with pytest.raises(AssertionError):
-        for seed in range(10):
+    broken = 0
+    for seed in range(5):
+        try:
             live(seed, 3)
+        except AssertionError:
+            broken += 1
+    assert broken
 
 
 @pytest.mark.long
-def test_a_thousand_years() -> None:
+@pytest.mark.parametrize("first", range(0, 1000, 50))
+def test_a_thousand_years(first: int) -> None:
     """More incidents each; `make exhaustive`."""
-    for seed in range(1000):
+    for seed in range(first, first + round(50 * SHARE)):
         live(seed, 12)
