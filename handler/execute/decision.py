@@ -15,6 +15,8 @@ from handler.execute.arming import arm
 from handler.execute.policy import Policy, Step, is_cooled
 from handler.execute.weighing import weigh
 from handler.ledger import conclusion
+from handler.ledger.cluster_record import OF_CLUSTER, STORM, is_condition
+from handler.model.components import spelled
 from handler.model.observation import UNKNOWN, Observation, read
 from handler.model.operation import State, Verdict
 from handler.model.request import OpType
@@ -53,8 +55,8 @@ def decide(record: ClusterRecord, seen: Observation | None, failure: Outcome | N
     if seen is not None:
         _well_again(step, seen)
         _prove(step, seen)
-    elif failure is not None and failure.code == "look.failed":
-        record.tell(step.alarm(failure, "look"), now)
+    else:
+        _unseen(step)
     passing = weigh(step)
     operation, request = arm(step, passing)
     if policy.clock_skew is not None:  # the API has confirmed our clock
@@ -71,22 +73,11 @@ def services_to_see(record: ClusterRecord, policy: Policy) -> set[str]:
     for intent in record.intents.values():
         if _is_due(record, intent, policy):
             services.update(intent.scope.services)
-    for key in record.told:
-        code, _, about = key.split("|", 2)
-        if (code in _OF_PROCESSES and about.count("/") == 2) or code == "guard.storm":
+    for key in filter(is_condition, record.told):
+        about = key.split("|", 2)[2]
+        if "/" in about:
             services.add(about.partition("/")[0])
     return services
-
-
-#: Alarms that are over when their process is up.
-_OF_PROCESSES = (
-    "guard.quarantine",
-    "operation.failed",
-    "intent.still_down",
-    "intent.waits",
-    "intent.expired",
-    "guard.health_unknown",
-)
 
 
 def _is_due(record: ClusterRecord, intent: Intent, policy: Policy) -> bool:
@@ -99,9 +90,13 @@ def needs_status(record: ClusterRecord, policy: Policy) -> bool:
 
     Not to see that a start or a restart has worked: that its processes show.
     """
-    return any(_is_due(record, one, policy) for one in record.intents.values()) or any(
-        one.op_type is OpType.STOP_SERVICE or policy.now - one.armed_at > record.timing.ruled_out
-        for one in record.open_operations()
+    return (
+        any(_is_due(record, one, policy) for one in record.intents.values())
+        or any(
+            one.op_type is OpType.STOP_SERVICE or policy.now - one.armed_at > record.timing.ruled_out
+            for one in record.open_operations()
+        )
+        or any(key.partition("|")[0] in OF_CLUSTER for key in record.told)
     )
 
 
@@ -125,23 +120,42 @@ def _judge(step: Step) -> None:
 
 
 def _well_again(step: Step, seen: Observation) -> None:
+    """What a look shows to be over of what a person was told."""
     record, now, view = step.record, step.policy.now, step.view
-    record.well("clock.skew", "clock", "the clock agrees with the API's again", now)
-    record.well("look.failed", "look", "the cluster can be looked at again", now)
     if not record.told:
         return
     by_key = {reading.target.key: reading for readings in seen.services.values() for reading in readings}
-    for key in list(record.told):
+    for key in [*filter(is_condition, record.told)]:
         code, _, about = key.split("|", 2)
-        if code == "guard.storm":
-            service, _, component = about.partition("/")
-            if service in seen.services and view.storm(service, component) is None:
+        service, _, component = about.partition("/")
+        reading = by_key.get(about)
+        if code in OF_CLUSTER:
+            record.well(code, about, OF_CLUSTER[code], now)
+        elif service not in seen.services or about in view.history.open:
+            continue
+        elif code == STORM:
+            if view.storm(service, component) is None:
                 record.well(code, about, f"most {component} serve again", now)
-        elif code in _OF_PROCESSES and (reading := by_key.get(about)) and about not in view.history.open:
-            if reading.is_up or (code == "guard.health_unknown" and reading.health != UNKNOWN):
-                record.well(code, about, f"{reading.target} is well again: {reading.describe()}", now)
-            elif reading.is_stopped:
-                record.well(code, about, f"{reading.target} was stopped by an operator", now)
+        elif reading is None:
+            record.well(code, about, f"{spelled(about)} is no longer there", now)
+        elif reading.is_up or (code == "guard.health_unknown" and reading.health != UNKNOWN):
+            record.well(code, about, f"{reading.target} is well again: {reading.describe()}", now)
+        elif reading.is_stopped:
+            record.well(code, about, f"{reading.target} was stopped by an operator", now)
+
+
+def _unseen(step: Step) -> None:
+    """Nobody could look: a person is told; and what only a look would end, ends where there will be none."""
+    record, now, failure = step.record, step.policy.now, step.failure
+    is_listed = step.policy.cluster is not None
+    if failure is not None and failure.code == "look.failed":
+        record.tell(step.alarm(failure, "look"), now)
+    for key in [*filter(is_condition, record.told)] if not is_listed else ():
+        code, _, about = key.split("|", 2)
+        record.well(code, about, "the cluster is no longer listed in steward.yml", now)
+    for one in [one for one in record.intents.values() if one.stage == "proving"]:
+        if not is_listed or (failure and now - one.last_statement > max(record.timing.expiry, step.policy.keep)):
+            del record.intents[one.key]  # its events were told "done"
 
 
 def _prove(step: Step, seen: Observation) -> None:

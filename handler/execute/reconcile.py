@@ -152,7 +152,7 @@ class _Reconciler:
         if is_same and seen is not None and shows(seen, services, with_status=with_status):
             return
         self._seen, self._failure, self._moves = None, None, moves
-        if not services or run.cluster is None:
+        if not (services or with_status) or run.cluster is None:
             return
         if run.deadline.remaining() < SECONDS_TO_LOOK:
             self._failure = Outcome.pending("time.short", "too little time is left to look; the follow-up does it")

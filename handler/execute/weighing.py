@@ -89,6 +89,8 @@ def _resolve(step: Step, intent: Intent, meant: dict[str, dict[str, Reading]]) -
             why = f"whether {unknown[0].target} is down is not known: {unknown[0].describe()}"
             step.held[intent.key] = Outcome.pending("guard.health_unknown", why, guard="health_unknown")
             return
+    step.record.well("intent.waits", intent.process, f"{intent.scope} can be looked at again", now)
+    if not down:
         outcome = Outcome.skipped("guard.healthy", f"no process of {intent.scope} is down", guard="healthy")
         step.record.end(intent, outcome, now)
         return

@@ -121,7 +121,10 @@ class ClusterRecord:
         one = self.intents.get(key)
         if one is None or one.stage == "serving":
             return False
-        self.end(one, Outcome.withdrawn("intent.cancelled", f"cancelled by {by}"), now, is_told=True)
+        outcome = Outcome.withdrawn(
+            "intent.cancelled", f"cancelled by {by}", fix="Ask for it anew if it is still needed."
+        )
+        self.end(one, outcome, now, is_told=True)
         return True
 
     def release(self, process: str, now: float) -> None:
@@ -277,9 +280,7 @@ class ClusterRecord:
     @property
     def has_work(self) -> bool:
         """Whether the follow-up has anything to do here."""
-        return bool(
-            self.intents or self.outbox or self.open_operations() or any(_is_condition(key) for key in self.told)
-        )
+        return bool(self.intents or self.outbox or self.open_operations() or any(map(is_condition, self.told)))
 
     def forget(self, now: float, keep: float) -> None:
         """Drop what no rule asks for any more.
@@ -295,23 +296,31 @@ class ClusterRecord:
                 del self.commands[key]
         self.released = {key: at for key, at in self.released.items() if now - at <= keep}
         self.told = {
-            key: at for key, at in self.told.items() if now - at <= (7 * 86_400.0 if _is_condition(key) else 86_400.0)
+            key: at for key, at in self.told.items() if now - at <= (7 * 86_400.0 if is_condition(key) else 86_400.0)
         }
 
 
-#: Alarms that end by themselves: somebody has to look whether they have.
-CONDITIONS: Final = (
-    "guard.storm",
-    "guard.quarantine",
-    "guard.health_unknown",
-    "operation.failed",
-    "intent.still_down",
-    "intent.waits",
-    "intent.expired",
-    "clock.skew",
-    "look.failed",
+#: What later looks show to be over: alarms about one process (Target.key), about a component, about the cluster.
+OF_PROCESSES: Final = frozenset(
+    {
+        "guard.quarantine",
+        "guard.health_unknown",
+        "operation.failed",
+        "intent.still_down",
+        "intent.waits",
+        "intent.expired",
+    }
 )
+STORM: Final = "guard.storm"
+OF_CLUSTER: Final = {
+    "clock.skew": "the clock agrees with the API's again",
+    "look.failed": "the cluster can be looked at again",
+}
 
 
-def _is_condition(key: str) -> bool:
-    return key.partition("|")[0] in CONDITIONS
+def is_condition(key: str) -> bool:
+    """Whether an alarm (its key) is over by itself one day, so that somebody has to look whether it is."""
+    code, _, about = key.split("|", 2)
+    if code in OF_PROCESSES:  # about a command it is no condition, nor about "all" of a component
+        return about.count("/") == 2 and not {"|", " "} & {*about}
+    return code == STORM or code in OF_CLUSTER

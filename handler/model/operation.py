@@ -167,8 +167,8 @@ class Operation:
         """One of its processes (Target.key) as the cluster spells it, where that is known."""
         ip = key.rpartition("/")[2]
         for name in self.components:
-            target = Target(*name.split("/"), ip)
-            if target.key == key:
+            service, _, component = name.partition("/")
+            if (target := Target(service, component, ip)).key == key:
                 return str(target)
         return spelled(key)
 

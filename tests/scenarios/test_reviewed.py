@@ -103,3 +103,63 @@ def test_a_command_whose_requests_get_lost_expires(world: World) -> None:
     follow_up(world, 420)
     assert (world.requests(), settled(world)) == (0, ["expired"])
     assert {*alarms(world)} - {*over(world)} == {"intent.expired"}
+
+
+def looks(world: World) -> int:
+    """How often anything was asked of the API."""
+    return len(world.cloud.requests)
+
+
+def test_nothing_is_looked_at_for_a_command_that_failed(world: World) -> None:
+    """That it failed is no condition that could end: an id with slashes in it is no process, either."""
+    for process_ in (process(world), process(world, "172.16.0.6")):
+        process_.refuse_to_recover()
+        post(world, command("RestartService", process_.ip, Id=f"a/b/{process_.ip}", **ROLLING))
+    follow_up(world, 60)
+    assert alarms(world) == ["operation.failed"] * 2
+    before = looks(world)
+    follow_up(world, 10)
+    assert (looks(world), record(world).has_work) == (before, False)
+
+
+def test_what_is_told_of_a_process_that_is_removed_is_over(world: World) -> None:
+    """Its node was scaled in: nobody looks for it for a week."""
+    kill(world)
+    process(world).refuse_to_recover()
+    world.deliver(sample(DOWN))
+    follow_up(world, 12)
+    assert alarms(world) == ["operation.failed"]
+    processes = world.cloud.cluster(CLUSTER)._processes
+    processes.remove(process(world))
+    follow_up(world, 60)
+    assert (over(world), record(world).has_work) == (["operation.failed"], False)
+
+
+def test_a_look_that_failed_is_said_to_be_over_though_nothing_waits_any_more(world: World) -> None:
+    """The alert is resolved and its intent gone before the API answers again."""
+    kill(world)
+    faults = [Fault(Kind.API_ERROR, "DescribeInstances", code="InternalError")] * 3
+    faulty(world, *faults)
+    world.deliver(sample(DOWN))
+    (key,) = record(world).intents
+    world.function.ledger.change(CLUSTER, lambda one: one.cancel(key, "a person", world.clock.now()))
+    follow_up(world, 5)
+    assert alarms(world) == ["look.failed", "intent.cancelled"]
+    assert (over(world), record(world).has_work) == (["look.failed"], False)
+
+
+def test_a_cluster_that_is_no_longer_listed_leaves_nothing_open(make_world: MakeWorld) -> None:
+    """What proved itself ends, what a person was told is over, and what is pending is refused."""
+    raw, _ = read_raw("steward.yml")
+    world = make_world(config_of(raw))
+    kill(world)
+    world.deliver(sample(DOWN))
+    kill(world, "172.16.0.6")
+    process(world, "172.16.0.6").refuse_to_recover()
+    post(world, command("RestartService", "172.16.0.6", Id="x-4", **ROLLING))
+    assert {one.stage for one in record(world).intents.values()} == {"proving", "serving"}
+    del raw["clusters"][CLUSTER]
+    raw["rules"] = [rule for rule in raw["rules"] if rule["do"]["cluster"] != CLUSTER]
+    world.function.config = config_of(raw)
+    follow_up(world, 3)
+    assert (settled(world), record(world).has_work) == (["failed"], False)

@@ -230,13 +230,13 @@ def test_what_rules_ask_for_is_kept() -> None:
     record.told = {
         an_alarm("young", "once.conflict").key: NOW - DAY,
         an_alarm("old", "once.conflict").key: NOW - DAY - 1,
-        an_alarm("young").key: NOW - 7 * DAY,  # it lasts until it is seen to be over
-        an_alarm("old").key: NOW - 7 * DAY - 1,
+        an_alarm("HDFS/datanode/young").key: NOW - 7 * DAY,  # it lasts until it is seen to be over
+        an_alarm("HDFS/datanode/old").key: NOW - 7 * DAY - 1,
     }
     record.forget(NOW, keep)
     assert [*record.operations] == ["open", "of-intent", "young"]
     assert ([*record.commands], [*record.released]) == (["young"], ["young"])
-    assert [key.rpartition("|")[2] for key in record.told] == ["young", "young"]
+    assert [key.rpartition("|")[2] for key in record.told] == ["young", "HDFS/datanode/young"]
     assert record.intents
 
 
