@@ -167,7 +167,8 @@ class Operation:
         """One of its processes (Target.key) as the cluster spells it, where that is known."""
         ip = key.rpartition("/")[2]
         for name in self.components:
-            target = Target(*name.split("/"), ip)
+            service, _, component = name.partition("/")
+            target = Target(service, component, ip)
             if target.key == key:
                 return str(target)
         return spelled(key)
