@@ -34,6 +34,7 @@ from handler.errors import (
 from handler.execute.follow_up import MESSAGE as FOLLOW_UP
 from handler.execute.follow_up import FollowUp
 from handler.execute.pipeline import Pipeline, Served
+from handler.execute.saying import say
 from handler.ledger.ledger import open_ledger
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.event import Unreadable
@@ -42,7 +43,7 @@ from handler.receive import auth
 from handler.receive.envelopes import Context, HttpCall, is_doctor_request, open_envelope
 from handler.receive.payload import read, response_fields
 from handler.report import history, responses
-from handler.report.alarms import Alarms, Raised
+from handler.report.alarms import Alarms
 from handler.report.log import Log, event_fields, outcome_of
 from handler.report.outcome_alarms import alarms_of, follow_up_missing, ledger_unavailable
 
@@ -218,10 +219,7 @@ class Function:
         )
 
     def missing_follow_up(self) -> list[Alarm]:
-        """The alarm that no follow-up comes, if so.
-
-        Timers are created closed. It is asked once a minute.
-        """
+        """The alarm that no follow-up comes, if so. It is asked once a minute."""
         now = self._clock.now()
         if not is_on_the_platform(self._env) or now - self._asked_for_follow_up < 60:
             return []
@@ -347,7 +345,7 @@ class Invocation:
     def _follow_up(self) -> dict[str, Any]:
         function, alarms = self._function, self._function.alarms()
         try:
-            done = function.follow_up(self._log, self._owner()).run(self._deadline)
+            done = function.follow_up(self._log, _owner()).run(self._deadline)
         except LedgerUnavailable as error:
             self._log.error("steward.ledger.unavailable", problem=str(error))
             alarms.notify(alarms.of([ledger_unavailable(str(error))]), self._log, self._deadline)
@@ -364,7 +362,7 @@ class Invocation:
         for event in events if self._log.is_debug else ():
             self._log.debug("steward.event", **event_fields(event))
         try:
-            served = function.pipeline(self._log, self._owner()).serve(events, self._deadline, caller)
+            served = function.pipeline(self._log, _owner()).serve(events, self._deadline, caller)
         except Exception as error:
             served = self._failed(events, error)
         texts = self._log.outcomes(served.records, mode=function.settings.mode)
@@ -375,25 +373,8 @@ class Invocation:
         return served
 
     def _say(self, runs: Sequence[Run], alarms: Sequence[Alarm], lines: list[Line]) -> None:
-        """Say what the records decided, tell the alarms, and keep the history."""
-        function, raised = self._function, []
-        for run in runs:
-            lines += run.lines
-            for saying in run.sayings.values():
-                if saying.kind == "settled":
-                    lines += history.log_settled(self._log, run.cluster_id, saying)
-                else:
-                    raised.append(Raised.of_saying(saying))
-        if raised or alarms:
-            to_tell = function.alarms()
-            to_tell.notify([*raised, *to_tell.of(alarms)], self._log, self._deadline)
-        try:
-            function.ledger.append(lines)
-            for run in runs:
-                if run.sayings:
-                    function.ledger.change(run.cluster_id, lambda record, run=run: record.said(run.sayings))  # type: ignore[misc]
-        except LedgerUnavailable as error:
-            self._log.error("steward.ledger.record_failed", problem=str(error))
+        kept, channels = self._function.ledger, self._function.alarms
+        say(runs, alarms, lines, ledger=kept, channels=channels, log=self._log, deadline=self._deadline)
 
     def _failed(self, events: Sequence[Event | Unreadable], error: Exception) -> Served:
         outcome = outcome_of(error, self._log)
@@ -401,15 +382,15 @@ class Invocation:
         records = [Record(now, event.id, event.source, event.name, event.cluster, outcome) for event in events]
         return Served(records, records)
 
-    @staticmethod
-    def _owner() -> str:
-        return os.urandom(8).hex()
-
 
 def to_stdout(text: str) -> None:
     """Where the platform reads the log."""
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def _owner() -> str:
+    return os.urandom(8).hex()
 
 
 def _is_follow_up(event: Event | Unreadable) -> bool:

@@ -168,7 +168,8 @@ class Operation:
         ip = key.rpartition("/")[2]
         for name in self.components:
             service, _, component = name.partition("/")
-            if (target := Target(service, component, ip)).key == key:
+            target = Target(service, component, ip)
+            if target.key == key:
                 return str(target)
         return spelled(key)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from handler.ledger.protocol import open_ledger
+from handler.ledger.ledger import open_ledger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
