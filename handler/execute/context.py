@@ -47,9 +47,8 @@ class Run(Collaborators):
     own_events: frozenset[str] = frozenset()
     #: Writes down what they state, in the first swap; answers whether there is anything to serve.
     admit: Callable[[ClusterRecord], bool] | None = None
-    #: What swaps of this invocation decided to say, by id, or found unsaid; and what is said already.
+    #: What swaps of this invocation decided to say, by id, or found unsaid.
     sayings: dict[str, Saying] = field(default_factory=dict)
-    said: set[str] = field(default_factory=set)
     #: Alarms that no record holds.
     alarms: list[Alarm] = field(default_factory=list)
     #: Operations that ended in this invocation.

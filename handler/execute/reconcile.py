@@ -78,7 +78,6 @@ class _Reconciler:
             else:
                 self._look(record)
                 policy = self._policy(run.clock.now())
-                record.said(run.said)
                 decision = decide(record, self._seen, self._failure, policy)
                 wait = None if decision.operation else self._wait(record)
                 self._set_hint(record, decision, wait)
@@ -203,11 +202,9 @@ class _Reconciler:
         for intent in record.intents.values():
             if intent.operation:
                 run.operations[intent.key] = intent.operation
-        for saying in record.outbox.values():
-            # What another worker decided is its to say, unless it is silent for long.
-            is_ours = saying.id not in before.outbox or now - saying.at > record.timing.lost
-            if is_ours and saying.id not in run.said:
-                run.sayings[saying.id] = saying
+        # What another worker decided is its to say, unless it is silent for long.
+        silent = [one for one in record.outbox.values() if now - one.at > record.timing.lost]
+        run.sayings.update((one.id, one) for one in (*silent, *record.fresh))
         for operation in record.operations.values():
             was = before.operations.get(operation.id)
             if was is not None and was != operation and operation.is_open:

@@ -13,7 +13,7 @@ from handler.model.scope import OpScope
 if TYPE_CHECKING:
     from handler.ledger.cluster_record import ClusterRecord
 
-#: Intents that one cluster may have at a time: ten for each process of a large one.
+#: Intents that one cluster may have at a time, ten for each process of a large one; and commands that it remembers.
 MAX_INTENTS: Final = 5000
 #: Seconds by which clocks may differ.
 CLOCK_SKEW: Final = 60.0
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 def admit(record: ClusterRecord, stated: Stated, now: float) -> list[Answer]:
     """Write down what one event asks: an Answer for each intent that it became a part of."""
     record.began = record.began or now
-    if len(record.intents) >= MAX_INTENTS:
+    if len(record.intents) >= MAX_INTENTS or (stated.is_command and len(record.commands) >= MAX_INTENTS):
         outcome = reasons.too_many(MAX_INTENTS)
         record.tell_outcome(outcome, "intents", "", now)
         return [Answer("", outcome)]

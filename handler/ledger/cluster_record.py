@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from handler.model.alarm import Alarm
 
 
+#: Alarms that are remembered as told.
+MAX_TOLD: Final = 5000
+
+
 class Saying(NamedTuple):
     """What a swap decided to say: an alarm, that one is over, or that an intent settled."""
 
@@ -63,6 +67,7 @@ class ClusterRecord:
     #: Not stored: what this change of the record brought, by intent key; and the events whose own outcome says it.
     news: dict[str, Outcome] = field(default_factory=dict, compare=False)
     ended: list[Operation] = field(default_factory=list, compare=False)
+    fresh: list[Saying] = field(default_factory=list, compare=False)
     answered: frozenset[str] = field(default=frozenset(), compare=False)
     #: The events that this change states again of intents that are proving: they hear of its end where it goes on.
     restated: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
@@ -79,6 +84,7 @@ class ClusterRecord:
             told=dict(self.told),
             news={},
             ended=[],
+            fresh=[],
             answered=frozenset(),
             restated={},
         )
@@ -182,6 +188,7 @@ class ClusterRecord:
     def say(self, kind: str, body: Mapping[str, Any], now: float) -> None:
         saying = Saying(f"{self.cluster}-{self.next_seq()}-{now:.0f}", kind, body, now)
         self.outbox[saying.id] = saying
+        self.fresh.append(saying)
 
     def said(self, ids: Iterable[str]) -> None:
         """These were said."""
@@ -193,6 +200,8 @@ class ClusterRecord:
     def tell(self, alarm: Alarm, now: float) -> None:
         """Raise an alarm, once until :meth:`well` says that it is over."""
         if alarm.key not in self.told:
+            if len(self.told) >= MAX_TOLD:  # the oldest may be told anew
+                self.told = dict([*self.told.items()][MAX_TOLD // 2 :])
             self.told[alarm.key] = now
             self.say("alarm", alarm.to_json(), now)
 

@@ -7,11 +7,15 @@ from typing import Any, Final
 import pytest
 from pytest_mock import MockerFixture
 
+from handler.ledger.admission import MAX_INTENTS, admit
+from handler.ledger.cluster_record import MAX_TOLD
+from handler.model.alarm import Alarm
 from harness.faults import Fault, Kind
 from steward.config.compile import config_of
 from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.world import World
+from tests.intents import NOW, a_command, a_record, an_alert
 from tests.worlds import (
     ACTION,
     CLUSTER,
@@ -163,3 +167,32 @@ def test_a_cluster_that_is_no_longer_listed_leaves_nothing_open(make_world: Make
     world.function.config = config_of(raw)
     follow_up(world, 3)
     assert (settled(world), record(world).has_work) == (["failed"], False)
+
+
+def test_what_another_decides_while_this_one_sends_is_that_ones_to_say(world: World, mocker: MockerFixture) -> None:
+    """The swap that settles an answer reads what others wrote meanwhile; who says it, too, says it twice."""
+    kill(world)
+    real = type(world.cloud).start_stop
+    alarm = Alarm("intent.too_late", CLUSTER, "of another worker", "It came too late.", fix="Do it by hand.")
+
+    def meanwhile(cloud: Any, *args: Any, **more: Any) -> Any:
+        world.function.ledger.change(CLUSTER, lambda one: one.tell(alarm, world.clock.now()))
+        return real(cloud, *args, **more)
+
+    mocker.patch.object(type(world.cloud), "start_stop", meanwhile)
+    world.deliver(sample(DOWN))
+    assert alarms(world) == []
+    follow_up(world, 3)  # that one has died
+    assert alarms(world) == ["intent.too_late"]
+
+
+def test_a_flood_of_commands_fills_no_record() -> None:
+    """Each is remembered for a day, so that it is not done twice; more than so many are refused."""
+    record_ = a_record()
+    for n in range(MAX_INTENTS):
+        admit(record_, a_command(f"c-{n}", told_at=0.0), NOW)
+    assert admit(record_, a_command("one-more"), NOW)[0].outcome.code == "intent.too_many"  # type: ignore[union-attr]
+    for n in range(MAX_TOLD):
+        record_.tell(Alarm("intent.too_late", CLUSTER, f"{n}", "x", fix="x"), NOW)
+    assert len(record_.told) <= MAX_TOLD
+    assert admit(record_, an_alert(), NOW)[0].outcome is None
