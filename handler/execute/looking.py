@@ -10,7 +10,7 @@ from handler.model.observation import UNSTATED, Observation
 from handler.model.outcome import API_REFUSALS, OTHER_API_REFUSAL, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from handler.cloud.emr import Gateway
     from handler.ledger.cluster_record import ClusterRecord
@@ -27,13 +27,15 @@ def observe(
     deadline: Deadline,
     clock: Clock,
     *,
+    hide: Callable[[str], str],
     with_status: bool = True,
 ) -> Observation:
     """The cluster and these services as they are now.
 
     ``with_status``: also what the cluster is at.
 
-    A service that cannot be looked at is ``unseen``, and hides no other.
+    A service that cannot be looked at is ``unseen``, and hides no other. ``hide`` takes the secrets out of the reason,
+    which may be kept.
 
     Raises ApiError, ObservationIncomplete where the cluster itself cannot be looked at.
     """
@@ -50,21 +52,20 @@ def observe(
 
     status, *found = side_by_side(part, [None, *names]) if with_status else (UNSTATED, *side_by_side(part, names))
     parts = dict(zip(names, found, strict=True))
-    unseen = {name: part for name, part in parts.items() if isinstance(part, (ApiError, ObservationIncomplete))}
+    unseen = {name: hide(str(part)) for name, part in parts.items() if isinstance(part, Exception)}
     return Observation(
         cluster.id, status, {name: part for name, part in parts.items() if name not in unseen}, seen_at, unseen
     )
 
 
-def why_not(error: ApiError | ObservationIncomplete) -> Outcome:
-    """The outcome of what waits because nobody could look."""
+def why_not(error: ApiError | ObservationIncomplete, hide: Callable[[str], str]) -> Outcome:
+    """The outcome of what waits because nobody could look. It may be kept: ``hide`` takes the secrets out of it."""
     code = getattr(error, "code", "ObservationIncomplete")
     fix = "Check the EMR API, and the function's network and role (`steward doctor`)."
     if isinstance(error, NotCarriedOut):
         fix = API_REFUSALS.get(code.partition(".")[0], OTHER_API_REFUSAL).fix
-    return Outcome.pending(
-        "look.failed", f"the cluster cannot be looked at: {error}", fix=fix, guard="look", api_code=code
-    )
+    reason = hide(f"the cluster cannot be looked at: {error}")
+    return Outcome.pending("look.failed", reason, fix=fix, guard="look", api_code=code)
 
 
 def shows(seen: Observation, services: Collection[str], *, with_status: bool) -> bool:

@@ -157,13 +157,15 @@ class _Reconciler:
             self._failure = Outcome.pending("time.short", "too little time is left to look; the follow-up does it")
             return
         try:
-            self._seen = observe(run.gateway, run.cluster, services, run.deadline, run.clock, with_status=with_status)
+            self._seen = observe(
+                run.gateway, run.cluster, services, run.deadline, run.clock, hide=run.log.hide, with_status=with_status
+            )
         except (ApiError, ObservationIncomplete) as error:
             run.log.warning("steward.look_failed", cluster=run.cluster_id, problem=str(error))
-            self._failure = why_not(error)
+            self._failure = why_not(error, run.log.hide)
             return
         for service, why in self._seen.unseen.items():
-            run.log.warning("steward.look_failed", cluster=run.cluster_id, service=service, problem=str(why))
+            run.log.warning("steward.look_failed", cluster=run.cluster_id, service=service, problem=why)
 
     def _is_old(self, record: ClusterRecord) -> bool:
         """Whether what was seen may no longer be so."""

@@ -17,7 +17,6 @@ from handler.model.components import component_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from handler.errors import ApiError, ObservationIncomplete
     from handler.model.scope import OpScope, Target
 
 #: DescribeInstances ``Status``: the one value at which the cluster takes an operation (assumed: nothing else is
@@ -179,7 +178,7 @@ class Observation:
     #: Seconds since the epoch at which the looking began.
     seen_at: float
     #: By service name: why a service that was asked for is not among them.
-    unseen: Mapping[str, ApiError | ObservationIncomplete] = field(default_factory=dict)
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
     def status_text(self) -> str:
         """The cluster's status in words."""

@@ -196,3 +196,15 @@ def test_a_flood_of_commands_fills_no_record() -> None:
         record_.tell(Alarm("intent.too_late", CLUSTER, f"{n}", "x", fix="x"), NOW)
     assert len(record_.told) <= MAX_TOLD
     assert admit(record_, an_alert(), NOW)[0].outcome is None
+
+
+def test_what_the_api_says_of_a_look_is_kept_without_secrets(world: World) -> None:
+    """In the record, too: an alarm that is not said yet, and the reason why a command expired."""
+    secret = world.env["TENCENTCLOUD_SECRET_KEY"]
+    for action in ("DescribeInstances", "DescribeServiceNodeInfos"):
+        faulty(world, *[Fault(Kind.API_ERROR, action, code="FailedOperation", message=f"key {secret} is odd")] * 300)
+        post(world, command("StopService", "172.16.0.5", Id=f"for {action}"))
+        follow_up(world, 70)
+        stored = repr(record(world))
+        assert "is odd" in stored
+        assert secret not in stored

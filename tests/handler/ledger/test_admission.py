@@ -142,7 +142,7 @@ def test_several_senders_state_one_intent() -> None:
         assert admit(record, an_alert(f"e-{n}", sender=f"s-{n}"), NOW) == [Answer(MINE)]
     intent = record.intents[MINE]
     assert len(intent.statements) == MAX_STATEMENTS
-    assert len(intent.events) + intent.more_events == MAX_STATEMENTS
+    assert len(intent.events) + intent.more_events == MAX_STATEMENTS + 3
     assert len(intent.events) == MAX_EVENTS
 
 
