@@ -159,7 +159,6 @@ _OPERATION: Final = (
     "intents",
     "components",
     "ended_at",
-    "attempts",
     "code",
     "request_id",
     "problem",

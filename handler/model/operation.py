@@ -93,7 +93,6 @@ class Operation:
     occurrences: frozenset[str] = frozenset()
     #: When it ended; 0 while it is open.
     ended_at: float = 0.0
-    attempts: int = 0
     #: The API's code or ours, where it did not go well.
     code: str = ""
     #: The API's RequestId.

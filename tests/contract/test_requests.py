@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from handler.ledger.ledger import open_ledger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from handler.cloud.client import CloudApi, Product
 from handler.cloud.credentials import AssumedRoles, Keys
 from handler.cloud.emr import EmrGateway
 from handler.errors import ApiError
+from handler.ledger.ledger import open_ledger
 from handler.lib.clock import Deadline, SystemClock
 from handler.model.alarm import Alarm
 from handler.model.policy import AlarmSettings, Cluster, EventBus
@@ -180,7 +180,7 @@ def put_alarm(cloud: Cloud, alarm: Alarm) -> None:
         credentials=KEY,
         clock=SystemClock(),
     )
-    alarms.notify([alarm], Log(lambda _: None, SystemClock()), within())
+    alarms.notify(alarms.of([alarm]), Log(lambda _: None, SystemClock()), within())
     ledger.close()
 
 
