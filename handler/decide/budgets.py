@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from handler.decide.process_guards import TOUCHES_PROCESSES, Asked, View
@@ -89,8 +89,10 @@ def within_budgets(asked: Sequence[Asked], view: View) -> tuple[list[Asked], lis
         target = one.reading.target
         by_component.setdefault((target.service, target.component), {}).setdefault(one.key, []).append(one)
     for (service, component), group in by_component.items():
-        peers = view.seen.component(service, component).values()
-        room = Room.of(component, peers, view.history.open)
+        if (service, component) not in view.rooms:  # one for each of a thousand requests that go alone
+            peers = view.seen.component(service, component).values()
+            view.rooms[service, component] = Room.of(component, peers, view.history.open)
+        room = replace(view.rooms[service, component])
         for _, alike in sorted(group.items(), key=lambda item: (item[1][0].reading.may_serve, item[0])):
             first = alike[0] if len(alike) == 1 else _together(alike)
             outcome = next((found for guard in BUDGET_GUARDS if (found := guard(first, room, view))), None)

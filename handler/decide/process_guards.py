@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.decide.verification import is_satisfied
 from handler.lib.wording import duration_text, utc_text
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from handler.model.history import History
     from handler.model.intent import Intent, Limits
     from handler.model.observation import Observation, Reading
+    from handler.model.operation import Operation
     from handler.model.policy import Safety
 
 #: Operations on processes; the other two only tell EMR's daemon whether to watch them.
@@ -55,7 +56,10 @@ class View:
     history: History
     safety: Safety
     now: float
+    #: By service and component: what was found once is asked for by each of its processes.
     _storms: dict[tuple[str, str], tuple[int, int] | None] = field(default_factory=dict)
+    _fallen: dict[tuple[str, str], tuple[Reading, Operation] | None] = field(default_factory=dict)
+    rooms: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def storm(self, service: str, component: str) -> tuple[int, int] | None:
         """How many of how many processes of a component do not serve, where that is a storm.
@@ -65,7 +69,7 @@ class View:
         Counted is what should run: started, not in maintenance, checked, and not under an operation of ours.
         """
         key = (service, component)
-        if key not in self._storms:  # asked for each process of the component
+        if key not in self._storms:
             ours = self.history.open
             down = total = 0
             for one in self.seen.component(service, component).values():
@@ -75,6 +79,18 @@ class View:
                     down += not one.is_up
             self._storms[key] = (down, total) if down >= MIN_STORM and down * 2 > total else None
         return self._storms[key]
+
+    def fallen(self, service: str, component: str) -> tuple[Reading, Operation] | None:
+        """A process of a component that was restarted and is down, and the operation that restarted it."""
+        key = (service, component)
+        if key not in self._fallen:
+            self._fallen[key] = None
+            for one in self.seen.component(service, component).values():
+                last = self.history.last.get(one.target.key)
+                is_down = one.service_status == STARTED and not one.is_up
+                if last is not None and last.op_type is OpType.RESTART_SERVICE and is_down:
+                    self._fallen[key] = (one, last)
+        return self._fallen[key]
 
 
 def not_under_operation(asked: Asked, view: View) -> Outcome | None:
@@ -244,22 +260,11 @@ def no_restarted_one_is_down(asked: Asked, view: View) -> Outcome | None:
     """While a restarted peer is down, no process that answers is restarted."""
     if not asked.is_restart_by_alert or not asked.reading.is_up:
         return None
-    service, component, _ = asked.reading.target
-    for one in view.seen.component(service, component).values():
-        last = view.history.last.get(one.target.key)
-        if (
-            last is not None
-            and last.op_type is OpType.RESTART_SERVICE
-            and one.service_status == STARTED
-            and not one.is_up
-        ):
-            return Outcome.pending(
-                "guard.peer_down",
-                f"{one.target} was restarted ({last.id}) and is down",
-                guard="peer_down",
-                operation=last.id,
-            )
-    return None
+    if (found := view.fallen(*asked.reading.target[:2])) is None:
+        return None
+    one, last = found
+    reason = f"{one.target} was restarted ({last.id}) and is down"
+    return Outcome.pending("guard.peer_down", reason, guard="peer_down", operation=last.id)
 
 
 ProcessGuard = Callable[["Asked", View], "Outcome | None"]

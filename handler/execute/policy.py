@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from handler.decide import intent_guards
@@ -12,7 +13,7 @@ from handler.ledger import waiting
 from handler.model.alarm import Alarm
 from handler.model.history import History
 from handler.model.intent import Limits
-from handler.model.observation import UNSTATED, Observation
+from handler.model.observation import UNKNOWN, UNSTATED, Observation
 from handler.model.request import OpType
 
 if TYPE_CHECKING:
@@ -73,6 +74,20 @@ class Step:
 
     def alarm(self, outcome: Outcome, about: str, where: str = "") -> Alarm:
         return Alarm(outcome.code, self.record.cluster, about, outcome.reason, fix=outcome.fix, where=where)
+
+    @cached_property
+    def told_unknown(self) -> set[str]:
+        """The addresses of which a person was told that the health of their processes is not known."""
+        return {key.rpartition("/")[2] for key in self.record.told if key.startswith("guard.health_unknown|")}
+
+    @cached_property
+    def unknown_at(self) -> dict[str, list[str]]:
+        """By address: the components whose health is not known."""
+        found: dict[str, list[str]] = {}
+        for one in chain(*self.seen.services.values()) if self.seen else ():
+            if one.health == UNKNOWN:
+                found.setdefault(one.target.ip, []).append(one.target.component)
+        return found
 
     @cached_property
     def view(self) -> View:

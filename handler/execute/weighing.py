@@ -196,14 +196,10 @@ def _escalate(step: Step, intent: Intent, held: Outcome, meant: dict[str, Readin
         about = f"{target.service}/{target.component}"
         step.record.tell(step.alarm(held, about, f"{target.service} {target.component}"), now)
     elif held.code == "guard.health_unknown" and now - intent.waits_since > UNKNOWN_SECONDS:
-        if any(key.startswith(f"{held.code}|") and key.endswith(f"/{target.ip}") for key in step.record.told):
+        if target.ip in step.told_unknown:
             return  # one alarm an address
-        at_address = [
-            one.target.component
-            for readings in (step.seen.services.values() if step.seen else ())
-            for one in readings
-            if one.target.ip == target.ip and one.health == UNKNOWN
-        ]
+        step.told_unknown.add(target.ip)
+        at_address = step.unknown_at.get(target.ip, ())
         more = f" (so is {', '.join(at_address)} of {target.ip}: the machine looks down)" if len(at_address) > 1 else ""
         alarm = step.alarm(held, target.key, " ".join(target))
         step.record.tell(replace(alarm, text=alarm.text + more), now)

@@ -124,22 +124,27 @@ def _admit_command(record: ClusterRecord, stated: Stated, now: float) -> Answer:
 
 def _retried(record: ClusterRecord, stated: Stated, digest: str, now: float) -> Answer | None:
     """The answer to a command without an id that may be a retry; None for a new command."""
-    scope = stated.scope
-    here = [one for one in record.intents.values() if one.is_command and one.scope.overlaps(scope)]
-    past = {key: one for key, one in record.commands.items() if one.scope.overlaps(scope)}
-    newest = max((*(one.seq for one in here), *(one.seq for one in past.values())), default=-1)
+    here = [one for one in record.intents.values() if one.is_command]
+    young = {
+        key: one
+        for key, one in record.commands.items()
+        if one.digest == digest and now - one.at <= record.timing.unnamed
+    }
+    if not young and all(one.digest != digest for one in here):
+        return None
+    others: list[Intent | Ended] = [*here, *record.commands.values()]
+    newest = max((one.seq for one in others if one.scope.overlaps(stated.scope)), default=-1)
     for one in here:
         if one.digest == digest and one.seq == newest:
             record.intents[one.key] = one.heard(stated.event)  # it is to hear of the end, too
             return Answer(one.key)
-    young = {key: one for key, one in past.items() if one.digest == digest and now - one.at <= record.timing.unnamed}
     for key, ended in young.items():
         if ended.seq == newest:
             return Answer(key, _replayed(ended))
     if not young:
         return None
     outcome = reasons.ambiguous()
-    record.tell_outcome(outcome, digest, str(scope), now, occasion=str(record.next_seq()))
+    record.tell_outcome(outcome, digest, str(stated.scope), now, occasion=str(record.next_seq()))
     return Answer("", outcome)
 
 

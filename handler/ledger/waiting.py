@@ -29,6 +29,10 @@ def supersede(record: ClusterRecord, processes: Mapping[str, Collection[str]], n
 
     ``processes`` are those that each open command means. A command that loses all of them ends here.
     """
+    newest: dict[tuple[OpType, str], Intent] = {}
+    for one in sorted(record.intents.values(), key=lambda one: one.seq):
+        if one.is_command:
+            newest.update(((one.action.op_type, process), one) for process in processes.get(one.key, ()))
     lost: dict[str, set[str]] = {}
     for one in [one for one in record.intents.values() if one.is_command and one.stage == "pending"]:
         opposite = OPPOSITES.get(one.action.op_type)
@@ -37,28 +41,25 @@ def supersede(record: ClusterRecord, processes: Mapping[str, Collection[str]], n
         if opposite is None or not mine:
             continue
         by = {
-            name: both
-            for name, its in _newer(record, one, opposite, processes)
-            if (both := mine & {*filter(its, mine)})
+            process: other.key
+            for process in sorted(mine)
+            if (other := newest.get((opposite, process))) and other.seq > one.seq
         }
-        if gone := set().union(*by.values()):
-            lost[one.key] = gone
-            if gone == mine:
-                record.end(one, reasons.superseded(one, [*by][-1]), now)
+        for name, is_about in _past(record, one, opposite):
+            by.update(dict.fromkeys(filter(is_about, mine), name))
+        if by:
+            lost[one.key] = {*by}
+            if len(by) == len(mine):
+                record.end(one, reasons.superseded(one, [*by.values()][-1]), now)
     return lost
 
 
-def _newer(
-    record: ClusterRecord, one: Intent, opposite: OpType, processes: Mapping[str, Collection[str]]
-) -> Iterator[tuple[str, Callable[[str], bool]]]:
-    """What asks, or asked, the opposite later: its name, and whether it is about a process."""
-    for other in record.intents.values():
-        if other.is_command and other.seq > one.seq and other.action.op_type is opposite:
-            yield other.key, set(processes.get(other.key, ())).__contains__
+def _past(record: ClusterRecord, one: Intent, opposite: OpType) -> Iterator[tuple[str, Callable[[str], bool]]]:
+    """What asked the opposite later, and is over or under way: its name, and whether it is about a process."""
     for key, ended in record.commands.items():
-        is_done = ended.status in ("done", "unverified", "skipped", "failed")
-        is_later = ended.seq > one.seq or (one.is_dated and ended.asked_at > one.asked_at)
-        if is_done and is_later and ended.op_type == opposite.value:
+        if ended.op_type != opposite or ended.status not in ("done", "unverified", "skipped", "failed"):
+            continue
+        if ended.seq > one.seq or (one.is_dated and ended.asked_at > one.asked_at):
             yield key, ended.scope.covers
     for operation in record.operations.values():
         # It arrived after this operation began, though it is older.

@@ -12,7 +12,7 @@ from handler.model.components import spelled
 from handler.model.scope import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from handler.model.request import Action, OpType
 
@@ -133,9 +133,13 @@ class Operation:
             (Verdict.FAILED, "failed"),
             (Verdict.NOT_REACHED, "not reached"),
         ):
-            if names := [self.name_of(key) for key, part in self.parts.items() if part.verdict is verdict]:
-                text += f"; {word}: {listed(names, 3)}"
+            if keys := [key for key, part in self.parts.items() if part.verdict is verdict]:
+                text += f"; {word}: {self._names(keys, 3)}"
         return text
+
+    def _names(self, keys: Sequence[str], limit: int = MAX_PROCESSES_LISTED) -> str:
+        """The first of these processes by their names, and how many more there are; a thousand times for a thousand."""
+        return listed([*map(self.name_of, keys[:limit]), *keys[limit:]], limit)
 
     def in_words(self) -> str:
         """``RestartService of HDFS/DataNode/10.0.0.1, begun at 2026-01-31T12:00:00Z, RequestId …``."""
@@ -144,7 +148,7 @@ class Operation:
 
     def targets(self) -> str:
         """Its processes by their names, the first ones."""
-        return listed([self.name_of(key) for key in self.parts], MAX_PROCESSES_LISTED)
+        return self._names([*self.parts])
 
     def where(self) -> str:
         """Its processes in words: ``HDFS DataNode 10.0.0.1``, ``HDFS DataNode (3 processes)``."""

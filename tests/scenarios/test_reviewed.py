@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import cProfile
 from typing import Any, Final
 
 import pytest
 from pytest_mock import MockerFixture
 
+from handler.execute.decision import decide
+from handler.execute.policy import Policy
 from handler.ledger.admission import MAX_INTENTS, admit
 from handler.ledger.cluster_record import MAX_TOLD
 from handler.model.alarm import Alarm
+from handler.model.intent import Limits
+from handler.model.operation import State
+from handler.model.policy import Cluster, Safety
+from handler.model.request import OpType
 from harness.faults import Fault, Kind
 from steward.config.compile import config_of
 from steward.config.yaml_file import read_raw
 from steward.simulate.fixtures import MakeWorld, sample
 from steward.simulate.world import World
-from tests.intents import NOW, a_command, a_record, an_alert
+from tests.intents import AFTER, BEFORE, NOW, a_command, a_look, a_reading, a_record, an_alert, one
 from tests.worlds import (
     ACTION,
     CLUSTER,
@@ -208,3 +215,27 @@ def test_what_the_api_says_of_a_look_is_kept_without_secrets(world: World) -> No
         stored = repr(record(world))
         assert "is odd" in stored
         assert secret not in stored
+
+
+@pytest.mark.parametrize("even_if_healthy", [False, True])
+@pytest.mark.parametrize("health", [0, -2, 1])
+def test_what_is_decided_about_many_processes_grows_with_their_number(health: int, even_if_healthy: bool) -> None:
+    """Not with its square: within a caller's patience, on a small machine. Counted are calls."""
+
+    def calls(count: int) -> int:
+        """How many two decisions about so many alerts take, the first of which may send one request for all."""
+        record_, limits = a_record(), Limits(max_nodes=9999, max_share=1.0)
+        ips = [f"10.0.{n // 250}.{n % 250}" for n in range(count)]
+        for ip in ips:
+            admit(record_, an_alert(sender=ip, scope=one(ip), even_if_healthy=even_if_healthy), NOW - 400)
+        cluster = Cluster(CLUSTER, name="x", region="ap-guangzhou", allow=frozenset(OpType))
+        profile = cProfile.Profile()
+        for at, last in ((NOW, BEFORE), (NOW + 90_000, AFTER)):
+            look = a_look(*[a_reading(ip, health=health if last == BEFORE else 0, last=last) for ip in ips], at=at)
+            policy = Policy(cluster, Safety(), lambda _: limits, at, "me", f"op-{at}", clock_skew=0.0)
+            profile.runcall(decide, record_, look, None, policy)
+            for name, operation in record_.operations.items():
+                record_.operations[name] = operation.moved(State.ACCEPTED)
+        return sum(entry.callcount for entry in profile.getstats())
+
+    assert calls(200) < 2.5 * calls(100)
