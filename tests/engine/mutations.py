@@ -119,7 +119,7 @@ RULES: Final = (
     Rule(
         "a command waits for ever",
         WAITING,
-        "        if waited > max_wait:\n",
+        "        if waited > max_wait or (in_all > longest and not intent.served):\n",
         "        if False:\n",
         "a command meets a pause",
     ),
