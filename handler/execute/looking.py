@@ -59,7 +59,10 @@ def observe(
 
 
 def why_not(error: ApiError | ObservationIncomplete, hide: Callable[[str], str]) -> Outcome:
-    """The outcome of what waits because nobody could look. It may be kept: ``hide`` takes the secrets out of it."""
+    """The outcome of what waits because nobody could look.
+
+    It may be kept: ``hide`` takes the secrets out of it.
+    """
     code = getattr(error, "code", "ObservationIncomplete")
     fix = "Check the EMR API, and the function's network and role (`steward doctor`)."
     if isinstance(error, NotCarriedOut):

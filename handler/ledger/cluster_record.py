@@ -328,7 +328,10 @@ OF_CLUSTER: Final = {
 
 
 def is_condition(key: str) -> bool:
-    """Whether an alarm (its key) is over by itself one day, so that somebody has to look whether it is."""
+    """Whether an alarm (its key) is over by itself one day.
+
+    Somebody has to look whether it is.
+    """
     code, _, about = key.split("|", 2)
     if code in OF_PROCESSES:  # about a command it is no condition, nor about "all" of a component
         return about.count("/") == 2 and not {"|", " "} & {*about}
