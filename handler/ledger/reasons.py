@@ -20,6 +20,7 @@ IN_DOUBT_FIX: Final = (
     "Steward keeps looking at the processes and never sends this request again."
 )
 LOOK_AT_PROCESS: Final = "Look at the process and its log in the EMR console."
+UNSEEN: Final = "nobody could see by its deadline what became of it"
 BY_HAND: Final = "Do it by hand if it is still needed, or ask for it anew."
 
 
@@ -97,6 +98,8 @@ def of_doubt(operation: Operation) -> str:
     """How an operation that was in doubt ended."""
     if operation.state is State.NOT_SENT:
         return f"{operation.op_type.in_words} was in doubt, and was not carried out"
+    if operation.state is State.TIMED_OUT:
+        return f"{operation.op_type.in_words} was in doubt, and {UNSEEN}"
     return f"{operation.op_type.in_words} was in doubt, and was carried out: {operation.seen()}"
 
 
@@ -113,9 +116,12 @@ def carried_out(operation: Operation, key: str) -> Outcome:
 
 def did_not_help(operation: Operation, key: str) -> Outcome:
     """The outcome of a remediation whose operation did not help."""
-    what = {
-        State.TIMED_OUT: f"{operation.op_type.in_words} had no visible effect by its deadline",
-    }.get(operation.state, f"{operation.op_type.in_words} did not help")
+    is_unseen = operation.state is State.TIMED_OUT
+    what = (
+        f"{operation.op_type.in_words} was sent, and {UNSEEN}"
+        if is_unseen
+        else f"{operation.op_type.in_words} did not help"
+    )
     return Outcome.failed(
         "operation.failed",
         f"{operation.name_of(key)}: {what}; last restart before it: {operation.parts[key].before or 'unknown'}. "
@@ -144,9 +150,9 @@ def failed_command(operation: Operation, mine: Mapping[str, Verdict]) -> Outcome
     rest = [operation.name_of(key) for key, verdict in mine.items() if verdict is Verdict.NOT_REACHED]
     text = []
     if bad:
-        text.append(
-            f"{operation.op_type.in_words} did not bring about what was asked on {listed(bad, MAX_PROCESSES_LISTED)}"
-        )
+        is_unseen = operation.state is State.TIMED_OUT
+        what = f"was sent, and {UNSEEN}:" if is_unseen else "did not bring about what was asked on"
+        text.append(f"{operation.op_type.in_words} {what} {listed(bad, MAX_PROCESSES_LISTED)}")
     if rest:
         text.append(f"it did not reach {listed(rest, MAX_PROCESSES_LISTED)}, and is not sent again")
     return Outcome.failed(

@@ -45,6 +45,7 @@ ROLLING: Final[dict[str, Any]] = {
     "StrategyConfig": {"RollingRestartSwitch": 1, "BatchSize": 1, "TimeWait": 1, "DealOnFail": 0}
 }
 HS2: Final = "172.16.0.2"
+LOOK: Final = "DescribeServiceNodeInfos"
 
 
 @pytest.mark.parametrize("spelling", ["HiveServer2", "hs2", "HIVESERVER2"])
@@ -239,3 +240,19 @@ def test_what_is_decided_about_many_processes_grows_with_their_number(health: in
         return sum(entry.callcount for entry in profile.getstats())
 
     assert calls(200) < 2.5 * calls(100)
+
+
+@pytest.mark.parametrize("kind", [None, Kind.RESET_BEFORE_READING])
+def test_what_nobody_could_see_is_not_said_to_have_failed(world: World, kind: Kind | None) -> None:
+    """Neither that a request had no effect, nor that it was carried out."""
+    kill(world)
+    process(world).refuse_to_recover()
+    faults = [Fault(kind, ACTION)] if kind else []
+    adapter = faulty(world, *faults)
+    world.deliver(sample(DOWN), time_limit_ms=3000)
+    adapter.faults.add(*[Fault(Kind.API_ERROR, action) for action in ("DescribeInstances", LOOK) for _ in range(99)])
+    post(world, command("StopService", "172.16.0.6", Id="x-7"))
+    follow_up(world, 30)
+    said = [row["reason"] for row in world.lines if "in_doubt" not in row.get("code", "") and "reason" in row]
+    assert any("nobody could see by its deadline what became of it" in one for one in said)
+    assert not [one for one in said if "did not help" in one or "was carried out" in one]
