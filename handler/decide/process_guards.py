@@ -281,16 +281,8 @@ PROCESS_GUARDS: Final[tuple[ProcessGuard, ...]] = (
     no_storm,
     no_restarted_one_is_down,
 )
-#: These judge a process's past. They are not asked about a process that has none.
-_OF_THE_PAST: Final = frozenset({not_under_operation, not_served, not_quarantined, cooled_down})
-_WITHOUT_A_PAST: Final = tuple(guard for guard in PROCESS_GUARDS if guard not in _OF_THE_PAST)
 
 
 def weigh(asked: Asked, view: View) -> Outcome | None:
     """What holds a process back or ends what was asked of it; None where it may go on."""
-    history = view.history
-    has_past = asked.key in history.last or asked.key in history.open or asked.key in history.restarts
-    for guard in PROCESS_GUARDS if has_past else _WITHOUT_A_PAST:
-        if outcome := guard(asked, view):
-            return outcome
-    return None
+    return next((outcome for guard in PROCESS_GUARDS if (outcome := guard(asked, view))), None)

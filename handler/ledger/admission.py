@@ -113,11 +113,11 @@ def _admit_command(record: ClusterRecord, stated: Stated, now: float) -> Answer:
         (stated.event,),
     )
     if now - asked_at > stated.max_wait:
-        return Answer(key, record.end_command(intent, reasons.too_late(stated, now), now))
+        return Answer(key, record.end(intent, reasons.too_late(stated, now), now, is_answer=True))
     is_restart = stated.action.op_type is OpType.RESTART_SERVICE  # the others ask for a state, which a look shows
     if is_dated and is_restart and asked_at < record.began - CLOCK_SKEW:
         outcome = reasons.before_the_record(stated, record.began)
-        return Answer(key, record.end_command(intent, outcome, now))
+        return Answer(key, record.end(intent, outcome, now, is_answer=True))
     record.intents[key] = intent
     return Answer(key)
 

@@ -95,30 +95,6 @@ class ClusterRecord:
 
     # -- ending
 
-    def end_command(self, intent: Intent, outcome: Outcome, now: float, where: str = "") -> Outcome:
-        """End a command and remember its answer; returns its outcome.
-
-        A person is told of one that is not carried out.
-        """
-        self.intents.pop(intent.key, None)
-        self.commands[intent.key] = Ended(
-            intent.digest,
-            intent.action.op_type.value,
-            intent.scope,
-            intent.seq,
-            outcome.status,
-            outcome.code,
-            outcome.reason,
-            outcome.http_status,
-            now,
-            intent.asked_at,
-        )
-        if outcome.is_alarming:
-            self.tell_outcome(
-                outcome, intent.key, where or str(intent.scope), now, facts={"event_id": intent.events[0]}
-            )
-        return replace(outcome, has_own_alarm=True)
-
     def cancel(self, key: str, by: str, now: float) -> bool:
         """End what is pending because a person says so; answers whether there was anything.
 
@@ -146,26 +122,36 @@ class ClusterRecord:
         now: float,
         *,
         is_told: bool = False,
+        is_answer: bool = False,
         where: str = "",
         operation: str = "",
-    ) -> None:
-        """End an intent with its outcome; ``is_told``: a person is told of it, whatever its status."""
+    ) -> Outcome:
+        """End an intent with its outcome, which is returned; that of a command is remembered for its repeats.
+
+        ``is_told``: a person is told of it, whatever its status. ``is_answer``: it is its event's own outcome.
+        """
         self.intents.pop(intent.key, None)
         outcome = replace(outcome, has_own_alarm=True)  # raised here, not once more for each event
-        about = intent.key if intent.is_command else intent.process
-        where = where or intent.where
-        facts = {
-            "rules": intent.rule,
-            "event_id": intent.events[0] if intent.events else None,
-            "operation": operation or None,
-        }
-        self.say_settled(intent, outcome, now, operation)
+        if not is_answer:
+            self.say_settled(intent, outcome, now, operation)
         if intent.is_command:
-            self.end_command(intent, outcome, now, where)
-            if is_told and not outcome.is_alarming:
-                self.tell_outcome(outcome, about, where, now, facts=facts)
-        elif is_told or outcome.is_alarming:
-            self.tell_outcome(outcome, about, where, now, facts=facts)
+            self.commands[intent.key] = Ended(
+                intent.digest,
+                intent.action.op_type.value,
+                intent.scope,
+                intent.seq,
+                outcome.status,
+                outcome.code,
+                outcome.reason,
+                outcome.http_status,
+                now,
+                intent.asked_at,
+            )
+        if is_told or outcome.is_alarming:
+            about = intent.key if intent.is_command else intent.process
+            facts = {"rules": intent.rule, "event_id": next(iter(intent.events), ""), "operation": operation}
+            self.tell_outcome(outcome, about, where or intent.where, now, facts=facts)
+        return outcome
 
     def say_settled(self, intent: Intent, outcome: Outcome, now: float, operation: str = "") -> None:
         """Say to the events of an intent what became of it."""

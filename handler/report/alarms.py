@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from handler.cloud.client import Product
 from handler.errors import ApiError, LedgerUnavailable
@@ -336,14 +335,8 @@ class Alarms:
 
 def hidden(alarm: Alarm, hide: Callable[[str], str]) -> Alarm:
     """The alarm without the secrets that ``hide`` knows."""
-    facts = {name: hide(fact) if isinstance(fact, str) else fact for name, fact in alarm.facts.items()}
-    return replace(
-        alarm,
-        code=hide(alarm.code),
-        cluster=hide(alarm.cluster),
-        about=hide(alarm.about),
-        text=hide(alarm.text),
-        fix=hide(alarm.fix),
-        where=hide(alarm.where),
-        facts=facts,
-    )
+
+    def each(row: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: hide(value) if isinstance(value, str) else value for name, value in row.items()}
+
+    return Alarm(**{**each(vars(alarm)), "facts": each(alarm.facts)})
