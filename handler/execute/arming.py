@@ -30,8 +30,10 @@ def arm(step: Step, passing: list[tuple[Intent, list[Asked]]]) -> tuple[Operatio
             continue
         limit = step.policy.cluster.operations_per_hour if step.policy.cluster else 0
         held = budgets.within_hourly(step.view.history, limit, is_command=first.is_command)
+        about = "commands_per_hour" if first.is_command else "operations_per_hour"
+        if held is None:
+            step.record.well("guard.operations_per_hour", about, "operations are sent again", step.policy.now)
         if held is not None:
-            about = "commands_per_hour" if first.is_command else "operations_per_hour"
             step.record.tell(step.alarm(held, about), step.policy.now)
         elif step.policy.mode == "observe":
             _observed(step, chosen)

@@ -31,7 +31,9 @@ def state_of(key: str, record: ClusterRecord) -> Outcome:
     """How an intent stands that this invocation did not decide upon."""
     intent = record.intents.get(key)
     if intent is None:
-        return Outcome.pending("intent.elsewhere", "written down; another worker is ending it, and says how")
+        return Outcome.pending(
+            "intent.elsewhere", "written down; whoever ends it, the follow-up or another worker, says how"
+        )
     if intent.stage == "pending":
         held = f", held by {intent.held_by}" if intent.held_by else ""
         return Outcome.pending(intent.held_by or "intent.pending", f"written down{held}")

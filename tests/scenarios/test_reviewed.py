@@ -256,3 +256,15 @@ def test_what_nobody_could_see_is_not_said_to_have_failed(world: World, kind: Ki
     said = [row["reason"] for row in world.lines if "in_doubt" not in row.get("code", "") and "reason" in row]
     assert any("nobody could see by its deadline what became of it" in one for one in said)
     assert not [one for one in said if "did not help" in one or "was carried out" in one]
+
+
+def test_that_the_hour_is_used_up_is_over_with_the_next_operation(make_world: MakeWorld) -> None:
+    """And is told again where it comes to that again."""
+    raw, _ = read_raw("steward.yml")
+    raw["clusters"][CLUSTER]["operations_per_hour"] = 1
+    world = make_world(config_of(raw))
+    for n, ip in enumerate(("172.16.0.5", "172.16.0.6", "172.16.0.7")):
+        post(world, command("RestartService", ip, Id=f"x-{n}", **ROLLING))
+        follow_up(world, 50)
+    assert alarms(world) == ["guard.operations_per_hour"] * 2
+    assert over(world)[:1] == ["guard.operations_per_hour"]
