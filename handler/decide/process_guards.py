@@ -81,7 +81,7 @@ class View:
         return self._storms[key]
 
     def fallen(self, service: str, component: str) -> tuple[Reading, Operation] | None:
-        """A process of a component that was restarted and is down, and the operation that restarted it."""
+        """A process of a component that was restarted and is down, and that operation."""
         key = (service, component)
         if key not in self._fallen:
             self._fallen[key] = None

@@ -61,5 +61,7 @@ class Run(Collaborators):
     is_repeat: bool = False
     #: Whether what the events state is written down.
     is_written: bool = False
+    #: By the key of an intent: the keys of those that took its place.
+    splits: dict[str, tuple[str, ...]] = field(default_factory=dict)
     #: The operation that served each intent.
     operations: dict[str, str] = field(default_factory=dict)

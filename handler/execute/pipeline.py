@@ -288,14 +288,16 @@ def _conclude(run: Run, case: Case, answers: list[Answer], record: ClusterRecord
     if case.stated is None:
         case.outcome = Outcome.skipped("guard.resolved", "the alert is resolved", guard="resolved")
         return
-    found = [answer.outcome or run.outcomes.get(answer.key) or state_of(answer.key, record) for answer in answers]
+    found = [answer.outcome for answer in answers if answer.outcome is not None]
+    keys = [key for answer in answers if answer.outcome is None for key in run.splits.get(answer.key, (answer.key,))]
+    found += [run.outcomes.get(key) or state_of(key, record) for key in keys]
     outcome = max(found, key=lambda one: URGENCY[one.status], default=None)
     if outcome is None:
         outcome = Outcome.skipped("scope.empty", "the scope names no process")
     alike = sum(one.code == outcome.code for one in found) - 1
     case.outcome = replace(outcome, reason=f"{outcome.reason}; and {alike} more likewise") if alike else outcome
     case.is_repeat = run.is_repeat
-    operations = (run.operations.get(answer.key, "") for answer in answers)
+    operations = (run.operations.get(key, "") for key in keys)
     case.operations = tuple(dict.fromkeys(filter(None, operations)))
 
 

@@ -201,6 +201,7 @@ class _Reconciler:
                 if key not in run.outcomes or run.outcomes[key].is_open
             )
         run.outcomes.update(record.news)
+        run.splits.update(record.splits)
         for intent in record.intents.values():
             if intent.operation:
                 run.operations[intent.key] = intent.operation

@@ -67,6 +67,8 @@ class ClusterRecord:
     #: Not stored: what this change of the record brought, by intent key; and the events whose own outcome says it.
     news: dict[str, Outcome] = field(default_factory=dict, compare=False)
     ended: list[Operation] = field(default_factory=list, compare=False)
+    #: By the key of a remediation of "all": the keys of those that took its place.
+    splits: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     fresh: list[Saying] = field(default_factory=list, compare=False)
     answered: frozenset[str] = field(default=frozenset(), compare=False)
     #: The events that this change states again of intents that are proving: they hear of its end where it goes on.
@@ -84,6 +86,7 @@ class ClusterRecord:
             told=dict(self.told),
             news={},
             ended=[],
+            splits={},
             fresh=[],
             answered=frozenset(),
             restated={},
@@ -126,7 +129,9 @@ class ClusterRecord:
         where: str = "",
         operation: str = "",
     ) -> Outcome:
-        """End an intent with its outcome, which is returned; that of a command is remembered for its repeats.
+        """End an intent with its outcome, which is returned.
+
+        That of a command is remembered for its repeats.
 
         ``is_told``: a person is told of it, whatever its status. ``is_answer``: it is its event's own outcome.
         """

@@ -73,6 +73,7 @@ def split(record: ClusterRecord, intent: Intent, targets: Iterable[Any], now: fl
     record.intents.pop(intent.key)
     for target in targets:
         key = f"{intent.rule}|{target.key}"
+        record.splits[intent.key] = (*record.splits.get(intent.key, ()), key)
         if known := record.intents.get(key):
             merged = known._replace(statements={**intent.statements, **known.statements})
             for event in intent.events:

@@ -342,3 +342,22 @@ def test_nobody_is_asked_twice_of_what_recovered_by_itself(world: World) -> None
     world.cloud.cluster(CLUSTER).status = 2
     follow_up(world, 2)
     assert (requested(world), settled(world), alarms(world)) == ([], ["skipped"], [])
+
+
+def test_an_alert_about_all_of_a_component_restarts_what_is_down(make_world: MakeWorld) -> None:
+    """It is an intent for each process that is down; its one event hears what became of each."""
+    raw, _ = read_raw("steward.yml")
+    raw["rules"][0]["do"]["scope"] = {"HDFS": {"DataNode": "all"}}
+    raw["rules"][0]["limits"] = {"max_nodes": 5, "max_share": 1}
+    world = make_world(config_of(raw))
+    world.deliver(alerts(5))
+    assert codes(world) == ["guard.healthy"], "none is down"
+    for node in (5, 6):
+        kill(world, f"172.16.0.{node}")
+    world.deliver(alerts(7))
+    assert requested(world) == [("RestartService", ["172.16.0.5", "172.16.0.6"])]
+    assert outcomes(world)[-1] == "accepted", "of the second one nothing is seen yet"
+    follow_up(world, 20)
+    assert settled(world) == ["done"], "and now it is; the first one was, when the event was answered"
+    assert record(world).intents == {}
+    assert alarms(world) == []

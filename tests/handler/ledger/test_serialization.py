@@ -103,7 +103,6 @@ operations = st.builds(
     events,
     st.frozensets(texts, max_size=3),
     times,
-    st.integers(0, 3),
     texts,
     texts,
     texts,
