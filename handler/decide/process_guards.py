@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Operations on processes; the other two only tell EMR's daemon whether to watch them.
 TOUCHES_PROCESSES: Final = frozenset({OpType.START_SERVICE, OpType.STOP_SERVICE, OpType.RESTART_SERVICE})
+#: Operations that should bring a process up: what they do not help is left to a person.
+BRINGS_UP: Final = frozenset({OpType.START_SERVICE, OpType.RESTART_SERVICE})
 #: With fewer processes down, a component that is down for the most part is no storm: its processes are restarted one by
 #: one, within the limits.
 MIN_STORM: Final = 4
@@ -186,7 +188,7 @@ def not_quarantined(asked: Asked, view: View) -> Outcome | None:
     Counted are the restarts that alerts asked for and that may have touched the process.
     """
     count, quarantine = view.history.restarts.get(asked.key, 0), view.safety.quarantine
-    if not asked.is_restart_by_alert or count < quarantine.restarts:
+    if asked.intent.is_command or asked.op_type not in BRINGS_UP or count < quarantine.restarts:
         return None
     return Outcome.refused(
         "guard.quarantine",

@@ -8,13 +8,12 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from handler.decide import intent_guards
-from handler.decide.process_guards import View
+from handler.decide.process_guards import BRINGS_UP, View
 from handler.ledger import waiting
 from handler.model.alarm import Alarm
 from handler.model.history import History
 from handler.model.intent import Limits
 from handler.model.observation import UNKNOWN, UNSTATED, Observation
-from handler.model.request import OpType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,9 +104,7 @@ def history_of(record: ClusterRecord, now: float, quarantine_within: float) -> H
     counts = {True: 0, False: 0}
     for one in record.operations.values():
         counts[one.is_command] += one.armed_at > now - 3600
-        is_counted = (
-            one.op_type is OpType.RESTART_SERVICE and not one.is_command and one.armed_at > now - quarantine_within
-        )
+        is_counted = one.op_type in BRINGS_UP and not one.is_command and one.armed_at > now - quarantine_within
         for key in one.parts:
             if one.is_open:
                 ongoing[key] = one

@@ -268,3 +268,17 @@ def test_that_the_hour_is_used_up_is_over_with_the_next_operation(make_world: Ma
         follow_up(world, 50)
     assert alarms(world) == ["guard.operations_per_hour"] * 2
     assert over(world)[:1] == ["guard.operations_per_hour"]
+
+
+def test_an_alert_s_start_that_never_helps_is_left_to_a_person(make_world: MakeWorld) -> None:
+    """As a restart is: three times, told, and not every half hour for ever."""
+    raw, _ = read_raw("steward.yml")
+    raw["rules"][0]["do"] |= {"operation": "StartService"}
+    del raw["rules"][0]["do"]["strategy"]
+    world = make_world(config_of(raw))
+    kill(world)
+    process(world).refuse_to_recover()
+    world.deliver(sample(DOWN))
+    follow_up(world, 240)
+    assert (world.requests(), alarms(world)) == (3, ["operation.failed", "guard.quarantine"])
+    assert not record(world).intents

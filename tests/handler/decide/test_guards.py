@@ -305,7 +305,8 @@ HEALTH = {
         row("nearly tired", asked(), None, History(restarts={KEY: 2})),
         row("tired by its setting", asked(), "guard.quarantine", History(restarts={KEY: 1}), safety=Safety(quarantine=Quarantine(1))),
         row("tired: a command", asked(is_command=True), None, TIRED),
-        row("tired: a start", asked(action=START), None, TIRED),
+        row("tired: a start", asked(action=START), "guard.quarantine", TIRED),
+        row("tired: a stop", asked(action=STOP), None, TIRED),
         row("quarantine before cooldown", asked(), "guard.quarantine", after(past(), 3)),
         # Cooldown: from the end.
         row("just ended", asked(), "guard.cooldown", after(past(ended=0))),
