@@ -224,7 +224,7 @@ def test_an_interrupted_run_says_what_goes_on(tmp_path: Path) -> None:
             assert running.stderr is not None
             assert any(line.startswith("  verify ") for line in running.stdout)
             running.send_signal(signal.SIGINT)
-            assert running.wait(20) == 130
+            assert running.wait(60) == 130
             said = running.stderr.read()
     assert re.fullmatch(r"Interrupted; op-[0-9a-f]{16} was sent and goes on: `steward follow-up` looks at it\n", said)
 
