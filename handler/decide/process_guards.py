@@ -165,14 +165,18 @@ def not_satisfied(asked: Asked, view: View) -> Outcome | None:
 
 
 def not_served(asked: Asked, view: View) -> Outcome | None:
-    """Where a process answers, the same occurrence of an alert is served once.
+    """Where a process answers, the same occurrence of an alert is served once, and not after its end.
 
-    A look cannot tell whether it helped.
+    A look cannot tell whether a restart helped, or whether the alert is over.
     """
-    last = view.history.last.get(asked.key)
-    if not asked.is_restart_by_alert or not asked.reading.is_up or last is None:
+    if not asked.is_restart_by_alert or not asked.reading.is_up:
         return None
-    if not asked.intent.occurrences <= last.occurrences:
+    statements, resolved = asked.intent.statements, view.history.resolved
+    if statements and all(0 < one.start <= resolved.get(sender, 0.0) for sender, one in statements.items()):
+        why = f"{asked.reading.target} answers, and this occurrence was called resolved"
+        return Outcome.skipped("guard.resolved", why, guard="resolved")
+    last = view.history.last.get(asked.key)
+    if last is None or not asked.intent.occurrences <= last.occurrences:
         return None
     return Outcome.skipped(
         "once.served",

@@ -25,6 +25,8 @@ class Case:
     outcome: Outcome | None = None
     operations: tuple[str, ...] = ()
     is_repeat: bool = False
+    #: Of a resolution: whether it is remembered, since its alarm may come later.
+    is_kept: bool = False
 
 
 def state_of(key: str, record: ClusterRecord) -> Outcome:

@@ -136,11 +136,13 @@ class Pipeline(Collaborators):
 
     def _understand(self, event: Event, caller: str) -> tuple[list[Case], Outcome | None]:
         """What the rules make of an event: its cases, and the outcome where there are none, or one could not be made."""
-        cases, refusal = self._cases(event, caller)
-        if event.status == "resolved":
-            # Which rules it concerned does not matter: it takes back what its sender stated.
+        is_resolved = event.status == "resolved"
+        # Of a resolution: what the rules made of the alert when it fired.
+        cases, refusal = self._cases(event._replace(status="firing") if is_resolved else event, caller)
+        if is_resolved:
             clusters = {event.cluster, *(case.cluster for case in cases)} & self.config.clusters.keys()
-            over = [Case(event, cluster, "", None) for cluster in sorted(clusters)]
+            is_kept = any(case.stated and case.stated.even_if_healthy for case in cases)
+            over = [Case(event, cluster, "", None, is_kept=is_kept) for cluster in sorted(clusters)]
             what = "the alert is resolved" + ("" if cases or refusal else "; no rule matches it")
             return over, None if over else Outcome.skipped("guard.resolved", what, guard="resolved")
         if not cases:
@@ -275,7 +277,8 @@ def _admitted(run: Run, cases: list[Case], caller: str, record: ClusterRecord) -
             continue
         event = case.event
         told_at = now if event.told_at is None else event.told_at
-        admission.withdraw(record, f"{caller}|{event.source}:{event.alert or event.id}", event.started_at, told_at)
+        sender = f"{caller}|{event.source}:{event.alert or event.id}"
+        admission.withdraw(record, sender, event.started_at, told_at, is_kept=case.is_kept)
         answers.append([])
     before.began = record.began
     # What was said a moment ago, and is said again, is answered and logged; nothing is written.

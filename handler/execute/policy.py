@@ -114,7 +114,7 @@ def history_of(record: ClusterRecord, now: float, quarantine_within: float) -> H
                 last[key] = one
             if is_counted and one.armed_at > record.released.get(key, 0.0):
                 restarts[key] = restarts.get(key, 0) + 1
-    return History(ongoing, last, restarts, counts[False], counts[True])
+    return History(ongoing, last, restarts, record.resolved, counts[False], counts[True])
 
 
 def is_cooled(record: ClusterRecord, intent: Intent, policy: Policy, at: float) -> bool:

@@ -154,11 +154,16 @@ def _conflict(record: ClusterRecord, key: str, now: float) -> Outcome:
     return outcome
 
 
-def withdraw(record: ClusterRecord, sender: str, start: float | None, told_at: float) -> list[str]:
+def withdraw(
+    record: ClusterRecord, sender: str, start: float | None, told_at: float, *, is_kept: bool = False
+) -> list[str]:
     """Take back one sender's statements that are no younger; returns their keys.
 
-    It ends nothing: a look does.
+    It ends nothing: a look does. ``is_kept``: it is remembered, since its alarm may come later, and a look cannot tell
+    whether that is over.
     """
+    if is_kept and start:
+        record.resolved[sender] = max(start, record.resolved.get(sender, 0.0))
     found = []
     for key, one in record.intents.items():
         statement = one.statements.get(sender)

@@ -63,6 +63,8 @@ class ClusterRecord:
     outbox: dict[str, Saying] = field(default_factory=dict)
     #: What is open with a person: alarm key → since when.
     told: dict[str, float] = field(default_factory=dict)
+    #: By sender: the start of the newest occurrence that it called resolved, where a look cannot tell whether that is so.
+    resolved: dict[str, float] = field(default_factory=dict)
     timing: Timing = TIMING
     #: Not stored: what this change of the record brought, by intent key; and the events whose own outcome says it.
     news: dict[str, Outcome] = field(default_factory=dict, compare=False)
@@ -82,6 +84,7 @@ class ClusterRecord:
             operations=dict(self.operations),
             commands=dict(self.commands),
             released=dict(self.released),
+            resolved=dict(self.resolved),
             outbox=dict(self.outbox),
             told=dict(self.told),
             news={},
@@ -294,6 +297,7 @@ class ClusterRecord:
         for key, ended in list(self.commands.items()):
             if now - ended.at > self.timing.commands:
                 del self.commands[key]
+        self.resolved = {sender: start for sender, start in self.resolved.items() if now - start <= 2 * 86_400.0}
         self.released = {key: at for key, at in self.released.items() if now - at <= keep}
         self.told = {
             key: at for key, at in self.told.items() if now - at <= (7 * 86_400.0 if is_condition(key) else 86_400.0)

@@ -43,6 +43,7 @@ def to_bytes(record: ClusterRecord) -> bytes:
         "intents": intents,
         "commands": {key: [*one._replace(scope=_from_scope(one.scope))] for key, one in record.commands.items()},  # type: ignore[arg-type]
         "released": record.released,
+        "resolved": record.resolved,
         "pause": record.pause,
         "hint": record.hint,
         "outbox": [*record.outbox.values()],
@@ -83,6 +84,7 @@ def from_bytes(data: bytes, cluster: str) -> ClusterRecord:
             (str(row["hint"][0]), float(row["hint"][1])) if row["hint"] else None,
             {one[0]: Saying(*one) for one in row["outbox"]},
             {key: float(at) for key, at in row["told"].items()},
+            {sender: float(start) for sender, start in row["resolved"].items()},
         )
     except LedgerUnavailable:
         raise

@@ -21,6 +21,8 @@ class History:
     last: Mapping[str, Operation] = field(default_factory=dict)
     #: How many restarts that alerts asked for each process had, or may have had, in the quarantine's time.
     restarts: Mapping[str, int] = field(default_factory=dict)
+    #: By sender: the start of the newest occurrence that it called resolved.
+    resolved: Mapping[str, float] = field(default_factory=dict)
     #: Operations of the last hour that were sent, or may have been: those of remediations, and those of commands.
     remediations_last_hour: int = 0
     commands_last_hour: int = 0

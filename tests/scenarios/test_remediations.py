@@ -194,6 +194,20 @@ def test_a_late_recovery_then_the_old_alarm_of_a_full_heap_acts_on_nothing_twice
     assert requested(world) == [("RestartService", ["172.16.0.2"])]
 
 
+def test_a_full_heap_whose_recovery_comes_before_its_alarms_restarts_nothing(world: World) -> None:
+    """A look cannot tell that it is over, so its end is remembered; a new occurrence is served."""
+    body = {**sample("tcop-metric-hiveserver2-heap"), "firstOccurTime": "2025-06-02 10:59:00"}
+    ends = {**body, "sessionId": "c", "alertId": "c", "alarmStatus": "0", "recoverTime": "2025-06-02 11:01:00"}
+    for one in (ends, *({**body, "sessionId": name, "alertId": name} for name in "ab")):
+        world.deliver(one, fresh=False)
+        follow_up(world, 1)
+    assert requested(world) == []
+    assert codes(world) == ["guard.resolved"] * 3
+    world.deliver({**body, "sessionId": "d", "alertId": "d", "firstOccurTime": "2025-06-02 11:03:00"}, fresh=False)
+    assert requested(world) == [("RestartService", ["172.16.0.2"])]
+    assert alarms(world) == []
+
+
 def test_a_sick_process_does_not_keep_an_innocent_one_down(world: World) -> None:
     """Two rolling requests join only where they are of one component: what blocks is nobody else's."""
     process(world).refuse_to_recover()

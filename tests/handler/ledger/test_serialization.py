@@ -123,6 +123,7 @@ records = st.builds(
     st.none() | st.tuples(texts, times),
     st.lists(sayings, max_size=3).map(lambda many: {one.id: one for one in many}),
     clocks,
+    clocks,
 )
 
 
