@@ -183,7 +183,9 @@ class Narrator:
         elif kind in ("steward.outcome", "steward.settled"):
             self._is_delivery = False
             self._reasons.add(row["reason"])
-            if len(self._events) > 1:
+            # A follow-up settles events of earlier deliveries: without a name nobody could tell whose line it is.
+            is_earlier = kind == "steward.settled" and not self._events
+            if len(self._events) > 1 or is_earlier:
                 row = {**row, "who": f"{self._who(row)} → "}
         found = step(row)
         if found is None or self._console is None:

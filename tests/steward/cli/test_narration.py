@@ -65,7 +65,7 @@ def test_of_several_events_each_line_says_whose_it_is(capsys: pytest.CaptureFixt
         (outcome("pending", "busy"), "  outcome pending: busy"),
         (
             {"event": "steward.settled", "outcome": "expired", "reason": "too late", "events": "a"},
-            "  settled expired: too late",
+            "  settled a → expired: too late",
         ),
         (
             {"event": "steward.operation", "operation": "op-1", "state": "FAILED", "seen": "0 of 1", "problem": "why"},

@@ -158,7 +158,8 @@ def test_what_is_pending_goes_on_only_where_it_may_act(tmp_path: Path) -> None:
         assert "held by guard.freeze (a freeze is in force: always)" in held.stdout
         sent = steward("follow-up", cwd=tmp_path, **env)
         assert (sent.returncode, len(cloud.operations)) == (0, 1), sent.stdout
-        assert "  settled done: RestartService verified on HDFS/DataNode/172.16.0.5" in sent.stdout
+        event = history["events"][0]["event"]  # an earlier command delivered it, so its line says whose it is
+        assert f"  settled {event} → done: RestartService verified on HDFS/DataNode/172.16.0.5" in sent.stdout
 
 
 def test_fresh_begins_with_an_empty_ledger(tmp_path: Path) -> None:
