@@ -87,9 +87,9 @@ def _admit_command(record: ClusterRecord, stated: Stated, now: float) -> Answer:
     digest = digest_of(record.cluster, stated.action, stated.scope)
     if stated.is_named:
         if known := record.intents.get(key):
-            return Answer(key, None if known.digest == digest else _conflict(record, key, now))
+            return Answer(key, None if known.digest == digest else _conflict(record, key, stated, now))
         if ended := record.commands.get(key):
-            return Answer(key, _replayed(ended) if ended.digest == digest else _conflict(record, key, now))
+            return Answer(key, _replayed(ended) if ended.digest == digest else _conflict(record, key, stated, now))
     else:
         found = _retried(record, stated, digest, now)
         if found is not None:
@@ -148,9 +148,9 @@ def _retried(record: ClusterRecord, stated: Stated, digest: str, now: float) -> 
     return Answer("", outcome)
 
 
-def _conflict(record: ClusterRecord, key: str, now: float) -> Outcome:
+def _conflict(record: ClusterRecord, key: str, stated: Stated, now: float) -> Outcome:
     outcome = reasons.conflict()
-    record.tell_outcome(outcome, key, "", now)
+    record.tell_outcome(outcome, key, f"{stated.action.op_type} {stated.event}", now)
     return outcome
 
 

@@ -31,12 +31,21 @@ def alarms_of(records: Iterable[Record]) -> list[Alarm]:
             about=",".join(record.operations) or record.name or _error_of(record),
             text=record.outcome.reason,
             fix=record.outcome.fix,
-            where=f"Event {record.name}" if record.name else f"An event from {record.source}",
+            where=_where(record),
             facts={"outcome": record.outcome.status, "event_id": record.event, "rules": ",".join(record.rules)},
         )
         for record in records
         if record.outcome.is_alarming and not record.outcome.has_own_alarm
     ]
+
+
+def _where(record: Record) -> str:
+    """The event as people call it."""
+    if record.source == "request" and record.name:
+        return f"Request {record.name}"
+    if record.name:
+        return f"Event {record.name}"
+    return "An event from an unknown sender" if record.source == "unknown" else f"An event from {record.source}"
 
 
 def ledger_unavailable(reason: str) -> Alarm:

@@ -264,6 +264,7 @@ def test_the_same_id_with_another_content_is_refused_loudly(stage: str, other: d
         answer = the(admit(record, a_command(**other), NOW + 1))
         assert ended(answer) == ("refused", "once.conflict")
     assert told(record) == ["once.conflict"]
+    assert record.fresh[-1].body["where"].endswith(f" {a_command().event}")  # the id that was used twice
     assert (record.intents, record.commands) == (before.intents, before.commands)
 
 
