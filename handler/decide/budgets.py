@@ -145,7 +145,7 @@ def within_max_share(one: Asked, room: Room, view: View) -> Outcome | None:
         "guard.max_share",
         f"{away} of {room.total} {room.component} are down or under operation; max_share of "
         f"{one.limits.max_share:.0%} allows {limit} at a time",
-        fix="Find out why so many are down, and bring them back by hand. A later alert tries again.",
+        fix="Find out why so many are down, and bring them back by hand. Steward goes on by itself as soon as enough serve.",
         guard="max_share",
         max_share=one.limits.max_share,
         away=away,

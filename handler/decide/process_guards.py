@@ -255,7 +255,7 @@ def no_storm(asked: Asked, view: View) -> Outcome | None:
     down, total = found
     return Outcome.pending(
         "guard.storm",
-        f"{down} of {total} {component} do not serve: restarts are no remedy for what took most of them",
+        f"{down} of {total} {component} do not serve: this is a storm, and no alert restarts any of them until half of them serve",
         fix="Find out what they have in common (a machine, a network, what they depend on), and bring them back by hand.",
         guard="storm",
         component=f"{service}/{component}",

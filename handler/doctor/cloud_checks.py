@@ -195,7 +195,7 @@ def _clusters(evidence: Evidence, config: Config) -> Iterable[Finding]:
         elif call.error is not None:
             yield Finding(name, "unknown", f"the lookup failed: {call.error}", f"{_FIX_OTHERS}, or try again")
         elif call.status != RUNNING:
-            fix = f"wait until its status is {RUNNING} (running); operations are deferred until then"
+            fix = f"wait until its status is {RUNNING} (running); what is asked of it waits until then"
             yield Finding(name, "warn", f"it exists, but its status is {call.status}", fix)
         else:
             yield Finding(name, "ok", f"running in {cluster.region}")

@@ -37,8 +37,8 @@ def state_of(key: str, record: ClusterRecord) -> Outcome:
             "intent.elsewhere", "written down; whoever ends it, the follow-up or another worker, says how"
         )
     if intent.stage == "pending":
-        held = f", held by {intent.held_by}" if intent.held_by else ""
-        return Outcome.pending(intent.held_by or "intent.pending", f"written down{held}")
+        why = f" ({intent.held_by} holds it back)" if intent.held_by else ""
+        return Outcome.pending(intent.held_by or "intent.pending", f"written down; the follow-up serves it{why}")
     operation = record.operations.get(intent.operation)
     name = intent.operation
     if intent.stage == "proving":

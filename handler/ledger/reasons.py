@@ -41,7 +41,7 @@ def conflict() -> Outcome:
     return Outcome.refused(
         "once.conflict",
         "an earlier request with the same id asked for something else",
-        fix="Give each request an `Id` of its own, and let no two rules of one name ask for different things.",
+        fix="Give each request an `Id` of its own.",
         has_own_alarm=True,
     )
 
@@ -211,7 +211,7 @@ def waits(cluster: str, intent: Intent, process: str, held: Outcome, waited: flo
         "intent.waits",
         cluster,
         process,
-        f"{intent.action.op_type} waits since {duration_text(waited)}: {held.reason}",
+        f"{intent.action.op_type} has waited for {duration_text(waited)}: {held.reason}",
         fix=held.fix or "Remove what holds it, or do it by hand. It is served as soon as it can be.",
         where=" ".join(targets[0]) if targets else str(intent.scope),
         facts={"held_by": held.code, "rules": intent.rule},
