@@ -119,7 +119,10 @@ def _show_event(console: Console, event: Event | Unreadable, config: Config) -> 
         elif row["problem"]:
             say(console, f"  yes  {row['rule']}, but: {row['problem']}", "red")
         elif event.status == "resolved":
-            say(console, f"  skip {row['rule']}: {row['asks']}; but the alert is resolved, so nothing is done")
+            say(
+                console,
+                f"  skip {row['rule']}: {row['asks']}; but the alert is resolved, so this is no longer asked for",
+            )
         else:
             say(console, f"  yes  {row['rule']}: {row['asks']}", "green")
 

@@ -50,9 +50,9 @@ def follow_up(
     """Serve what is pending, look at every open operation, once, and show what is still open.
 
     The function's timer does the same each minute. It sends requests for what is pending and no longer held back,
-    unless STEWARD_MODE is observe. Clusters that the configuration does not list are left alone. What a private fake
-    cluster was asked ended with its command: it is only listed. The exit code is 1 if something failed, was refused,
-    expired or is in doubt, or a cluster cannot be read.
+    unless STEWARD_MODE is observe. Clusters that the configuration does not list are left alone. A private fake cluster
+    ends with its command, so what it was asked is only listed. The exit code is 1 if something failed, was refused,
+    expired or is in doubt, or if a cluster cannot be read or is not in the configuration.
 
     Example: steward follow-up --json
     """

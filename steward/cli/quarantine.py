@@ -43,8 +43,8 @@ def release(
 ) -> None:
     """Release a process from quarantine.
 
-    Without an argument it lists the processes in quarantine, and since when. What is released is restarted when an
-    alert about it comes next.
+    Without an argument it lists the processes in quarantine, and since when. A release restarts nothing by
+    itself: the next delivery of an alert about the process does. If it is urgent, restart the process by hand.
 
     Example: steward release HDFS/DataNode/172.16.0.5
     """
@@ -66,7 +66,7 @@ def release(
         raise typer.Exit(FAILED)
     for where in clusters:
         ledger.change(where, lambda record: _release(record, wanted.key))
-    typer.echo(f"{spelled(wanted.key)} is released in {', '.join(clusters)}")
+    typer.echo(f"{spelled(wanted.key)} is released in {', '.join(clusters)}; the next alert about it is served")
 
 
 def quarantined(record: ClusterRecord) -> list[Quarantined]:

@@ -84,10 +84,10 @@ def run(  # noqa: PLR0917 - the command line's options
 
     By default they go to a private fake cluster. The processes that an alert names are killed there first, unless a
     rule restarts them even if they are healthy. Its clock is simulated: it runs on after each event until every
-    operation has ended and nothing is pending that time cures. With STEWARD_EMR_ENDPOINT they go to the API there, with the environment's credentials;
-    without --act nothing is sent to it, now or later, and each event keeps its own time. With --act, what is pending
-    when the command ends is served by `steward follow-up`. Operations are recorded in .steward, in one
-    file for each target, so that a second delivery finds the first.
+    operation has ended and what only had to wait is served. With STEWARD_EMR_ENDPOINT they go to the API there, with
+    the environment's credentials; without --act nothing is sent to it, now or later, and each event keeps its own time.
+    With --act, what is pending when the command ends is served by `steward follow-up`. Operations are recorded in
+    .steward, in one file for each target, so that a second delivery finds the first.
 
     Example: steward run events/alertmanager-datanode-down.json --mode observe
     """

@@ -79,11 +79,11 @@ def serve(
 ) -> None:
     """Run the function behind a local URL, with a private fake cluster beside it.
 
-    The follow-up runs each minute, and serves what is pending. When an alert first arrives, the processes that it names are killed on the private fake cluster. An event that is
-    older than ten minutes, such as a sample, is delivered as if it had happened when it first arrived. The fake cluster
-    and its ledger, in .steward, are reset on every start; a ledger that STEWARD_LEDGER names is kept. With
-    STEWARD_EMR_ENDPOINT the function works on the API there, which it only observes without --act; events are
-    delivered as they are, and the ledger is kept.
+    The follow-up runs each minute, and serves what is pending. When an alert first arrives, the processes that it names
+    are killed on the private fake cluster. An event that is older than ten minutes, such as a sample, is delivered as
+    if it had happened when it first arrived. The fake cluster and its ledger, in .steward, are reset on every start; a
+    ledger that STEWARD_LEDGER names is kept. With STEWARD_EMR_ENDPOINT the function works on the API there, which it
+    only observes without --act; events are delivered as they are, and the ledger is kept.
 
     Example: steward serve --port 8080
     """
@@ -164,7 +164,8 @@ def _show_private(console: Console, url: str, place: _Place, *, is_now: bool) ->
     cluster, ledger_url = place
     say(console, f"The function listens on {url}, a fake cluster on {cluster}. Ctrl-C stops both.")
     if is_now:
-        say(console, "When an alert first arrives, the processes that it names are killed there; old events are new.")
+        how = "the processes that it names are killed there, and an old alert is delivered as if it had just fired"
+        say(console, f"When an alert first arrives, {how}.")
     if "STEWARD_LEDGER" not in os.environ:
         say(
             console,

@@ -68,7 +68,10 @@ def test_release_takes_any_spelling(tmp_path: Path, spelling: str) -> None:
         "emr-8kd2m1qp  HDFS/DataNode/172.16.0.5",
     ]
     done = steward("release", spelling, "--cluster", "emr-8kd2m1qp", cwd=tmp_path, **where)
-    assert (done.returncode, done.stdout) == (0, "HDFS/DataNode/172.16.0.5 is released in emr-8kd2m1qp\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "HDFS/DataNode/172.16.0.5 is released in emr-8kd2m1qp; the next alert about it is served\n",
+    )
     assert steward("release", cwd=tmp_path, **where).stdout.startswith("emr-4zvc5mul  HDFS/DataNode/172.16.0.5  since ")
     assert ledger.load("emr-8kd2m1qp").record.released.keys() == {"HDFS/datanode/172.16.0.5"}
     ledger.close()
@@ -378,7 +381,7 @@ rules:
     done = steward("explain", sample("alertmanager-resolved"), cwd=tmp_path)
     assert done.returncode == 0
     assert "skip always" in done.stdout
-    assert "the alert is resolved, so nothing is done" in done.stdout
+    assert "the alert is resolved, so this is no longer asked for" in done.stdout
     assert "yes" not in done.stdout
 
 
