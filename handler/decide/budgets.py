@@ -179,6 +179,7 @@ def within_quorum(one: Asked, room: Room, view: View) -> Outcome | None:
         "guard.quorum",
         f"{room.component} is a quorum role: {room.serving} of {room.total} serve, {quorum} must remain, "
         f"{at_once} would be away at once",
+        fix="Bring back the processes that are down, or ask for fewer at once; docs/limits.md says what goes through.",
         guard="quorum",
         quorum=quorum,
         serving=room.serving,

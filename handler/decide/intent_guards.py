@@ -93,7 +93,8 @@ def unfrozen(cluster: str, safety: Safety, now: float) -> Outcome | None:
     """Inside a freeze nothing is done, whoever asks."""
     for freeze in safety.freezes:
         if freeze.covers(now, cluster):
-            return Outcome.pending("guard.freeze", f"a freeze is in force: {freeze.reason}", guard="freeze")
+            why = f"a freeze is in force until {utc_text(freeze.end)}: {freeze.reason}"
+            return Outcome.pending("guard.freeze", why, guard="freeze")
     return None
 
 

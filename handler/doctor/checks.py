@@ -115,7 +115,7 @@ def _ledger(ledger: LedgerEvidence | None) -> Finding:
         return Finding(name, "fail", "it does not keep what is written to it", fix)
     detail = f"written and read back; {many(range(ledger.open_operations), 'open operation')}"
     if ledger.warnings:
-        fix = "compare the guarantees of the ledgers in the documentation of STEWARD_LEDGER"
+        fix = "see in docs/limits.md what each ledger may lose"
         return Finding(name, "warn", "; ".join((*ledger.warnings, detail)), fix)
     return Finding(name, "ok", detail)
 

@@ -10,7 +10,7 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 
 EXIT_CODES: Final = {
-    OK: "success; an event that was skipped, or is pending for a reason that needs nobody, is a success",
+    OK: "success; an event that was skipped, or is pending without an alarm, is a success",
     FAILED: "`run`: an event was refused, failed, expired or is in doubt, an alarm was raised, or the sender should "
     "repeat an event; or a check of the doctor fails. `follow-up`: something failed, was refused, expired or is in "
     "doubt, or a cluster cannot be read or is not in the configuration. `explain`: the "

@@ -155,7 +155,7 @@ def test_what_is_pending_goes_on_only_where_it_may_act(tmp_path: Path) -> None:
         assert (wrong.returncode, "emr-4zvc5mul: it is not listed" in wrong.stdout) == (1, True)
         held = steward("follow-up", "--config", "frozen.yml", cwd=tmp_path, **env)
         assert (held.returncode, len(cloud.operations)) == (0, 0)
-        assert "held by guard.freeze (a freeze is in force: always)" in held.stdout
+        assert "held by guard.freeze (a freeze is in force until 2120-01-01T00:00:00Z: always)" in held.stdout
         sent = steward("follow-up", cwd=tmp_path, **env)
         assert (sent.returncode, len(cloud.operations)) == (0, 1), sent.stdout
         event = history["events"][0]["event"]  # an earlier command delivered it, so its line says whose it is
