@@ -47,7 +47,8 @@ def state_of(key: str, record: ClusterRecord) -> Outcome:
         return replace(
             Outcome.in_doubt(
                 "operation.in_doubt",
-                f"{operation.op_type} was sent, and {operation.problem}; it is being observed and not sent again",
+                f"it is not known whether {operation.op_type.in_words} was carried out: {operation.problem}; it is observed, and "
+                "not sent again",
                 fix="",
                 has_own_alarm=True,
                 operation=name,
