@@ -56,7 +56,7 @@ def send(run: Run, operation: Operation, request: Request, send_by: Deadline) ->
     state = State.ACCEPTED if error is None else _state_after(error)
     code, request_id = (error.code, error.request_id) if error else ("", str(answer))
     run.log.info("steward.answer", operation=operation.id, state=state.value, api_request_id=request_id, api_code=code)
-    problem = "" if error is None else f"its answer is not known ({error})" if state is State.IN_DOUBT else str(error)
+    problem = "" if error is None else f"no clear answer came ({error})" if state is State.IN_DOUBT else str(error)
 
     def settle(record: ClusterRecord) -> bool:
         now = run.clock.now()

@@ -199,11 +199,11 @@ class ClusterRecord:
             self.told[alarm.key] = now
             self.say("alarm", alarm.to_json(), now)
 
-    def well(self, code: str, about: str, text: str, now: float) -> None:
-        """What was told under this key is over."""
+    def well(self, code: str, about: str, text: str, now: float, *, where: str = "") -> None:
+        """What was told under this key is over; ``where`` it was, unless the text says so."""
         from handler.model.alarm import Alarm
 
-        alarm = Alarm(code, self.cluster, about, text, fix="")
+        alarm = Alarm(code, self.cluster, about, text, fix="", where=where)
         if self.told.pop(alarm.key, None) is not None:
             self.say("well", alarm.to_json(), now)
 

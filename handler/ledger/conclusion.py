@@ -41,7 +41,7 @@ def settle(
     if operation.state is not State.SENDING and not is_late:
         return None
     if is_late:
-        record.well("operation.in_doubt", operation.id, "its answer is known after all", now)
+        record.well("operation.in_doubt", operation.id, "its answer is known after all", now, where=operation.where())
     operation = operation.moved(
         state, code=code, request_id=request_id, problem=problem, ended_at=now if state in UNTOUCHED else 0.0
     )
@@ -126,7 +126,7 @@ def judge(
     if not operation.is_open:
         record.ended.append(operation)
         if before.state is State.IN_DOUBT:
-            record.well("operation.in_doubt", operation.id, reasons.of_doubt(operation), now)
+            record.well("operation.in_doubt", operation.id, reasons.of_doubt(operation), now, where=before.where())
         if operation.state is State.NOT_SENT:
             record.operations.pop(operation.id)
 

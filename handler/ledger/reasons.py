@@ -81,7 +81,7 @@ def before_the_record(stated: Stated, began: float) -> Outcome:
 
 def in_doubt(operation: Operation) -> Alarm:
     """The alarm for an operation whose answer is not known."""
-    why = operation.problem or f"its answer is not known ({operation.code})"
+    why = operation.problem or f"no clear answer came ({operation.code})"
     return Alarm(
         "operation.in_doubt",
         operation.cluster,

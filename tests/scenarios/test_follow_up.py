@@ -44,8 +44,10 @@ def test_a_start_in_doubt_that_ended_in_a_crash_is_not_taken_for_unsent(world: W
     assert (alarms(world), settled(world)) == (["operation.in_doubt", "operation.failed"], ["failed"])
     first, last = lines(world, "steward.alarm")
     assert first["where"] == last["where"] == "HBASE (5 processes) on nightly"
-    assert first["reason"].startswith("it is not known whether the start was carried out: its answer is not known (")
+    assert first["reason"].startswith("it is not known whether the start was carried out: no clear answer came (")
     assert "never sends this request again" in first["fix"]
+    (over,) = lines(world, "steward.alarm.over")
+    assert over["where"] == first["where"]  # a chat that has several open has to tell which one is over
     assert world.requests() == 1
 
 

@@ -132,7 +132,7 @@ def test_a_doubt_is_told_once_and_over_with_the_answer() -> None:
 def test_an_answer_that_is_not_known_is_in_doubt() -> None:
     """Told with what was read before, and what to do."""
     record = armed(remediation())
-    settle(record, "op-1", OWNER, State.IN_DOUBT, NOW, code="ReadTimeout", problem="its answer is not known (x)")
+    settle(record, "op-1", OWNER, State.IN_DOUBT, NOW, code="ReadTimeout", problem="no clear answer came (x)")
     assert told(record) == ["operation.in_doubt"]
     (saying,) = record.outbox.values()
     assert "2024-08-16 14:13:32" in saying.body["text"]
