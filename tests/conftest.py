@@ -14,6 +14,7 @@ from hypothesis import settings
 from handler.ledger.ledger import Ledger, open_ledger
 from steward.simulate.forkserver import PRELOADED, PROCESSES
 from steward.simulate.redis_server import MISSING, RedisServer
+from tests.share import SHARE
 
 # jsonschema would build 38 grammars of internationalised addresses when it is imported: seconds in each worker, for a
 # format that no schema of ours has.
@@ -21,7 +22,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 # Fewer examples in each run of the suite, which runs often and on four Pythons; `make exhaustive` tries many.
 settings.register_profile("suite", max_examples=50, deadline=2000)  # milliseconds; a busy machine is slow
-settings.register_profile("exhaustive", max_examples=1000, deadline=None)
+settings.register_profile("exhaustive", max_examples=max(100, round(1000 * SHARE)), deadline=None)
 settings.load_profile(os.environ.get("STEWARD_TEST_PROFILE", "suite"))
 
 # Processes that start in a test module import what it imports.
