@@ -165,7 +165,7 @@ def not_satisfied(asked: Asked, view: View) -> Outcome | None:
 
 
 def not_served(asked: Asked, view: View) -> Outcome | None:
-    """Where a process answers, the same occurrence of an alert is served once, and not after its end.
+    """Where a process answers, an occurrence is served once, and not after its end.
 
     A look cannot tell whether a restart helped, or whether the alert is over.
     """

@@ -161,7 +161,7 @@ RULES: Final = (
     Rule(
         "one occurrence is served again",
         "handler/decide/process_guards.py",
-        "    if not asked.intent.occurrences <= last.occurrences:\n        return None\n",
+        "    if last is None or not asked.intent.occurrences <= last.occurrences:\n        return None\n",
         "    return None\n",
         "its heap is full, and that is stated again",
     ),
