@@ -24,20 +24,14 @@ from handler.config.settings import (
     time_limit_problem,
     unknown_variables,
 )
-from handler.errors import (
-    ConfigurationError,
-    InvalidInput,
-    LedgerUnavailable,
-    NotAuthenticated,
-    Unauthenticated,
-)
+from handler.decide import grants
+from handler.errors import ConfigurationError, InvalidInput, LedgerUnavailable, NotAuthenticated, Unauthenticated
 from handler.execute.follow_up import MESSAGE as FOLLOW_UP
 from handler.execute.follow_up import FollowUp
 from handler.execute.pipeline import Pipeline, Served
 from handler.execute.saying import say
 from handler.ledger.ledger import open_ledger
 from handler.lib.clock import Deadline, SystemClock
-from handler.model.event import Unreadable
 from handler.model.outcome import Record
 from handler.receive import auth
 from handler.receive.envelopes import Context, HttpCall, is_doctor_request, open_envelope
@@ -58,7 +52,8 @@ if TYPE_CHECKING:
     from handler.ledger.store import Line
     from handler.lib.clock import Clock
     from handler.model.alarm import Alarm
-    from handler.model.event import Event
+    from handler.model.event import Event, Unreadable
+    from handler.model.policy import Caller
 
 
 def main_handler(event: Any, context: Any) -> Any:
@@ -113,7 +108,7 @@ class Function:
         self._api = CloudApi(transport)
         self._write = write or to_stdout
         self._roles = AssumedRoles(self._clock)
-        self._is_checked = False
+        self._is_checked = self._is_warned = False
         self._raised: dict[str, float] = {}
         self._asked_for_follow_up = float("-inf")
 
@@ -149,14 +144,14 @@ class Function:
             base={"request_id": about.request_id},
         )
         invocation = Invocation(self, log, Deadline(self._clock, max(0.0, about.seconds - RESERVE)))
-        self._check_once(log, about.time_limit)
+        self._warn_of_secrets_once(log)
         envelope = open_envelope(raw)
         if isinstance(envelope, HttpCall):
-            return invocation.answer_call(envelope)
+            return invocation.answer_call(envelope, about.time_limit)
+        self.check_once(log, about.time_limit)
         if is_doctor_request(raw):
             return invocation.examine(raw, about.seconds)
-        events = read(raw)
-        return invocation.serve_events(events)
+        return invocation.serve_events(read(raw))
 
     # -- wiring for one invocation
 
@@ -230,7 +225,7 @@ class Function:
             return []
         return [] if missed is None else [follow_up_missing(missed)]
 
-    def authenticate(self, call: HttpCall) -> str:
+    def authenticate(self, call: HttpCall) -> Caller:
         return auth.authenticate(call.headers.get("authorization", ""), self.config.webhook.callers, self._env)
 
     @property
@@ -251,8 +246,19 @@ class Function:
         # The id of a key is no secret, and an operator needs it in an error; the key and the token are.
         return [*secrets, known.secret_key, known.token]
 
-    def _check_once(self, log: Log, time_limit: float | None) -> None:
-        """At an instance's start, log once what a person should know. ``time_limit`` in seconds; None where it is not known."""
+    def _warn_of_secrets_once(self, log: Log) -> None:
+        """At an instance's start, log which callers are always refused."""
+        callers = () if self._is_warned else auth.callers_without_secret(self.config.webhook.callers, self._env)
+        self._is_warned = True
+        for caller in callers:
+            reason = "its secret is not set, so it is always refused"
+            log.warning("steward.auth.no_secret", caller=caller, reason=reason)
+
+    def check_once(self, log: Log, time_limit: float | None) -> None:
+        """At an instance's start, log once what a person should know.
+
+        ``time_limit`` in seconds; None where it is not known.
+        """
         if self._is_checked:
             return
         self._is_checked = True
@@ -261,10 +267,6 @@ class Function:
             log.warning("steward.settings.unknown", variable=variable, reason=f"nothing reads it; {hint}")
         if time_limit and (problem := time_limit_problem(time_limit, self.config.webhook.patience)):
             log.warning("steward.settings.time_limit", reason=problem, fix="raise `timeout` in serverless.yml")
-        for caller in auth.callers_without_secret(self.config.webhook.callers, self._env):
-            log.warning(
-                "steward.auth.no_secret", caller=caller, reason="its secret is not set, so it is always refused"
-            )
         try:
             for warning in self.ledger.check():
                 log.warning("steward.ledger.check", reason=warning)
@@ -282,24 +284,23 @@ class Invocation:
 
     # -- HTTP
 
-    def answer_call(self, call: HttpCall) -> dict[str, Any]:
+    def answer_call(self, call: HttpCall, time_limit: float | None) -> dict[str, Any]:
         """Authenticate the caller, read the body, act on it and answer.
 
         The answer holds no secret, whatever the sender wrote. Raises nothing.
         """
-        response = self._response(call)
+        response = self._response(call, time_limit)
         return {**response, "body": self._log.hide(response["body"])}
 
-    def _response(self, call: HttpCall) -> dict[str, Any]:
+    def _response(self, call: HttpCall, time_limit: float | None) -> dict[str, Any]:
         self._deadline = self._deadline.sooner(self._function.config.webhook.patience)
         try:
             caller = self._function.authenticate(call)
         except Unauthenticated as error:
             self._log.warning("steward.auth.refused", remote=call.remote, path=self._log.hide(call.path)[:200])
-            return responses.problem(
-                401, str(error), headers={"WWW-Authenticate": 'Basic realm="steward", Bearer realm="steward"'}
-            )
-        self._log = self._log.with_fields(caller=caller)
+            return responses.unauthenticated(str(error))
+        self._function.check_once(self._log, time_limit)  # a call that is refused opens no ledger
+        self._log = self._log.with_fields(caller=caller.name)
         if call.method != "POST":
             return responses.problem(405, "only POST is supported", headers={"Allow": "POST"})
         try:
@@ -309,13 +310,13 @@ class Invocation:
             return responses.problem(413 if call.is_too_large else 400, "the body cannot be read", errors=error.errors)
         if is_doctor_request(payload):
             # Whoever may call over HTTP need not learn what the role may do.
-            return responses.problem(403, "the doctor answers to an invocation of the function only, not over HTTP")
-        events = read(payload, idempotency_key=call.idempotency_key)
+            refused = grants.refusal("the doctor, which answers to an invocation of the function only")
+            self._say([], [grants.alarm(caller, refused)], [])
+            return responses.problem(403, refused.reason)
+        events = read(payload, call.idempotency_key, caller=caller.name)
         served = self._serve(events, caller)
-        unreadable = [event.error for event in events if isinstance(event, Unreadable)]
-        if unreadable and len(unreadable) == len(events):
-            found = [problem for error in unreadable for problem in error.errors][:20]
-            return responses.problem(400, "the body contains no event that can be read", errors=found)
+        if unusable := responses.unusable(events, served.records):
+            return unusable
         return responses.answer(served.records, is_direct=events[0].source == "request", extra=response_fields(payload))
 
     # -- the doctor
@@ -356,7 +357,7 @@ class Invocation:
 
     # -- both
 
-    def _serve(self, events: Sequence[Event | Unreadable], caller: str = "") -> Served:
+    def _serve(self, events: Sequence[Event | Unreadable], caller: Caller | None = None) -> Served:
         """Outcomes, their log lines, their alarms and their place in the ledger."""
         function = self._function
         for event in events if self._log.is_debug else ():
@@ -394,4 +395,4 @@ def _owner() -> str:
 
 
 def _is_follow_up(event: Event | Unreadable) -> bool:
-    return not isinstance(event, Unreadable) and event.source == "timer" and event.message == FOLLOW_UP
+    return event.source == "timer" and getattr(event, "message", "") == FOLLOW_UP

@@ -213,6 +213,29 @@ def test_what_only_a_person_asks_for_is_loaded_when_asked() -> None:
     }
 
 
+def test_a_call_refused_for_its_credentials_imports_nothing_more() -> None:
+    """Beyond what compares the credentials: no sender's module, no ledger's client, no SDK."""
+    call = (
+        "import index, sys\n"
+        "from handler.app import Function\n"
+        "from handler.config.config import Config\n"
+        "from handler.config.settings import Settings\n"
+        "from handler.model.policy import Caller, Webhook\n"
+        "config = Config(webhook=Webhook((Caller('a', 'A'), Caller('b', 'B', 'b'))))\n"
+        "function = Function(Settings(), config, env={'A': 'x' * 16, 'B': 'y' * 16}, write=lambda text: None)\n"
+    )
+    refused = (
+        "for given in ('Bearer wrong', 'Basic eDp5', 'Basic ?', ''):\n"
+        "    event = {'httpMethod': 'POST', 'headers': {'authorization': given}, 'body': '{', 'isBase64Encoded': True}\n"
+        "    assert function.handle(event, {})['statusCode'] == 401\n"
+    )
+    more = modules_after(call + refused) - modules_after(call)
+    assert {name.partition(".")[0].lstrip("_") for name in more} <= {
+        *("hashlib", "blake2", "sha2", "sha512", "sha256", "sha1", "md5", "sha3", "hmac", "base64", "binascii"),
+        *("struct", "operator", "warnings"),
+    }
+
+
 MAX_FIRST_LINE = 89
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -55,7 +55,7 @@ MINIMAL: dict[str, Any] = {
         "emr-8kd2m1qp": {"region": "ap-shanghai", "allow": EVERYTHING},
     },
     "rules": [RULE],
-    "webhook": {"callers": [{"name": "example", "bearer_env": "STEWARD_SECRET_EXAMPLE"}]},
+    "webhook": {"callers": [{"name": "example", "sources": ["alertmanager"], "bearer_env": "STEWARD_SECRET_EXAMPLE"}]},
 }
 
 

@@ -25,6 +25,7 @@ from handler.model.policy import (
     Cluster,
     EventBus,
     Freeze,
+    Grant,
     MaintenanceWindow,
     Quarantine,
     Safety,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from handler.decide.rules import ComponentScope, ServiceScope
 
 #: The version of the format that this function reads.
-FORMAT: Final = 2
+FORMAT: Final = 3
 _COMPILE: Final = "steward compile steward.yml -o steward.json"
 
 
@@ -82,7 +83,7 @@ def _config(document: Mapping[str, Any]) -> Config:
     return Config(
         clusters={key: _cluster(key, cluster) for key, cluster in document["clusters"].items()},
         rules=tuple([_rule(rule) for rule in document["rules"]]),
-        webhook=Webhook(tuple([Caller(**caller) for caller in webhook["callers"]]), webhook["patience"]),
+        webhook=Webhook(tuple([_caller(caller) for caller in webhook["callers"]]), webhook["patience"]),
         safety=Safety(
             quorum_roles=tuple(safety["quorum_roles"]),
             quarantine=Quarantine(**safety["quarantine"]),
@@ -101,6 +102,22 @@ def _config(document: Mapping[str, Any]) -> Config:
 
 def _cluster(key: str, cluster: Mapping[str, Any]) -> Cluster:
     return Cluster(id=key, **{**cluster, "allow": frozenset([OpType(name) for name in cluster["allow"]])})
+
+
+def _caller(caller: Mapping[str, Any]) -> Caller:
+    grant = caller["grant"]
+    clusters, services = grant["clusters"], grant["services"]
+    return Caller(
+        caller["name"],
+        caller["secret_env"],
+        caller["user"],
+        Grant(
+            frozenset(grant["sources"]),
+            frozenset([OpType(name) for name in grant["operations"]]),
+            ALL if clusters == "all" else frozenset(clusters),
+            ALL if services == "all" else frozenset(services),
+        ),
+    )
 
 
 def _for_clusters(holder: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from handler.decide import intent_guards
+from handler.decide import grants, intent_guards
 from handler.decide.rules import COMMANDERS
 from handler.decide.templates import TemplateError
 from handler.errors import InvalidInput, LedgerUnavailable
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from handler.ledger.request_ids import RequestIds
     from handler.lib.clock import Deadline
     from handler.model.event import Event
+    from handler.model.policy import Caller
 
 
 #: What a person should do about an event that cannot be read, and about a rule that cannot be applied to an event.
@@ -56,15 +57,20 @@ class Served:
 class Pipeline(Collaborators):
     """The sequence, for one invocation."""
 
-    def serve(self, received: Sequence[Event | Unreadable], deadline: Deadline, caller: str = "") -> Served:
+    def serve(self, received: Sequence[Event | Unreadable], deadline: Deadline, caller: Caller | None = None) -> Served:
         """Decide and act on every event of a payload, by the deadline.
 
-        ``caller`` is who sent it over HTTP; identities hold within it. Raises nothing, whatever an event holds.
+        ``caller`` is who sent it over HTTP: it does not exceed its grant, and identities hold within it. Raises nothing,
+        whatever an event holds.
         """
         served = Served([], [])
         fates: list[tuple[Event | Unreadable, list[Case], Outcome | None]] = []
         by_cluster: dict[str, list[Case]] = {}
+        name = "" if caller is None else caller.name
         for event in received:
+            if caller is not None and (beyond := grants.granted(event, caller)) is not None:
+                fates.append((event, [], beyond))
+                continue
             if isinstance(event, Unreadable):
                 is_told = not (caller and event.source == "request")  # whoever asked has the answer
                 refused = Outcome.refused(
@@ -72,12 +78,14 @@ class Pipeline(Collaborators):
                 )
                 fates.append((event, [], refused))
                 continue
-            cases, refusal = self._understand(event, caller)
+            cases, refusal = self._understand(event, name)
             fates.append((event, cases, refusal))
             for case in cases:
                 if case.outcome is None:
                     by_cluster.setdefault(case.cluster, []).append(case)
 
+        if caller is not None and (beyond_grant := grants.refusals(outcome for _, _, outcome in fates)):
+            served.alarms.append(grants.alarm(caller, beyond_grant[0], len(beyond_grant)))
         served.alarms += self._claim_ids(by_cluster)
 
         def serve_cluster(item: tuple[str, list[Case]]) -> Run:
@@ -88,7 +96,7 @@ class Pipeline(Collaborators):
                 deadline=deadline,
                 own_events=frozenset(case.event.id for case in item[1]),
             )
-            serve(run, item[1], caller)
+            serve(run, item[1], name)
             return run
 
         served.runs = side_by_side(serve_cluster, list(by_cluster.items()))

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Status = Literal["firing", "resolved", "none"]
 
+#: The source of what is not recognised as any sender's, and of a queue's envelope.
+UNKNOWN_SOURCE: Final = "unknown"
+QUEUE_SOURCE: Final = "queue"
 #: Typed as read-only. It is a dict because patterns and JSON accept no other mapping.
 _NO_LABELS: Final[Mapping[str, str]] = {}
 
@@ -43,6 +46,8 @@ class Event(NamedTuple):
     labels: Mapping[str, str] = _NO_LABELS
     occurred_at: float | None = None
     message: str = ""
+    #: The caller's name in steward.yml, for what came over HTTP.
+    caller: str = ""
     #: The request of a direct call, which is carried out without asking the rules.
     request: Request | None = None
     #: The alert's identity without its start, where its ``id`` has both; and when it started, by the sender's clock.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from handler.model.request import OpType
+    from handler.model.scope import All
 
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 #: The consensus groups and the pairs of active and standby that EMR has, under every name of theirs.
@@ -43,15 +44,31 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Grant:
+    """What a caller may do: what is not named here, it may not.
+
+    ``sources`` are the senders whose events it may send. The others are for direct requests. A cluster's ``allow``
+    holds besides: ``ALL`` is never more than that.
+    """
+
+    sources: frozenset[str] = frozenset()
+    operations: frozenset[OpType] = frozenset()
+    clusters: Literal[All.ALL] | frozenset[str] = frozenset()
+    #: Names in upper case, as a scope has them.
+    services: Literal[All.ALL] | frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Caller:
     """A caller over HTTP: by basic credentials where ``user`` is set, else by a bearer token.
 
-    ``secret_env`` names the variable that holds the secret.
+    ``secret_env`` names the variable that holds the secret. Without a ``grant`` it may do nothing.
     """
 
     name: str
     secret_env: str
     user: str = ""
+    grant: Grant = field(default_factory=Grant)
 
 
 @dataclass(frozen=True)

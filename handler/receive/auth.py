@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from handler.model.policy import Caller
 
 
-def authenticate(authorization: str, callers: Iterable[Caller], env: Mapping[str, str]) -> str:
-    """The name of the caller whose credentials are in the ``Authorization`` header.
+def authenticate(authorization: str, callers: Iterable[Caller], env: Mapping[str, str]) -> Caller:
+    """The caller whose credentials are in the ``Authorization`` header.
 
     The credentials are compared with those of every caller, each time in constant time, so that the duration reveals
     nothing. Raises Unauthenticated.
@@ -26,14 +26,14 @@ def authenticate(authorization: str, callers: Iterable[Caller], env: Mapping[str
     import hmac
 
     given = hashlib.sha256(_credentials(authorization)).digest()
-    found = ""
+    found: Caller | None = None
     for caller in callers:
         expected = _expected(caller, env)
         # A caller without a secret is compared too, so that the number of comparisons is always the same.
         expected_digest = hashlib.sha256(expected or b"").digest()
         if hmac.compare_digest(given, expected_digest) and expected:
-            found = caller.name
-    if not found:
+            found = caller
+    if found is None:
         raise Unauthenticated("no valid credentials")
     return found
 

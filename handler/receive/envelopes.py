@@ -7,6 +7,7 @@ CKafka and CMQ triggers (SCF, "Ckafka trigger", "CMQ trigger") wrap several mess
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handler.errors import FieldError, InvalidInput
@@ -33,21 +34,29 @@ _IDEMPOTENCY_HEADERS = ("idempotency-key", "webhook-id")
 class HttpCall:
     """One HTTP call, not authenticated yet.
 
-    ``headers`` have lower-case names. A header that was sent twice holds both values, joined by a comma. ``body`` holds
-    the bytes as they were sent. Where they cannot be decoded, it is empty and ``problem`` says why.
+    ``headers`` have lower-case names. A header that was sent twice holds both values, joined by a comma. The body is
+    kept as the platform delivered it: nothing of it is read before the caller is known.
     """
 
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    sent: object = None
+    is_base64: object = False
     remote: str = ""
-    problem: InvalidInput | None = None
+
+    @cached_property
+    def body(self) -> bytes:
+        """The bytes as they were sent. Raises InvalidInput where they cannot be decoded."""
+        return _body(self.sent, self.is_base64)
 
     @property
     def size(self) -> int:
-        """Length of the body in bytes."""
-        return len(self.body)
+        """Length of the body in bytes; 0 where it cannot be decoded."""
+        try:
+            return len(self.body)
+        except InvalidInput:
+            return 0
 
     @property
     def is_too_large(self) -> bool:
@@ -64,11 +73,10 @@ class HttpCall:
 
         Authenticate the caller first: the error describes the body. Raises InvalidInput.
         """
-        if self.problem is not None:
-            raise self.problem
+        body = self.body
         if self.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
             raise InvalidInput(FieldError("content-encoding", "is not supported; send the body without compression"))
-        return strict_json.parse(self.body, "body")
+        return strict_json.parse(body, "body")
 
 
 class Message(NamedTuple):
@@ -99,18 +107,13 @@ def _http_call(raw: Mapping[str, Any]) -> HttpCall:
     headers = _headers(raw.get("headers"))
     context = raw.get("requestContext")
     source = context.get("sourceIp") if isinstance(context, dict) else ""
-    body, problem = b"", None
-    try:
-        body = _body(raw.get("body"), raw.get("isBase64Encoded"))
-    except InvalidInput as error:
-        problem = error
     return HttpCall(
         method=sanitize.plain(sanitize.as_text(raw.get("httpMethod")).upper(), 16),
         path=sanitize.plain(sanitize.as_text(raw.get("path")) or "/", 1024),
         headers=headers,
-        body=body,
+        sent=raw.get("body"),
+        is_base64=raw.get("isBase64Encoded"),
         remote=sanitize.plain(headers.get("x-scf-remote-addr") or sanitize.as_text(source), 64),
-        problem=problem,
     )
 
 

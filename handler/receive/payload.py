@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from handler.errors import FieldError, InvalidInput
 from handler.lib import strict_json
-from handler.model.event import Event, Unreadable
+from handler.model.event import QUEUE_SOURCE, UNKNOWN_SOURCE, Event, Unreadable
 from handler.receive import envelopes, sanitize
 
 if TYPE_CHECKING:
@@ -53,65 +53,84 @@ SENDERS = (
     ),
 )
 
+#: The senders whose payloads may come over HTTP. Timers are the platform's.
+OVER_HTTP = tuple(sender.source for sender in SENDERS if sender.source != "timer")
 
-def read(payload: object, idempotency_key: str = "", at: str = "") -> list[Event | Unreadable]:
+
+class _Call(NamedTuple):
+    """The call that a payload came with: its idempotency key, and its caller over HTTP. Either may be empty."""
+
+    key: str = ""
+    caller: str = ""
+
+
+def read(payload: object, idempotency_key: str = "", at: str = "", caller: str = "") -> list[Event | Unreadable]:
     """The events in ``payload``, a JSON value. Never raises.
 
     The list has at least one element and at most MAX_EVENTS; one more element reports that there were more. A direct
     call without an ``Id`` takes the caller's ``idempotency_key`` as its id. ``at`` is the path of the payload, for the
-    names of invalid fields.
+    names of invalid fields. ``caller`` is who sent it over HTTP, where nothing comes in a queue's envelope.
     """
     limit = sanitize.MAX_EVENTS
-    received = list(islice(_events(payload, idempotency_key, at, 0), limit + 2))
+    received = list(islice(_events(payload, _Call(idempotency_key, caller), at, 0), limit + 2))
     # The module of a sender reports too many alerts itself, with an id that stays the same when the group is repeated.
     is_reported = len(received) == limit + 1 and received[-1].id.startswith(sanitize.LEFT_OUT_EVENTS)
     if len(received) > limit and not is_reported:
         problem = f"holds more than {limit} events; the others were not read; send fewer at once"
         identity = f"{sanitize.LEFT_OUT_EVENTS}{sanitize.digest(payload)}"
-        received[limit:] = [Unreadable(identity, "unknown", InvalidInput(FieldError(at, problem)))]
-    return received
+        received[limit:] = [Unreadable(identity, UNKNOWN_SOURCE, InvalidInput(FieldError(at, problem)))]
+    if not caller:
+        return received
+    return [event._replace(caller=caller) if isinstance(event, Event) else event for event in received]
 
 
-def _events(payload: object, key: str, at: str, layer: int) -> Iterator[Event | Unreadable]:
+def _events(payload: object, call: _Call, at: str, layer: int) -> Iterator[Event | Unreadable]:
     if layer > _MAX_LAYERS:
         problem = f"is nested in more than {_MAX_LAYERS} arrays and envelopes; send fewer layers"
-        yield _unreadable(payload, "unknown", FieldError(at, problem))
+        yield _unreadable(payload, UNKNOWN_SOURCE, FieldError(at, problem))
     elif isinstance(payload, list):
         if not payload:
-            yield _unreadable(payload, "unknown", FieldError(at, "is an empty array; expected at least one event"))
+            yield _unreadable(payload, UNKNOWN_SOURCE, FieldError(at, "is an empty array; expected at least one event"))
         for index, item in enumerate(payload):
-            item_key = f"{key}#{index}" if key and len(payload) > 1 else key
-            yield from _events(item, item_key, f"{at}[{index}]", layer + 1)
+            of_item = call._replace(key=f"{call.key}#{index}") if call.key and len(payload) > 1 else call
+            yield from _events(item, of_item, f"{at}[{index}]", layer + 1)
     elif isinstance(payload, str) and payload.lstrip()[:1] in ("{", "["):
-        yield from _parsed(lambda: strict_json.parse(payload, at), f"unread:{sanitize.digest(payload)}", key, at, layer)
+        yield from _parsed(
+            lambda: strict_json.parse(payload, at), f"unread:{sanitize.digest(payload)}", call, at, layer
+        )
     elif not isinstance(payload, dict):
         problem = f"is {_json_type(payload)}; expected an object or an array"
-        yield _unreadable(payload, "unknown", FieldError(at, problem))
-    elif envelopes.QUEUE in payload:
-        yield from _from_queue(payload, at, layer)
+        yield _unreadable(payload, UNKNOWN_SOURCE, FieldError(at, problem))
+    elif envelopes.QUEUE not in payload:
+        yield from _from_sender(payload, call.key, at)
+    elif call.caller:
+        problem = "is the envelope of a queue, which never comes over HTTP"
+        yield _unreadable(payload, QUEUE_SOURCE, FieldError(at, problem))
     else:
-        yield from _from_sender(payload, key, at)
+        yield from _from_queue(payload, at, layer)
 
 
 def _from_queue(payload: dict[str, Any], at: str, layer: int) -> Iterator[Event | Unreadable]:
     try:
         messages = envelopes.messages_of(payload, at)
     except InvalidInput as error:
-        yield _unreadable(payload, "unknown", *error.errors)
+        yield _unreadable(payload, UNKNOWN_SOURCE, *error.errors)
         return
     for message in messages:
-        for event in _parsed(partial(envelopes.body_of, message), message.id, message.id, message.at, layer):
+        for event in _parsed(partial(envelopes.body_of, message), message.id, _Call(message.id), message.at, layer):
             yield event._replace(told_at=message.published_at) if isinstance(event, Event) else event
 
 
-def _parsed(parse: Callable[[], object], identity: str, key: str, at: str, layer: int) -> Iterator[Event | Unreadable]:
+def _parsed(
+    parse: Callable[[], object], identity: str, call: _Call, at: str, layer: int
+) -> Iterator[Event | Unreadable]:
     """The events in the value that ``parse`` returns, or one Unreadable with the id ``identity`` where it fails."""
     try:
         inner = parse()
     except InvalidInput as error:
-        yield Unreadable(identity, "unknown", _sanitized(error.errors))
+        yield Unreadable(identity, UNKNOWN_SOURCE, _sanitized(error.errors))
         return
-    yield from _events(inner, key, at, layer + 1)
+    yield from _events(inner, call, at, layer + 1)
 
 
 def _from_sender(payload: dict[str, Any], key: str, at: str) -> list[Event | Unreadable]:
@@ -119,7 +138,7 @@ def _from_sender(payload: dict[str, Any], key: str, at: str) -> list[Event | Unr
     if sender is None:
         senders = "; ".join(f"{sender.source} ({sender.recognised_by})" for sender in SENDERS)
         problem = f"is not recognised as any supported sender; expected one of: {senders}"
-        return [_unreadable(payload, "unknown", FieldError(at, problem))]
+        return [_unreadable(payload, UNKNOWN_SOURCE, FieldError(at, problem))]
     module = _module_of(sender)
     try:
         received = module.read(payload, at, key) if sender.source == "request" else module.read(payload, at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from handler.decide import grants
 from handler.errors import LedgerUnavailable
 from handler.ledger.store import Line
 from handler.model.outcome import Outcome, Record
@@ -71,11 +72,14 @@ def log_settled(log: Log, cluster: str, saying: Saying) -> list[Line]:
 
 
 def lines_of(records: Iterable[Record], texts: Sequence[str]) -> list[Line]:
-    """The outcomes of events with their log lines, for the history."""
+    """The outcomes of events with their log lines, for the history.
+
+    What is beyond a caller's grant leaves no trace there, since the caller chose the event's id: the log has it.
+    """
     return [
         Line(one.at, one.cluster, one.event, text)
         for one, text in zip(records, texts, strict=True)
-        if not one.is_repeat
+        if not one.is_repeat and one.outcome.code != grants.CODE
     ]
 
 

@@ -10,10 +10,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from handler.decide import grants
+from handler.lib.wording import listed
+from handler.model.event import Unreadable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from handler.errors import FieldError
+    from handler.model.event import Event
     from handler.model.outcome import Record
 
 
@@ -46,6 +51,30 @@ def problem(
     if errors:
         body["errors"] = [{"field": error.field, "detail": error.problem} for error in errors]
     return _response(status, body, "application/problem+json", headers)
+
+
+def unauthenticated(detail: str) -> dict[str, Any]:
+    """The response to a call whose caller is not known."""
+    return problem(401, detail, headers={"WWW-Authenticate": 'Basic realm="steward", Bearer realm="steward"'})
+
+
+def unusable(events: Sequence[Event | Unreadable], records: Sequence[Record]) -> dict[str, Any] | None:
+    """The response where nothing in a payload could be used; None where something could.
+
+    It is 403 where all of it is beyond the caller's grant, and says no more than which grant is missing; else 400.
+    """
+    unreadable = [
+        event.error
+        for event, record in zip(events, records, strict=True)
+        if isinstance(event, Unreadable) and not grants.refusals([record.outcome])
+    ]
+    beyond = grants.refusals(record.outcome for record in records)
+    if len(unreadable) + len(beyond) < len(events):
+        return None
+    if unreadable:
+        found = [one for error in unreadable for one in error.errors][:20]
+        return problem(400, "the body contains no event that can be read", errors=found)
+    return problem(403, listed(list(dict.fromkeys(outcome.reason for outcome in beyond)), 4))
 
 
 def answer(records: Sequence[Record], *, is_direct: bool, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from handler.config.loader import config_from
 from handler.doctor.checks import many
 from handler.errors import ConfigurationError, InvalidConfiguration
 from steward.cli.context import JsonOption, configuration_of
+from steward.cli.grants import grant_rows, grant_table
 from steward.config.compile import compiled_document
 from steward.config.lint import warnings
 from steward.config.yaml_file import parsed, parsed_text
@@ -43,15 +44,16 @@ def check(
     """Show every error in a configuration, and in the serverless.yml beside it, with its line.
 
     The exit code is 2 if there is an error. A warning is about what is valid and probably not meant; it changes nothing.
+    Without an error, a table shows what each caller may send over HTTP, and what it may request.
 
     Example: steward check steward.yml; steward check serverless.yml --json
     """
     problems: list[ConfigurationError] = []
     doubts: list[ConfigurationError] = []
     fine: list[str] = []
+    loaded: Config | None = None
     try:
         path, deployment = _files(config)
-        loaded = None
         if path is not None:
             loaded = _configuration(path, problems, doubts, fine)
         if deployment is not None and (deployment.exists() or deployment is config):
@@ -60,6 +62,7 @@ def check(
         problems.append(error)
     if as_json:
         document = {"problems": list(map(_row, problems)), "warnings": list(map(_row, doubts))}
+        document["grants"] = [] if loaded is None else grant_rows(loaded)
         json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
@@ -69,6 +72,8 @@ def check(
         for problem in problems:
             typer.echo(str(problem), err=True)
         for line in () if problems else fine:
+            typer.echo(line)
+        for line in () if problems or loaded is None else grant_table(loaded):
             typer.echo(line)
     if problems:
         raise typer.Exit(2)

@@ -197,7 +197,10 @@ def _show_callers(console: Console, world: Wired, url: str, path: Path, cluster:
         say(console, f"  {caller.name}: curl {how} -d @{sample} {url}/{made}")
     if not callers:
         say(console, f"Every call is refused: {path} has no webhook.callers. For example:", "yellow")
-        say(console, "  webhook: {callers: [{name: alertmanager, bearer_env: STEWARD_SECRET_ALERTMANAGER}]}")
+        say(
+            console,
+            "  webhook: {callers: [{name: alertmanager, sources: [alertmanager], bearer_env: STEWARD_SECRET_ALERTMANAGER}]}",
+        )
 
 
 def _sample(name: str, cluster: str) -> str:
@@ -243,7 +246,7 @@ class _Function:
         if not isinstance(call, HttpCall):
             return str(event["TriggerName"])
         try:
-            caller = self._world.function.authenticate(call)
+            caller = self._world.function.authenticate(call).name
         except Unauthenticated:
             caller = UNKNOWN
         return f"{call.method} {call.path} by {caller} → {answer['statusCode']}"

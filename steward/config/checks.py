@@ -29,6 +29,13 @@ _FIXES: Final = {
     "keep_monitor": "leave it out",
 }
 
+#: What is missing of a grant, as it may be written.
+_GRANTS: Final = {
+    "operations": "operations: [RestartService]",
+    "clusters": "clusters: [emr-4zvc5mul], or all that are listed",
+    "services": "services: [HDFS, HIVE], or all",
+}
+
 
 def check(report: Report, file: dict[str, Any]) -> None:
     """Report what is wrong between the parts of a file.
@@ -37,7 +44,13 @@ def check(report: Report, file: dict[str, Any]) -> None:
     """
     clusters = file.get("clusters")
     _rules(report, file.get("rules"), clusters)
-    _callers(report, _section(file, "webhook").get("callers"))
+    callers = _section(file, "webhook").get("callers")
+    _callers(report, callers)
+    for path, caller in _each("webhook.callers", callers):
+        _grant(report, path, caller)
+        if caller.get("clusters") != "all":
+            _listed_clusters(report, path, caller, clusters)
+    _named_callers(report, file.get("rules"), callers)
     safety = _section(file, "safety")
     for path, freeze in _each("safety.freezes", safety.get("freezes")):
         _freeze(report, path, freeze)
@@ -172,6 +185,38 @@ def _callers(report: Report, callers: list[Any] | None) -> None:
             report.problem(path, f"has the secret of {other!r}", "each caller needs a variable of its own")
         elif secret is not None:
             users_of_secret[secret] = name or path
+
+
+def _grant(report: Report, path: str, caller: dict[str, Any]) -> None:
+    """Report what a caller lacks for requests, or has without being allowed them."""
+    if "sources" not in caller or caller["sources"] is None:
+        return
+    is_requester = "request" in caller["sources"]
+    for key in models.GRANT_OF_REQUESTS:
+        if is_requester and key not in caller:
+            report.problem(path, f"may send requests, and has no `{key}`", _GRANTS[key])
+        elif not is_requester and key in caller and None not in caller["sources"]:
+            report.problem(f"{path}.{key}", "is for callers that may send requests", "leave it out, or add request")
+
+
+def _named_callers(report: Report, rules: list[Any] | None, callers: list[Any] | None) -> None:
+    """Report a name in a rule's ``caller`` that no caller has: the rule would never match."""
+    known = [caller["name"] for caller in callers or () if caller is not None and caller.get("name") is not None]
+    if None in (callers or ()) or len(known) < len(callers or ()):
+        return
+    for path, rule in _each("rules", rules):
+        for at, name in _literals_of_caller(rule.get("when") or {}, f"{path}.when"):
+            if name not in known:
+                report.problem(at, f"no caller of webhook.callers is named {name[:80]!r}", meant(name[:80], known))
+
+
+def _literals_of_caller(when: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """The names that a pattern wants as ``caller``, each with its place."""
+    for index, name in enumerate(when.get("caller") or ()):
+        if isinstance(name, str):
+            yield f"{path}.caller[{index}]", name
+    for index, choice in enumerate(when.get("$or") or ()):
+        yield from _literals_of_caller(choice, f"{path}.$or[{index}]")
 
 
 # -- safety

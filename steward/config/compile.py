@@ -97,6 +97,12 @@ def normalised(file: StewardFile) -> dict[str, Any]:
                     "name": caller.name,
                     "secret_env": caller.basic.password_env if caller.basic else caller.bearer_env,
                     "user": caller.basic.user if caller.basic else "",
+                    "grant": {
+                        "sources": list(caller.sources),
+                        "operations": caller.operations or [],
+                        "clusters": caller.clusters or [],
+                        "services": caller.services or [],
+                    },
                 }
                 for caller in file.webhook.callers
             ],

@@ -28,6 +28,7 @@ def json_schema() -> dict[str, Any]:
         one.pop("title", None)
         for value in one["properties"].values():
             value.pop("title", None)
+            value.pop("why", None)  # it is for messages
             if value.get("default", "") is None:  # the key may be left out, and null is refused
                 del value["default"]
     when = schema["$defs"]["Rule"]["properties"]["when"]

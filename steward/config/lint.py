@@ -82,6 +82,7 @@ def _suspicions(raw: Any, config: Config) -> Iterator[Suspicion]:
     for index in range(len(config.rules)):
         yield from _of_rule(raw, index)
     yield from _of_quarantine(raw, config)
+    yield from _of_grants(config)
     if not config.clusters:
         yield "clusters", "is empty: nothing will ever be done", "a cluster that is not listed is never touched"
     elif config.webhook.callers:
@@ -93,7 +94,7 @@ def _suspicions(raw: Any, config: Config) -> Iterator[Suspicion]:
         yield (
             "webhook.callers",
             f"is empty, so no alert can come in over HTTP for the rule {of_alerts[0]}{more}",
-            "webhook: {callers: [{name: alertmanager, bearer_env: STEWARD_SECRET_ALERTMANAGER}]}",
+            "webhook: {callers: [{name: alertmanager, sources: [alertmanager], bearer_env: STEWARD_SECRET_ALERTMANAGER}]}",
         )
 
 
@@ -113,6 +114,15 @@ def _of_quarantine(raw: Any, config: Config) -> Iterator[Suspicion]:
             )
             fix = f"shorten it, or set safety.quarantine.within above {span(cooldown * restarts)}"
             yield f"rules[{index}].limits.cooldown", problem, fix
+
+
+def _of_grants(config: Config) -> Iterator[Suspicion]:
+    """Services in a caller's grant that EMR does not have."""
+    for index, caller in enumerate(config.webhook.callers):
+        for service in sorted(caller.grant.services) if isinstance(caller.grant.services, frozenset) else ():
+            if service not in COMPONENTS:
+                problem = f"EMR has no service {service} that is known here"
+                yield f"webhook.callers[{index}].services", problem, _service_meant(service)
 
 
 def _is_only_from(senders: tuple[str, ...], when: Mapping[str, Any]) -> bool:

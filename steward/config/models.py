@@ -5,12 +5,13 @@ The JSON Schema, docs/configuration.md and the error messages are derived from t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from handler.model.policy import DAYS, QUORUM_ROLES
 from handler.model.request import Action, OpType, StopParams, StrategyConfig
+from handler.receive.payload import OVER_HTTP
 from steward.config import rule_values, values
 from steward.config.values import Marks, Seconds, Share
 
@@ -160,13 +161,38 @@ class Basic(Part):
     """The environment variable that holds the password."""
 
 
+#: Of a caller: what it needs to send direct requests, and may not have otherwise.
+GRANT_OF_REQUESTS: Final = ("operations", "clusters", "services")
+
+
 class Caller(Part):
-    """Who may call: either basic or bearer_env."""
+    """Who may call, by basic or bearer_env, and what it may do; anything else is refused."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["basic"]}, {"required": ["bearer_env"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["basic"]}, {"required": ["bearer_env"]}],
+            "if": {"required": ["sources"], "properties": {"sources": {"contains": {"const": "request"}}}},
+            "then": {"required": list(GRANT_OF_REQUESTS)},
+            "else": {"properties": dict.fromkeys(GRANT_OF_REQUESTS, False)},
+        }
+    )
 
-    name: Name = Field(examples=["alertmanager"])
+    name: Annotated[Name, values.CALLER] = Field(examples=["alertmanager"])
     """Unique; the log names the caller by it."""
+    sources: list[Annotated[str, values.one_of(OVER_HTTP)]] = Field(
+        min_length=1,
+        examples=[["alertmanager"]],
+        json_schema_extra={"why": "what it may send, such as sources: [alertmanager]; request for direct requests"},
+    )
+    """Whose events it may send: request for direct requests, else the sender's name."""
+    operations: Annotated[
+        Omittable[Annotated[list[OpName], Field(min_length=1)]], Field(examples=[["RestartService"]])
+    ] = None
+    """The operations that it may request."""
+    clusters: Annotated[Omittable[Annotated[Any, values.CLUSTERS]], Field(examples=[["emr-4zvc5mul"]])] = None
+    """The clusters of its requests: a list, or all that are listed under clusters."""
+    services: Annotated[Omittable[Annotated[Any, values.SERVICES]], Field(examples=[["HDFS", "HIVE"]])] = None
+    """The services that its requests may name: a list, or all."""
     basic: Omittable[Basic] = None
     """Basic credentials, as Cloud Monitor sends them in the callback URL."""
     bearer_env: Annotated[

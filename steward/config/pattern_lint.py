@@ -21,7 +21,7 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 #: The fields that no timer has. A timer's event has its message, which is its name too, its time, and one label: the
 #: trigger's name.
-NOT_OF_TIMERS: Final = ("severity", "cluster", "service", "component", "ip")
+NOT_OF_TIMERS: Final = ("severity", "cluster", "service", "component", "ip", "caller")
 LABEL_OF_TIMERS: Final = "trigger"
 #: The only field that is a number. All others, and all labels, are texts.
 _NUMBER: Final = "occurred_at"

@@ -59,6 +59,7 @@ _FIELDS: Final = {
     "labels": "Whatever else the sender sends, by its name; always texts.",
     "occurred_at": "Seconds since the epoch.",
     "message": "The alert's text, or a timer's message.",
+    "caller": "Who sent it over HTTP, by its name in webhook.callers.",
 }
 
 

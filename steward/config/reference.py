@@ -84,6 +84,8 @@ def _kind(value: dict[str, Any]) -> str:
     if "enum" in value:
         return "one of " + ", ".join(map(_code, value["enum"]))
     if "anyOf" in value:
+        if "const" in value["anyOf"][0]:
+            return f"{_code(value['anyOf'][0]['const'])} or list of texts"
         return (
             "share" if "exclusiveMinimum" in value["anyOf"][1] else "duration" + _bounds_of_duration(value["anyOf"][1])
         )

@@ -9,11 +9,12 @@ import datetime
 import re
 import zoneinfo
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
 
+from handler.lib.wording import question
 from handler.model import names
 from steward.config.durations import duration, span
 
@@ -149,6 +150,58 @@ def spelled(pattern: str, problem: str, hint: str, *, is_shown: bool = False) ->
     return Checked(check, pattern=f"^(?:{pattern})$")
 
 
+def one_of(words: Sequence[str]) -> Checked:
+    """A text that is one of ``words``."""
+
+    def check(text: str) -> str:
+        if text not in words:
+            raise wrong(f"must be one of {', '.join(words)}", question(text[:80], words))
+        return text
+
+    return Checked(check, enum=list(words))
+
+
+class AllOr(Parsed):
+    """Either ``all``, or a list of texts, of which ``check`` returns each as it is kept."""
+
+    def __init__(self, check: Callable[[str], str], *examples: str, **marks: Any) -> None:
+        self._check, self._examples, self._marks = check, examples, marks
+
+    def read(self, raw: Any) -> Any:
+        hint = f"all, or [{', '.join(self._examples)}]"
+        if raw == "all":
+            return raw
+        if not isinstance(raw, list):
+            raise wrong("must be `all` or a list", hint)
+        if not raw:
+            raise wrong("is empty", hint)
+        found: list[str] = []
+        errors: list[tuple[Steps, PydanticCustomError]] = []
+        for index, item in enumerate(raw):
+            try:
+                if not isinstance(item, str):
+                    raise wrong("must be a text", "quote it")
+                found.append(self._check(item))
+            except PydanticCustomError as error:
+                errors.append(((index,), error))
+        if errors:
+            raise all_wrong(errors)
+        return found
+
+    def marks(self) -> dict[str, Any]:
+        items = {"type": "string", **self._marks}
+        return {"anyOf": [{"const": "all"}, {"type": "array", "minItems": 1, "items": items}]}
+
+
+def _service(text: str) -> str:
+    if not names.is_process_name(text):
+        raise wrong("is not the name of a service", "such as HDFS")
+    return text.upper()
+
+
+#: Which clusters or services are meant. ``checks.py`` checks whether the clusters are listed.
+CLUSTERS: Final = AllOr(str, "emr-4zvc5mul", pattern=f"^{names.CLUSTER_ID}$")
+SERVICES: Final = AllOr(_service, "HDFS", "HIVE", minLength=1)
 REGION: Final = spelled("[a-z]{2,}-[a-z0-9-]+", "is not a region", "such as ap-guangzhou")
 ROLE_ARN: Final = spelled(
     # By its name or its number (STS, AssumeRole).
@@ -175,6 +228,10 @@ CHAT_VARIABLE: Final = spelled(
     _VARIABLE,
     _IS_NO_VARIABLE,
     "the URL is a secret: set a variable to it, and name the variable here: STEWARD_CHAT_URL",
+)
+#: It divides what the ledger keeps for one caller from what it keeps for another.
+CALLER: Final = spelled(
+    "[A-Za-z0-9][A-Za-z0-9._-]*", "is not a caller's name", "letters, digits, dots, dashes and underscores"
 )
 USER: Final = spelled("[^:]*", "holds a colon", "basic credentials end the user name with one")
 EVENT_BUS: Final = spelled("eb-.*", "is not an event bus", "eb- and its name, as the console shows it", is_shown=True)

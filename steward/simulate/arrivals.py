@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
+from handler.decide.grants import granted
 from handler.errors import InvalidInput, Unauthenticated
 from handler.receive.envelopes import HttpCall, open_envelope
 from steward.simulate.platform import restamp
-from steward.simulate.world import World, events_of
+from steward.simulate.world import World, events_of, received_of
 
 #: Seconds after which an event is a sample rather than news.
 OLD: Final = 600.0
@@ -39,13 +40,13 @@ class Arrivals:
         return event, self._world.kill_what_fires(event, self._known)
 
     def _is_accepted(self, event: Any) -> bool:
-        """Whether the function will serve this call, and not answer with 400, 401, 405 or 413."""
+        """Whether the function will serve this call, and not answer with 400, 401, 403, 405 or 413."""
         call = open_envelope(event)
         if not isinstance(call, HttpCall) or call.method != "POST":
             return False
         try:
-            self._world.function.authenticate(call)
+            caller = self._world.function.authenticate(call)
             call.payload()
         except (Unauthenticated, InvalidInput):
             return False
-        return True
+        return not any(granted(one, caller) for one in received_of(event))

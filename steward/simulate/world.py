@@ -42,7 +42,7 @@ class Wired:
     ) -> Invocation:
         """Deliver an event as the platform would; ``fresh``: as if it had just happened.
 
-        An HTTP call gets the credentials of the first caller with a token.
+        An HTTP call gets the credentials of the first caller with a token that may send it.
         """
         if fresh:
             event = restamp(event, self.clock.now())
@@ -55,7 +55,9 @@ class Wired:
     def _signed(self, event: Any) -> Any:
         if not isinstance(open_envelope(event), HttpCall) or not self.function.config.webhook.callers:
             return event
-        bearer = next((one for one in self.function.config.webhook.callers if not one.user), None)
+        bearers = [one for one in self.function.config.webhook.callers if not one.user]
+        sent = {one.source for one in received_of(event)}
+        bearer = next((one for one in bearers if sent <= one.grant.sources), next(iter(bearers), None))
         # A sample's own credentials are not known here.
         headers = {
             name: value for name, value in dict(event.get("headers") or {}).items() if name.lower() != "authorization"

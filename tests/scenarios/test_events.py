@@ -244,7 +244,7 @@ def test_cloud_monitor_gets_the_answer_it_expects(world: World) -> None:
         ("request-restart-hive", 200),
         ("bad-request-misspelt", 400),
         ("documented-request", 404),
-        ("alertmanager-resolved", 200),
+        ("alertmanager-resolved", 403),  # it may send requests only
     ],
 )
 def test_a_direct_caller_is_told_by_the_status(world: World, payload: str, status: int) -> None:

@@ -62,8 +62,8 @@ def test_yaml_is_refused_with_the_command_that_compiles_it(tmp_path: Path, name:
         ("[" * 100_000, "is not valid JSON"),
         ("[]", "is not a compiled configuration"),
         ('{"clusters": {}}', "is not a compiled configuration"),
-        ('{"format": 1}', "has format 1, not 2"),
-        ('{"format": 2}', "is damaged: KeyError: 'safety'"),
+        ('{"format": 1}', "has format 1, not 3"),
+        ('{"format": 3}', "is damaged: KeyError: 'safety'"),
     ],
 )
 def test_what_the_command_did_not_write_is_refused_with_one_clear_line(tmp_path: Path, content: str, says: str) -> None:

@@ -41,9 +41,11 @@ def test_the_documented_function_url() -> None:
         method="POST",
         path="/",
         headers=call.headers,
-        body=b'{"test":"hello world"}',
+        sent=sample("documented-function-url")["body"],
+        is_base64=call.is_base64,
         remote="111.206.96.145",
     )
+    assert call.body == b'{"test":"hello world"}'
     assert call.headers["accept-encoding"] == "gzip, deflate, br"
     assert call.payload() == {"test": "hello world"}
     assert (call.size, call.is_too_large, call.idempotency_key) == (22, False, "")
@@ -220,8 +222,9 @@ def test_any_http_envelope_is_read(raw: dict[str, Any]) -> None:
     call = open_envelope({"httpMethod": "POST", **raw})
     assert isinstance(call, HttpCall)
     assert all(isinstance(value, str) for value in (*call.headers, *call.headers.values()))
-    assert isinstance(call.body, bytes)
+    assert call.size >= 0
     with suppress(InvalidInput):
+        assert isinstance(call.body, bytes)
         call.payload()
 
 

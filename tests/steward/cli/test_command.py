@@ -630,7 +630,7 @@ def test_check_doubts_what_is_valid_and_probably_not_meant(tmp_path: Path) -> No
         "clusters:\n  emr-4zvc5mul: {region: ap-guangzou, allow: [StopService]}\nrules:\n  - name: a\n"
         "    when: {ip: [{cidr: 172.16.0.5/16}, {cidr: 172.16.0.5/32}, {cidr: 'FD00::/8'}]}\n"
         "    do: {operation: StopService, cluster: emr-4zvc5mul, scope: {HDFS: all}}\n"
-        "webhook: {callers: [{name: a, bearer_env: A}]}\n",
+        "webhook: {callers: [{name: a, sources: [alertmanager], bearer_env: A}]}\n",
         encoding="utf-8",
     )
     done = steward("check", cwd=tmp_path)

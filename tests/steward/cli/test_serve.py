@@ -124,7 +124,7 @@ def test_the_sample_of_a_curl_line_is_about_a_cluster_of_the_configuration(tmp_p
     """The demo's cluster is not listed in another configuration; on an API, no sample is offered at all."""
     (tmp_path / "steward.yml").write_text(
         "clusters: {emr-aaaaaaaa: {region: ap-guangzhou, allow: [RestartService]}}\n"
-        "webhook: {callers: [{name: deploy, bearer_env: STEWARD_SECRET_DEPLOY}]}\n",
+        "webhook: {callers: [{name: deploy, sources: [request], operations: [RestartService], clusters: all, services: all, bearer_env: STEWARD_SECRET_DEPLOY}]}\n",
         encoding="utf-8",
     )
     secret = {"STEWARD_SECRET_DEPLOY": SECRET}

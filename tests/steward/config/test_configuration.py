@@ -105,8 +105,8 @@ def test_every_section_becomes_values() -> None:
     raw["webhook"] = {
         "patience": "3s",
         "callers": [
-            {"name": "a", "basic": {"user": "u", "password_env": "SECRET_A"}},
-            {"name": "b", "bearer_env": "SECRET_B"},
+            {"name": "a", "sources": ["alertmanager"], "basic": {"user": "u", "password_env": "SECRET_A"}},
+            {"name": "b", "sources": ["alertmanager"], "bearer_env": "SECRET_B"},
         ],
     }
     raw["safety"] = {
@@ -270,20 +270,66 @@ def test_a_window_past_midnight_belongs_to_the_day_it_began_on() -> None:
         ("rules/0/limits", {"max_share": "half"}, "is not a share"),
         ("rules/0/limits", {"max_node": 1}, "did you mean max_nodes"),
         ("webhook", {"callers": [{"name": "a"}]}, "exactly one"),
-        ("webhook", {"callers": [{"name": "a", "bearer_env": "hunter2-secret"}]}, "environment variable"),
-        ("webhook", {"callers": [{"name": "a", "basic": {"user": "a:b", "password_env": "X"}}]}, "colon"),
-        ("webhook", {"callers": [{"name": "a", "bearer_env": "X"}, {"name": "a", "bearer_env": "Y"}]}, "appears twice"),
+        *(
+            ("webhook", {"callers": [{"name": "a", "bearer_env": "A", **grant}]}, f"webhook.callers[0]{problem}")
+            for grant, problem in (
+                ({}, ".sources: is missing (what it may send, such as sources: [alertmanager]; request for"),
+                ({"sources": []}, ".sources: is empty"),
+                ({"sources": ["timer"]}, ".sources[0]: must be one of request, tcop, grafana, alertmanager, eventb"),
+                ({"sources": ["requests"]}, ".sources[0]: must be one of"),
+                ({"sources": ["request"]}, ": may send requests, and has no `operations` (operations: [RestartSer"),
+                ({"sources": ["request"]}, ": may send requests, and has no `clusters` (clusters: [emr-4zvc5mul]"),
+                ({"sources": ["request"]}, ": may send requests, and has no `services` (services: [HDFS, HIVE], o"),
+                ({"sources": ["tcop"], "services": "all"}, ".services: is for callers that may send requests"),
+                ({"sources": ["tcop"], "operations": ["StopService"]}, ".operations: is for callers that may"),
+                ({"sources": ["request"], "operations": []}, ".operations: is empty"),
+                ({"sources": ["request"], "operations": ["Stop"]}, ".operations[0]: must be one of StartService"),
+                ({"sources": ["request"], "clusters": []}, ".clusters: is empty (all, or [emr-4zvc5mul])"),
+                ({"sources": ["request"], "clusters": ["emr-4zvc5muk"]}, ".clusters[0]: emr-4zvc5muk is not listed"),
+                ({"sources": ["request"], "services": "HDFS"}, ".services: must be `all` or a list"),
+                ({"sources": ["request"], "services": [1]}, ".services[0]: must be a text"),
+                ({"sources": ["request"], "services": ["H/D"]}, ".services[0]: is not the name of a service"),
+                ({"sources": ["tcop"], "name": "a|b"}, ".name: is not a caller's name"),
+            )
+        ),
+        ("rules/0/when", {"caller": ["grafana"]}, "when.caller[0]: no caller of webhook.callers is named 'grafana'"),
+        ("rules/0/when", {"$or": [{"caller": ["x"]}, {"name": ["y"]}]}, "when.$or[0].caller[0]: no caller"),
         (
             "webhook",
-            {"callers": [{"name": "a", "bearer_env": "X"}, {"name": "b", "bearer_env": "X"}]},
+            {"callers": [{"name": "a", "sources": ["alertmanager"], "bearer_env": "hunter2-secret"}]},
+            "environment variable",
+        ),
+        (
+            "webhook",
+            {"callers": [{"name": "a", "sources": ["alertmanager"], "basic": {"user": "a:b", "password_env": "X"}}]},
+            "colon",
+        ),
+        (
+            "webhook",
+            {
+                "callers": [
+                    {"name": "a", "sources": ["alertmanager"], "bearer_env": "X"},
+                    {"name": "a", "sources": ["alertmanager"], "bearer_env": "Y"},
+                ]
+            },
+            "appears twice",
+        ),
+        (
+            "webhook",
+            {
+                "callers": [
+                    {"name": "a", "sources": ["alertmanager"], "bearer_env": "X"},
+                    {"name": "b", "sources": ["alertmanager"], "bearer_env": "X"},
+                ]
+            },
             "webhook.callers[1]: has the secret of 'a'",
         ),
         (
             "webhook",
             {
                 "callers": [
-                    {"name": "a", "basic": {"user": "a", "password_env": "X"}},
-                    {"name": "b", "basic": {"user": "b", "password_env": "X"}},
+                    {"name": "a", "sources": ["alertmanager"], "basic": {"user": "a", "password_env": "X"}},
+                    {"name": "b", "sources": ["alertmanager"], "basic": {"user": "b", "password_env": "X"}},
                 ]
             },
             "webhook.callers[1]: has the secret of 'a'",
@@ -521,10 +567,10 @@ rules:
     do: {operation: StopService, cluster: analytics, scope: {HBASE: all}}
 webhook:
   callers:
-    - {name: a, bearer_env: hunter2-secret}
-    - {name: b, basic: {user: u:hunter2, password: hunter2}}
-    - {name: c, bearer_evn: HUNTER2}
-    - {name: a, basic: hunter2}
+    - {name: a, sources: [alertmanager], bearer_env: hunter2-secret}
+    - {name: b, sources: [alertmanager], basic: {user: u:hunter2, password: hunter2}}
+    - {name: c, sources: [timer], bearer_evn: HUNTER2}
+    - {name: a, sources: [alertmanager], basic: hunter2}
   patience: 1s
 safety:
   quarantine: {restarts: some, within: soon}
@@ -572,6 +618,7 @@ alarms: {chat: [{url_env: slack://hunter2}, hunter2], event_bus: {id: bus}}
         "25 webhook.callers[1].basic.user: holds a colon",
         "25 webhook.callers[1].basic.password: is not the name of an environment variable",
         "26 webhook.callers[2].bearer_evn: unknown key",
+        "26 webhook.callers[2].sources[0]: must be one of request, tcop, grafana, alertmanager, eventbridge",
         "27 webhook.callers[3].basic: must be a mapping",
         "27 webhook.callers[3].name: 'a' appears twice",
         "28 webhook.patience: '1s' is out of bounds",
@@ -659,8 +706,22 @@ rule:
         ("safety", {"keep_record": "60d"}, ["did you mean keep_records?"]),
         ("safety/maintenance_windows", [{**WINDOW, "start": 2, "end": 3}], ["start: must be", "end: must be"]),
         ("safety/maintenance_windows", [{**WINDOW, "start": "2", "end": "3"}], ["start: '2' is no", "end: '3' is no"]),
-        ("webhook/callers", [{"name": 1, "bearer_env": "A"}, {"name": 1, "bearer_env": "B"}], ["[0].name", "[1].name"]),
-        ("webhook/callers", [{"name": "a", "bearer_env": 1}, {"name": "b", "bearer_env": 1}], ["[0].bea", "[1].bea"]),
+        (
+            "webhook/callers",
+            [
+                {"name": 1, "sources": ["alertmanager"], "bearer_env": "A"},
+                {"name": 1, "sources": ["alertmanager"], "bearer_env": "B"},
+            ],
+            ["[0].name", "[1].name"],
+        ),
+        (
+            "webhook/callers",
+            [
+                {"name": "a", "sources": ["alertmanager"], "bearer_env": 1},
+                {"name": "b", "sources": ["alertmanager"], "bearer_env": 1},
+            ],
+            ["[0].bea", "[1].bea"],
+        ),
     ],
 )
 def test_nothing_is_reported_that_follows_from_another_error(path: str, value: Any, errors: list[str]) -> None:

@@ -44,7 +44,10 @@ WHOLE: dict[str, Any] = {
     "rules": [RULE, STOP],
     "limits": {},
     "webhook": {
-        "callers": [{"name": "a", "bearer_env": "A"}, {"name": "b", "basic": {"user": "u", "password_env": "B"}}]
+        "callers": [
+            {"name": "a", "sources": ["alertmanager"], "bearer_env": "A"},
+            {"name": "b", "sources": ["alertmanager"], "basic": {"user": "u", "password_env": "B"}},
+        ]
     },
     "safety": {
         "quarantine": {},

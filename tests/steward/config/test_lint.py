@@ -10,7 +10,7 @@ from steward.config.compile import config_of
 from steward.config.lint import warnings
 
 CLUSTERS = {"emr-4zvc5mul": {"region": "ap-guangzhou", "allow": ["StopService"]}}
-CALLERS = {"callers": [{"name": "alertmanager", "bearer_env": "A"}]}
+CALLERS = {"callers": [{"name": "alertmanager", "sources": ["alertmanager"], "bearer_env": "A"}]}
 
 
 def a_rule(when: dict[str, Any], scope: Any) -> dict[str, Any]:
