@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from handler.config.config import Config
     from handler.model.policy import Caller, Grant
 
-_HEADINGS: Final = ("caller", "may send", "may request", "services", "cluster")
+_HEADINGS: Final = ("caller", "may send", "cluster", "services", "may request")
 
 
 def grant_rows(config: Config) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ def grant_table(config: Config) -> list[str]:
             about: tuple[str, ...] = ()
             if one is not None:
                 services = one["services"] if isinstance(one["services"], str) else ", ".join(one["services"])
-                about = (", ".join(one["operations"]) or "nothing", services, one["cluster"])
+                about = (one["cluster"], services, ", ".join(one["operations"]) or "nothing")
             rows.append((*first, *about))
             first = ("", "")
     if not rows:

@@ -9,6 +9,8 @@ from handler.config.loader import load
 from steward.config.compile import compiled
 from tests.command import ROOT, steward
 
+OPERATIONS = ("StartService", "StopService", "RestartService", "StartMonitor", "StopMonitor")
+
 
 def test_what_is_compiled_is_what_the_function_loads(tmp_path: Path) -> None:
     """Into a file, or to standard output; a compiled file is a configuration for the command too."""
@@ -18,7 +20,21 @@ def test_what_is_compiled_is_what_the_function_loads(tmp_path: Path) -> None:
     shown = steward("compile", str(ROOT / "steward.yml"), cwd=tmp_path)
     assert json.loads(shown.stdout) == compiled(str(ROOT / "steward.yml"))
     checked = steward("check", "steward.json", cwd=tmp_path)
-    assert (checked.returncode, checked.stdout) == (0, "steward.json: fine. 2 clusters, 6 rules, 4 callers.\n")
+    assert (checked.returncode, checked.stdout.splitlines()) == (
+        0,
+        [
+            "steward.json: fine. 2 clusters, 6 rules, 4 callers.",
+            "caller        may send      cluster       services  may request",
+            "tcop          tcop",
+            "alertmanager  alertmanager",
+            "grafana       grafana",
+            "deploy        request       emr-4zvc5mul  all       " + ", ".join(sorted(OPERATIONS)),
+            "                            emr-8kd2m1qp  all       RestartService, StartService, StopService",
+        ],
+    )
+    grants = json.loads(steward("check", "steward.json", "--json", cwd=tmp_path).stdout)["grants"]
+    assert grants[0] == {"caller": "tcop", "sources": ["tcop"], "requests": []}
+    assert [one["cluster"] for one in grants[3]["requests"]] == ["emr-4zvc5mul", "emr-8kd2m1qp"]
 
 
 def test_what_has_an_error_is_not_written(tmp_path: Path) -> None:
@@ -40,7 +56,7 @@ def test_a_configuration_is_checked_from_standard_input(tmp_path: Path) -> None:
     """Its lines are those of what came in; no serverless.yml is looked for."""
     (tmp_path / "serverless.yml").write_text("inputs: 7\n", encoding="utf-8")
     fine = steward("check", "-", cwd=tmp_path, stdin=(ROOT / "steward.yml").read_text(encoding="utf-8"))
-    assert (fine.returncode, fine.stdout) == (0, "stdin: fine. 2 clusters, 6 rules, 4 callers.\n")
+    assert (fine.returncode, fine.stdout.splitlines()[0]) == (0, "stdin: fine. 2 clusters, 6 rules, 4 callers.")
     bad = steward("check", "-", cwd=tmp_path, stdin="clusters: {}\nrule: []\n")
     assert (bad.returncode, bad.stderr) == (2, "stdin:2: rule: unknown key (did you mean rules?)\n")
     empty = steward("check", "-", cwd=tmp_path)
