@@ -98,9 +98,15 @@ def requested(world: World) -> list[tuple[str, list[str]]]:
     return [(one.op_type, sorted({target.ip for target in one.targets})) for one in world.cloud.operations]
 
 
+def bearer_for(world: World, payload: Any) -> str:
+    """The credentials of the example's caller that may send it: an Alertmanager's alerts, or else requests."""
+    who = "ALERTMANAGER" if isinstance(payload, dict) and "alerts" in payload else "DEPLOY"
+    return f"Bearer {world.env[f'STEWARD_SECRET_{who}']}"
+
+
 def post(world: World, payload: Any, **headers: str) -> dict[str, Any]:
     """The answer to a call over HTTP."""
-    bearer = {"Authorization": f"Bearer {world.env['STEWARD_SECRET_DEPLOY']}", **headers}
+    bearer = {"Authorization": bearer_for(world, payload), **headers}
     event = function_url_event("POST", "/", bearer, json.dumps(payload).encode())
     answer: dict[str, Any] = world.function.handle(event, {"time_limit_in_ms": 30_000})
     return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handler.errors import LedgerUnavailable
+from handler.model.policy import Caller, Grant, Webhook
+from handler.model.request import OpType
+from handler.model.scope import ALL
+from handler.receive.payload import OVER_HTTP
 from harness.clock import VirtualClock
 from harness.fake_cloud.demo_clusters import demo_cloud
 from steward.config.compile import load_yaml
@@ -18,11 +23,13 @@ from steward.simulate.world import World, private_world
 from tests.handler.receive.test_payload import ANYTHING, mutated
 
 EXAMPLE = load_yaml(str(Path(__file__).parents[2] / "steward.yml"))
+#: May send whatever comes over HTTP.
+ANYBODY = Caller("a", "A", grant=Grant(frozenset(OVER_HTTP), frozenset(OpType), ALL, ALL))
 
 
 def a_world() -> World:
     clock = VirtualClock()
-    return private_world(EXAMPLE, clock=clock, cloud=demo_cloud(clock))
+    return private_world(replace(EXAMPLE, webhook=Webhook((ANYBODY,))), clock=clock, cloud=demo_cloud(clock))
 
 
 def delivered(world: World, payload: Any, way: str) -> Any:
@@ -32,7 +39,7 @@ def delivered(world: World, payload: Any, way: str) -> Any:
     except (TypeError, ValueError):
         return payload
     if way == "http":
-        headers = {"Authorization": f"Bearer {world.env['STEWARD_SECRET_DEPLOY']}"}
+        headers = {"Authorization": f"Bearer {world.env['A']}"}
         return function_url_event("POST", "/", headers, body.encode())
     return {"Records": [{"CMQ": {"topicName": "t", "msgId": "1", "msgBody": body}}]} if way == "queue" else payload
 

@@ -20,7 +20,7 @@ from handler.config.config import Config
 from handler.config.settings import Settings
 from handler.ledger.ledger import open_ledger
 from handler.lib.clock import SystemClock
-from handler.model.policy import AlarmSettings, Caller, Chat, Webhook
+from handler.model.policy import AlarmSettings, Caller, Chat, Grant, Webhook
 from harness.fake_cloud.demo_clusters import demo_cloud
 from harness.fake_cloud.server import CloudServer
 from harness.faults import Fault, Kind
@@ -28,6 +28,7 @@ from steward.chaos import workload
 from steward.simulate.fixtures import sample
 from steward.simulate.platform import context, function_url_event, restamp
 from steward.simulate.world import World, private_world
+from tests.worlds import bearer_for
 
 ACTION = "StartStopServiceOrMonitor"
 
@@ -47,7 +48,7 @@ def answered(world: World, name: str) -> tuple[float, dict[str, Any]]:
 
 def posted(world: World, body: Any) -> tuple[float, dict[str, Any]]:
     """Seconds until a body is answered, and the answer."""
-    headers = {"Authorization": f"Bearer {world.env['STEWARD_SECRET_DEPLOY']}"}
+    headers = {"Authorization": bearer_for(world, body)}
     event = function_url_event("POST", "/", headers, json.dumps(body).encode())
     began = time.monotonic()
     answer = world.function.handle(event, context(time_limit_ms=60_000, request_id="r"))
@@ -124,7 +125,7 @@ def test_whatever_ledger_hangs_the_sender_is_answered(
 ) -> None:
     """A payload about many clusters too: they do not wait one after the other for what one of them waited for already."""
     clusters = workload.clusters(10 * workload.NODES)
-    webhook = Webhook((Caller("deploy", "STEWARD_SECRET_DEPLOY"),))
+    webhook = Webhook((Caller("a", "STEWARD_SECRET_ALERTMANAGER", grant=Grant(frozenset({"alertmanager"}))),))
     config = replace(workload.restarting(clusters, limits={}), webhook=webhook)
     began = time.time()
     bodies = [workload.alertmanager(cluster, ips[0], began) for cluster, ips in clusters.items()]
