@@ -123,6 +123,8 @@ class Function:
                 settings = Settings.from_env(os.environ)
                 config = load(settings.config)
                 require_lasting_ledger(settings, os.environ, is_single_instance=config.is_single_instance)
+                if weak := auth.weak_secrets(config.webhook.callers, os.environ):
+                    raise weak[0]
                 cls._instance = cls(settings, config)
             except ConfigurationError as error:
                 log = Log(to_stdout, SystemClock())

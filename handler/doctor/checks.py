@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from handler.config.settings import MIN_TIME_LIMIT, time_limit_problem, unknown_variables
 from handler.doctor import cloud_checks
 from handler.doctor.findings import Finding
+from handler.receive import auth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -125,6 +126,9 @@ def _webhook(evidence: Evidence, config: Config) -> Finding:
     callers = config.webhook.callers
     if not callers:
         return Finding(name, "ok", "no caller is configured, so every HTTP call is refused")
+    if weak := auth.weak_secrets(callers, evidence.env):
+        fix = "set the variable to another secret: until then the function does not start"
+        return Finding(name, "fail", "; ".join(f"{one.where}: {one.problem}" for one in weak), fix)
     without = [f"{caller.name} ({caller.secret_env})" for caller in callers if not evidence.env.get(caller.secret_env)]
     if without:
         fix = "set the variable in brackets, or remove the caller from steward.yml"

@@ -6,14 +6,17 @@ any configured caller every call is refused: by default nobody can reach a produ
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from handler.errors import Unauthenticated
+from handler.errors import ConfigurationError, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from handler.model.policy import Caller
+
+#: Characters that a secret has at least, so that it cannot be guessed.
+MIN_SECRET: Final = 16
 
 
 def authenticate(authorization: str, callers: Iterable[Caller], env: Mapping[str, str]) -> Caller:
@@ -46,6 +49,22 @@ def secrets_of(callers: Iterable[Caller], env: Mapping[str, str]) -> list[str]:
 def callers_without_secret(callers: Iterable[Caller], env: Mapping[str, str]) -> list[str]:
     """``name (VARIABLE)`` of each caller whose secret is not set, so that it is always refused."""
     return [f"{caller.name} ({caller.secret_env})" for caller in callers if not env.get(caller.secret_env)]
+
+
+def weak_secrets(callers: Iterable[Caller], env: Mapping[str, str]) -> list[ConfigurationError]:
+    """What is wrong with the secrets that are set: too short, or the same for two callers."""
+    found: list[ConfigurationError] = []
+    owners: dict[str, str] = {}
+    for caller in callers:
+        secret = env.get(caller.secret_env, "")
+        if secret and len(secret) < MIN_SECRET:
+            problem = f"the secret of {caller.name} has less than {MIN_SECRET} characters"
+            found.append(ConfigurationError(problem, where=caller.secret_env, hint="openssl rand -base64 24"))
+        elif secret and owners.setdefault(secret, caller.name) != caller.name:
+            # One could call as the other, with the other's grant.
+            problem = f"the secret of {caller.name} is that of {owners[secret]}, too"
+            found.append(ConfigurationError(problem, where=caller.secret_env, hint="each caller needs one of its own"))
+    return found
 
 
 def _credentials(authorization: str) -> bytes:

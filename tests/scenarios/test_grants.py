@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 from typing import Any
@@ -266,3 +267,46 @@ def test_a_call_refused_for_its_credentials_reads_no_body(world: World, mocker: 
 def test_every_source_is_in_the_matrix() -> None:
     """A new sender has its rows."""
     assert {sender.source for sender in SENDERS} <= {*PAYLOADS, "request"}
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "basic"])
+def test_every_malformed_header_is_401_without_a_reason(make_world: MakeWorld, scheme: str) -> None:
+    """Missing, wrong, malformed, truncated, not ASCII, or sent twice: one answer for all of them."""
+    world = make_world()
+    password = world.env["STEWARD_SECRET_TCOP"]
+    right = {
+        "bearer": f"Bearer {world.env['STEWARD_SECRET_ALERTMANAGER']}",
+        "basic": "Basic " + base64.b64encode(f"tcop:{password}".encode()).decode(),
+    }[scheme]
+    word, _, secret = right.partition(" ")
+    wrong: list[Any] = [
+        "",
+        word,
+        f"{word} ",
+        secret,
+        right[:-1],
+        right[:-4],
+        f"{right}x",
+        f"{right}\u00fc",
+        f"{right}\ud800",
+    ]
+    wrong += [
+        f"{right}, {right}",
+        [right, right],
+        [right, f"{word} x"],
+        f"{word}  {secret} {secret}",
+        f"{word}\t{secret}",
+        None,
+    ]
+    wrong += [{"a": right}, 7, right.swapcase(), f"{word}:{secret}", f"{word} {secret[1:]}", f"{word} \x00{secret}"]
+    answers = set()
+    for header in wrong:
+        event = {**function_url_event("POST", "/", {}, b"{}"), "headers": {"Authorization": header}}
+        answer = world.function.handle(event, {})
+        answers.add((answer["statusCode"], answer["body"], answer["headers"]["WWW-Authenticate"]))
+    twice = {**function_url_event("POST", "/", {}, b"{}"), "headers": {"Authorization": right, "authorization": right}}
+    assert world.function.handle(twice, {})["statusCode"] == 401
+    ((status, body, _),) = answers
+    assert (status, json.loads(body)["detail"]) == (401, "no valid credentials")
+    fine = function_url_event("POST", "/", {"Authorization": right}, b"{}")
+    assert world.function.handle(fine, {})["statusCode"] == 400

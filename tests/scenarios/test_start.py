@@ -57,3 +57,38 @@ def test_at_its_start_the_function_says_what_nobody_reads(world: World) -> None:
     assert unknown == ["nothing reads it; did you mean STEWARD_MODE?", "nothing reads it; leave it out"]
     assert [line["event"] for line in world.lines].count("steward.settings.time_limit") == 1
     assert "planted-secret" not in json.dumps(world.lines)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "problem"),
+    [
+        ({"STEWARD_SECRET_DEPLOY": "fifteen-letters"}, "the secret of deploy has less than 16 characters"),
+        (
+            {"STEWARD_SECRET_DEPLOY": "sixteen-letters!", "STEWARD_SECRET_TCOP": "sixteen-letters!"},
+            "the secret of deploy is that of tcop, too",
+        ),
+        ({"STEWARD_SECRET_DEPLOY": "sixteen-letters!", "STEWARD_SECRET_TCOP": ""}, ""),
+    ],
+)
+def test_a_weak_secret_is_refused_at_the_start(
+    mocker: MockerFixture, capsys: pytest.CaptureFixture[str], tmp_path: Path, secrets: dict[str, str], problem: str
+) -> None:
+    """The log names the variable, and never the secret; the doctor says so, too."""
+    import index
+
+    packaged = tmp_path / "steward.json"
+    packaged.write_text(json.dumps(compiled(str(ROOT / "steward.yml"))), encoding="utf-8")
+    env = {"STEWARD_LEDGER": "sqlite:///:memory:", "STEWARD_CONFIG": str(packaged), **secrets}
+    mocker.patch.dict("os.environ", env, clear=True)
+    mocker.patch.object(Function, "_instance", None)
+    if not problem:
+        assert "counts" in index.main_handler({"nobody": "knows"}, {})
+        return
+    with pytest.raises(ConfigurationError, match=problem) as raised:
+        index.main_handler({"nobody": "knows"}, {})
+    assert raised.value.where == "STEWARD_SECRET_DEPLOY"
+    findings = {one["name"]: one for one in index.main_handler({"steward": "doctor"}, {})["doctor"]}
+    assert findings["webhook authentication"]["state"] == "fail"
+    out = capsys.readouterr().out
+    assert problem in out
+    assert not any(secret in out for secret in secrets.values() if secret)
