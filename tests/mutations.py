@@ -102,8 +102,68 @@ MODEL = [Mutation(rule.name, rule.file, rule.old, rule.new, (rule.test,)) for ru
 STORES = ("tests/handler/ledger/test_store.py", "tests/handler/ledger/test_store_faults.py")
 SQLITE = "handler/ledger/sqlite_store.py"
 REDIS = "handler/ledger/redis_store.py"
+GRANTED = (
+    "tests/scenarios/test_grants.py",
+    "tests/scenarios/test_start.py",
+)
 LISTED = (
     *MODEL,
+    Mutation(
+        "a grant of no source",
+        "handler/decide/grants.py",
+        "    if event.source not in grant.sources:",
+        "    if False:",
+        GRANTED,
+    ),
+    Mutation(
+        "a grant of any operation",
+        "handler/decide/grants.py",
+        "    if request.op_type not in grant.operations:",
+        "    if False:",
+        GRANTED,
+    ),
+    Mutation(
+        "a grant of any cluster",
+        "handler/decide/grants.py",
+        "or request.instance_id in grant.clusters)",
+        "or True)",
+        GRANTED,
+    ),
+    Mutation(
+        "a grant of one service of several",
+        "handler/decide/grants.py",
+        'if others else ""',
+        'if len(others) == len(request.scope.services) else ""',
+        GRANTED,
+    ),
+    Mutation(
+        "a grant does not keep queues off HTTP",
+        "handler/receive/payload.py",
+        "    elif call.caller:",
+        "    elif False:",
+        GRANTED,
+    ),
+    Mutation(
+        "what is beyond a grant is kept",
+        "handler/report/history.py",
+        " and one.outcome.code != grants.CODE",
+        "",
+        GRANTED,
+    ),
+    Mutation(
+        "a grant's caller takes another's id",
+        "handler/execute/pipeline.py",
+        '        origin = f"{caller}|{event.source}"',
+        "        origin = event.source",
+        GRANTED,
+    ),
+    Mutation(
+        "a grant's secret may be short",
+        "handler/receive/auth.py",
+        "len(secret) < MIN_SECRET",
+        "len(secret) < 0",
+        GRANTED,
+    ),
     Mutation(
         "SQLite swaps whatever is stored",
         SQLITE,
