@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from handler.ledger.reasons import IN_DOUBT_FIX
 from handler.model.operation import State
 from handler.model.outcome import URGENCY, Outcome, Record
 
@@ -44,15 +45,13 @@ def state_of(key: str, record: ClusterRecord) -> Outcome:
     if intent.stage == "proving":
         return Outcome.skipped("once.verified", f"operation {name} has helped; whether that lasts is being watched")
     if operation is not None and operation.state is State.IN_DOUBT:
-        return replace(
-            Outcome.in_doubt(
-                "operation.in_doubt",
-                f"it is not known whether {operation.op_type.in_words} was carried out: {operation.problem}; it is observed, and "
-                "not sent again",
-                fix="",
-                has_own_alarm=True,
-                operation=name,
-            )
+        return Outcome.in_doubt(
+            "operation.in_doubt",
+            f"it is not known whether {operation.op_type.in_words} was carried out: {operation.problem}; it is observed, and "
+            "not sent again",
+            fix=IN_DOUBT_FIX,
+            has_own_alarm=True,
+            operation=name,
         )
     if operation is not None and operation.state is State.ACCEPTED:
         return Outcome.accepted(f"{operation.op_type} accepted by the API; {operation.seen()}", operation=name)
